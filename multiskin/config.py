@@ -1,0 +1,241 @@
+"""Every setting of a run: its default and its meaning. The command line and the help texts are made from this."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from operator import attrgetter
+from types import NoneType
+from typing import Any, Literal, get_args
+
+from multiskin.errors import UserError, unknown
+
+Step = str | dict[str, dict[str, Any]]  # a transform by name, or {name: {option: value}}
+
+
+@dataclass
+class Recipe:
+    """How one head learns."""
+
+    loss: str = "cross_entropy"
+    """cross_entropy, label_smoothing, focal, class_balanced_cross_entropy, class_balanced_focal or
+    masked_label_smoothing."""
+    loss_options: dict[str, float] = field(default_factory=dict)
+    """Options of the loss, such as {gamma: 2.0}."""
+    loss_weight: float = 1.0
+    """How much this head counts in the sum of the losses."""
+    resample: str | list[float] = "natural"
+    """Grades the head asks for: natural, balanced, square_root, effective_number, or one share a grade."""
+    share: float = 1.0
+    """How much of the mixture of photos is drawn for this head, relative to the others."""
+    augment: list[Step] = field(default_factory=lambda: ["RandomResizedCrop", "HorizontalFlip"])
+    """Transforms of the photos drawn for this head, by name, in order; training only."""
+    dropout: float = 0.2
+    """Dropout before the head's linear layer."""
+    decision: Literal["argmax", "median"] = "argmax"
+    """How probabilities become one grade."""
+
+
+@dataclass
+class ModelConfig:
+    """The network."""
+
+    backbone: str = "efficientnet_b0"
+    """Any backbone of timm, by name."""
+    weights: str = "auto"
+    """auto (timm's published weights, fetched once), none, or a local .safetensors or .pth file."""
+    input_size: int = 224
+    """Height and width of what the network sees, pixels."""
+    output_stride: int | None = None
+    """Input pixels for one pixel of the final map; smaller gives finer maps and costs time."""
+
+
+@dataclass
+class Columns:
+    """Which column of the table is what; attributes find theirs by name."""
+
+    image: str = "image"
+    """Path of the photo, relative to data.root."""
+    split: str | None = None
+    """train, val or test; without one a split is made."""
+    subject: str | None = None
+    """Whose photo it is; one subject never stands on two sides of the split."""
+    part: str | None = None
+    """Which part of the face or body."""
+    groups: list[str] = field(default_factory=list)
+    """Sex, age, skin tone and the like, for results by group."""
+    ignore: list[str] = field(default_factory=list)
+    """Columns to pass over; any other unknown column is an error."""
+
+
+@dataclass
+class SplitConfig:
+    """How a split is made where the table has none."""
+
+    ratios: list[float] = field(default_factory=lambda: [0.7, 0.2, 0.1])
+    """Shares of train, val and test."""
+    seed: int = 0
+
+
+@dataclass
+class DataConfig:
+    """The photographs and their grades."""
+
+    root: str = "data"
+    """Folder that the table's paths start from."""
+    manifest: str = "labels.csv"
+    """The table, CSV or Parquet, relative to root."""
+    columns: Columns = field(default_factory=Columns)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    on_bad_row: Literal["error", "skip"] = "error"
+    """Stop at bad rows with a report, or leave them out and list them in the run folder."""
+    transform: list[Step] = field(default_factory=lambda: ["Resize"])
+    """What validation, test and prediction do to a photo: Resize, CenterCrop."""
+    batch_size: int = 32
+    num_workers: int | None = None
+    """Processes that read photos; default: two less than there are cores, 8 at most."""
+    draws_per_epoch: int | None = None
+    """Photos drawn an epoch; default: as many as there are graded training photos."""
+
+
+@dataclass
+class OptimizerConfig:
+    """AdamW with warm-up and cosine decay."""
+
+    lr: float = 1e-3
+    weight_decay: float = 0.05
+    warmup_epochs: float = 1.0
+    head_lr_factor: float = 1.0
+    """The heads' learning rate, as a multiple of lr."""
+
+
+@dataclass
+class TrainerConfig:
+    """How long and on what; the names are those of Lightning's Trainer where it has the option."""
+
+    max_epochs: int = 15
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: cuda where there is one."""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    accumulate_grad_batches: int = 1
+    gradient_clip_val: float | None = 1.0
+    ema_decay: float | None = 0.99
+    """Decay a step of the averaged weights, which are then what is validated, tested and used; null for none."""
+    monitor: str = "val/mean/rps_balanced"
+    """What decides on the best checkpoint and on stopping early; val/HEAD/METRIC or val/mean/METRIC."""
+    patience: int | None = 10
+    """Epochs without improvement before training stops; null for never."""
+    deterministic: bool = False
+    """The same bits each time on one machine, at the price of speed."""
+    progress: bool = True
+    """Show a progress bar."""
+
+
+@dataclass
+class LogConfig:
+    """Where curves go; a CSV file is always written to the run folder."""
+
+    logger: list[Literal["wandb", "tensorboard", "mlflow"]] = field(default_factory=list)
+    """Further loggers. wandb stays offline unless a key is set, and is sent numbers and settings only."""
+    project: str = "multiskin"
+
+
+@dataclass
+class FitConfig:
+    """A training run."""
+
+    schema: str = "schema.yaml"
+    """The attributes, a YAML file."""
+    out: str = "runs/latest"
+    """The run folder."""
+    seed: int = 0
+    offline: bool = False
+    """Never reach for the network."""
+    test: bool = True
+    """Measure the test photos after training; false while settings are still being chosen."""
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    recipe: Recipe = field(default_factory=Recipe)
+    heads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What differs from recipe, by attribute."""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+
+LOWEST: dict[str, float] = {
+    "seed": 0,
+    "data.batch_size": 1,
+    "data.num_workers": 0,
+    "data.draws_per_epoch": 1,
+    "model.input_size": 1,
+    "model.output_stride": 1,
+    "optimizer.lr": 0,
+    "optimizer.weight_decay": 0,
+    "optimizer.warmup_epochs": 0,
+    "optimizer.head_lr_factor": 0,
+    "trainer.max_epochs": 1,
+    "trainer.accumulate_grad_batches": 1,
+    "trainer.gradient_clip_val": 0,
+    "trainer.ema_decay": 0,
+    "trainer.patience": 1,
+}
+BELOW: dict[str, float] = {"trainer.ema_decay": 1}
+
+
+def check_values(config: FitConfig) -> None:
+    """Refuses what the types let through and no run can have.
+
+    Raises:
+        UserError: the first option with nothing given, or a number out of its range.
+    """
+    _require_values(config)
+    for option, lowest in LOWEST.items():
+        value = attrgetter(option)(config)
+        below = BELOW.get(option, math.inf)
+        if value is not None and not lowest <= value < below:
+            bound = "" if below == math.inf else f" and less than {below:g}"
+            raise UserError(f"{option} is {value}; give a number of at least {lowest:g}{bound}")
+
+
+def _require_values(config: Any, where: str = "") -> None:
+    """Only options that can be None are: YAML's null comes through the parser for all of them."""
+    for option in fields(config):
+        value = getattr(config, option.name)
+        if is_dataclass(value):
+            _require_values(value, f"{where}{option.name}.")
+        elif value is None and NoneType not in get_args(option.type):
+            raise UserError(f"{where}{option.name}: nothing given; give a value, or leave the option out")
+
+
+def head_recipes(config: FitConfig, names: Sequence[str]) -> list[Recipe]:
+    """One recipe a head: the shared one with what config.heads changes for that attribute.
+
+    Raises:
+        UserError: an unknown attribute or option, or a value of the wrong kind.
+    """
+    known = [option.name for option in fields(Recipe)]
+    for name, changes in config.heads.items():
+        if name not in names:
+            raise unknown("attribute", name, names, "heads")
+        for option in changes:
+            if option not in known:
+                raise unknown("option", option, known, f"heads.{name}")
+    recipes = [_recipe(asdict(config.recipe) | config.heads.get(name, {}), f"heads.{name}") for name in names]
+    if not any(recipe.loss_weight for recipe in recipes):
+        raise UserError("recipe.loss_weight: 0 for every head; give one of them a weight above 0")
+    return recipes
+
+
+def _recipe(values: dict[str, Any], where: str) -> Recipe:
+    from jsonargparse import ArgumentError, ArgumentParser  # it checks values against the annotations above
+
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Recipe, "recipe")
+    try:
+        recipe = Recipe(**parser.parse_object({"recipe": values}).recipe.as_dict())
+    except ArgumentError as error:
+        raise UserError(f"{where}: {' '.join(str(error).split())}") from error
+    _require_values(recipe, f"{where}.")
+    if not 0 <= recipe.loss_weight < math.inf:
+        raise UserError(f"{where}.loss_weight is {recipe.loss_weight}; give a number of at least 0")
+    return recipe

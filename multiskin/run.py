@@ -1,0 +1,87 @@
+"""The run folder: what a training run leaves behind, and where."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from multiskin.errors import UserError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names the files of a run; makes nothing by itself."""
+
+    root: Path
+
+    @classmethod
+    def create(cls, path: str | Path) -> "RunFolder":
+        """A fresh run folder.
+
+        Raises:
+            UserError: the folder holds something already, or cannot be made.
+        """
+        root = Path(path)
+        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            raise UserError(f"--out {root}: there is something already; name another folder or remove this one")
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"--out {root}: {error.strerror}; name a folder that can be written") from error
+        return cls(root)
+
+    @classmethod
+    def open(cls, path: str | Path) -> "RunFolder":
+        """The folder of a finished or stopped run.
+
+        Raises:
+            UserError: no such folder, or no run in it.
+        """
+        run = cls(Path(path))
+        if not run.config.is_file():
+            raise UserError(f"{path}: no run here (no {run.config.name}); give the folder that 'fit' wrote with --out")
+        return run
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.yaml"
+
+    @property
+    def schema(self) -> Path:
+        return self.root / "schema.yaml"
+
+    @property
+    def split(self) -> Path:
+        return self.root / "split.csv"
+
+    @property
+    def skipped(self) -> Path:
+        return self.root / "skipped.csv"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        return self.checkpoints / "best.ckpt"
+
+    @property
+    def curves(self) -> Path:
+        """Every logged number by epoch, CSV."""
+        return self.root / "logs" / "metrics.csv"
+
+    @property
+    def metrics(self) -> Path:
+        """The results on validation and test, JSON."""
+        return self.root / "metrics.json"
+
+    def predictions(self, split: str) -> Path:
+        return self.root / f"predictions_{split}.csv"
+
+    def figure(self, name: str) -> Path:
+        return self.root / "figures" / f"{name}.png"
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

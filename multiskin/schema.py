@@ -1,0 +1,187 @@
+"""What is graded: the ordered attributes, as data. A scalp model is another YAML file, not another class."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+
+from multiskin.errors import UserError, unknown
+
+Kind = Literal["ordinal", "nominal"]
+Text = dict[str, str]  # language code -> words
+LANGUAGES = ("en", "ko")
+MISSING = -1  # a grade that nobody gave, in arrays and tensors; blank in files
+RESERVED = ("mean", "image", "error")  # words that tables and logs use beside the attributes
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One thing that is graded 0..K-1, with the words people read for it.
+
+    Raises:
+        UserError: a name that is no identifier, fewer than two grades, or words that do not fit the grades.
+    """
+
+    name: str
+    grades: int  # K
+    kind: Kind = "ordinal"
+    display: Text = field(default_factory=dict)
+    lowest: Text = field(default_factory=dict)  # what grade 0 means
+    highest: Text = field(default_factory=dict)  # what grade K-1 means
+    grade_names: tuple[str, ...] = ()  # what the table may hold in place of 0..K-1
+    column: str = ""  # the table's heading, where it is not the name
+
+    def __post_init__(self) -> None:
+        where = f"schema: attribute {self.name!r}"
+        if not isinstance(self.name, str) or not re.fullmatch(r"[^\W\d]\w*", self.name):
+            raise UserError(
+                f"{where}: a name is letters, digits and underscores and does not begin with a digit; "
+                "put the table's own heading under 'column'"
+            )
+        if self.name in RESERVED:
+            raise UserError(
+                f"{where}: {', '.join(RESERVED)} are taken; choose another name and put this under 'column'"
+            )
+        if not isinstance(self.grades, int) or self.grades < 2:
+            raise UserError(f"{where}: grades is {self.grades!r}; give the number of grades, 2 or more")
+        if self.kind not in get_args(Kind):
+            raise unknown("kind", self.kind, get_args(Kind), where)
+        if self.grade_names and len(self.grade_names) != self.grades:
+            raise UserError(f"{where}: {len(self.grade_names)} grade_names for {self.grades} grades; name each one")
+        if len(set(self.grade_names)) != len(self.grade_names):
+            raise UserError(f"{where}: a name stands twice in grade_names; each grade needs its own")
+
+    @property
+    def ordinal(self) -> bool:
+        return self.kind == "ordinal"
+
+    @property
+    def heading(self) -> str:
+        """The column of the table that holds this attribute's grades."""
+        return self.column or self.name
+
+    def title(self, language: str = "en") -> str:
+        return self.display.get(language) or self.display.get("en") or self.name.replace("_", " ")
+
+    def grade_label(self, grade: int) -> str:
+        """What a report writes for a grade: its own name, else the number."""
+        return self.grade_names[grade] if self.grade_names else str(grade)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers for YAML and checkpoints; what is at its default is left out."""
+        given = {"name": self.name, "kind": self.kind, "grades": self.grades}
+        words = {
+            "column": self.column,
+            "display": dict(self.display),
+            "lowest": dict(self.lowest),
+            "highest": dict(self.highest),
+            "grade_names": list(self.grade_names),
+        }
+        return given | {key: value for key, value in words.items() if value}
+
+    @classmethod
+    def from_dict(cls, entry: Any, where: str = "schema") -> "Attribute":
+        if not isinstance(entry, dict) or "name" not in entry:
+            raise UserError(f"{where}: an attribute is a mapping with at least 'name' and 'grades', found {entry!r}")
+        where = f"{where}: attribute {entry['name']!r}"
+        known = cls.__dataclass_fields__
+        for key in entry:
+            if key not in known:
+                raise unknown("key", key, known, where)
+        values = dict(entry)
+        for key in ("display", "lowest", "highest"):
+            values[key] = _words(values.get(key), f"{where}: {key}")
+        names = values.get("grade_names") or ()
+        if not isinstance(names, list | tuple):
+            raise UserError(f"{where}: grade_names is {names!r}; give a list, one name a grade")
+        values["grade_names"] = tuple(str(name) for name in names)
+        values["column"] = str(values.get("column") or "")
+        if "grades" not in values:
+            values["grades"] = len(names)
+        return cls(**values)
+
+
+def _words(value: Any, where: str) -> Text:
+    """Words by language; a bare string is English."""
+    if value is None:
+        return {}
+    if isinstance(value, str | int | float):
+        return {"en": str(value)}
+    if not isinstance(value, dict):
+        raise UserError(f"{where}: give words by language, such as {{en: Oil, ko: 유분}}, not {value!r}")
+    for language in value:
+        if language not in LANGUAGES:
+            raise unknown("language", language, LANGUAGES, where)
+    return {language: str(words) for language, words in value.items()}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The attributes of a model, in the order of its heads.
+
+    Raises:
+        UserError: no attribute, or one name or column given twice.
+    """
+
+    attributes: tuple[Attribute, ...]
+
+    def __post_init__(self) -> None:
+        if not self.attributes:
+            raise UserError("schema: no attribute; list at least one under 'attributes'")
+        for what in ("name", "heading"):
+            values = [getattr(attribute, what) for attribute in self.attributes]
+            twice = {value for value in values if values.count(value) > 1}
+            if twice:
+                raise UserError(f"schema: {what} {sorted(twice)[0]!r} stands twice; each attribute needs its own")
+
+    def __iter__(self) -> Iterator[Attribute]:
+        return iter(self.attributes)
+
+    def __len__(self) -> int:
+        return len(self.attributes)
+
+    def __getitem__(self, name: str) -> Attribute:
+        return self.attributes[self.index(name)]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(attribute.name for attribute in self.attributes)
+
+    @cached_property
+    def max_grades(self) -> int:
+        """Kmax, the width of arrays that hold every head."""
+        return max(attribute.grades for attribute in self.attributes)
+
+    def index(self, name: str) -> int:
+        if name not in self.names:
+            raise unknown("attribute", name, self.names, "schema")
+        return self.names.index(name)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"attributes": [attribute.to_dict() for attribute in self.attributes]}
+
+    @classmethod
+    def from_dict(cls, content: Any, where: str = "schema") -> "Schema":
+        if not isinstance(content, dict) or not isinstance(content.get("attributes"), list):
+            raise UserError(f"{where}: a schema is a mapping with a list 'attributes'")
+        for key in content:
+            if key != "attributes":
+                raise unknown("key", key, ["attributes"], where)
+        return cls(tuple(Attribute.from_dict(entry, where) for entry in content["attributes"]))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Schema":
+        try:
+            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UserError(f"schema {path}: {error.strerror}; give the schema's file under 'schema'") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UserError(f"schema {path}: not readable as YAML: {' '.join(str(error).split())}") from error
+        return cls.from_dict(content, f"schema {path}")
+
+    def save(self, path: str | Path) -> None:
+        Path(path).write_text(yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -1,0 +1,144 @@
+"""Every head has a whole recipe: the shared one, with what is said of that head alone."""
+
+import re
+from dataclasses import asdict, fields
+from operator import attrgetter
+
+import pytest
+import yaml
+
+from multiskin.config import LOWEST, FitConfig, Recipe, TrainerConfig, check_values, head_recipes
+from multiskin.errors import UserError
+
+NAMES = ("oil", "주름", "tone")
+
+
+def recipes(heads, shared=None):
+    return head_recipes(FitConfig(recipe=shared or Recipe(), heads=heads), NAMES)
+
+
+def test_heads_share_a_recipe_unless_told_otherwise():
+    shared = Recipe(loss="focal", loss_options={"gamma": 3.0}, dropout=0.4)
+    assert recipes({}, shared) == [shared] * 3
+    changes = {"주름": {"loss": "cross_entropy", "share": 2.5}, "tone": {"resample": "balanced"}}
+    oil, wrinkle, tone = recipes(changes, shared)
+    assert oil == shared
+    assert asdict(wrinkle) == asdict(shared) | {"loss": "cross_entropy", "share": 2.5}
+    assert asdict(tone) == asdict(shared) | {"resample": "balanced"}
+
+
+def test_a_change_takes_the_place_of_the_whole_option():
+    shared = Recipe(loss_options={"gamma": 3.0, "alpha": 1.0}, augment=["HorizontalFlip", "RGBShift"])
+    oil, _, _ = recipes({"oil": {"loss_options": {"gamma": 1.0}, "augment": []}}, shared)
+    assert oil.loss_options == {"gamma": 1.0}
+    assert oil.augment == []
+
+
+def test_heads_do_not_share_what_can_be_changed():
+    shared = Recipe()
+    first, second, _ = recipes({}, shared)
+    first.augment.append("RGBShift")
+    first.loss_options["gamma"] = 1.0
+    assert second == shared == Recipe()
+
+
+def test_every_option_may_differ_between_heads():
+    changes = {
+        "loss": "focal",
+        "loss_options": {"gamma": 1.5},
+        "loss_weight": 0.5,
+        "resample": [0.1, 0.2, 0.7],
+        "share": 3.0,
+        "augment": ["RGBShift", {"RandomCrop": {"size": [200, 100]}}],
+        "dropout": 0.0,
+        "decision": "median",
+    }
+    assert set(changes) == {option.name for option in fields(Recipe)}
+    _, _, tone = recipes({"tone": changes})
+    assert asdict(tone) == changes
+
+
+def test_numbers_are_read_as_yaml_writes_them():
+    (oil, *_) = recipes({"oil": yaml.safe_load("{share: 2, dropout: 1e-1, resample: [1, 0, 2]}")})
+    assert oil.share == 2.0
+    assert oil.dropout == 0.1  # which YAML takes for text
+    assert oil.resample == [1.0, 0.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("heads", "said"),
+    [
+        ({"oli": {}}, "heads: unknown attribute 'oli': did you mean 'oil'? choose one of oil, 주름, tone"),
+        ({"oil": {"los": "focal"}}, "heads.oil: unknown option 'los': did you mean 'loss'?"),
+        ({"tone": {7: "focal"}}, "heads.tone: unknown option 7: choose one of loss, "),
+        ({"tone": {"loss": None}}, "heads.tone.loss: nothing given; give a value, or leave the option out"),
+    ],
+)
+def test_a_name_that_is_not_known_is_named(heads, said):
+    with pytest.raises(UserError) as caught:
+        recipes(heads)
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("loss", 3),
+        ("loss_options", {"gamma": "much"}),
+        ("loss_options", 2.0),
+        ("loss_weight", "heavy"),
+        ("resample", 5),
+        ("resample", ["some"]),
+        ("share", True),
+        ("augment", "Resize"),
+        ("augment", [5]),
+        ("augment", [{"Resize": 224}]),
+        ("dropout", [0.2]),
+        ("decision", "mode"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named_with_its_head_and_option(option, value):
+    with pytest.raises(UserError) as caught:
+        recipes({"주름": {option: value}})
+    message = str(caught.value)
+    assert message.startswith("heads.주름: ")
+    assert option in message
+    assert "\n" not in message
+
+
+def test_a_mistake_in_the_shared_recipe_is_found():
+    with pytest.raises(UserError, match=r"heads\.oil: .*dropout"):
+        recipes({}, Recipe(dropout="lots"))
+
+
+class TestCheckValues:
+    def test_the_defaults_are_fine(self):
+        check_values(FitConfig())
+
+    @pytest.mark.parametrize("option", LOWEST)
+    def test_numbers_below_the_lowest_are_refused(self, option):
+        config = FitConfig()
+        *place, name = option.split(".")
+        setattr(attrgetter(".".join(place))(config) if place else config, name, LOWEST[option] - 1)
+        with pytest.raises(UserError, match=re.escape(option)):
+            check_values(config)
+
+    def test_an_average_that_never_moves_is_refused(self):
+        with pytest.raises(UserError, match=r"trainer\.ema_decay is 1"):
+            check_values(FitConfig(trainer=TrainerConfig(ema_decay=1.0)))
+
+    def test_nothing_is_a_value_only_where_it_means_something(self):
+        check_values(FitConfig(trainer=TrainerConfig(ema_decay=None, patience=None)))
+        with pytest.raises(UserError, match=r"trainer\.max_epochs: nothing given"):
+            check_values(FitConfig(trainer=TrainerConfig(max_epochs=None)))
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
+def test_a_head_counts_at_least_nothing(weight):
+    with pytest.raises(UserError, match=r"heads\.a\.loss_weight"):
+        head_recipes(FitConfig(heads={"a": {"loss_weight": weight}}), ["a", "b"])
+
+
+def test_some_head_has_to_count():
+    with pytest.raises(UserError, match="0 for every head"):
+        head_recipes(FitConfig(recipe=Recipe(loss_weight=0.0)), ["a", "b"])

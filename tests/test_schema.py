@@ -1,0 +1,203 @@
+"""A schema survives YAML whatever its words are, and a mistake in one is named."""
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from multiskin.errors import UserError
+from multiskin.schema import RESERVED, Attribute, Schema
+
+names = st.from_regex(r"[^\W\d]\w{0,12}", fullmatch=True).filter(lambda name: name not in RESERVED)
+texts = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=9)  # what a person can type on a line
+words = st.dictionaries(st.sampled_from(["en", "ko"]), texts)
+
+
+@st.composite
+def attributes(draw):
+    k = draw(st.integers(2, 7))
+    return Attribute(
+        name=draw(names),
+        grades=k,
+        kind=draw(st.sampled_from(["ordinal", "nominal"])),
+        display=draw(words),
+        lowest=draw(words),
+        highest=draw(words),
+        column=draw(names.map("{} (0..K)".format) | st.just("")),
+        grade_names=tuple(draw(st.just([]) | st.lists(texts, min_size=k, max_size=k, unique=True))),
+    )
+
+
+schemas = st.lists(
+    attributes(),
+    min_size=1,
+    max_size=4,
+    unique_by=(lambda attribute: attribute.name, lambda attribute: attribute.heading),
+).map(lambda several: Schema(tuple(several)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(schemas)
+def test_a_schema_survives_yaml(tmp_path_factory, schema):
+    path = tmp_path_factory.getbasetemp() / "schema.yaml"
+    schema.save(path)
+    assert Schema.load(path) == schema
+    assert Schema.load(str(path)).names == schema.names
+    assert Schema.from_dict(schema.to_dict()) == schema
+
+
+def test_a_file_as_a_person_writes_it(tmp_path):
+    (tmp_path / "schema.yaml").write_text(
+        """
+        attributes:
+          - name: oil
+            grades: 5
+            display: {en: Oil, ko: 유분}
+            lowest: dry
+            column: 유분 (0-4)
+          - {name: 주름, grades: 3}
+          - {name: tone, kind: nominal, grade_names: [1, 2, 3, 4]}
+        """,
+        encoding="utf-8",
+    )
+    oil, wrinkle, tone = schema = Schema.load(tmp_path / "schema.yaml")
+    assert schema.names == ("oil", "주름", "tone")
+    assert len(schema) == 3
+    assert (oil.grades, wrinkle.grades, tone.grades) == (5, 3, 4)
+    assert schema.max_grades == 5
+    assert [attribute.ordinal for attribute in schema] == [True, True, False]
+    assert [attribute.heading for attribute in schema] == ["유분 (0-4)", "주름", "tone"]
+    assert (oil.title(), oil.title("ko"), wrinkle.title("ko")) == ("Oil", "유분", "주름")
+    assert oil.lowest == {"en": "dry"}
+    assert oil.highest == {}
+    assert [oil.grade_label(0), tone.grade_label(0)] == ["0", "1"]
+    assert schema["주름"] is wrinkle
+    assert schema.index("tone") == 2
+
+
+def test_a_saved_file_is_for_people_too(tmp_path):
+    """Their own alphabet, the name first, and nothing that is at its default."""
+    Schema((Attribute("oil", 5, display={"ko": "유분"}), Attribute("주름", 3))).save(tmp_path / "schema.yaml")
+    assert (tmp_path / "schema.yaml").read_text(encoding="utf-8").splitlines() == [
+        "attributes:",
+        "- name: oil",
+        "  kind: ordinal",
+        "  grades: 5",
+        "  display:",
+        "    ko: 유분",
+        "- name: 주름",
+        "  kind: ordinal",
+        "  grades: 3",
+    ]
+
+
+def test_a_title_falls_back_to_english_and_to_the_name():
+    assert Attribute("fine_lines", 3, display={"en": "Fine lines"}).title("ko") == "Fine lines"
+    assert Attribute("fine_lines", 3).title("ko") == "fine lines"
+
+
+def test_a_schema_cannot_change_under_a_model():
+    with pytest.raises(FrozenInstanceError):
+        Attribute("oil", 5).grades = 6
+    with pytest.raises(FrozenInstanceError):
+        Schema((Attribute("oil", 5),)).attributes = ()
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize("name", ["유분", "oil", "Oil2", "_oil", "fine_lines", "피부_유분", "é", "meaning", "Image"])
+def test_names_of_any_alphabet(name):
+    assert Schema((Attribute(name, 2),))[name].name == name
+
+
+@pytest.mark.parametrize("name", ["", "1st", "fine lines", "fine-lines", "a.b", "a/b", "oil ", "oil\n", "*", 3, True])
+def test_a_name_is_an_identifier(name):
+    with pytest.raises(UserError, match=r"a name is letters, digits and underscores.*'column'"):
+        Attribute(name, 5)
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_reserved_names(name):
+    with pytest.raises(UserError, match=f"attribute '{name}': .* are taken"):
+        Attribute(name, 5)
+
+
+@pytest.mark.parametrize("grades", [1, 0, -5, 2.0, "5", None, True])
+def test_two_grades_are_the_least(grades):
+    with pytest.raises(UserError, match=r"attribute 'oil': grades is .*; give the number of grades, 2 or more"):
+        Attribute("oil", grades)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"name": "oil", "grade": 5}, r"attribute 'oil': unknown key 'grade': did you mean 'grades'\?"),
+        ({"name": "oil"}, "grades is 0"),
+        ({"name": "oil", "grades": 5, "kind": "ordnal"}, r"unknown kind 'ordnal': did you mean 'ordinal'\?"),
+        ({"name": "oil", "grades": 5, "kind": []}, r"unknown kind \[\]"),
+        ({"name": "oil", "grades": 3, "grade_names": ["a", "b"]}, "2 grade_names for 3 grades; name each one"),
+        ({"name": "oil", "grade_names": ["a", "b", "a"]}, "a name stands twice in grade_names"),
+        ({"name": "oil", "grade_names": [1, "1"]}, "a name stands twice in grade_names"),
+        ({"name": "oil", "grade_names": "low, high"}, "grade_names is 'low, high'; give a list"),
+        ({"name": "oil", "grades": 5, "display": {"kr": "유분"}}, r"attribute 'oil': display: unknown language 'kr'"),
+        ({"name": "oil", "grades": 5, "highest": ["wet"]}, r"highest: give words by language"),
+        ({"grades": 5}, "an attribute is a mapping with at least 'name' and 'grades'"),
+        ("oil", "an attribute is a mapping with at least 'name' and 'grades', found 'oil'"),
+        (None, "found None"),
+    ],
+)
+def test_a_mistake_in_an_attribute_is_named_with_the_file(entry, said, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"attributes": [entry]}, allow_unicode=True), encoding="utf-8")
+    with pytest.raises(UserError, match=said) as caught:
+        Schema.load(path)
+    assert str(caught.value).startswith("schema")
+
+
+@pytest.mark.parametrize("content", [None, [], "oil", {}, {"attributes": None}, {"attributes": {"oil": 5}}])
+def test_what_is_no_schema(content):
+    with pytest.raises(UserError, match="my file: a schema is a mapping with a list 'attributes'"):
+        Schema.from_dict(content, "my file")
+
+
+def test_a_schema_has_attributes_and_nothing_else():
+    with pytest.raises(UserError, match="no attribute; list at least one"):
+        Schema.from_dict({"attributes": []})
+    with pytest.raises(UserError, match="unknown key 'attribute'"):
+        Schema.from_dict({"attributes": [], "attribute": []})
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (Attribute("oil", 3), "name 'oil' stands twice"),
+        (Attribute("fat", 3, column="oil"), "heading 'oil' stands twice"),
+    ],
+)
+def test_two_attributes_are_two(second, said):
+    with pytest.raises(UserError, match=said):
+        Schema((Attribute("oil", 5), second))
+
+
+def test_an_attribute_that_is_not_there_is_named():
+    schema = Schema((Attribute("oil", 5), Attribute("wrinkle", 5)))
+    for find in (schema.index, schema.__getitem__):
+        with pytest.raises(UserError, match=r"unknown attribute 'winkle': did you mean 'wrinkle'\?"):
+            find("winkle")
+
+
+@pytest.mark.parametrize("content", [b"attributes: [", b"\xff\xfe\x00", b"a: 1\n\tb: 2"])
+def test_a_file_that_is_no_yaml_is_named(content, tmp_path):
+    (tmp_path / "schema.yaml").write_bytes(content)
+    with pytest.raises(UserError, match=r"schema .*schema\.yaml: not readable as YAML: ") as caught:
+        Schema.load(tmp_path / "schema.yaml")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["nowhere.yaml", "."])
+def test_a_file_that_is_not_there_is_named(place, tmp_path):
+    with pytest.raises(UserError, match=r"^schema .*; give the schema's file under 'schema'"):
+        Schema.load(tmp_path / place)
