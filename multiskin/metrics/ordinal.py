@@ -1,0 +1,149 @@
+"""One metric object for all heads: it keeps counts and sums, and everything it tells follows from them."""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from multiskin.metrics import functional
+from multiskin.schema import Schema
+
+# What a model can improve; n and the P-Recall of constant answers depend on the true grades alone.
+HIGHER_IS_BETTER = {
+    "p_recall": True,
+    "p_recall_zero": True,
+    "kappa": True,
+    "spearman": True,
+    "mae": False,
+    "macro_mae": False,
+    "accuracy": True,
+    "within_one": True,
+    "macro_recall": True,
+    "balanced_accuracy": True,
+    "macro_f1": True,
+    "rps": False,
+    "rps_balanced": False,
+}
+
+
+class GradeMetrics(Metric):
+    """What summarise tells of every head of a schema, over all batches since the last reset.
+
+    The state is a sum, so batches may come in any order and any split, on any number of processes.
+    """
+
+    is_differentiable = False
+    higher_is_better = None  # it tells many things; see HIGHER_IS_BETTER
+    full_state_update = False
+
+    confusion: Tensor  # (H, Kmax, Kmax) int64, true grade in rows
+    rps_sums: Tensor  # (H, Kmax) float64, by true grade
+    highest_grade: Tensor  # (H,) int64, each head's K-1
+
+    def __init__(self, schema: Schema) -> None:
+        super().__init__()
+        self.schema = schema
+        heads, width = len(schema), schema.max_grades
+        self.add_state("confusion", torch.zeros(heads, width, width, dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("rps_sums", torch.zeros(heads, width, dtype=torch.float64), dist_reduce_fx="sum")
+        highest_grade = torch.tensor([attribute.grades - 1 for attribute in schema])
+        self.register_buffer("highest_grade", highest_grade, persistent=False)
+
+    def update(self, probabilities: Tensor, decisions: Tensor, grades: Tensor) -> None:
+        """Counts one batch; a row counts for the heads it is graded for. Never waits for the device.
+
+        Args:
+            probabilities: (B, H, Kmax), zero beyond a head's own K.
+            decisions: (B, H) int64, within each head's 0..K-1.
+            grades: (B, H) int64, within each head's 0..K-1, or -1 where missing.
+
+        Raises:
+            ValueError: other shapes, or grades or decisions that are not integers. Their range is not looked at.
+        """
+        self._check(probabilities, decisions, grades)
+        width = self.schema.max_grades
+        self.confusion = self.confusion + functional.confusion_matrix(grades, decisions, width)
+        # Not in place: where the module was cast to half precision the sum still becomes float64.
+        self.rps_sums = self.rps_sums + self._rps_by_grade(probabilities, grades)
+
+    def compute(self) -> dict[str, Tensor]:
+        return summarise(self.confusion, self.rps_sums, self.schema)
+
+    def _rps_by_grade(self, probabilities: Tensor, grades: Tensor) -> Tensor:
+        """Sums over the batch of the ranked probability scores of each true grade: (H, Kmax)."""
+        grade = torch.arange(self.schema.max_grades, device=grades.device)
+        is_cut = grade < self.highest_grade.unsqueeze(1)  # (H, Kmax): the K-1 cuts that a head has
+        errors = functional.squared_cdf_error(probabilities, grades).where(is_cut, 0.0)  # (B, H, Kmax)
+        scores = errors.sum(-1) / self.highest_grade  # (B, H)
+        truth = grades.unsqueeze(-1) == grade  # (B, H, Kmax)
+        return scores.unsqueeze(-1).where(truth, 0.0).sum(0)
+
+    def _check(self, probabilities: Tensor, decisions: Tensor, grades: Tensor) -> None:
+        shape_of_grades = (*grades.shape[:1], len(self.schema))
+        expected = {
+            "probabilities": (probabilities, (*shape_of_grades, self.schema.max_grades)),
+            "decisions": (decisions, shape_of_grades),
+            "grades": (grades, shape_of_grades),
+        }
+        for name, (tensor, shape) in expected.items():
+            if tensor.shape != shape:
+                raise ValueError(f"{name} are {tuple(tensor.shape)}, expected {shape}")
+        for name, tensor in (("decisions", decisions), ("grades", grades)):
+            if tensor.is_floating_point():
+                raise ValueError(f"{name} are {tensor.dtype}, expected integers")
+
+
+def summarise(confusion: Tensor, rps_sums: Tensor, schema: Schema) -> dict[str, Tensor]:
+    """Every metric of every head as "HEAD/METRIC", and their means over heads as "mean/METRIC".
+
+    The means are over the ordinal heads that have a value; nominal heads stay out of them. A schema of nominal heads
+    alone has the means of those. Of the four kinds of P-Recall, "zero" counts an absent grade as 0, and "constant" is
+    what the best constant answer gets.
+
+    Args:
+        confusion: (H, Kmax, Kmax) counts, true grade in rows.
+        rps_sums: (H, Kmax) sums of ranked probability scores by true grade.
+        schema: the H heads.
+
+    Returns:
+        0-d float64 tensors, NaN where a head has no graded row; n is the number of graded rows.
+    """
+    heads = {}
+    for head, attribute in enumerate(schema):
+        k = attribute.grades
+        judge = _ordinal if attribute.ordinal else _nominal
+        heads[attribute.name] = judge(confusion[head, :k, :k], rps_sums[head, :k])
+    averaged = [heads[attribute.name] for attribute in schema if attribute.ordinal] or list(heads.values())
+    means = {metric: torch.stack([head[metric] for head in averaged]).nanmean() for metric in averaged[0]}
+    del means["n"]
+    rows = heads | {"mean": means}
+    return {f"{name}/{metric}": value for name, row in rows.items() for metric, value in row.items()}
+
+
+def _ordinal(confusion: Tensor, rps_sums: Tensor) -> dict[str, Tensor]:
+    n_by_grade = confusion.sum(1).double()
+    return {
+        "n": n_by_grade.sum(),
+        "p_recall": functional.p_recall(confusion),
+        "p_recall_zero": functional.p_recall(confusion, absent="zero"),
+        "p_recall_constant": functional.p_recall_constant(confusion),
+        "p_recall_zero_constant": functional.p_recall_constant(confusion, absent="zero"),
+        "kappa": functional.quadratic_kappa(confusion),
+        "spearman": functional.spearman(confusion),
+        "mae": functional.mae(confusion),
+        "macro_mae": functional.macro_mae(confusion),
+        "accuracy": functional.accuracy(confusion),
+        "within_one": functional.within_one(confusion),
+        "macro_recall": functional.macro_recall(confusion),
+        "macro_f1": functional.macro_f1(confusion),
+        "rps": rps_sums.sum() / n_by_grade.sum(),
+        "rps_balanced": (rps_sums / n_by_grade).nanmean(),
+    }
+
+
+def _nominal(confusion: Tensor, _: Tensor) -> dict[str, Tensor]:
+    return {
+        "n": confusion.sum().double(),
+        "accuracy": functional.accuracy(confusion),
+        "balanced_accuracy": functional.macro_recall(confusion),
+        "macro_f1": functional.macro_f1(confusion),
+    }
