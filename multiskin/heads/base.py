@@ -1,0 +1,53 @@
+"""What every head shares: dropout, one linear layer on the pooled features, and the loss it is trained with."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from multiskin.losses import Loss
+
+
+class Head(nn.Module, ABC):
+    """What predicts one attribute from the backbone's pooled features.
+
+    `loss(logits, grades, weight)` is the head's loss, a scalar; see `multiskin.losses.Loss`. What the logits mean is
+    between the loss and `probabilities`; all that comes after sees probabilities.
+
+    Args:
+        in_features: C, the channels of the features.
+        out_features: D, the number of logits.
+        loss: what the head is trained with.
+        dropout: share of the features set to zero in training.
+    """
+
+    def __init__(self, in_features: int, out_features: int, loss: Loss, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(in_features, out_features)
+        self.loss = loss
+        # Small weights of one size for any backbone, and no bias: training starts near equal probabilities, the loss
+        # near log K, and what a head does not know yet moves the pretrained backbone little.
+        nn.init.normal_(self.linear.weight, std=0.01)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits (B, D) of features (B, C)."""
+        return self.linear(self.dropout(features))
+
+    @property
+    def readout(self) -> Tensor:
+        """The weight (D, C) of the features in the logits: in eval mode, logits = features @ readout.T + a constant.
+
+        Average pooling commutes with it, so that the maps of the logits are readout times the feature maps.
+        """
+        return self.linear.weight
+
+    @abstractmethod
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """The probability (B, K) of each grade, float32, rows sum to 1, from logits (B, D)."""
+
+    def score(self, probabilities: Tensor) -> Tensor:
+        """The expected grade (B,) in [0, K-1] under probabilities (B, K); it says something of ordered grades only."""
+        grades = torch.arange(probabilities.shape[1], device=probabilities.device)  # (K,)
+        return (probabilities * grades).sum(dim=1)  # no matrix product, which autocast would do in half precision

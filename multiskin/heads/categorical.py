@@ -1,0 +1,16 @@
+"""The categorical head: one logit a grade."""
+
+from torch import Tensor
+
+from multiskin.heads.base import Head
+from multiskin.losses import Loss
+
+
+class CategoricalHead(Head):
+    """D = K logits; the probabilities are their softmax."""
+
+    def __init__(self, in_features: int, loss: Loss, dropout: float = 0.0) -> None:
+        super().__init__(in_features, loss.num_grades, loss, dropout)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return logits.float().softmax(dim=1)

@@ -1,0 +1,56 @@
+"""Losses by name: each a function of (logits, grades, weight) that never knows a head."""
+
+from collections.abc import Sequence
+from inspect import signature
+
+from multiskin.errors import UserError, unknown
+from multiskin.losses.base import Loss, in_range
+from multiskin.losses.class_balanced import ClassBalancedCrossEntropy, ClassBalancedFocal
+from multiskin.losses.cross_entropy import CrossEntropy
+from multiskin.losses.focal import Focal
+from multiskin.losses.label_smoothing import LabelSmoothing
+from multiskin.losses.masked_label_smoothing import MaskedLabelSmoothing
+from multiskin.schema import Attribute
+
+__all__ = ["LOSSES", "Loss", "create_loss", "in_range"]
+
+LOSSES: dict[str, type[Loss]] = {
+    "cross_entropy": CrossEntropy,
+    "label_smoothing": LabelSmoothing,
+    "focal": Focal,
+    "class_balanced_cross_entropy": ClassBalancedCrossEntropy,
+    "class_balanced_focal": ClassBalancedFocal,
+    "masked_label_smoothing": MaskedLabelSmoothing,
+}
+
+
+def create_loss(name: str, attribute: Attribute, counts: Sequence[int], /, **options: float) -> Loss:
+    """The named loss for an attribute.
+
+    Args:
+        name: one of LOSSES.
+        attribute: what is graded.
+        counts: how many training photos have each grade of the attribute, length K.
+        **options: what the loss's constructor takes beside the counts.
+
+    Raises:
+        UserError: an unknown loss or option, an option out of range, or a loss that needs an order for an attribute
+            that has none.
+    """
+    if len(counts) != attribute.grades:
+        raise ValueError(f"{len(counts)} counts for the {attribute.grades} grades of {attribute.name!r}")
+    where = f"heads.{attribute.name}.loss"
+    if name not in LOSSES:
+        raise unknown("loss", name, LOSSES, where)
+    loss, where = LOSSES[name], f"{where} {name!r}"
+    if loss.needs_order and not attribute.ordinal:
+        others = [other for other, kind in LOSSES.items() if not kind.needs_order]
+        raise UserError(f"{where}: needs ordered grades and these are nominal; choose one of {', '.join(others)}")
+    known = [option for option in signature(loss).parameters if option != "counts"]
+    for option in options:
+        if option not in known:
+            raise unknown("option", option, known, where)
+    try:
+        return loss(counts, **options)
+    except UserError as error:
+        raise UserError(f"{where}: {error} (options: {', '.join(known)})") from error

@@ -1,0 +1,70 @@
+"""What every loss shares: rows without a grade count for nothing, and the sum is divided by all rows."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from multiskin.errors import UserError
+from multiskin.schema import MISSING
+
+
+class Loss(nn.Module, ABC):
+    """A loss of one head: sum over rows of weight * loss(row), divided by the number of rows in the batch.
+
+    Rows that another head is graded on stay in the divisor. A batch drawn from q with weight p/q then has the expected
+    loss of a batch drawn from p, E_q[w l] = E_p[l] (importance sampling); dividing by the sum of the weights or by the
+    number of graded rows would bias it.
+
+    What a loss derives from its options and counts lies in buffers outside the state dict, so that a checkpoint holds
+    the network's weights and nothing else.
+
+    Args:
+        counts: how many training photos have each grade, length K.
+    """
+
+    needs_order: ClassVar[bool] = False  # True if it makes no sense for nominal grades
+
+    def __init__(self, counts: Sequence[int]) -> None:
+        super().__init__()
+        self.num_grades = len(counts)  # K
+
+    def forward(self, logits: Tensor, grades: Tensor, weight: Tensor) -> Tensor:
+        """The batch's loss, a scalar of float32, or of float64 if the logits are.
+
+        A row whose grade is -1 or whose weight is 0 gives exactly zero loss and exactly zero gradient, whatever its
+        logits; a batch of such rows gives 0.0, and a gradient of zeros rather than none, as DDP needs.
+
+        Args:
+            logits: (B, D), of any floating type.
+            grades: (B,) int64 in 0..K-1, or -1 where nobody gave one.
+            weight: (B,) how much each row counts.
+        """
+        counted = (grades != MISSING) & (weight != 0)  # (B,)
+        # Before the loss and not after it: 0 * inf is NaN. And by where, not by boolean indexing, which waits for the
+        # GPU and gives every batch another shape.
+        logits = torch.where(counted[:, None], logits, 0.0)
+        grades = torch.where(counted, grades, 0)
+        weight = torch.where(counted, weight, 0.0)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # autocast hands over half precision
+        return (weight * self.per_row(logits, grades)).mean()
+
+    @abstractmethod
+    def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
+        """The loss (B,) of each row from logits (B, D) and grades (B,) in 0..K-1.
+
+        Must be finite, gradient included, at logits 0 and grade 0, which stand in for rows that do not count.
+        """
+
+
+def in_range(option: str, value: object, low: float, high: float) -> float:
+    """The value of an option, if it is a number with low <= value < high.
+
+    Raises:
+        UserError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < high:
+        raise UserError(f"{option} is {value!r}; give a number of at least {low:g} and less than {high:.3g}")
+    return float(value)

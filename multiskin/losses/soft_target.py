@@ -1,0 +1,26 @@
+"""What losses with soft targets share: each true grade has a distribution over the grades, a row of one table."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from multiskin.losses.base import Loss
+
+
+class SoftTargetCrossEntropy(Loss):
+    """-sum over k of target[grade, k] * log p_k, p = softmax(logits).
+
+    Args:
+        counts: how many training photos have each grade, length K.
+        target: (K, K), true grade in rows; each row sums to 1.
+    """
+
+    target: Tensor
+
+    def __init__(self, counts: Sequence[int], target: Tensor) -> None:
+        super().__init__(counts)
+        self.register_buffer("target", target, persistent=False)
+
+    def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
+        return F.cross_entropy(logits, self.target[grades], reduction="none")

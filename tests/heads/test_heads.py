@@ -1,0 +1,126 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from multiskin.config import Recipe
+from multiskin.errors import UserError
+from multiskin.heads import CategoricalHead, Head, create_head
+from multiskin.losses import LOSSES, create_loss
+from multiskin.schema import MISSING, Attribute
+
+C = 6
+COUNTS = {2: (5, 3), 3: (4, 0, 9), 5: (1, 7, 9, 4, 2)}
+
+
+def build(k: int = 5, loss: str = "cross_entropy", dropout: float = 0.2) -> Head:
+    recipe = Recipe(loss=loss, dropout=dropout)
+    return create_head(Attribute("tone", k), C, recipe, COUNTS[k])
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_head_of_every_loss_gives_logits_probabilities_and_a_loss(name: str) -> None:
+    head = build(3, name)
+    logits = head(noise(4, C))
+    grades, weight = torch.tensor([0, MISSING, 2, 0]), torch.tensor([1.0, 1.0, 0.5, 0.0])
+    assert head.probabilities(logits).shape == (4, 3)
+    own = create_loss(name, Attribute("tone", 3), COUNTS[3])
+    torch.testing.assert_close(head.loss(logits, grades, weight), own(logits, grades, weight))
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data(), k=st.sampled_from(sorted(COUNTS)), dtype=st.sampled_from([torch.float32, torch.bfloat16]))
+def test_probabilities_sum_to_one_and_score_is_their_mean(data: st.DataObject, k: int, dtype: torch.dtype) -> None:
+    row = st.lists(st.floats(-1e4, 1e4, width=32), min_size=k, max_size=k)
+    logits = torch.tensor(data.draw(st.lists(row, min_size=1, max_size=5))).to(dtype)
+    head = build(k)
+    probabilities = head.probabilities(logits)
+    assert probabilities.dtype == torch.float32
+    assert (probabilities >= 0).all()
+    torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(len(logits)))
+    expected = [sum(grade * p for grade, p in enumerate(row)) for row in probabilities.tolist()]
+    scores = head.score(probabilities)
+    assert scores.tolist() == pytest.approx(expected, abs=1e-5)
+    assert (scores >= 0).all()
+    assert (scores <= k - 1 + 1e-5).all()
+
+
+def test_the_score_keeps_its_precision_under_autocast() -> None:
+    head, probabilities = build(), noise(8, 5).softmax(dim=1)
+    with torch.autocast("cpu", torch.bfloat16):
+        score = head.score(probabilities)
+    torch.testing.assert_close(score, head.score(probabilities))
+
+
+def test_the_readout_of_the_maps_pools_to_the_logits() -> None:
+    head = build().eval()
+    torch.nn.init.normal_(head.linear.bias)
+    maps = noise(3, C, 4, 5)
+    with torch.no_grad():
+        of_maps = torch.einsum("dc,bchw->bdhw", head.readout, maps)
+        constant = head(torch.zeros(1, C))
+        torch.testing.assert_close(head(maps.mean(dim=(2, 3))), of_maps.mean(dim=(2, 3)) + constant)
+
+
+def test_dropout_works_in_training_only() -> None:
+    head, features = build(dropout=0.5), torch.ones(200, C)
+    assert head(features).std(dim=0).max() > 1e-3
+    logits = head.eval()(features)
+    torch.testing.assert_close(logits, logits[:1].expand(200, 5))
+
+
+@pytest.mark.parametrize("k", sorted(COUNTS))
+def test_training_starts_at_about_the_loss_of_a_guess(k: int) -> None:
+    torch.manual_seed(0)
+    head = create_head(Attribute("tone", k), 1280, Recipe(), COUNTS[k]).eval()
+    logits = head(noise(64, 1280))
+    loss = head.loss(logits, torch.arange(64) % k, torch.ones(64)).item()
+    assert loss == pytest.approx(math.log(k), abs=0.15)
+    assert (logits.std(dim=1) > 0).all()
+
+
+def test_a_batch_without_grades_gives_the_layer_a_gradient_of_zeros() -> None:
+    head = build()
+    head.loss(head(noise(4, C)), torch.full((4,), MISSING), torch.ones(4)).backward()
+    for parameter in head.parameters():
+        assert parameter.grad is not None
+        assert (parameter.grad == 0).all()
+
+
+def test_a_row_without_a_grade_gives_its_features_no_gradient() -> None:
+    head, features = build(dropout=0.0), noise(3, C).requires_grad_()
+    head.loss(head(features), torch.tensor([1, MISSING, 4]), torch.ones(3)).backward()
+    assert (features.grad[1] == 0).all()
+    assert (features.grad[[0, 2]] != 0).any(dim=1).all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_checkpoint_holds_the_linear_layer_only(name: str) -> None:
+    assert set(build(loss=name).state_dict()) == {"linear.weight", "linear.bias"}
+
+
+def test_the_recipe_reaches_the_head() -> None:
+    recipe = Recipe(loss="focal", loss_options={"gamma": 1.0}, dropout=0.35)
+    head = create_head(Attribute("kind", 3, kind="nominal"), C, recipe, COUNTS[3])
+    assert isinstance(head, CategoricalHead)
+    assert (head.linear.in_features, head.linear.out_features) == (C, 3)
+    assert (head.loss.gamma, head.dropout.p) == (1.0, 0.35)
+
+
+@pytest.mark.parametrize("dropout", [-0.1, 1.0, "much", None])
+def test_a_dropout_that_cannot_be_names_the_attribute(dropout: object) -> None:
+    with pytest.raises(UserError, match=r"heads\.tone\.dropout is .*at least 0 and less than 1"):
+        build(dropout=dropout)
+
+
+def test_exports_with_any_batch_size() -> None:
+    head = build(3).eval()
+    program = torch.export.export(head, (noise(4, C),), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    torch.testing.assert_close(program.module()(noise(7, C)), head(noise(7, C)))
