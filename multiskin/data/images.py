@@ -1,0 +1,121 @@
+"""One photograph from a file to pixels: whole, upright, and in RGB, or an error that says what is wrong with it."""
+
+import re
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from multiskin.errors import UserError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")  # what pictures are looked for by
+MAX_PIXELS = 100_000_000  # 100 megapixels, 300 MB decoded: more than cameras give, less than a bomb needs
+
+# A file is what its first bytes say, whatever its name ends in. Pillow's own Image.open knows some forty more formats,
+# which nobody photographs in and each of which is a decoder to attack, and it warns of bombs by a limit of its own.
+DECODERS: dict[bytes, Callable[[BinaryIO], ImageFile.ImageFile]] = {
+    rb"\xff\xd8\xff": JpegImageFile,
+    rb"\x89PNG\r\n\x1a\n": PngImageFile,
+    rb"RIFF.{4}WEBP": WebPImageFile,
+    rb"BM": BmpImageFile,
+    rb"II\*\0|MM\0\*|II\+\0|MM\0\+": TiffImageFile,
+}
+ORIENTATION = 0x0112  # the EXIF tag; its values are those of UPRIGHT, and 1 for upright
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class ImageError(UserError):
+    """A picture that cannot be read; the message names it and says what is wrong with it."""
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Reads a photograph from disk: (h, w, 3) uint8, RGB, upright; the first frame where there are several.
+
+    Raises:
+        ImageError: nothing there, not a picture of a known format, damaged, cut short, or too large.
+    """
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):  # opening a pipe would wait for ever
+            raise ImageError(f"{path}: a folder or device, not a picture")
+        with Path(path).open("rb") as file:
+            return decode_image(file, str(path))
+    except OSError as error:
+        raise ImageError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+    except ValueError as error:  # a NUL in the path
+        raise ImageError(f"{str(path)!r}: not a path ({error})") from error
+
+
+def decode_image(file: BinaryIO, name: str) -> np.ndarray:
+    """Decodes an open file, such as an upload, as `read_image` does; name is what an error calls it."""
+    head = file.read(16)
+    decoder = next((DECODERS[start] for start in DECODERS if re.match(start, head, re.DOTALL)), None)
+    if decoder is None:
+        reason = "not a JPEG, PNG, WebP, BMP or TIFF picture; convert it to one" if head else "the file is empty"
+        raise ImageError(f"{name}: {reason}")
+    file.seek(0)
+    try:
+        picture = decoder(file)
+        _check_size(picture, name)
+        ImageFile.LOAD_TRUNCATED_IMAGES = False  # where another library set it, missing parts would pass as grey
+        picture.load()
+        return np.array(_to_rgb(_upright(picture), name))
+    except ImageError:
+        raise
+    except Exception as error:  # on malformed bytes Pillow raises nearly every kind there is
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{name}: damaged or cut short ({reason})") from error
+
+
+def _check_size(picture: Image.Image, name: str) -> None:
+    """By the header alone, before any pixel is decoded."""
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        limit = MAX_PIXELS // 1_000_000
+        raise ImageError(f"{name}: {width} x {height} pixels; scale it down to {limit} megapixels or fewer")
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turned as its EXIF orientation asks; left as it is where the EXIF is malformed, for the pixels are good."""
+    turn = None
+    with suppress(Exception):
+        turn = UPRIGHT.get(picture.getexif().get(ORIENTATION, 1))
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _to_rgb(picture: Image.Image, name: str) -> Image.Image:
+    if picture.mode.startswith("I"):  # I;16 of either byte order, and I, which has 32 bits and mostly holds 16
+        return _grey_16_to_rgb(picture, name)
+    if picture.mode == "F":
+        raise ImageError(f"{name}: pixels are floats, which say nothing of black and white; save it with 8 or 16 bits")
+    if picture.has_transparency_data:  # on white, as viewers show it: what whoever graded the picture saw
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return picture.convert("RGB")
+
+
+def _grey_16_to_rgb(picture: Image.Image, name: str) -> Image.Image:
+    """0..65535 scaled to 0..255; Pillow's own conversion would clip at 255."""
+    pixels = np.asarray(picture).astype(np.int64)
+    if pixels.min() < 0 or pixels.max() > 65535:
+        raise ImageError(
+            f"{name}: grey values {pixels.min()}..{pixels.max()} exceed 16 bits; save it with 8 or 16 bits"
+        )
+    return Image.fromarray(np.rint(pixels / 257).astype(np.uint8)).convert("RGB")

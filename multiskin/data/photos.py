@@ -1,0 +1,94 @@
+"""All the photos of a run and the side of the split that each stands on."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from multiskin.config import DataConfig
+from multiskin.data.manifest import Manifest, check_training_grades, load_manifest
+from multiskin.data.splits import make_split, split_table
+from multiskin.data.table import Problem
+from multiskin.data.validation import Progress
+from multiskin.errors import UserError
+from multiskin.schema import Schema
+
+
+@dataclass(frozen=True)
+class Photos:
+    """A checked table and its split.
+
+    Attributes:
+        manifest: the photos, N of them.
+        split: (N,) of train, val and test.
+        skipped: why rows of the table were left out.
+        warnings: what need not stop a run, but should be known.
+    """
+
+    manifest: Manifest
+    split: np.ndarray
+    skipped: list[Problem]
+    warnings: list[Problem]
+
+    def side(self, name: str) -> Manifest:
+        """The photos of one side: train, val or test."""
+        return self.manifest.select(self.split == name)
+
+    def save(self, split: Path, skipped: Path) -> None:
+        """Writes the split, and the rows left out if there are any, as CSV files."""
+        split_table(self.manifest, self.split).to_csv(split, index=False)
+        if self.skipped:
+            rows = [(problem.row, problem.column, problem.message) for problem in self.skipped]
+            pd.DataFrame(rows, columns=["row", "column", "problem"]).to_csv(skipped, index=False)
+
+
+def load_photos(config: DataConfig, schema: Schema, progress: Progress | None = None) -> Photos:
+    """The photos that a run learns from and is measured on, with the table's split or one made for it.
+
+    Raises:
+        UserError: a table that cannot be used, or a split that leaves an attribute without a training grade.
+    """
+    manifest, skipped = load_manifest(config, schema, progress)
+    split = manifest.split
+    if split is None:
+        split = make_split(manifest, config.split.ratios, config.split.seed)
+    warnings = check_training_grades(manifest.select(split == "train"))
+    return Photos(manifest, split, skipped, warnings)
+
+
+def load_side(config: DataConfig, schema: Schema, saved_split: Path, side: str) -> Manifest:
+    """The photos of one side of a finished run's split.
+
+    Raises:
+        UserError: a split or a table that cannot be used, or a table without some photo that the run had.
+    """
+    manifest, _ = load_manifest(config, schema)
+    saved = _read_split(saved_split)
+    lacking = saved.index.difference(pd.Index(manifest.paths))
+    if len(lacking):
+        raise UserError(
+            f"{config.root}: photo {lacking[0]} of {saved_split} is not in the table {config.manifest} any more; "
+            "put it back, or measure on another table with --table"
+        )
+    return manifest.select(saved.reindex(manifest.paths).to_numpy() == side)
+
+
+def _read_split(path: Path) -> pd.Series:
+    """The side of every photo of a run, by its path."""
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False).set_index("image")["split"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path}: not the split that 'fit' wrote; restore it, or measure with --table") from error
+
+
+def load_table(config: DataConfig, schema: Schema) -> Manifest:
+    """All photos of another table than a run was trained on; a column of splits counts for nothing in it.
+
+    Raises:
+        UserError: a table that cannot be used.
+    """
+    columns = config.columns
+    ignored = [*columns.ignore, *([columns.split] if columns.split else [])]
+    manifest, _ = load_manifest(replace(config, columns=replace(columns, split=None, ignore=ignored)), schema)
+    return manifest

@@ -1,0 +1,117 @@
+"""Train, val and test: whole subjects, with each side's share of every grade of every attribute.
+
+Iterative stratification (Sechidis, Tsoumakas, Vlahavas: On the Stratification of Multi-Label Data, ECML PKDD 2011)
+fits partial labels as it is: a grade that nobody gave counts nowhere. Here its labels are the cells (attribute, grade)
+and its examples are subjects, which bring several photos at once.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from multiskin.data.manifest import Manifest
+from multiskin.data.validation import SIDES
+from multiskin.errors import UserError
+from multiskin.schema import MISSING
+
+
+def make_split(manifest: Manifest, ratios: Sequence[float], seed: int) -> np.ndarray:
+    """The side of every photo, (N,) of train, val and test; the same seed gives the same split whatever the row order.
+
+    A photo without a subject is a subject of its own. No side exceeds its share of the photos by a whole subject, and
+    every side with a share gets a subject if there are as many, train first.
+
+    Args:
+        manifest: the photos.
+        ratios: shares of train, val and test, in any unit; a side of share 0 stays empty.
+        seed: which of the many equally good splits.
+
+    Raises:
+        UserError: ratios that are not three shares, no share for train, or a negative seed.
+    """
+    shares = _shares(ratios)
+    if seed < 0:
+        raise UserError(f"data.split.seed is {seed}; give 0 or more")
+    _, subject = np.unique(_subject_keys(manifest), return_inverse=True)  # sorted: the row order is forgotten here
+    counts = _cell_counts(manifest, subject)
+    sides = _stratify(counts, shares, np.random.default_rng(seed))
+    return np.array(SIDES)[sides[subject]]
+
+
+def split_table(manifest: Manifest, split: np.ndarray) -> pd.DataFrame:
+    """The split as a file holds it: row, image, subject, split."""
+    subject = "" if manifest.subject is None else manifest.subject
+    return pd.DataFrame({"row": manifest.rows, "image": manifest.paths, "subject": subject, "split": split})
+
+
+def _shares(ratios: Sequence[float]) -> np.ndarray:
+    """Three shares that sum to 1."""
+    good = len(ratios) == len(SIDES) and all(math.isfinite(ratio) and ratio >= 0 for ratio in ratios) and ratios[0] > 0
+    if not good:
+        raise UserError(
+            f"data.split.ratios is {list(ratios)}; give shares of train, val and test such as [0.7, 0.2, 0.1], "
+            "none negative and that of train above 0"
+        )
+    shares = np.array(ratios, dtype=float) / max(ratios)  # first, or the sum of huge ones overflows
+    return np.round(shares / shares.sum(), 12)  # so that 7 : 2 : 1 and 0.7 : 0.2 : 0.1 are the same to the last bit
+
+
+def _subject_keys(manifest: Manifest) -> list[str]:
+    """What photos of one subject share; a photo of nobody known has its path. The marks keep the two apart."""
+    subjects = [""] * len(manifest) if manifest.subject is None else manifest.subject
+    return [
+        f"subject {subject}" if subject else f"photo {path}"
+        for subject, path in zip(subjects, manifest.paths, strict=True)
+    ]
+
+
+def _cell_counts(manifest: Manifest, subject: np.ndarray) -> np.ndarray:
+    """Photos (S, C + 1) of every subject in every cell (attribute, grade), and in the last column all of its photos."""
+    size = subject.max(initial=-1) + 1
+    counts = []
+    for column, attribute in zip(manifest.grades.T, manifest.schema, strict=True):
+        graded = column != MISSING
+        cell = subject[graded] * attribute.grades + column[graded]
+        counts.append(np.bincount(cell, minlength=size * attribute.grades).reshape(size, attribute.grades))
+    return np.column_stack([*counts, np.bincount(subject, minlength=size)])
+
+
+def _stratify(counts: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The side (S,) of every subject, by its counts (S, C + 1)."""
+    wanted = np.outer(shares, counts.sum(axis=0))  # (3, C + 1), photos that each side has yet to get
+    wanted[:, -1] = _whole_photos(shares, counts[:, -1].sum())
+    shuffled = rng.permutation(len(counts))
+    chance = rng.random((len(counts), len(SIDES)))  # decides between equal sides
+    sides = np.full(len(counts), -1)
+    filled = np.flatnonzero(shares).tolist()  # the sides that are to get photos
+    empty = filled.copy()
+    left = len(counts)
+    while left:
+        cell = _rarest_cell(counts[sides < 0])
+        waiting = shuffled[(sides[shuffled] < 0) & (counts[shuffled, cell] > 0)]
+        for subject in waiting[np.argsort(-counts[waiting, cell], kind="stable")]:  # the largest first
+            # Now or never for a side that has nobody; where there are too few subjects, train goes first.
+            candidates = empty[:left] if left <= len(empty) else [j for j in filled if wanted[j, -1] > 0]
+            side = max(candidates, key=lambda j: (wanted[j, cell], wanted[j, -1], chance[subject, j]))
+            sides[subject] = side
+            wanted[side] -= counts[subject]
+            empty = [other for other in empty if other != side]
+            left -= 1
+    return sides
+
+
+def _whole_photos(shares: np.ndarray, photos: int) -> np.ndarray:
+    """The photos shared out by the largest remainder, so that sides can fill up exactly."""
+    exact = shares * photos
+    whole = np.floor(exact)
+    rest = int(photos - whole.sum())
+    whole[np.argsort(whole - exact, kind="stable")[:rest]] += 1
+    return whole
+
+
+def _rarest_cell(counts: np.ndarray) -> int:
+    """The cell with the fewest photos left; the last column, all photos, once nothing graded is left."""
+    photos = counts.sum(axis=0)
+    return int(np.argmin(np.where(photos > 0, photos, np.inf)))

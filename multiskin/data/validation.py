@@ -1,0 +1,168 @@
+"""What may be wrong in a table of photos and grades, one function a kind: each returns all that it finds."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from multiskin.config import Columns
+from multiskin.data.images import ImageError, read_image
+from multiskin.data.table import Problem, shown
+from multiskin.schema import MISSING, Attribute, Schema
+
+Progress = Callable[[int, int], None]  # (done, of how many)
+
+SIDES = ("train", "val", "test")
+SPELLINGS = {side: side for side in SIDES} | {
+    "training": "train",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "testing": "test",
+}
+
+
+def check_columns(headings: list[str], schema: Schema, columns: Columns) -> list[Problem]:
+    """Headings that are wanted and lacking, that nobody asked for, or that are wanted and ignored at once."""
+    wanted = {attribute.heading: f"attribute {attribute.name} is read from it" for attribute in schema}
+    named = {"image": columns.image, "split": columns.split, "subject": columns.subject, "part": columns.part}
+    wanted |= {heading: f"data.columns.{option} names it" for option, heading in named.items() if heading is not None}
+    wanted |= dict.fromkeys(columns.groups, "data.columns.groups names it")
+    lacking = [heading for heading in wanted if heading not in headings]
+    spare = [heading for heading in headings if heading not in wanted and heading not in columns.ignore]
+    add, ignore = "correct the name or add the column", "correct the heading or add it to data.columns.ignore"
+    problems = [_misnamed(name, f"not in the table, but {wanted[name]}", spare, add) for name in lacking]
+    problems += [
+        _misnamed(name, "neither an attribute nor named under data.columns", lacking, ignore) for name in spare
+    ]
+    both = [heading for heading in columns.ignore if heading in wanted]
+    return problems + [Problem(f"in data.columns.ignore, but {wanted[name]}; choose one", column=name) for name in both]
+
+
+def _misnamed(name: str, found: str, candidates: list[str], remedy: str) -> Problem:
+    near = get_close_matches(name, candidates, n=1)
+    hint = f"did you mean {shown(near[0])}? " if near else ""
+    return Problem(f"{found}; {hint}{remedy}", column=name)
+
+
+def read_grades(cells: pd.DataFrame, schema: Schema) -> tuple[np.ndarray, list[Problem]]:
+    """The grades (N, H) of every attribute, -1 where blank or bad, and the bad ones."""
+    grades = np.full((len(cells), len(schema)), MISSING, dtype=np.int64)
+    problems = []
+    for h, attribute in enumerate(schema):
+        if attribute.heading not in cells:
+            continue
+        column = cells[attribute.heading].tolist()
+        spellings = _spellings(attribute) | {"": MISSING}
+        read = [spellings.get(_numeral(cell)) for cell in column]
+        grades[:, h] = [MISSING if grade is None else grade for grade in read]
+        remedy = f"is not a grade {_choices(attribute)}; correct it, or leave it blank where nobody graded"
+        problems += [
+            Problem(f"{shown(cell)} {remedy}", row, attribute.heading)
+            for row, cell, grade in zip(cells.index.tolist(), column, read, strict=True)
+            if grade is None
+        ]
+    return grades, problems
+
+
+def _spellings(attribute: Attribute) -> dict[str, int]:
+    """What a cell may hold for each grade: its name, and its number unless names are numbers themselves."""
+    names = {_numeral(name.strip()): grade for grade, name in enumerate(attribute.grade_names)}
+    numbers = {} if _named_by_numbers(attribute) else {str(grade): grade for grade in range(attribute.grades)}
+    return numbers | names
+
+
+def _choices(attribute: Attribute) -> str:
+    names, numbers = ", ".join(attribute.grade_names), f"0..{attribute.grades - 1}"
+    if _named_by_numbers(attribute):
+        return names
+    return f"{names} or {numbers}" if names else numbers
+
+
+def _named_by_numbers(attribute: Attribute) -> bool:
+    """Such as 1..5; then a 1 in the table is the name of grade 0 and not grade 1."""
+    return any(_numeral(name.strip()).isdecimal() for name in attribute.grade_names)
+
+
+def _numeral(text: str) -> str:
+    """A whole number in its plainest form, 3 for 3.0 or 03; other text as it is."""
+    whole, _, decimals = text.partition(".")
+    if whole.isascii() and whole.isdecimal() and not decimals.strip("0"):
+        return whole.lstrip("0") or "0"
+    return text
+
+
+def read_split(cells: pd.DataFrame, heading: str) -> tuple[np.ndarray, list[Problem]]:
+    """The side (N,) of every row, "" where blank or bad, and the bad ones."""
+    column = cells[heading].tolist()
+    split = np.array([SPELLINGS.get(cell.lower(), "") for cell in column], dtype="<U5")
+    remedy = f"write {', '.join(SIDES[:-1])} or {SIDES[-1]}"
+    problems = [
+        Problem(f"{shown(cell)} is not a side of the split; {remedy}" if cell else f"blank; {remedy}", row, heading)
+        for row, cell, side in zip(cells.index.tolist(), column, split, strict=True)
+        if not side
+    ]
+    return split, problems
+
+
+def check_subjects(cells: pd.DataFrame, heading: str, split: np.ndarray) -> list[Problem]:
+    """Rows on another side of the split than their subject's first row."""
+    problems = []
+    first: dict[str, tuple[str, int]] = {}  # subject -> the side and number of its first row
+    for row, subject, side in zip(cells.index.tolist(), cells[heading].tolist(), split.tolist(), strict=True):
+        if not (subject and side):
+            continue
+        first_side, first_row = first.setdefault(subject, (side, row))
+        if side != first_side:
+            message = f"subject {shown(subject)} is in {side} here and in {first_side} in row {first_row}"
+            problems.append(Problem(f"{message}; keep all photos of a subject on one side", row, heading))
+    return problems
+
+
+def photo_path(root: Path, cell: str) -> Path:
+    """Where a photo is; a table written on Windows holds backslashes."""
+    return root / cell.replace("\\", "/")
+
+
+def check_photos(
+    cells: pd.DataFrame, heading: str, root: Path, grades: np.ndarray, progress: Progress | None
+) -> list[Problem]:
+    """Rows without a readable photo, and rows whose photo a row above them has already, byte for byte."""
+    rows, paths = cells.index.tolist(), cells[heading].tolist()
+    findings = _inspect_all([photo_path(root, path) for path in paths if path], progress)
+    problems = []
+    first: dict[str, int] = {}  # digest -> the first position that has it
+    for position, (row, path) in enumerate(zip(rows, paths, strict=True)):
+        finding = next(findings) if path else ImageError("blank; give the photo's path, or remove the row")
+        if isinstance(finding, ImageError):
+            problems.append(Problem(" ".join(str(finding).split()), row, heading))
+        elif (other := first.setdefault(finding, position)) != position:
+            differ = ", with other grades" if (grades[position] != grades[other]).any() else ""
+            place = f"row {rows[other]} ({shown(paths[other])})"
+            problems.append(Problem(f"the same picture as {place}{differ}; keep one row a photo", row, heading))
+    return problems
+
+
+def _inspect_all(paths: list[Path], progress: Progress | None) -> Iterator[str | ImageError]:
+    pool = ThreadPoolExecutor()  # decoding leaves the interpreter's lock
+    try:
+        for done, finding in enumerate(pool.map(_inspect, paths), start=1):
+            if progress is not None:
+                progress(done, len(paths))
+            yield finding
+    finally:
+        pool.shutdown(cancel_futures=True)  # on an interrupt, do not go through the rest first
+
+
+def _inspect(path: Path) -> str | ImageError:
+    """What tells a photo's bytes from others', or why it cannot be read."""
+    try:
+        read_image(path)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()
+    except ImageError as error:
+        return error
