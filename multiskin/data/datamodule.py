@@ -1,0 +1,108 @@
+"""The photos of a run as Lightning's loaders."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from multiskin.config import DataConfig, Recipe
+from multiskin.data.dataset import GradedPhotos, Item, TrainingPhotos, one_thread, worker_count
+from multiskin.data.manifest import Manifest
+from multiskin.data.sampling import EveryRow, Mixture, MixtureSampler, effective_sample_size
+from multiskin.data.transforms import Preprocessing, evaluation_transform, training_transform
+from multiskin.errors import UserError
+from multiskin.schema import MISSING
+
+
+class SkinDataModule(pl.LightningDataModule):
+    """Training photos drawn from the heads' mixture, validation photos each once.
+
+    Args:
+        train: photos to learn from.
+        val: photos that decide on the best checkpoint.
+        recipes: one a head.
+        preprocessing: what all photos end in.
+        config: batch size, workers, draws an epoch.
+        seed: of draws and augmentation.
+
+    Raises:
+        UserError: a recipe or a number that cannot be followed.
+    """
+
+    def __init__(
+        self,
+        train: Manifest,
+        val: Manifest,
+        recipes: Sequence[Recipe],
+        preprocessing: Preprocessing,
+        config: DataConfig,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        _check_numbers(config)
+        self.config = config
+        self.seed = seed
+        names = train.schema.names
+        self.mixture = Mixture.of(train.grades, train.schema, recipes)
+        transforms = [
+            training_transform(recipe.augment, preprocessing, f"heads.{name}.augment")
+            for name, recipe in zip(names, recipes, strict=True)
+        ]
+        self.training_photos = TrainingPhotos(train, self.mixture.weights, transforms, seed)
+        self.validation_photos = GradedPhotos(val, evaluation_transform(preprocessing))
+
+    def train_dataloader(self) -> DataLoader[Item]:
+        return self._loader(self.training_photos, self._training_sampler())
+
+    def val_dataloader(self) -> DataLoader[Item]:
+        return self._loader(self.validation_photos, EveryRow(len(self.validation_photos), *self._place()))
+
+    def sampling_statistics(self, epoch: int) -> dict[str, float]:
+        """How much an epoch's draws are worth to each head: effective sample size and distinct photos behind it."""
+        sampler = self._training_sampler()
+        sampler.set_epoch(epoch)
+        rows, _ = sampler.draws()
+        effective = effective_sample_size(self.mixture.weights[rows])
+        distinct = (self.mixture.weights[np.unique(rows)] > 0).sum(axis=0)
+        values = {}
+        for h, name in enumerate(self.training_photos.manifest.schema.names):
+            values[f"sampling/{name}/effective"] = float(effective[h])
+            values[f"sampling/{name}/distinct"] = float(distinct[h])
+        return values
+
+    def describe(self, rows: Sequence[int]) -> str:
+        """Names training photos by their place in the table and their path."""
+        manifest = self.training_photos.manifest
+        return ", ".join(f"row {manifest.rows[row]} {manifest.paths[row]}" for row in rows)
+
+    def _training_sampler(self) -> MixtureSampler:
+        rank, ranks = self._place()
+        graded = int((self.training_photos.manifest.grades != MISSING).any(axis=1).sum())
+        draws = graded if self.config.draws_per_epoch is None else self.config.draws_per_epoch
+        draws = -(-draws // ranks) * ranks  # every rank as many, or the last step would wait for ever
+        return MixtureSampler(self.mixture, draws, self.seed, rank, ranks)
+
+    def _place(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def _loader(self, photos: Dataset[Item], sampler: Sampler[Any]) -> DataLoader[Item]:
+        workers = worker_count(self.config.num_workers)
+        return DataLoader(
+            photos,
+            batch_size=self.config.batch_size,
+            sampler=sampler,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            worker_init_fn=one_thread,
+        )
+
+
+def _check_numbers(config: DataConfig) -> None:
+    for option, least in (("batch_size", 1), ("draws_per_epoch", 1), ("num_workers", 0)):
+        value = getattr(config, option)
+        if value is not None and value < least:
+            raise UserError(f"data.{option}: {value}; give {least} or more")

@@ -1,0 +1,92 @@
+"""Photos and grades as tensors: the batch that the network learns from and is judged on.
+
+batch = {"image": (B, 3, S, S) float32, "grades": (B, H) int64 with -1, "weight": (B, H) float32, "row": (B,) int64}
+"""
+
+import os
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from multiskin.data.images import read_image
+from multiskin.data.manifest import Manifest
+from multiskin.data.sampling import Draw
+from multiskin.data.transforms import PhotoTransform
+from multiskin.schema import MISSING
+
+Item = dict[str, Tensor]
+
+
+def _item(manifest: Manifest, row: int, image: Tensor, weight: np.ndarray) -> Item:
+    return {
+        "image": image,
+        "grades": torch.from_numpy(manifest.grades[row]),  # (H,)
+        "weight": torch.from_numpy(weight.astype(np.float32)),  # (H,)
+        "row": torch.tensor(row),
+    }
+
+
+class TrainingPhotos(Dataset[Item]):
+    """Photos as drawn: each augmented by the recipe of the head that drew it, weighted for every head.
+
+    Args:
+        manifest: the training photos, N of them.
+        weights: (N, H), how much each head counts a row.
+        transforms: one a head.
+        seed: of the augmentation; with a draw's epoch and number it decides the picture.
+    """
+
+    def __init__(
+        self, manifest: Manifest, weights: np.ndarray, transforms: Sequence[PhotoTransform], seed: int
+    ) -> None:
+        self.manifest = manifest
+        self.weights = weights
+        self.transforms = transforms
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.manifest)
+
+    def __getitem__(self, draw: Draw) -> Item:
+        photo = read_image(self.manifest.path(draw.row))
+        seed = np.random.SeedSequence([self.seed, draw.epoch, draw.number]).generate_state(1)[0]
+        image = self.transforms[draw.head](photo, int(seed))
+        return _item(self.manifest, draw.row, image, self.weights[draw.row])
+
+
+class GradedPhotos(Dataset[Item]):
+    """Photos as they are, for validation and test: every row once.
+
+    A head's weight is the same for all of its graded rows and averages 1 over all N, so that the mean loss over rows is
+    the mean over the head's graded rows, comparable to that of training.
+    """
+
+    def __init__(self, manifest: Manifest, transform: PhotoTransform) -> None:
+        self.manifest = manifest
+        self.transform = transform
+        graded = manifest.grades != MISSING  # (N, H)
+        self.weights = graded * len(manifest) / np.maximum(graded.sum(axis=0), 1)
+
+    def __len__(self) -> int:
+        return len(self.manifest)
+
+    def __getitem__(self, row: int) -> Item:
+        image = self.transform(read_image(self.manifest.path(row)), seed=0)
+        return _item(self.manifest, row, image, self.weights[row])
+
+
+def worker_count(asked: int | None) -> int:
+    """How many processes read photos: what is asked, else what leaves two cores to the network, 8 at most.
+
+    On two cores that is none: the network's threads wait for each other, and every disturbance costs them all.
+    """
+    return asked if asked is not None else min(max((os.cpu_count() or 1) - 2, 0), 8)
+
+
+def one_thread(_: int) -> None:
+    """Workers are the parallelism; OpenCV's own threads in each of them would only get in the way."""
+    cv2.setNumThreads(0)
