@@ -1,0 +1,139 @@
+"""Any backbone of timm, cut where its final map enters the pool."""
+
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from multiskin.config import ModelConfig
+from multiskin.errors import UserError, unknown
+from multiskin.models.weights import find_weights, read_weights
+
+
+class Backbone(nn.Module):
+    """A timm network without its classifier: images (B, 3, H, W) to the final map (B, C, h, w) and features (B, C').
+
+    C' is C wherever the network ends in pool and linear, as EfficientNet does. Networks of tokens have their map laid
+    out as a picture, too, a square one as all images are here.
+
+    Attributes:
+        num_features: C', what a head reads.
+        mean: that the first weights were trained with, of each channel on the scale 0..1.
+        std: likewise.
+    """
+
+    def __init__(self, net: Any) -> None:  # timm's networks have no type that says what they all can
+        super().__init__()
+        self.net: Any = net
+        self.num_features: int = net.head_hidden_size
+        data = timm.data.resolve_model_data_config(net)
+        self.mean: tuple[float, ...] = data["mean"]
+        self.std: tuple[float, ...] = data["std"]
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.net.forward_features(images)
+        features = self.net.forward_head(maps, pre_logits=True)  # (B, C')
+        return self._as_picture(maps), features
+
+    def _as_picture(self, maps: Tensor) -> Tensor:
+        """The final map as (B, C, h, w), from channels-last maps and from tokens as well."""
+        if maps.ndim == 4:
+            channels_last = getattr(self.net, "output_fmt", "NCHW") == "NHWC"
+            return maps.permute(0, 3, 1, 2) if channels_last else maps
+        tokens = maps[:, getattr(self.net, "num_prefix_tokens", 0) :]  # (B, h * w, C)
+        side = math.isqrt(tokens.shape[1])
+        return tokens.transpose(1, 2).unflatten(2, (side, side))
+
+
+def create_backbone(config: ModelConfig) -> Backbone:
+    """The backbone of a config with random weights, as a checkpoint's own are loaded into.
+
+    Raises:
+        UserError: a name timm does not know, or an output stride that this backbone does not have.
+    """
+    return Backbone(_create_net(config))
+
+
+def pretrained_backbone(config: ModelConfig, *, offline: bool = False) -> Backbone:
+    """The backbone of a config with its first weights, as training starts from.
+
+    Raises:
+        UserError: as create_backbone; a backbone that cannot do what the config asks; or weights that cannot be had,
+            or do not fit.
+    """
+    backbone = create_backbone(config)
+    _try_out(backbone, config)  # before anything is fetched
+    path = find_weights(config.weights, backbone.net.pretrained_cfg, offline=offline)
+    return backbone if path is None else Backbone(_create_filled_net(config, path))
+
+
+def _try_out(backbone: Backbone, config: ModelConfig) -> None:
+    """One forward pass: many networks say only then what they cannot do, and EfficientNet takes any output stride."""
+    name, size, stride = config.backbone, config.input_size, config.output_stride
+    try:
+        with torch.no_grad():
+            maps, _ = backbone.eval()(torch.zeros(1, 3, size, size))
+    except Exception as error:  # every network has its own kinds
+        raise UserError(
+            f"model: {name} makes no map of {size} x {size} pixels ({_first_line(error)}); "
+            "set another model.input_size or choose another backbone"
+        ) from error
+    backbone.train()
+    if stride is not None and maps.shape[-1] != -(-size // stride):
+        raise UserError(
+            f"model.output_stride: {stride} is none of {name}, whose map of {size} x {size} pixels would be "
+            f"{maps.shape[-2]} x {maps.shape[-1]}; give 8, 16 or 32"
+        )
+
+
+def _create_filled_net(config: ModelConfig, path: Path) -> Any:
+    """The network with the tensors of a file.
+
+    Made twice, for timm passes over what a file lacks: that stays random, and differs from one to the other.
+    """
+    logging.getLogger("timm").setLevel(logging.ERROR)  # its warning of names that do not fit is our error
+    tensors = read_weights(path)
+    remedy = "give the file that belongs to this backbone"
+    try:
+        net, twin = (
+            _create_net(config, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(tensors)}) for _ in range(2)
+        )
+    except (RuntimeError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"model.weights: {path} does not fit {config.backbone}: {reason}; {remedy}") from error
+    others = twin.state_dict()
+    lacking = [name for name, tensor in net.state_dict().items() if not torch.equal(tensor, others[name])]
+    if lacking:
+        raise UserError(f"model.weights: {path} lacks tensors of {config.backbone}, such as {lacking[0]}; {remedy}")
+    del net.pretrained_cfg["state_dict"]  # a second copy of all weights
+    return net
+
+
+def _create_net(config: ModelConfig, **pretrained: object) -> Any:
+    name = config.backbone
+    known = timm.list_models()
+    if name not in known and not timm.is_model_pretrained(name):
+        raise unknown("backbone", name, known, "model.backbone")
+    size = {"img_size": config.input_size} if _needs_size(name) else {}
+    stride = {} if config.output_stride is None else {"output_stride": config.output_stride}
+    try:
+        return timm.create_model(name, num_classes=0, **size, **stride, **pretrained)
+    except (TypeError, ValueError, NotImplementedError, AssertionError) as error:
+        raise UserError(
+            f"model: {name} cannot be made with input_size {config.input_size} and output_stride "
+            f"{config.output_stride} ({_first_line(error)}); leave output_stride empty or choose another backbone"
+        ) from error
+
+
+def _needs_size(name: str) -> bool:
+    """Whether the network is built for one input size, as most transformers are."""
+    config = timm.get_pretrained_cfg(name)
+    return bool(config and config.fixed_input_size)
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,0 +1,48 @@
+"""All that it takes to build a network again, in plain containers: the part of a checkpoint that is not weights."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from multiskin.config import ModelConfig, Recipe
+from multiskin.models.backbone import Backbone, create_backbone
+from multiskin.models.skinnet import SkinNet
+from multiskin.schema import Schema
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What a network is made of.
+
+    Attributes:
+        schema: the attributes, in the order of the heads.
+        model: the backbone.
+        recipes: one a head.
+        counts: training grades of each attribute (K).
+    """
+
+    schema: Schema
+    model: ModelConfig
+    recipes: tuple[Recipe, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+    def build(self, backbone: Backbone | None = None) -> SkinNet:
+        """The network, on a backbone with random weights unless one is given."""
+        return SkinNet(backbone or create_backbone(self.model), self.schema, self.recipes, self.counts)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": self.schema.to_dict(),
+            "model": asdict(self.model),
+            "recipes": [asdict(recipe) for recipe in self.recipes],
+            "counts": [list(counts) for counts in self.counts],
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Blueprint":
+        return cls(
+            Schema.from_dict(content["schema"]),
+            ModelConfig(**content["model"]),
+            tuple(Recipe(**recipe) for recipe in content["recipes"]),
+            tuple(tuple(counts) for counts in content["counts"]),
+        )

@@ -1,0 +1,78 @@
+"""The whole network: one backbone, one head an attribute. Plain PyTorch, exportable, knows no Lightning."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from multiskin.config import Recipe
+from multiskin.decisions import decide
+from multiskin.heads import create_head
+from multiskin.heads.base import Head
+from multiskin.models.backbone import Backbone
+from multiskin.schema import Schema
+
+
+class SkinOutput(NamedTuple):
+    """One forward pass.
+
+    Attributes:
+        maps: (B, C, h, w), the final map that enters the pool.
+        features: (B, C), what the heads read.
+        logits: (B, *) by attribute.
+    """
+
+    maps: Tensor
+    features: Tensor
+    logits: dict[str, Tensor]
+
+
+class SkinNet(nn.Module):
+    """Backbone and heads.
+
+    Args:
+        backbone: what all heads share.
+        schema: the attributes, in the order of the heads.
+        recipes: one a head.
+        counts: training grades of each attribute (K), which class-balanced losses weigh by.
+    """
+
+    def __init__(
+        self, backbone: Backbone, schema: Schema, recipes: Sequence[Recipe], counts: Sequence[Sequence[int]]
+    ) -> None:
+        super().__init__()
+        self.schema = schema
+        self.decisions = [
+            recipe.decision if attribute.ordinal else "argmax"
+            for attribute, recipe in zip(schema, recipes, strict=True)
+        ]
+        self.backbone = backbone.to(memory_format=torch.channels_last)  # on a CPU twice as fast
+        self.heads = nn.ModuleList(
+            create_head(attribute, backbone.num_features, recipe, count)
+            for attribute, recipe, count in zip(schema, recipes, counts, strict=True)
+        )
+
+    def named_heads(self) -> list[tuple[str, Head]]:
+        return list(zip(self.schema.names, self.heads, strict=True))  # type: ignore[arg-type]
+
+    def forward(self, images: Tensor) -> SkinOutput:
+        maps, features = self.backbone(images.contiguous(memory_format=torch.channels_last))
+        return SkinOutput(maps, features, {name: head(features) for name, head in self.named_heads()})
+
+    def losses(self, logits: dict[str, Tensor], grades: Tensor, weight: Tensor) -> Tensor:
+        """Each head's loss (H,) on grades (B, H) with -1 for missing and weights (B, H)."""
+        return torch.stack(
+            [head.loss(logits[name], grades[:, h], weight[:, h]) for h, (name, head) in enumerate(self.named_heads())]
+        )
+
+    def probabilities(self, logits: dict[str, Tensor]) -> Tensor:
+        """Every head's probabilities side by side (B, H, Kmax), 0 beyond a head's own K."""
+        width = self.schema.max_grades
+        rows = [head.probabilities(logits[name]) for name, head in self.named_heads()]  # (B, K) each
+        return torch.stack([nn.functional.pad(row, (0, width - row.shape[1])) for row in rows], dim=1)
+
+    def decide(self, probabilities: Tensor) -> Tensor:
+        """One grade a head (B, H) from probabilities (B, H, Kmax), each by its own rule."""
+        columns = [decide(rule, probabilities[:, h]) for h, rule in enumerate(self.decisions)]
+        return torch.stack(columns, dim=1)

@@ -1,0 +1,93 @@
+"""Where a backbone's first weights come from: timm's published file, fetched once, or a file of one's own."""
+
+import sys
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import torch
+from torch import Tensor
+
+from multiskin.errors import UserError
+
+TIMEOUT = 5  # seconds to wait for the hub's first answer
+REMEDY = "give a local file under model.weights, or 'none' to start from random weights"
+
+
+def find_weights(weights: str, published: dict[str, Any], *, offline: bool) -> Path | None:
+    """The file that model.weights stands for, or None for 'none'.
+
+    Args:
+        weights: 'auto', 'none' or a path.
+        published: the backbone's pretrained configuration in timm.
+        offline: never reach for the network; a file fetched before is still used.
+
+    Raises:
+        UserError: no such file, nothing published for this backbone, or the hub is out of reach.
+    """
+    if weights == "none":
+        return None
+    if weights != "auto":
+        path = Path(weights).expanduser()
+        if not path.is_file():
+            raise UserError(f"model.weights: no file {weights}; {REMEDY}, or 'auto' for timm's own")
+        return path
+    return _published_weights(published, offline=offline)
+
+
+def _published_weights(published: dict[str, Any], *, offline: bool) -> Path:
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+
+    repository = published.get("hf_hub_id")
+    if not repository:
+        raise UserError(f"model.weights: timm publishes none for {published.get('architecture')}; {REMEDY}")
+    cached = try_to_load_from_cache(repository, constants.SAFETENSORS_SINGLE_FILE)
+    if isinstance(cached, str):
+        return Path(cached)
+    if offline or constants.HF_HUB_OFFLINE:
+        raise UserError(
+            f"model.weights: those of {repository} are not on this machine, and --offline or HF_HUB_OFFLINE is set; {REMEDY}"
+        )
+    print(f"fetching the weights {repository} from {constants.ENDPOINT}", file=sys.stderr)
+    _require_reachable(constants.ENDPOINT)
+    try:
+        return Path(hf_hub_download(repository, constants.SAFETENSORS_SINGLE_FILE, etag_timeout=TIMEOUT))
+    except Exception as error:  # the hub's kinds, its client's, and the disk's
+        raise UserError(
+            f"model.weights: {repository} could not be fetched ({type(error).__name__}); {REMEDY}"
+        ) from error
+
+
+def _require_reachable(host: str) -> None:
+    """One short look before the hub's client, which would try again for half a minute."""
+    try:
+        urlopen(Request(host, method="HEAD"), timeout=TIMEOUT).close()
+    except HTTPError:
+        return  # it answered
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: an endpoint that is no address
+        reason = getattr(error, "reason", error)
+        raise UserError(f"model.weights: {host} is out of reach ({reason}); {REMEDY}") from error
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors or .pth file; nothing else in a file is ever unpickled.
+
+    Raises:
+        UserError: a file that holds anything but tensors by name.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # every reader has its own kinds
+        raise UserError(
+            f"model.weights: {path} is not readable as weights ({type(error).__name__}); {REMEDY}"
+        ) from error
+    tensors = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not tensors or not all(isinstance(value, Tensor) for value in tensors.values()):
+        raise UserError(f"model.weights: {path} does not hold tensors by name; {REMEDY}")
+    return tensors

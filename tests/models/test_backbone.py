@@ -1,0 +1,129 @@
+"""Every family of networks ends in a map that lies as the image does, and in the features that it says it has."""
+
+from functools import cache
+
+import pytest
+import timm
+import torch
+
+from multiskin.config import ModelConfig
+from multiskin.errors import UserError
+from multiskin.models.backbone import Backbone, create_backbone, pretrained_backbone
+
+FAMILIES = {  # name -> pixels, side of the map
+    "test_efficientnet": (64, 2),  # convolution, average pool
+    "test_resnet": (64, 2),
+    "mobilenetv3_small_050": (64, 2),  # a convolution stands between pool and classifier
+    "test_convnext": (64, 2),  # a norm stands there
+    "test_mambaout": (64, 2),  # channels last
+    "test_vit": (96, 6),  # tokens, the first of them for the class
+    "test_vit2": (96, 6),  # tokens, pooled by their mean
+    "levit_128s": (96, 2),  # tokens, on a coarser grid than the patches
+}
+
+
+@cache
+def build(name: str, size: int, stride: int | None = None) -> Backbone:
+    torch.manual_seed(0)
+    config = ModelConfig(name, weights="none", input_size=size, output_stride=stride)
+    return pretrained_backbone(config).eval()
+
+
+@pytest.mark.parametrize(("name", "size", "side"), [(name, *sizes) for name, sizes in FAMILIES.items()])
+@torch.no_grad()
+def test_maps_and_features_of_every_family(name: str, size: int, side: int) -> None:
+    backbone = build(name, size)
+    maps, features = backbone(torch.randn(3, 3, size, size))
+    assert maps.shape == (3, backbone.net.num_features, side, side)
+    assert features.shape == (3, backbone.num_features)
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 1), (1, 0)])
+@pytest.mark.parametrize("name", ["test_mambaout", "test_vit", "test_vit2"])
+@torch.no_grad()
+def test_a_map_that_had_to_be_laid_out_lies_as_the_image_does(name: str, row: int, column: int) -> None:
+    """Noise in one quarter of the image moves that quarter of the map most."""
+    images, noise = torch.randn(2, 4, 3, 96, 96, generator=torch.Generator().manual_seed(1))
+    noise[:, :, (1 - row) * 48 : (2 - row) * 48] = 0
+    noise[:, :, :, (1 - column) * 48 : (2 - column) * 48] = 0
+    backbone = build(name, 96)
+    change = (backbone(images + 3 * noise)[0] - backbone(images)[0]).square().sum(dim=(0, 1))  # (h, w)
+    half = len(change) // 2
+    quarters = [change[:half, :half], change[:half, -half:], change[-half:, :half], change[-half:, -half:]]
+    assert torch.stack([quarter.sum() for quarter in quarters]).argmax() == 2 * row + column
+
+
+@pytest.mark.parametrize("name", ["efficientnet_b0", "tf_efficientnet_lite0"])
+@torch.no_grad()
+def test_the_features_of_efficientnet_are_the_mean_of_its_map(name: str) -> None:
+    maps, features = build(name, 64)(torch.randn(2, 3, 64, 64))
+    torch.testing.assert_close(features, maps.mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize(("name", "stride", "side"), [("efficientnet_b0", 16, 4), ("test_resnet", 8, 8)])
+@torch.no_grad()
+def test_a_smaller_output_stride_gives_a_finer_map(name: str, stride: int, side: int) -> None:
+    maps, _ = build(name, 64, stride)(torch.randn(1, 3, 64, 64))
+    assert maps.shape[2:] == (side, side)
+
+
+@pytest.mark.parametrize(
+    ("name", "mean", "std"),
+    [
+        ("tf_efficientnet_lite0", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        ("efficientnet_b0", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    ],
+)
+def test_normalisation_is_that_of_the_published_weights(
+    name: str, mean: tuple[float, ...], std: tuple[float, ...]
+) -> None:
+    backbone = create_backbone(ModelConfig(name))
+    assert (backbone.mean, backbone.std) == (mean, std)
+
+
+@pytest.mark.parametrize("name", ["efficientnetb0", "efficientnet_b0.no_such_weights"])
+def test_an_unknown_backbone_names_one_that_is_known(name: str) -> None:
+    with pytest.raises(UserError, match=rf"model\.backbone: unknown backbone '{name}'.* efficientnet_b0\b"):
+        create_backbone(ModelConfig(name))
+
+
+def test_the_name_of_published_weights_is_a_name_too() -> None:
+    backbone = create_backbone(ModelConfig("test_efficientnet.r160_in1k"))
+    assert backbone.net.pretrained_cfg["tag"] == "r160_in1k"
+
+
+@pytest.mark.parametrize(
+    ("name", "stride"),
+    [
+        ("test_vit", 16),  # has no such option
+        ("test_resnet", 3),  # has, and refuses
+        ("efficientnet_b0", 7),  # takes anything, and gives what it can
+    ],
+)
+def test_an_output_stride_that_a_backbone_lacks_is_an_error(name: str, stride: int) -> None:
+    with pytest.raises(UserError, match=rf"model.*output_stride.*{stride}"):
+        build(name, 64, stride)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("test_vit", 100),  # no multiple of its patch
+        ("crossvit_9_240", 240),  # two grids of tokens, not one
+    ],
+)
+def test_a_backbone_that_makes_no_map_is_refused_before_weights_are_fetched(
+    name: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("multiskin.models.backbone.find_weights", lambda *_, **__: pytest.fail("looked for weights"))
+    with pytest.raises(UserError, match=rf"{name} makes no map of {size} x {size} pixels"):
+        pretrained_backbone(ModelConfig(name, input_size=size))
+
+
+def test_a_fresh_backbone_is_in_training_mode_and_untouched() -> None:
+    torch.manual_seed(0)
+    untried = timm.create_model("test_efficientnet", num_classes=0)
+    torch.manual_seed(0)
+    backbone = pretrained_backbone(ModelConfig("test_efficientnet", weights="none", input_size=64))
+    assert backbone.training
+    torch.testing.assert_close(backbone.net.state_dict(), untried.state_dict(), rtol=0, atol=0)
