@@ -1,0 +1,89 @@
+"""How good a network is on graded photographs, beside the best constant answer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data import DataLoader
+
+from multiskin.data.dataset import GradedPhotos, one_thread, worker_count
+from multiskin.data.manifest import Manifest
+from multiskin.inference.predictor import Prediction, Predictor
+from multiskin.metrics.ordinal import GradeMetrics
+from multiskin.schema import MISSING, Schema
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The predictions on graded photos and what is measured of them.
+
+    Attributes:
+        manifest: the photos, N of them.
+        prediction: for each of them.
+        metrics: by "HEAD/METRIC" and "mean/METRIC".
+        confusion: (H, Kmax, Kmax), true grade in rows.
+    """
+
+    manifest: Manifest
+    prediction: Prediction
+    metrics: dict[str, float]
+    confusion: np.ndarray
+
+    @property
+    def schema(self) -> Schema:
+        return self.manifest.schema
+
+    def table(self) -> pd.DataFrame:
+        """A line a photo: its row in the table, true grades, decided grades, expected grades and probabilities."""
+        columns: dict[str, Any] = {"row": self.manifest.rows, "image": self.manifest.paths}
+        for h, attribute in enumerate(self.schema):
+            true = pd.Series(self.manifest.grades[:, h]).replace(MISSING, pd.NA).astype("Int64")
+            columns[f"{attribute.name}_true"] = true
+            columns |= prediction_columns(self.prediction, h, self.schema)
+        return pd.DataFrame(columns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers for JSON; a value that does not exist is null."""
+        heads: dict[str, dict[str, Any]] = {}
+        for key, value in self.metrics.items():
+            head, metric = key.split("/")
+            heads.setdefault(head, {})[metric] = None if np.isnan(value) else value
+        mean = heads.pop("mean")
+        for h, attribute in enumerate(self.schema):
+            k = attribute.grades
+            heads[attribute.name]["confusion"] = self.confusion[h, :k, :k].tolist()
+        return {"photos": len(self.manifest), "mean": mean, "heads": heads}
+
+
+def prediction_columns(prediction: Prediction, head: int, schema: Schema) -> dict[str, np.ndarray]:
+    """One head's part of a table of predictions: NAME, NAME_score where grades are ordered, NAME_p0, NAME_p1, ..."""
+    attribute = schema.attributes[head]
+    columns = {attribute.name: prediction.grades[:, head]}
+    if attribute.ordinal:
+        columns[f"{attribute.name}_score"] = prediction.scores[:, head]
+    return columns | {
+        f"{attribute.name}_p{grade}": prediction.probabilities[:, head, grade] for grade in range(attribute.grades)
+    }
+
+
+def evaluate(
+    predictor: Predictor, manifest: Manifest, batch_size: int = 32, num_workers: int | None = None
+) -> Evaluation:
+    """Scores every photo of a manifest once and measures every head on the grades it has.
+
+    Raises:
+        ImageError: a photo that cannot be read.
+    """
+    photos = GradedPhotos(manifest, predictor.transform())
+    metrics = GradeMetrics(predictor.schema)
+    parts = []
+    loader = DataLoader(photos, batch_size, num_workers=worker_count(num_workers), worker_init_fn=one_thread)
+    for batch in loader:
+        part = predictor.predict(batch["image"])
+        metrics.update(torch.from_numpy(part.probabilities), torch.from_numpy(part.grades), batch["grades"])
+        parts.append(part)
+    prediction = Prediction(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    values = {key: value.item() for key, value in metrics.compute().items()}
+    return Evaluation(manifest, prediction, values, metrics.confusion.numpy())

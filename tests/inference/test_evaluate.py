@@ -1,0 +1,100 @@
+"""An evaluation counts every photo once and every grade that was given, and nothing that was not."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from multiskin.data.images import ImageError, read_image
+from multiskin.data.manifest import Manifest
+from multiskin.inference.evaluate import Evaluation, evaluate
+from multiskin.inference.predictor import Predictor
+from multiskin.metrics.ordinal import GradeMetrics
+from multiskin.schema import MISSING, Attribute, Schema
+
+
+@pytest.fixture(scope="module")
+def evaluation(predictor: Predictor, manifest: Manifest) -> Evaluation:
+    return evaluate(predictor, manifest, batch_size=5, num_workers=0)
+
+
+def test_metrics_are_those_of_the_photos_one_by_one(
+    evaluation: Evaluation, predictor: Predictor, manifest: Manifest
+) -> None:
+    metrics = GradeMetrics(manifest.schema)
+    confusion = np.zeros((2, 5, 5), int)
+    for row, grades in enumerate(manifest.grades):
+        one = predictor.predict_photo(read_image(manifest.path(row)))
+        metrics.update(
+            torch.from_numpy(one.probabilities), torch.from_numpy(one.grades), torch.from_numpy(grades).unsqueeze(0)
+        )
+        for h, grade in enumerate(grades):
+            if grade != MISSING:
+                confusion[h, grade, one.grades[0, h]] += 1
+    np.testing.assert_array_equal(evaluation.confusion, confusion)
+    expected = {key: value.item() for key, value in metrics.compute().items()}
+    assert evaluation.metrics == pytest.approx(expected, abs=1e-4, nan_ok=True)
+    assert evaluation.metrics["lines/n"] == (manifest.grades[:, 1] != MISSING).sum()
+
+
+@pytest.mark.parametrize(("batch_size", "workers"), [(1, 0), (100, 2)])
+def test_batches_and_workers_change_nothing(
+    batch_size: int, workers: int, evaluation: Evaluation, predictor: Predictor, manifest: Manifest
+) -> None:
+    again = evaluate(predictor, manifest, batch_size, workers)
+    np.testing.assert_allclose(again.prediction.probabilities, evaluation.prediction.probabilities, atol=1e-4)
+    assert again.metrics == pytest.approx(evaluation.metrics, abs=1e-4, nan_ok=True)
+
+
+def test_the_table_has_a_line_a_photo(evaluation: Evaluation, manifest: Manifest) -> None:
+    table = evaluation.table()
+    shine, lines = [f"shine_p{grade}" for grade in range(5)], [f"lines_p{grade}" for grade in range(3)]
+    of_shine = ["shine_true", "shine", "shine_score", *shine]
+    assert list(table) == ["row", "image", *of_shine, "lines_true", "lines", "lines_score", *lines]
+    assert table["row"].tolist() == manifest.rows.tolist()
+    assert table["image"].tolist() == manifest.paths.tolist()
+    assert table["lines_true"].fillna(MISSING).tolist() == manifest.grades[:, 1].tolist()
+    assert table["lines_true"].isna().any()
+    np.testing.assert_allclose(table[shine].sum(axis=1), 1, atol=1e-5)
+    scores = table["lines_p1"] + 2 * table["lines_p2"]
+    np.testing.assert_allclose(table["lines_score"], scores, atol=1e-5)
+
+
+def test_an_attribute_that_nobody_graded_is_null_and_the_rest_is_not(predictor: Predictor, manifest: Manifest) -> None:
+    grades = manifest.grades.copy()
+    grades[:, 1] = MISSING
+    evaluation = evaluate(predictor, replace(manifest, grades=grades), num_workers=0)
+    content = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
+    assert content["photos"] == len(manifest)
+    assert content["heads"]["lines"]["n"] == 0
+    assert content["heads"]["lines"]["p_recall"] is None
+    assert content["heads"]["lines"]["confusion"] == [[0] * 3] * 3
+    assert content["mean"]["p_recall"] == content["heads"]["shine"]["p_recall"] is not None
+    assert np.sum(content["heads"]["shine"]["confusion"]) == content["heads"]["shine"]["n"] > 0
+    assert evaluation.table()["lines_true"].isna().all()
+
+
+def test_no_grade_at_all_is_null_everywhere(predictor: Predictor, manifest: Manifest) -> None:
+    ungraded = replace(manifest, grades=np.full_like(manifest.grades, MISSING))
+    content = json.loads(json.dumps(evaluate(predictor, ungraded, num_workers=0).to_dict(), allow_nan=False))
+    assert set(content["mean"].values()) == {None}
+
+
+def test_nominal_attributes_alone(predictor_of: Callable[[Schema], Predictor], manifest: Manifest) -> None:
+    schema = Schema((Attribute("shine", 5, kind="nominal"), Attribute("lines", 3, kind="nominal")))
+    evaluation = evaluate(predictor_of(schema), replace(manifest, schema=schema), num_workers=0)
+    content = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
+    measured = {"accuracy", "balanced_accuracy", "macro_f1"}
+    assert set(content["mean"]) == measured
+    assert set(content["heads"]["lines"]) == measured | {"n", "confusion"}
+    assert not [column for column in evaluation.table() if str(column).endswith("_score")]
+
+
+def test_a_photo_that_is_gone_is_an_error_that_names_it(predictor: Predictor, manifest: Manifest) -> None:
+    paths = manifest.paths.copy()
+    paths[3] = "images/gone.png"
+    with pytest.raises(ImageError, match=r"images.gone\.png: no such file"):
+        evaluate(predictor, replace(manifest, paths=paths), num_workers=0)

@@ -1,0 +1,67 @@
+"""What is named on the command line becomes the photos that are meant, in order."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from multiskin.data.images import SUFFIXES
+from multiskin.errors import UserError
+from multiskin.inference.files import find_photos
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.JPG", "a.png", "김/이마.webp", "김/deep/c.tiff", "notes.txt", ".hidden"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_a_folder_is_all_pictures_below_it(folder: Path) -> None:
+    found = [path.relative_to(folder).as_posix() for path in find_photos([folder])]
+    assert found == ["a.png", "b.JPG", "김/deep/c.tiff", "김/이마.webp"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_kind_of_picture_is_found(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / f"photo{suffix}").touch()
+    assert find_photos([tmp_path]) == [tmp_path / f"photo{suffix}"]
+
+
+def test_a_file_is_itself_whatever_its_name_ends_in(folder: Path) -> None:
+    assert find_photos([folder / "notes.txt", folder / "a.png"]) == [folder / "notes.txt", folder / "a.png"]
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
+def test_a_table_is_the_photos_of_its_column_from_its_own_folder(name: str, folder: Path) -> None:
+    table = pd.DataFrame({"photo": ["김/이마.webp", None, "gone.png", str(folder / "b.JPG")], "shine": [1, 2, 3, 4]})
+    write = table.to_csv if name.endswith("csv") else table.to_parquet
+    write(folder / "김" / name, index=False)
+    expected = [folder / "김" / "김/이마.webp", folder / "김" / "gone.png", folder / "b.JPG"]
+    assert find_photos([folder / "김" / name], column="photo") == expected
+
+
+def test_several_inputs_keep_their_order(folder: Path) -> None:
+    (folder / "table.csv").write_text("image\nb.JPG\n", encoding="utf-8")
+    found = find_photos([folder / "김", str(folder / "a.png"), folder / "table.csv"])
+    assert [path.name for path in found] == ["c.tiff", "이마.webp", "a.png", "b.JPG"]
+
+
+def test_a_column_that_is_not_there_names_one_that_is(folder: Path) -> None:
+    (folder / "table.csv").write_text("images,shine\nb.JPG,1\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"table\.csv: unknown column 'image': did you mean 'images'\?.*shine"):
+        find_photos([folder / "table.csv"])
+
+
+@pytest.mark.parametrize("name", ["gone", "gone.png", "gone.csv"])
+def test_nothing_there_is_an_error_that_names_it(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"{name}: "):
+        find_photos([tmp_path / name])
+
+
+def test_no_picture_at_all_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("image,shine\n,3\n", encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"no picture in .*empty, .*table\.csv; pictures end in \.jpg"):
+        find_photos([tmp_path / "empty", tmp_path / "table.csv"])
