@@ -1,0 +1,76 @@
+"""Results as a table for the terminal."""
+
+import math
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from multiskin.data.photos import Photos
+from multiskin.data.validation import SIDES
+from multiskin.schema import Schema
+
+ORDINAL = {
+    "n": "photos",
+    "p_recall": "P-Recall",
+    "p_recall_constant": "constant",
+    "kappa": "kappa",
+    "mae": "MAE",
+    "accuracy": "accuracy",
+    "within_one": "within\n1",
+    "rps_balanced": "RPS",
+}
+LEGEND = """P-Recall over the grades present; constant: what the best constant answer gets
+RPS balanced over the grades: lower is better, as for MAE"""
+NOMINAL = {"n": "photos", "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"}
+
+
+def print_results(metrics: dict[str, float], schema: Schema, title: str, console: Console) -> None:
+    """One line a head and one for their mean; ordinal and nominal heads apart, for they are measured differently."""
+    ordinal = [attribute.name for attribute in schema if attribute.ordinal]
+    nominal = [attribute.name for attribute in schema if not attribute.ordinal]
+    if ordinal:
+        console.print(_table(metrics, schema, [*ordinal, "mean"], ORDINAL, title))
+        console.print(LEGEND, style="dim")
+    if nominal:
+        mean = [] if ordinal else ["mean"]
+        console.print(_table(metrics, schema, [*nominal, *mean], NOMINAL, title))
+
+
+def _table(metrics: dict[str, float], schema: Schema, names: list[str], columns: dict[str, str], title: str) -> Table:
+    table = _narrow_table(title, *columns.values())
+    for name in names:
+        label = name if name == "mean" else schema[name].title()
+        table.add_row(label, *(_cell(metrics.get(f"{name}/{metric}"), metric) for metric in columns))
+    return table
+
+
+def _narrow_table(title: str, *headings: str) -> Table:
+    """Fits 80 columns, as terminals have: a long name is broken, a number never."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.collapse_padding = True
+    table.add_column("attribute", overflow="fold", min_width=12)
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _cell(value: float | None, metric: str) -> str:
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.0f}" if metric == "n" else f"{value:.3f}"
+
+
+def print_grades(photos: Photos, console: Console) -> None:
+    """How many photos have each grade, by attribute and side of the split."""
+    schema = photos.manifest.schema
+    grades = map(str, range(schema.max_grades))
+    table = _narrow_table(f"{len(photos.manifest)} photos", "side", "photos", "graded", *grades)
+    for h, attribute in enumerate(schema):
+        for side in SIDES:
+            part = photos.side(side)
+            counts = part.grade_counts()[h]
+            name = attribute.title() if side == SIDES[0] else ""
+            table.add_row(name, side, str(len(part)), str(counts.sum()), *map(str, counts))
+        table.add_section()
+    console.print(table)

@@ -1,0 +1,53 @@
+"""A run folder keeps what was measured, beside what was measured before."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from multiskin.data.manifest import Manifest
+from multiskin.inference.evaluate import Evaluation
+from multiskin.inference.predictor import Prediction
+from multiskin.reports.record import record
+from multiskin.run import RunFolder
+from multiskin.schema import Schema
+
+
+@pytest.fixture
+def evaluation(manifest: Manifest, confusion_of: Callable[[Schema], np.ndarray]) -> Evaluation:
+    photos, heads = manifest.grades.shape
+    prediction = Prediction(
+        grades=np.ones((photos, heads), np.int64),
+        scores=np.full((photos, heads), 0.75, np.float32),
+        probabilities=np.tile(np.array([0.25, 0.75, 0, 0, 0], np.float32), (photos, heads, 1)),
+    )
+    metrics = {"shine/n": 12.0, "shine/mae": 0.5, "lines/n": 0.0, "lines/mae": float("nan"), "mean/mae": 0.5}
+    return Evaluation(manifest, prediction, metrics, confusion_of(manifest.schema))
+
+
+def test_numbers_predictions_and_picture_are_kept(evaluation: Evaluation, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    record(run, "val", evaluation)
+    content = json.loads(run.metrics.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+    assert content["val"]["mean"] == {"mae": 0.5}
+    assert content["val"]["heads"]["lines"]["mae"] is None
+    expected = evaluation.table()
+    found = pd.read_csv(run.predictions("val")).astype(expected.dtypes)
+    pd.testing.assert_frame_equal(found, expected)
+    assert run.figure("confusion_val").stat().st_size > 5000
+
+
+def test_another_measurement_stands_beside_the_first_and_the_same_one_replaces_it(
+    evaluation: Evaluation, tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path)
+    for name in ("val", "병원"):
+        record(run, name, evaluation)
+    evaluation.metrics["mean/mae"] = 0.25
+    record(run, "val", evaluation)
+    content = json.loads(run.metrics.read_text(encoding="utf-8"))
+    assert {name: of["mean"]["mae"] for name, of in content.items()} == {"val": 0.25, "병원": 0.5}
+    assert run.predictions("병원").is_file()
