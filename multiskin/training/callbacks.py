@@ -1,0 +1,62 @@
+"""What is shown while a run goes on."""
+
+import time
+from datetime import timedelta
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+
+
+class TimeLeft:
+    """Estimates the time left of a run from the share of its steps that are done."""
+
+    def __init__(self) -> None:
+        self.start = time.monotonic()
+        self.first_step = 0
+
+    def begin(self, step: int) -> None:
+        """Starts the clock; a resumed run begins at a later step."""
+        self.start, self.first_step = time.monotonic(), step
+
+    def __call__(self, step: int, steps: float) -> str:
+        done = step - self.first_step
+        if done <= 0:
+            return "?"
+        seconds = (time.monotonic() - self.start) / done * max(steps - step, 0)
+        return str(timedelta(seconds=round(seconds)))
+
+
+class ProgressBar(TQDMProgressBar):
+    """Lightning's bar for the epoch, with the time left of the whole run beside it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time_left = TimeLeft()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_train_start(trainer, pl_module)
+        self.time_left.begin(trainer.global_step)
+
+    def get_metrics(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        items = super().get_metrics(trainer, pl_module)
+        items.pop("v_num", None)
+        return items | {"left": self.time_left(trainer.global_step, trainer.estimated_stepping_batches)}
+
+
+class EpochLine(Callback):
+    """One line an epoch: the loss, what is monitored, and the time left; for people and for log files."""
+
+    def __init__(self, monitor: str) -> None:
+        self.monitor = monitor
+        self.time_left = TimeLeft()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.time_left.begin(trainer.global_step)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        values = trainer.callback_metrics
+        left = self.time_left(trainer.global_step, trainer.estimated_stepping_batches)
+        numbers = "  ".join(f"{key} {values[key]:.4f}" for key in ("train/loss", self.monitor) if key in values)
+        trainer.print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {numbers}  left {left}")

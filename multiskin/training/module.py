@@ -1,0 +1,127 @@
+"""The LightningModule: what happens in a step and at the end of an epoch."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+
+from multiskin.config import OptimizerConfig
+from multiskin.data.transforms import Preprocessing
+from multiskin.errors import UserError
+from multiskin.metrics.ordinal import GradeMetrics
+from multiskin.models.blueprint import Blueprint
+from multiskin.models.skinnet import SkinNet
+
+Batch = dict[str, Tensor]
+
+
+class SkinModule(pl.LightningModule):
+    """Trains a SkinNet on batches of partially graded, importance-weighted photos.
+
+    Args:
+        net: the network.
+        blueprint: what it is made of, kept in every checkpoint.
+        preprocessing: how a photo becomes its input, kept there too.
+        optimizer: learning rate and schedule.
+    """
+
+    loss_weights: Tensor  # (H,), summing to 1
+    epoch_losses: Tensor  # (H + 1,), sums over the epoch's steps and, last, how many
+
+    def __init__(
+        self, net: SkinNet, blueprint: Blueprint, preprocessing: Preprocessing, optimizer: OptimizerConfig
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.blueprint = blueprint
+        self.preprocessing = preprocessing
+        self.optimizer_config = optimizer
+        self.metrics = GradeMetrics(net.schema)
+        weights = torch.tensor([recipe.loss_weight for recipe in blueprint.recipes])
+        self.register_buffer("loss_weights", weights / weights.sum(), persistent=False)
+        self.register_buffer("epoch_losses", torch.zeros(len(net.schema) + 1), persistent=False)
+
+    def training_step(self, batch: Batch) -> Tensor:
+        losses = self._losses(batch)  # (H,)
+        loss = (losses * self.loss_weights).sum()
+        if not torch.isfinite(loss):
+            photos = self.trainer.datamodule.describe(batch["row"].tolist())  # type: ignore[attr-defined]
+            self._refuse_non_finite(losses, f"the batch of {photos}")
+        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch["row"]))
+        self.epoch_losses[:-1] += losses.detach()
+        self.epoch_losses[-1] += 1
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        losses = self.epoch_losses[:-1] / self.epoch_losses[-1]
+        values = {f"train/{name}/loss": loss for name, loss in zip(self.net.schema.names, losses, strict=True)}
+        self.log_dict(values, sync_dist=True)
+        self.log_dict(self.trainer.datamodule.sampling_statistics(self.current_epoch))  # type: ignore[attr-defined]
+        self.epoch_losses.zero_()
+
+    def validation_step(self, batch: Batch) -> None:
+        logits = self.net(batch["image"]).logits
+        losses = self.net.losses(logits, batch["grades"], batch["weight"])
+        if not torch.isfinite(losses).all():  # or a head that is lost would drop out of the mean that is monitored
+            self._refuse_non_finite(losses, "validation")
+        self.log("val/loss", (losses * self.loss_weights).sum(), batch_size=len(batch["row"]), sync_dist=True)
+        probabilities = self.net.probabilities(logits)
+        self.metrics.update(probabilities, self.net.decide(probabilities), batch["grades"])
+
+    def on_validation_epoch_end(self) -> None:
+        # one state gives every number once an epoch, where a self.log for each metric and step would cost time
+        self.log_dict({f"val/{key}": value.float() for key, value in self.metrics.compute().items()})
+        self.metrics.reset()
+
+    def _losses(self, batch: Batch) -> Tensor:
+        return self.net.losses(self.net(batch["image"]).logits, batch["grades"], batch["weight"])
+
+    def _refuse_non_finite(self, losses: Tensor, where: str) -> None:
+        heads = [name for name, loss in zip(self.net.schema.names, losses, strict=True) if not torch.isfinite(loss)]
+        raise UserError(
+            f"the loss of {', '.join(heads)} is not finite in epoch {self.current_epoch + 1}, step {self.global_step}; "
+            f"lower optimizer.lr or set trainer.precision to 32-true; it happened in {where}"
+        )
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        config = self.optimizer_config
+        optimizer = AdamW(self._parameter_groups(), lr=config.lr, weight_decay=config.weight_decay)
+        steps = int(self.trainer.estimated_stepping_batches)
+        warmup = round(config.warmup_epochs * steps / max(self.trainer.max_epochs or 1, 1))
+        schedule = LambdaLR(optimizer, lambda step: warmup_cosine(step, warmup, steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        """Heads have a rate of their own; biases and norms, which only shift and scale, are not decayed."""
+        config = self.optimizer_config
+        groups = []
+        for part, lr in ((self.net.backbone, config.lr), (self.net.heads, config.lr * config.head_lr_factor)):
+            matrices, vectors = _by_dimension(part.parameters())
+            groups += [{"params": matrices, "lr": lr}, {"params": vectors, "lr": lr, "weight_decay": 0.0}]
+        return groups
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["blueprint"] = self.blueprint.to_dict()
+        checkpoint["preprocessing"] = self.preprocessing.to_dict()
+
+
+def warmup_cosine(step: int, warmup: int, steps: int) -> float:
+    """The share of the learning rate at a step: a linear rise, then half a cosine to 0 (Loshchilov & Hutter 2017)."""
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    progress = (step - warmup) / max(steps - warmup, 1)
+    return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+def _by_dimension(parameters: Iterable[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    matrices: list[nn.Parameter] = []
+    vectors: list[nn.Parameter] = []
+    for parameter in parameters:
+        (matrices if parameter.ndim > 1 else vectors).append(parameter)
+    return matrices, vectors

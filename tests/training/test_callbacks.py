@@ -1,0 +1,33 @@
+from types import SimpleNamespace
+
+import torch
+
+from multiskin.training import callbacks
+from multiskin.training.callbacks import EpochLine, TimeLeft
+
+
+def test_time_left_follows_the_share_of_steps_done(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    left = TimeLeft()
+    left.begin(10)
+    assert left(10, 50) == "?"
+    now[0] += 20
+    assert left(20, 50) == "0:01:00"  # 10 steps in 20 s, 30 steps to go
+    assert left(50, 50) == "0:00:00"
+
+
+def test_an_epoch_is_one_line_with_what_is_monitored():
+    printed = []
+    trainer = SimpleNamespace(
+        callback_metrics={"train/loss": torch.tensor(1.25), "val/mean/kappa": torch.tensor(0.5)},
+        global_step=5,
+        estimated_stepping_batches=10,
+        current_epoch=0,
+        max_epochs=2,
+        print=printed.append,
+    )
+    line = EpochLine("val/mean/kappa")
+    line.on_train_start(trainer, None)
+    line.on_train_epoch_end(trainer, None)
+    assert printed == ["epoch 1/2  train/loss 1.2500  val/mean/kappa 0.5000  left ?"]

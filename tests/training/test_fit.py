@@ -1,0 +1,129 @@
+"""Settings on their way into a run; what a whole run leaves is tested through the command line."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from multiskin.config import DataConfig, FitConfig, LogConfig, ModelConfig, TrainerConfig
+from multiskin.errors import UserError
+from multiskin.schema import MISSING, Attribute, Schema
+from multiskin.training.fit import _check_validation, _monitor_mode, fit
+
+
+@pytest.fixture
+def config(tmp_path):
+    return FitConfig(
+        out=str(tmp_path / "run"),
+        data=DataConfig(batch_size=8, num_workers=0),
+        model=ModelConfig("test_efficientnet", "none", 64),
+        trainer=TrainerConfig(max_epochs=1, progress=False, accelerator="cpu"),
+    )
+
+
+class TestMonitor:
+    @pytest.mark.parametrize(
+        ("monitor", "mode"),
+        [
+            ("val/loss", "min"),
+            ("val/mean/rps_balanced", "min"),
+            ("val/mean/kappa", "max"),
+            ("val/a/mae", "min"),
+            ("val/b/balanced_accuracy", "max"),
+        ],
+    )
+    def test_knows_which_way_is_better(self, monitor, mode):
+        assert _monitor_mode(monitor, Schema((Attribute("a", 5), Attribute("b", 3, "nominal")))) == mode
+
+    @pytest.mark.parametrize(
+        "monitor", ["val/mean/n", "val/b/kappa", "val/c/kappa", "kappa", "val/mean/p_recall_constant"]
+    )
+    def test_refuses_what_validation_does_not_give_or_cannot_improve(self, monitor):
+        with pytest.raises(UserError, match=r"trainer\.monitor"):
+            _monitor_mode(monitor, Schema((Attribute("a", 5), Attribute("b", 3, "nominal"))))
+
+    def test_refuses_a_head_without_validation_grades(self, photos):
+        val = photos.side("val")
+        name = val.schema.names[0]
+        blind = replace(val, grades=np.where(np.arange(len(val.schema)) == 0, MISSING, val.grades))
+        with pytest.raises(UserError, match=f"no validation photo is graded for {name}"):
+            _check_validation(f"val/{name}/kappa", blind)
+        _check_validation("val/mean/kappa", blind)
+        with pytest.raises(UserError, match="no validation photo is graded"):
+            _check_validation("val/mean/kappa", val.select(np.array([], int)))
+
+
+class TestWeights:
+    def test_what_is_validated_and_saved_is_the_average(self, config, photos):
+        run = fit(config, photos)
+        content = torch.load(run.best, weights_only=True)
+        averaged, current = content["state_dict"], content["current_model_state"]
+        assert averaged.keys() == current.keys()
+        assert any(not torch.equal(averaged[key], current[key]) for key in averaged)
+
+    def test_without_averaging_there_is_one_set_of_weights(self, config, photos):
+        run = fit(replace(config, trainer=replace(config.trainer, ema_decay=None)), photos)
+        assert "current_model_state" not in torch.load(run.best, weights_only=True)
+
+    def test_training_moves_the_network_and_lowers_the_loss(self, config, photos):
+        long = replace(config, trainer=replace(config.trainer, max_epochs=12))
+        run = fit(replace(long, recipe=replace(long.recipe, augment=[], dropout=0.0)), photos)
+        losses = pd.read_csv(run.curves)["train/loss"].dropna()
+        assert losses.iloc[-1] < 0.9 * losses.iloc[0]
+
+
+class TestLoggers:
+    def test_tensorboard(self, config, photos):
+        run = fit(replace(config, log=LogConfig(["tensorboard"])), photos)
+        assert list((run.root / "tensorboard").glob("events*"))
+
+    def test_a_logger_that_is_not_installed_is_a_users_mistake(self, config, photos, monkeypatch):
+        monkeypatch.setattr("multiskin.training.loggers.find_spec", lambda name: None)
+        with pytest.raises(UserError, match=r"pip install 'multiskin\[mlflow\]'"):
+            fit(replace(config, log=LogConfig(["mlflow"])), photos)
+
+    def test_wandb_works_offline_without_a_key_and_keeps_code_and_pictures_to_itself(
+        self, graded_folder, schema, tmp_path
+    ):
+        schema.save(tmp_path / "schema.yaml")
+        script = tmp_path / "secret_script.py"
+        script.write_text(BLOCKED_NETWORK + "from multiskin.cli import main\nsys.exit(main(sys.argv[1:]))\n")
+        arguments = ["fit", "--schema", "schema.yaml", "--data.root", str(graded_folder), "--out", "run"]
+        arguments += ["--data.columns.subject", "subject", "--model.backbone", "test_efficientnet"]
+        arguments += ["--model.weights", "none", "--model.input_size", "64", "--trainer.max_epochs", "1"]
+        arguments += ["--trainer.progress", "false", "--log.logger", "[wandb]", "--test", "false"]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("WANDB")}
+        environment |= {"HOME": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, str(script), *arguments],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        kept = list((tmp_path / "run").rglob("offline-run-*/**/*"))
+        assert any(path.suffix == ".wandb" for path in kept)
+        assert not any(path.suffix in (".py", ".png", ".patch") for path in kept)
+        content = b"".join(path.read_bytes() for path in kept if path.suffix == ".wandb")
+        assert b"secret_script" not in content
+        assert b"images/" not in content
+
+
+BLOCKED_NETWORK = """
+import socket, sys
+
+def connect(self, address, _connect=socket.socket.connect):
+    if self.family == socket.AF_UNIX or address[0] in ("127.0.0.1", "localhost", "::1"):
+        return _connect(self, address)
+    raise AssertionError(f"reached for {address}")
+
+socket.socket.connect = connect
+"""

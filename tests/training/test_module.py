@@ -1,0 +1,103 @@
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from multiskin.config import ModelConfig, OptimizerConfig, Recipe
+from multiskin.data.transforms import Preprocessing
+from multiskin.models.blueprint import Blueprint
+from multiskin.schema import MISSING, Attribute, Schema
+from multiskin.training.module import SkinModule, warmup_cosine
+
+SCHEMA = Schema((Attribute("first", 5), Attribute("second", 3)))
+PREPROCESSING = Preprocessing(32, (0.5,) * 3, (0.5,) * 3)
+
+
+@pytest.fixture
+def module():
+    torch.manual_seed(0)
+    recipes = (Recipe(dropout=0.0), Recipe(dropout=0.0, loss_weight=3.0))
+    counts = ((1,) * 5, (1,) * 3)
+    blueprint = Blueprint(SCHEMA, ModelConfig("test_efficientnet", "none", 32), recipes, counts)
+    return SkinModule(blueprint.build(), blueprint, PREPROCESSING, OptimizerConfig(head_lr_factor=2.0))
+
+
+def batch(rows=4):
+    generator = torch.Generator().manual_seed(1)
+    return {
+        "image": torch.randn(rows, 3, 32, 32, generator=generator),
+        "grades": torch.tensor([[0, 1], [4, MISSING], [MISSING, 2], [MISSING, MISSING]])[:rows],
+        "weight": torch.tensor([[1.0, 2.0], [0.5, 0.0], [0.0, 1.0], [0.0, 0.0]])[:rows],
+        "row": torch.arange(rows),
+    }
+
+
+class TestWarmupCosine:
+    def test_rises_linearly_then_falls_to_nothing(self):
+        shares = [warmup_cosine(step, 4, 20) for step in range(21)]
+        assert shares[:4] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+        assert shares[4] == 1.0
+        assert shares[12] == pytest.approx(0.5)
+        assert shares[20] == pytest.approx(0.0)
+        assert all(a > b for a, b in pairwise(shares[4:]))
+
+    def test_stays_defined_without_warmup_and_beyond_the_end(self):
+        assert warmup_cosine(0, 0, 1) == 1.0
+        assert warmup_cosine(9, 0, 3) == pytest.approx(0.0)
+        assert math.isfinite(warmup_cosine(3, 3, 3))
+
+
+class TestStep:
+    def test_the_loss_is_the_weighted_mean_of_the_heads(self, module, monkeypatch):
+        monkeypatch.setattr(module, "log", lambda *args, **kwargs: None)
+        data = batch()
+        module.eval()
+        loss = module.training_step(data)
+        logits = module.net(data["image"]).logits
+        # by hand: cross entropy of each graded row times its weight, over all four rows
+        first = logits["first"].log_softmax(1)
+        second = logits["second"].log_softmax(1)
+        of_first = -(1.0 * first[0, 0] + 0.5 * first[1, 4]) / 4
+        of_second = -(2.0 * second[0, 1] + 1.0 * second[2, 2]) / 4
+        assert loss.item() == pytest.approx(((of_first * 1 + of_second * 3) / 4).item(), rel=1e-5)
+
+    def test_a_head_without_a_grade_in_the_batch_gets_exactly_no_gradient(self, module, monkeypatch):
+        monkeypatch.setattr(module, "log", lambda *args, **kwargs: None)
+        data = batch()
+        data["grades"][:, 1] = MISSING
+        module.training_step(data).backward()
+        (_, first), (_, second) = module.net.named_heads()
+        assert all((p.grad == 0).all() for p in second.parameters())
+        assert any((p.grad != 0).any() for p in first.parameters())
+        assert all(torch.isfinite(p.grad).all() for p in module.net.parameters())
+
+    def test_rows_without_any_grade_change_only_the_divisor(self, module, monkeypatch):
+        monkeypatch.setattr(module, "log", lambda *args, **kwargs: None)
+        module.eval()
+        three, four = (module.training_step(batch(rows)) for rows in (3, 4))
+        assert four.item() * 4 == pytest.approx(three.item() * 3, rel=1e-5)
+
+
+class TestOptimizer:
+    def test_every_parameter_is_in_one_group_and_vectors_are_not_decayed(self, module):
+        groups = module._parameter_groups()
+        given = [parameter for group in groups for parameter in group["params"]]
+        assert len(given) == len(set(map(id, given))) == len(list(module.net.parameters()))
+        for group in groups:
+            vectors = {parameter.ndim == 1 for parameter in group["params"]}
+            assert vectors == {group.get("weight_decay") == 0.0}
+
+    def test_heads_have_a_rate_of_their_own(self, module):
+        heads = {id(parameter) for parameter in module.net.heads.parameters()}
+        for group in module._parameter_groups():
+            factor = 2.0 if id(group["params"][0]) in heads else 1.0
+            assert group["lr"] == factor * OptimizerConfig().lr
+
+
+def test_a_checkpoint_tells_how_to_build_the_network_again(module):
+    checkpoint = {}
+    module.on_save_checkpoint(checkpoint)
+    again = Blueprint.from_dict(checkpoint["blueprint"])
+    assert again == module.blueprint
+    assert Preprocessing.from_dict(checkpoint["preprocessing"]) == PREPROCESSING
