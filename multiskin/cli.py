@@ -1,0 +1,327 @@
+"""The command line: parses, calls the library, and turns a user's mistake into one message and exit status 2.
+
+Imports stay inside the commands, so that help comes at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from multiskin import __version__
+from multiskin.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+    from rich.console import Console
+
+    from multiskin.config import DataConfig, FitConfig
+    from multiskin.data.manifest import Manifest
+    from multiskin.data.photos import Photos
+    from multiskin.inference.predictor import Predictor
+    from multiskin.run import RunFolder
+    from multiskin.schema import Schema
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status: 0 done, 2 a mistake to mend, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        _run(arguments)
+    except UserError as error:
+        print(f"multiskin: error: {_words(error)}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, EOFError):
+        print("multiskin: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever reads our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or closing it would fail again
+        return 0
+    return 0
+
+
+def _words(error: UserError) -> str:
+    """The message alone: an error from a process that reads photos arrives with that process's traceback before it."""
+    _, traceback, rest = str(error).partition("Original Traceback")
+    return rest.strip().splitlines()[-1].partition(": ")[2] if traceback else str(error)
+
+
+def _run(arguments: list[str]) -> None:
+    for words in (2, 1):
+        name = " ".join(arguments[:words])
+        if name in COMMANDS:
+            return COMMANDS[name](arguments[words:])
+    parser = _Parser("multiskin", usage="multiskin COMMAND [options]", description=_overview())
+    parser.add_argument("--version", action="version", version=f"multiskin {__version__}")
+    if not arguments or arguments[0].startswith("-"):
+        parser.parse_args(arguments or ["--help"])
+    raise unknown("command", " ".join(arguments[:2] if arguments[0] == "data" else arguments[:1]), COMMANDS)
+
+
+def _overview() -> str:
+    lines = [f"  {name:<12}{_summary(command)}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Grade several ordered skin attributes from one photograph with one network.",
+            "\ncommands:",
+            *lines,
+            "\n'multiskin COMMAND --help' tells a command's options. multiskin is no medical device.",
+        ]
+    )
+
+
+def _summary(command: Callable[..., Any]) -> str:
+    return (command.__doc__ or "").splitlines()[0]
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are the user's one message."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see '{self.prog} --help'")
+
+
+# ------------------------------------------------------------------------------------------------------------- training
+
+
+def fit(arguments: list[str]) -> None:
+    """Train one model on graded photographs, and measure it."""
+    config, schema = _fit_config("multiskin fit", _summary(fit), arguments)
+    import pandas as pd
+
+    from multiskin.inference.predictor import Predictor
+    from multiskin.reports.figures import draw_curves
+    from multiskin.training.fit import fit as train
+
+    photos = _load_photos(config, schema)
+    run = train(config, photos)
+    draw_curves(pd.read_csv(run.curves), schema, config.trainer.monitor, run.figure("curves"))
+    predictor = Predictor.from_checkpoint(run.best)
+    for side in ("val", "test") if config.test else ("val",):
+        if len(photos.side(side)):
+            _measure(run, predictor, photos.side(side), side, config.data)
+    print(f"best checkpoint: {run.best}")
+
+
+def _fit_config(name: str, description: str, arguments: list[str]) -> tuple["FitConfig", "Schema"]:
+    """The settings of a training run, and the schema that they name.
+
+    The schema's path starts from the last config file's folder, else from the working directory.
+    """
+    from multiskin.config import check_values
+    from multiskin.schema import Schema
+
+    parser = _fit_parser(name, description)
+    try:
+        parsed = parser.parse_args(arguments)
+    except argparse.ArgumentError as error:
+        raise UserError(f"{' '.join(str(error).split())}; see '{name} --help'") from error
+    config = _instantiate(parser, parsed)
+    check_values(config)
+    beside = [Path(file.absolute).parent / config.schema for file in parsed.config or []]
+    path = next((path for path in reversed(beside) if path.is_file()), config.schema)
+    return config, Schema.load(path)
+
+
+def _fit_parser(name: str, description: str) -> "ArgumentParser":
+    from jsonargparse import ArgumentParser, set_parsing_settings
+
+    from multiskin.config import FitConfig
+
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    parser = ArgumentParser(prog=name, description=description, exit_on_error=False, allow_abbrev=False)
+    parser.add_argument("--config", action="config", help="a YAML file of the options below")
+    parser.add_class_arguments(FitConfig, as_group=False, skip={"offline"})
+    parser.add_argument("--offline", action="store_true", help="never reach for the network")
+    return parser
+
+
+def _instantiate(parser: "ArgumentParser", parsed: "Namespace") -> "FitConfig":
+    from dataclasses import fields
+
+    from multiskin.config import FitConfig
+
+    values = parser.instantiate(parsed)
+    return FitConfig(**{field.name: values[field.name] for field in fields(FitConfig)})
+
+
+# ------------------------------------------------------------------------------------------------------ after training
+
+
+def validate(arguments: list[str]) -> None:
+    """Measure a trained model on its run's validation photos, or on another table."""
+    _evaluate("val", "multiskin validate", _summary(validate), arguments)
+
+
+def test(arguments: list[str]) -> None:
+    """Measure a trained model on its run's test photos, or on another table."""
+    _evaluate("test", "multiskin test", _summary(test), arguments)
+
+
+def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> None:
+    parser = _Parser(name, description=description)
+    parser.add_argument("run", help="the run folder")
+    parser.add_argument("--checkpoint", help="another checkpoint than the run's best")
+    parser.add_argument("--root", help="where the photos are now; default: where they were")
+    parser.add_argument("--table", help="another table, relative to the root: all of its graded photos are measured")
+    parser.add_argument("--out", help="where the results go; default: the run folder")
+    _add_inference_options(parser)
+    options = parser.parse_args(arguments)
+    from dataclasses import replace
+
+    from multiskin.data.photos import load_side, load_table
+    from multiskin.inference.predictor import Predictor
+    from multiskin.run import RunFolder
+
+    run = RunFolder.open(options.run)
+    saved = _fit_config(name, description, ["--config", str(run.config)])[0].data
+    config = replace(
+        saved, root=options.root or saved.root, batch_size=options.batch_size, num_workers=options.num_workers
+    )
+    predictor = Predictor.from_checkpoint(options.checkpoint or run.best, options.device)
+    if options.table:
+        photos = load_table(replace(config, manifest=options.table), predictor.schema)
+    else:
+        photos = load_side(config, predictor.schema, run.split, side)
+    if not len(photos):
+        raise UserError(f"{options.run}: the split has no {side} photo; name a table of graded photos with --table")
+    title = Path(options.table).stem if options.table else side
+    _measure(RunFolder.create(options.out) if options.out else run, predictor, photos, title, config)
+
+
+def _measure(run: "RunFolder", predictor: "Predictor", photos: "Manifest", name: str, config: "DataConfig") -> None:
+    from multiskin.inference.evaluate import evaluate
+    from multiskin.reports.record import record
+    from multiskin.reports.tables import print_results
+
+    evaluation = evaluate(predictor, photos, config.batch_size, config.num_workers)
+    record(run, name, evaluation)
+    print_results(evaluation.metrics, predictor.schema, f"{name}: {len(photos)} photos", _console())
+
+
+def predict(arguments: list[str]) -> None:
+    """Grade photographs: files, folders, or a table of paths."""
+    parser = _Parser("multiskin predict", description=_summary(predict))
+    parser.add_argument("model", help="a run folder or a .ckpt file")
+    parser.add_argument("photos", nargs="+", help="pictures, folders of pictures, .csv or .parquet tables")
+    parser.add_argument("--column", default="image", help="the tables' column of paths, relative to the table")
+    parser.add_argument("--out", help="a .csv or .jsonl file; default: CSV to the terminal")
+    _add_inference_options(parser)
+    options = parser.parse_args(arguments)
+    from multiskin.inference.files import find_photos
+    from multiskin.inference.output import open_output, writer_for
+    from multiskin.inference.predictor import Predictor
+    from multiskin.run import RunFolder
+
+    write = writer_for(options.out)
+    paths = find_photos(options.photos, options.column)
+    model = Path(options.model)
+    predictor = Predictor.from_checkpoint(RunFolder.open(model).best if model.is_dir() else model, options.device)
+    results = predictor.predict_files(paths, options.batch_size, options.num_workers)
+    with open_output(options.out) as file:
+        errors = write(results, predictor.schema, file)
+    if errors:
+        print(f"multiskin: warning: {errors} of {len(paths)} photos could not be read", file=sys.stderr)
+
+
+def _add_inference_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; default: auto")
+    parser.add_argument("--batch_size", type=_whole(1), default=32, help="photos at once; default: 32")
+    parser.add_argument("--num_workers", type=_whole(0), help="processes that read photos; default: by the cores")
+
+
+def _whole(lowest: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < lowest:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {lowest}")
+        return int(text)
+
+    return number
+
+
+# ----------------------------------------------------------------------------------------------------------------- data
+
+
+def data_init(arguments: list[str]) -> None:
+    """Write a first schema and config for a table of your own."""
+    parser = _Parser("multiskin data init", description=_summary(data_init))
+    parser.add_argument("table", help="a .csv or .parquet table with a column of photos and columns of grades")
+    parser.add_argument("--out", default=".", help="the folder to write to; default: the working directory")
+    parser.add_argument("--yes", action="store_true", help="ask nothing, take the likeliest answers")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
+    options = parser.parse_args(arguments)
+    from multiskin.data.first_config import write
+    from multiskin.data.proposal import propose
+
+    interactive = sys.stdin.isatty() and not options.yes
+    proposal = propose(options.table, _ask if interactive else _take_default)
+    for path in write(proposal, options.out, overwrite=options.overwrite):
+        print(path)
+
+
+def _ask(question: str, choices: Sequence[str], default: str) -> str:
+    from rich.prompt import IntPrompt
+
+    print(question)
+    for number, choice in enumerate(choices, start=1):
+        print(f"  {number}  {choice}")
+    numbers = [str(number) for number in range(1, len(choices) + 1)]
+    default_number = choices.index(default) + 1
+    return choices[IntPrompt.ask("number", choices=numbers, default=default_number, show_choices=False) - 1]
+
+
+def _take_default(question: str, choices: Sequence[str], default: str) -> str:  # noqa: ARG001
+    print(f"{question} {default}", file=sys.stderr)
+    return default
+
+
+def data_check(arguments: list[str]) -> None:
+    """Check a table and its photos, and count the grades on each side of the split."""
+    config, schema = _fit_config("multiskin data check", _summary(data_check), arguments)
+    from multiskin.reports.tables import print_grades
+
+    print_grades(_load_photos(config, schema), _console())
+
+
+def _load_photos(config: "FitConfig", schema: "Schema") -> "Photos":
+    """The checked photos; what need not stop a command is said."""
+    from multiskin.data.photos import load_photos
+
+    with _progress("checking photos") as progress:
+        photos = load_photos(config.data, schema, progress)
+    for problem in (*photos.skipped, *photos.warnings):
+        print(f"multiskin: warning: {problem}", file=sys.stderr)
+    return photos
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 120)  # a log file is no 80 columns wide
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on the terminal, gone when done; nothing where there is none."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "fit": fit,
+    "validate": validate,
+    "test": test,
+    "predict": predict,
+    "data init": data_init,
+    "data check": data_check,
+}

@@ -1,0 +1,280 @@
+"""The commands as a user runs them: from a folder of photos to predictions, and every mistake on the way."""
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from multiskin.cli import main
+from multiskin.data.photos import load_photos
+
+TINY = ["--model.backbone", "test_efficientnet", "--model.weights", "none", "--model.input_size", "64"]
+
+
+@pytest.fixture(scope="module")
+def settings(graded_folder, schema, tmp_path_factory):
+    """A user's own config and schema, side by side in a folder."""
+    folder = tmp_path_factory.mktemp("settings")
+    schema.save(folder / "schema.yaml")
+    config = {
+        "schema": "schema.yaml",
+        "data": {"root": str(graded_folder), "columns": {"subject": "subject"}, "batch_size": 4, "num_workers": 0},
+        "recipe": {"augment": ["RandomResizedCrop", "HorizontalFlip"]},
+        "trainer": {"max_epochs": 2, "progress": False},
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    return folder / "config.yaml"
+
+
+@pytest.fixture(scope="module")
+def run(settings, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    assert main(["fit", "--config", str(settings), "--out", str(folder), *TINY]) == 0
+    return folder
+
+
+def failure(arguments, capsys):
+    """The one message of a command that fails as a user's mistake does."""
+    assert main([str(argument) for argument in arguments]) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("multiskin: error: ")
+    return message
+
+
+class TestFit:
+    def test_leaves_everything_that_a_run_folder_promises(self, run):
+        files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+        assert files == {
+            "config.yaml",
+            "schema.yaml",
+            "split.csv",
+            "logs/metrics.csv",
+            "checkpoints/best.ckpt",
+            "checkpoints/last.ckpt",
+            "metrics.json",
+            "predictions_val.csv",
+            "predictions_test.csv",
+            "figures/curves.png",
+            "figures/confusion_val.png",
+            "figures/confusion_test.png",
+        }
+
+    def test_every_checkpoint_holds_plain_containers_and_tensors(self, run):
+        for path in (run / "checkpoints").iterdir():
+            content = torch.load(path, weights_only=True)
+            assert content["blueprint"]["schema"] == yaml.safe_load((run / "schema.yaml").read_text())
+
+    def test_the_saved_config_does_the_same_run_again(self, run, tmp_path):
+        again = tmp_path / "again"
+        assert main(["fit", "--config", str(run / "config.yaml"), "--out", str(again)]) == 0
+        first, second = (torch.load(r / "checkpoints/best.ckpt", weights_only=True)["state_dict"] for r in (run, again))
+        assert all(torch.equal(first[key], second[key]) for key in first)
+        assert (run / "metrics.json").read_text() == (again / "metrics.json").read_text()
+
+    def test_measures_what_the_predictions_file_says(self, run, schema):
+        results = json.loads((run / "metrics.json").read_text())["val"]
+        table = pd.read_csv(run / "predictions_val.csv")
+        for attribute in schema:
+            graded = table.dropna(subset=f"{attribute.name}_true")
+            head = results["heads"][attribute.name]
+            assert head["n"] == len(graded) > 0
+            accuracy = (graded[attribute.name] == graded[f"{attribute.name}_true"]).mean()
+            assert head["accuracy"] == pytest.approx(accuracy)
+            shares = table[[f"{attribute.name}_p{k}" for k in range(attribute.grades)]]
+            assert shares.sum(axis=1).to_numpy() == pytest.approx(1.0, abs=1e-5)
+
+    def test_logs_losses_metrics_and_samples_of_every_epoch(self, run, schema):
+        logged = pd.read_csv(run / "logs/metrics.csv").groupby("epoch").last()
+        assert list(logged.index) == [0, 1]
+        for name in schema.names:
+            for key in (f"train/{name}/loss", f"val/{name}/rps_balanced", f"sampling/{name}/effective"):
+                assert logged[key].notna().all()
+
+    def test_without_averaged_weights_and_without_test(self, settings, tmp_path):
+        arguments = ["--trainer.ema_decay", "null", "--trainer.max_epochs", "1", "--test", "false"]
+        assert main(["fit", "--config", str(settings), "--out", str(tmp_path / "run"), *TINY, *arguments]) == 0
+        assert "test" not in json.loads((tmp_path / "run/metrics.json").read_text())
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["--trainer.max_epochs", "many"], ["trainer.max_epochs", "many"]),
+            (["--trainer.max_epoch", "3"], ["max_epoch"]),
+            (["--recipe.loss", "focall"], ["heads.", "'focall'", "did you mean 'focal'"]),
+            (["--heads.shinee.loss", "focal"], ["heads", "shinee", "did you mean"]),
+            (["--recipe.augment", "[Blur]"], ["augment", "Blur", "choose one of"]),
+            (["--recipe.resample", "balance"], ["resample", "did you mean 'balanced'"]),
+            (["--model.backbone", "efficientnet_bO"], ["model.backbone", "nearest are", "efficientnet_b0"]),
+            (["--model.weights", "nowhere.safetensors"], ["model.weights", "nowhere.safetensors"]),
+            (["--trainer.monitor", "val/mean/kapa"], ["trainer.monitor", "did you mean 'val/mean/kappa'"]),
+            (["--data.root", "nowhere"], ["nowhere", "labels.csv"]),
+            (["--data.manifest", "labels.txt"], ["labels.txt"]),
+            (["--schema", "nowhere.yaml"], ["schema nowhere.yaml"]),
+            (["--config", "nowhere.yaml"], ["nowhere.yaml"]),
+        ],
+    )
+    def test_a_mistake_gets_one_message(self, settings, tmp_path, capsys, arguments, words):
+        command = ["fit", "--config", settings, "--out", tmp_path / "run", *TINY, *arguments]
+        message = failure(command, capsys)
+        assert all(word in message for word in words), message
+        assert not (tmp_path / "run").exists()
+
+    def test_a_run_folder_is_never_overwritten(self, settings, run, capsys):
+        before = (run / "metrics.json").read_text()
+        assert str(run) in failure(["fit", "--config", settings, "--out", run, *TINY], capsys)
+        assert (run / "metrics.json").read_text() == before
+
+    def test_a_loss_that_is_not_finite_names_the_rows(self, settings, tmp_path, capsys):
+        arguments = ["--optimizer.lr", "1e30", "--trainer.gradient_clip_val", "null", "--optimizer.warmup_epochs", "0"]
+        message = failure(["fit", "--config", settings, "--out", tmp_path / "run", *TINY, *arguments], capsys)
+        assert "not finite" in message
+        assert "optimizer.lr" in message
+        assert "row " in message or "validation" in message
+
+    @pytest.mark.parametrize("workers", [0, 1])
+    def test_a_photo_that_vanishes_during_training_is_named(
+        self, settings, graded_folder, tmp_path, capsys, monkeypatch, workers
+    ):
+        shutil.copytree(graded_folder, tmp_path / "photos")
+
+        def load_then_lose(*arguments):
+            photos = load_photos(*arguments)
+            (tmp_path / "photos" / photos.side("train").paths[0]).unlink()
+            return photos
+
+        monkeypatch.setattr("multiskin.data.photos.load_photos", load_then_lose)
+        place = ["--data.root", tmp_path / "photos", "--data.num_workers", workers]
+        message = failure(["fit", "--config", settings, "--out", tmp_path / "run", *TINY, *place], capsys)
+        assert re.fullmatch(r"multiskin: error: \S+\.png: no such file or directory", message)
+
+
+class TestAfterTraining:
+    def test_test_gives_what_fit_gave(self, run, tmp_path):
+        assert main(["test", str(run), "--out", str(tmp_path / "again")]) == 0
+        first, second = (json.loads((r / "metrics.json").read_text())["test"] for r in (run, tmp_path / "again"))
+        assert first == second
+
+    def test_validate_writes_into_the_run_and_keeps_the_rest(self, run):
+        before = json.loads((run / "metrics.json").read_text())
+        assert main(["validate", str(run), "--batch_size", "3"]) == 0
+        after = json.loads((run / "metrics.json").read_text())
+        assert after["test"] == before["test"]
+        assert after["val"]["mean"] == pytest.approx(before["val"]["mean"], abs=1e-5)
+
+    def test_another_table_is_measured_whole(self, run, graded_folder, tmp_path):
+        table = pd.read_csv(graded_folder / "labels.csv").head(6)
+        table.to_csv(graded_folder / "others.csv", index=False)
+        try:
+            assert main(["test", str(run), "--table", "others.csv", "--out", str(tmp_path / "out")]) == 0
+        finally:
+            (graded_folder / "others.csv").unlink()
+        assert json.loads((tmp_path / "out/metrics.json").read_text())["others"]["photos"] == 6
+
+    def test_predict_on_a_folder_agrees_with_the_run(self, run, graded_folder, tmp_path):
+        out = tmp_path / "scores.csv"
+        assert main(["predict", str(run), str(graded_folder / "images"), "--out", str(out)]) == 0
+        scores = {Path(row["image"]).name: row for row in csv.DictReader(out.read_text().splitlines())}
+        tested = pd.read_csv(run / "predictions_test.csv")
+        name = tested.columns[tested.columns.get_loc("image") + 2]
+        for _, row in tested.iterrows():
+            assert int(scores[Path(row["image"]).name][name]) == row[name]
+
+    def test_predict_writes_json_lines_and_goes_on_after_a_bad_file(self, run, graded_folder, tmp_path, schema, capsys):
+        bad = tmp_path / "bad.jpg"
+        bad.write_bytes(b"no picture")
+        good = next((graded_folder / "images").iterdir())
+        out = tmp_path / "scores.jsonl"
+        assert main(["predict", str(run), str(bad), str(good), "--out", str(out)]) == 0
+        first, second = map(json.loads, out.read_text().splitlines())
+        assert "bad.jpg" in first["error"]
+        assert set(second) == {"image", *schema.names}
+        assert "1 of 2 photos could not be read" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["test", "nowhere"], ["nowhere"]),
+            (["test"], ["run", "--help"]),
+            (["predict", "{run}", "nowhere.jpg"], ["nowhere.jpg"]),
+            (["predict", "{run}", "{run}/logs"], ["no picture in"]),
+            (["predict", "nowhere.ckpt", "{run}/figures"], ["nowhere.ckpt"]),
+            (["predict", "{run}", "{run}/figures", "--out", "scores.txt"], ["scores.txt", ".jsonl"]),
+            (["predict", "{run}", "{run}/figures", "--device", "cudda"], ["cudda"]),
+            (["predict", "{run}", "{run}/figures", "--batch_size", "0"], ["batch_size"]),
+            (["validate", "{run}", "--table", "nowhere.csv"], ["nowhere.csv"]),
+            (["validate", "{run}", "--checkpoint", "{run}/config.yaml"], ["config.yaml", ".ckpt"]),
+        ],
+    )
+    def test_a_mistake_gets_one_message(self, run, capsys, arguments, words):
+        message = failure([argument.format(run=run) for argument in arguments], capsys)
+        assert all(word in message for word in words), message
+
+
+class TestData:
+    def test_init_then_fit_is_all_it_takes(self, graded_folder, tmp_path, capsys):
+        table = graded_folder / "labels.csv"
+        assert main(["data", "init", str(table), "--out", str(tmp_path), "--yes"]) == 0
+        assert main(["data", "check", "--config", str(tmp_path / "config.yaml")]) == 0
+        arguments = ["--out", str(tmp_path / "run"), "--trainer.max_epochs", "1", "--trainer.progress", "false"]
+        assert main(["fit", "--config", str(tmp_path / "config.yaml"), *TINY, *arguments]) == 0
+        assert (tmp_path / "run/predictions_test.csv").is_file()
+
+    def test_check_counts_the_grades(self, settings, capsys, schema):
+        assert main(["data", "check", "--config", str(settings)]) == 0
+        printed = capsys.readouterr().out
+        assert all(attribute.title() in printed for attribute in schema)
+
+    def test_check_reports_bad_rows_with_their_place(self, settings, graded_folder, tmp_path, capsys):
+        table = pd.read_csv(graded_folder / "labels.csv", dtype=str)
+        table.loc[3, "image"] = "images/nowhere.png"
+        table.to_csv(graded_folder / "broken.csv", index=False)
+        command = ["data", "check", "--config", str(settings), "--data.manifest", "broken.csv"]
+        try:
+            assert main(command) == 2
+            assert "row 5, column image" in capsys.readouterr().err
+            assert main([*command, "--data.on_bad_row", "skip"]) == 0
+            assert "row 5, column image" in capsys.readouterr().err
+        finally:
+            (graded_folder / "broken.csv").unlink()
+
+
+class TestProgram:
+    def test_help_answers_at_once_and_names_every_command(self):
+        best = 9.0
+        for _ in range(3):
+            start = time.monotonic()
+            done = subprocess.run([sys.executable, "-m", "multiskin", "--help"], capture_output=True, text=True)
+            best = min(best, time.monotonic() - start)
+        assert done.returncode == 0
+        assert all(name in done.stdout for name in ("fit", "validate", "test", "predict", "data init", "data check"))
+        assert best < 1.5
+
+    def test_the_installed_command_is_the_module(self):
+        outputs = {
+            subprocess.run([*command, "--version"], capture_output=True, text=True, check=True).stdout
+            for command in ([sys.executable, "-m", "multiskin"], [str(Path(sys.executable).with_name("multiskin"))])
+        }
+        assert len(outputs) == 1
+
+    @pytest.mark.parametrize("arguments", [["fitt"], ["data"], ["fit", "--nonsense"], ["predict"], ["data", "init"]])
+    def test_a_mistake_ends_with_status_2_and_no_traceback(self, arguments):
+        done = subprocess.run([sys.executable, "-m", "multiskin", *arguments], capture_output=True, text=True)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        assert done.stderr.startswith("multiskin: error: ")
+
+    @pytest.mark.parametrize("command", ["fit", "validate", "test", "predict", "data init", "data check"])
+    def test_every_command_explains_itself(self, command, capsys):
+        with pytest.raises(SystemExit) as stop:
+            main([*command.split(), "--help"])
+        assert stop.value.code == 0
+        assert len(capsys.readouterr().out.splitlines()) > 5

@@ -1,0 +1,65 @@
+"""The configs that come with the project: each can be followed, and its maps are fine enough to explain anything."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from multiskin.cli import main
+from multiskin.config import ModelConfig, Recipe, head_recipes
+from multiskin.data.sampling import RESAMPLES
+from multiskin.data.transforms import Preprocessing, evaluation_transform, training_transform
+from multiskin.losses import create_loss
+from multiskin.models.backbone import create_backbone
+from multiskin.schema import LANGUAGES, Schema
+
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+FINEST = 7  # the final map has to be at least 7 x 7
+
+
+@pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
+def settings(request, monkeypatch):
+    """A config with everything that the command line makes of it, and its schema."""
+    kept = {}
+
+    def keep(config, schema, progress=None):
+        kept.update(config=config, schema=schema)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("multiskin.data.photos.load_photos", keep)
+    content = yaml.safe_load(request.param.read_text())
+    monkeypatch.chdir(request.param.parent.parent)
+    assert main(["data", "check", "--config", str(request.param)]) == 130
+    return content, kept["schema"]
+
+
+def test_there_are_configs():
+    assert {path.stem for path in CONFIGS} >= {"isic_abc", "skin5"}
+
+
+def test_every_recipe_can_be_followed(settings):
+    content, schema = settings
+    config = type("Config", (), {"recipe": Recipe(**content.get("recipe", {})), "heads": content.get("heads", {})})
+    preprocessing = Preprocessing(content["model"]["input_size"], (0.5,) * 3, (0.5,) * 3)
+    evaluation_transform(preprocessing)
+    for attribute, recipe in zip(schema, head_recipes(config, schema.names), strict=True):
+        assert recipe.resample in RESAMPLES
+        create_loss(recipe.loss, attribute, [1] * attribute.grades, **recipe.loss_options)
+        training_transform(recipe.augment, preprocessing, attribute.name)
+
+
+def test_the_final_map_is_fine_enough_to_explain_anything(settings):
+    content, _ = settings
+    model = ModelConfig(**content["model"])
+    backbone = create_backbone(model).eval()
+    with torch.inference_mode():
+        maps, _ = backbone(torch.zeros(1, 3, model.input_size, model.input_size))
+    assert min(maps.shape[2:]) >= FINEST
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS[0].parent / "schemas").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_schema_has_words_in_both_languages(path):
+    for attribute in Schema.load(path):
+        for words in (attribute.display, attribute.lowest, attribute.highest):
+            assert set(words) == set(LANGUAGES)
