@@ -8,6 +8,7 @@ Finished runs are kept in --runs and are not trained again.
 import argparse
 import json
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -42,6 +43,7 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     table.to_csv(RESULTS / "isic_abc.csv", index=False, float_format="%.4f")
     (RESULTS / "isic_abc.json").write_text(json.dumps(provenance(runs, options.seeds), indent=2) + "\n")
+    shutil.copy(runs[0] / "figures" / "confusion_test.png", RESULTS / "isic_abc_confusion.png")
     print(table.to_string(index=False))
 
 
