@@ -4,4 +4,5 @@ import sys
 
 from multiskin.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # processes that are started afresh import this file as well
+    sys.exit(main())

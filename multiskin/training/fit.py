@@ -9,7 +9,7 @@ from dataclasses import asdict
 import pytorch_lightning as pl
 import torch
 import yaml
-from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from multiskin.config import FitConfig, TrainerConfig, head_recipes
 from multiskin.data.datamodule import SkinDataModule
@@ -22,6 +22,7 @@ from multiskin.models.backbone import pretrained_backbone
 from multiskin.models.blueprint import Blueprint
 from multiskin.run import RunFolder
 from multiskin.schema import MISSING, Schema
+from multiskin.training.averaging import ema
 from multiskin.training.callbacks import EpochLine, ProgressBar
 from multiskin.training.loggers import create_loggers
 from multiskin.training.module import SkinModule
@@ -112,13 +113,12 @@ def _accelerator(options: TrainerConfig) -> str:
 
 def _callbacks(options: TrainerConfig, mode: str, run: RunFolder) -> list[Callback]:
     callbacks: list[Callback] = [
-        ModelCheckpoint(
-            run.checkpoints, run.best.stem, options.monitor, mode=mode, save_last=True, enable_version_counter=False
-        ),
+        ModelCheckpoint(run.checkpoints, run.best.stem, options.monitor, mode=mode, enable_version_counter=False),
+        ModelCheckpoint(run.checkpoints, "last", enable_version_counter=False),
         EpochLine(options.monitor),
     ]
     if options.ema_decay is not None:
-        callbacks.append(EMAWeightAveraging(decay=options.ema_decay))
+        callbacks.append(ema(options.ema_decay))
     if options.patience is not None:
         callbacks.append(EarlyStopping(options.monitor, patience=options.patience, mode=mode))
     if options.progress:

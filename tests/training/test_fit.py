@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 import torch
 
-from multiskin.config import DataConfig, FitConfig, LogConfig, ModelConfig, TrainerConfig
+from multiskin.config import DataConfig, FitConfig, LogConfig, ModelConfig, OptimizerConfig, TrainerConfig
 from multiskin.errors import UserError
 from multiskin.schema import MISSING, Attribute, Schema
 from multiskin.training.fit import _check_validation, _monitor_mode, fit
+
+NAMES = ("best", "last")
 
 
 @pytest.fixture
@@ -75,6 +77,12 @@ class TestWeights:
         run = fit(replace(long, recipe=replace(long.recipe, augment=[], dropout=0.0)), photos)
         losses = pd.read_csv(run.curves)["train/loss"].dropna()
         assert losses.iloc[-1] < 0.9 * losses.iloc[0]
+
+    def test_the_last_checkpoint_is_that_of_the_last_epoch(self, config, photos):
+        still = replace(config, optimizer=OptimizerConfig(lr=1e-12))  # nothing improves, so an earlier one is best
+        run = fit(replace(still, trainer=replace(config.trainer, max_epochs=4, monitor="val/lines/accuracy")), photos)
+        epochs = {name: torch.load(run.checkpoints / f"{name}.ckpt", weights_only=True)["epoch"] for name in NAMES}
+        assert epochs["best"] < epochs["last"] == 3
 
 
 class TestLoggers:
