@@ -1,0 +1,66 @@
+"""One photo as a pure function of what it shows: the same bytes in whatever process it is drawn."""
+
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+
+from multiskin.data.render.camera import draw_camera, shoot
+from multiskin.data.render.conditions import CONDITIONS
+from multiskin.data.render.geometry import coordinates, draw_pose
+from multiskin.data.render.ground import Ground
+from multiskin.data.render.light import Light, draw_light, shade, shine
+from multiskin.data.render.parts import PARTS
+from multiskin.data.render.person import draw_person
+
+SIZE = 160  # pixels, height and width
+MILD = 0.5, 3  # ungraded conditions are there as well, mostly mild: so much of a uniform number to this power
+
+
+@dataclass(frozen=True)
+class Shot:
+    """All that decides on a photo's bytes, and nothing else."""
+
+    seed: int
+    person: int
+    number: int  # of the person's photos
+    part: str
+    mirrored: bool
+    tone: int  # 0..5 for Fitzpatrick I..VI
+    severities: tuple[tuple[str, float], ...]  # of the conditions this part is graded for
+    size: int = SIZE
+
+
+@dataclass(frozen=True)
+class Photo:
+    pixels: np.ndarray  # (size, size, 3) uint8, RGB
+    masks: dict[str, np.ndarray]  # (size, size) float32, 0..1, for each graded condition
+
+
+def photograph(shot: Shot) -> Photo:
+    """Draws the bare face, the conditions on it, the light and the camera."""
+    ground, light, masks = draw_scene(shot)
+    camera = generator(shot, "camera")
+    return Photo(shoot(shade(ground, light), ground.skin, draw_camera(camera), camera), masks)
+
+
+def draw_scene(shot: Shot) -> tuple[Ground, Light, dict[str, np.ndarray]]:
+    """The ground with its conditions, the light for it, and the masks of the graded conditions."""
+    light = draw_light(generator(shot, "light"))
+    x, y = coordinates(shot.size, draw_pose(generator(shot, "pose"), shot.mirrored))
+    person = draw_person(np.random.default_rng([shot.seed, shot.person]), shot.tone)
+    ground = PARTS[shot.part](x, y, person, generator(shot, "ground"))
+    ground.regions["gleam"] = shine(ground, light)
+    graded, masks = dict(shot.severities), {}
+    for name, condition in CONDITIONS.items():
+        rng = generator(shot, name)
+        ungraded = MILD[0] * rng.random() ** MILD[1]
+        mask = condition.draw(ground, graded.get(name, ungraded), rng)
+        if name in graded:
+            masks[name] = mask
+    return ground, light, masks
+
+
+def generator(shot: Shot, purpose: str) -> np.random.Generator:
+    """Numbers for one purpose of one photo: what one condition draws changes no other."""
+    return np.random.default_rng([shot.seed, shot.person, shot.number, crc32(purpose.encode())])

@@ -1,0 +1,50 @@
+"""Whom to photograph and how severe each condition is: five photos a person, with grades spread as asked."""
+
+from collections.abc import Sequence
+from zlib import crc32
+
+import numpy as np
+
+from multiskin.data.render.conditions import CONDITIONS
+from multiskin.data.render.grades import draw_severity, grade_of, rate, spread
+from multiskin.data.render.photo import SIZE, Shot
+from multiskin.data.render.tones import TONES
+
+PHOTOS = (("side", False), ("side", True), ("forehead", False), ("centre", False), ("chin", False))  # part, mirrored
+
+
+def plan_shots(seed: int, persons: Sequence[int], evenness: float = 0, size: int = SIZE) -> list[Shot]:
+    """Five shots for each person, in order; tones are as frequent as one another and have no say in the grades.
+
+    Args:
+        seed: of everything.
+        persons: their numbers; give every plan its own, for one person is one subject.
+        evenness: 0 for grades as skewed as in the five-model system's training set, 1 for equally many of each grade.
+        size: height and width of the photos, pixels.
+    """
+    rng = np.random.default_rng([seed, *persons])
+    tones = rng.permutation(np.arange(len(persons)) % len(TONES)).tolist()
+    places = [(i, number) for i in range(len(persons)) for number in range(len(PHOTOS))]
+    severities: dict[tuple[int, int], list[tuple[str, float]]] = {place: [] for place in places}
+    for name, condition in CONDITIONS.items():
+        graded = [place for place in places if PHOTOS[place[1]][0] in condition.parts]
+        grades = spread(condition.histogram, evenness, len(graded), rng)
+        for place, grade in zip(graded, grades, strict=True):
+            severities[place].append((name, draw_severity(grade, rng)))
+    return [
+        Shot(seed, persons[i], number, *PHOTOS[number], tones[i], tuple(severities[i, number]), size)
+        for i, number in places
+    ]
+
+
+def true_grades(shot: Shot) -> dict[str, int]:
+    """The grades that the severities stand for."""
+    return {name: grade_of(severity) for name, severity in shot.severities}
+
+
+def rated_grades(shot: Shot, rater: int) -> dict[str, int]:
+    """The grades that one rater gives; raters err independently of one another."""
+    return {
+        name: rate(grade, np.random.default_rng([shot.seed, shot.person, shot.number, crc32(name.encode()), 1 + rater]))
+        for name, grade in true_grades(shot).items()
+    }
