@@ -6,7 +6,7 @@ Imports stay inside the commands, so that help comes at once.
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -34,12 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"multiskin: error: {_words(error)}", file=sys.stderr)
         return 2
-    except (KeyboardInterrupt, EOFError):
-        print("multiskin: interrupted", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # whoever reads our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or closing it would fail again
         return 0
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"multiskin: error: {place}{error.strerror or error}; make room or choose another place", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, EOFError):
+        print("multiskin: interrupted", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -97,8 +101,12 @@ def fit(arguments: list[str]) -> None:
 
     from multiskin.inference.predictor import Predictor
     from multiskin.reports.figures import draw_curves
+    from multiskin.run import RunFolder
+    from multiskin.training.fit import check
     from multiskin.training.fit import fit as train
 
+    check(config, schema)
+    RunFolder.require_free(config.out)
     photos = _load_photos(config, schema)
     run = train(config, photos)
     draw_curves(pd.read_csv(run.curves), schema, config.trainer.monitor, run.figure("curves"))
@@ -112,21 +120,24 @@ def fit(arguments: list[str]) -> None:
 def _fit_config(name: str, description: str, arguments: list[str]) -> tuple["FitConfig", "Schema"]:
     """The settings of a training run, and the schema that they name.
 
-    The schema's path starts from the last config file's folder, else from the working directory.
+    A schema that a config file names is looked for beside that file first.
     """
-    from multiskin.config import check_values
     from multiskin.schema import Schema
 
     parser = _fit_parser(name, description)
     try:
         parsed = parser.parse_args(arguments)
-    except argparse.ArgumentError as error:
+    except (argparse.ArgumentError, UnicodeDecodeError) as error:
         raise UserError(f"{' '.join(str(error).split())}; see '{name} --help'") from error
     config = _instantiate(parser, parsed)
-    check_values(config)
-    beside = [Path(file.absolute).parent / config.schema for file in parsed.config or []]
-    path = next((path for path in reversed(beside) if path.is_file()), config.schema)
-    return config, Schema.load(path)
+    return config, Schema.load(_schema_path(config.schema, parsed.config or [], arguments))
+
+
+def _schema_path(schema: str, files: Sequence[Any], arguments: list[str]) -> Path:
+    if any(argument.partition("=")[0] == "--schema" for argument in arguments):
+        return Path(schema)
+    beside = [Path(file.absolute).parent / schema for file in files]
+    return next((path for path in reversed(beside) if path.is_file()), Path(schema))
 
 
 def _fit_parser(name: str, description: str) -> "ArgumentParser":
@@ -179,20 +190,23 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     from multiskin.inference.predictor import Predictor
     from multiskin.run import RunFolder
 
+    if (options.table or options.checkpoint) and not options.out:
+        raise UserError("--out: name a folder for the results; those of the run's own photos and checkpoint stay")
     run = RunFolder.open(options.run)
+    out = RunFolder.create(options.out) if options.out else run
     saved = _fit_config(name, description, ["--config", str(run.config)])[0].data
-    config = replace(
-        saved, root=options.root or saved.root, batch_size=options.batch_size, num_workers=options.num_workers
-    )
+    config = replace(saved, root=options.root or saved.root, batch_size=options.batch_size)
+    config = replace(config, num_workers=options.num_workers, manifest=options.table or saved.manifest)
     predictor = Predictor.from_checkpoint(options.checkpoint or run.best, options.device)
-    if options.table:
-        photos = load_table(replace(config, manifest=options.table), predictor.schema)
-    else:
-        photos = load_side(config, predictor.schema, run.split, side)
+    with _progress("checking photos") as progress:
+        if options.table:
+            photos, skipped = load_table(config, predictor.schema, progress)
+        else:
+            photos, skipped = load_side(config, predictor.schema, run.split, side, progress)
+    _warn(skipped)
     if not len(photos):
         raise UserError(f"{options.run}: the split has no {side} photo; name a table of graded photos with --table")
-    title = Path(options.table).stem if options.table else side
-    _measure(RunFolder.create(options.out) if options.out else run, predictor, photos, title, config)
+    _measure(out, predictor, photos, Path(options.table).stem if options.table else side, config)
 
 
 def _measure(run: "RunFolder", predictor: "Predictor", photos: "Manifest", name: str, config: "DataConfig") -> None:
@@ -220,14 +234,18 @@ def predict(arguments: list[str]) -> None:
     from multiskin.run import RunFolder
 
     write = writer_for(options.out)
+    if options.out in options.photos:
+        raise UserError(f"--out {options.out}: is one of the inputs, which would be lost; name another file")
     paths = find_photos(options.photos, options.column)
     model = Path(options.model)
     predictor = Predictor.from_checkpoint(RunFolder.open(model).best if model.is_dir() else model, options.device)
     results = predictor.predict_files(paths, options.batch_size, options.num_workers)
     with open_output(options.out) as file:
         errors = write(results, predictor.schema, file)
+    if errors == len(paths):
+        raise UserError(f"none of {len(paths)} photos could be read; the reasons stand in the column 'error'")
     if errors:
-        print(f"multiskin: warning: {errors} of {len(paths)} photos could not be read", file=sys.stderr)
+        _warn([f"{errors} of {len(paths)} photos could not be read"])
 
 
 def _add_inference_options(parser: argparse.ArgumentParser) -> None:
@@ -285,7 +303,9 @@ def data_check(arguments: list[str]) -> None:
     """Check a table and its photos, and count the grades on each side of the split."""
     config, schema = _fit_config("multiskin data check", _summary(data_check), arguments)
     from multiskin.reports.tables import print_grades
+    from multiskin.training.fit import check
 
+    check(config, schema)
     print_grades(_load_photos(config, schema), _console())
 
 
@@ -295,9 +315,13 @@ def _load_photos(config: "FitConfig", schema: "Schema") -> "Photos":
 
     with _progress("checking photos") as progress:
         photos = load_photos(config.data, schema, progress)
-    for problem in (*photos.skipped, *photos.warnings):
-        print(f"multiskin: warning: {problem}", file=sys.stderr)
+    _warn([*photos.skipped, *photos.warnings])
     return photos
+
+
+def _warn(problems: Iterable[object]) -> None:
+    for problem in problems:
+        print(f"multiskin: warning: {problem}", file=sys.stderr)
 
 
 def _console() -> "Console":

@@ -60,9 +60,9 @@ class Columns:
     subject: str | None = None
     """Whose photo it is; one subject never stands on two sides of the split."""
     part: str | None = None
-    """Which part of the face or body."""
+    """Which part of the face or body; kept in the tables of predictions."""
     groups: list[str] = field(default_factory=list)
-    """Sex, age, skin tone and the like, for results by group."""
+    """Sex, age, skin tone and the like; kept in the tables of predictions."""
     ignore: list[str] = field(default_factory=list)
     """Columns to pass over; any other unknown column is an error."""
 
@@ -115,7 +115,8 @@ class TrainerConfig:
     max_epochs: int = 15
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: cuda where there is one."""
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    """auto: bf16-mixed on a GPU that has it, else 32-true."""
     accumulate_grad_batches: int = 1
     gradient_clip_val: float | None = 1.0
     ema_decay: float | None = 0.99
@@ -148,6 +149,7 @@ class FitConfig:
     out: str = "runs/latest"
     """The run folder."""
     seed: int = 0
+    """Of weights, draws and augmentation."""
     offline: bool = False
     """Never reach for the network."""
     test: bool = True
@@ -179,7 +181,7 @@ LOWEST: dict[str, float] = {
     "trainer.ema_decay": 0,
     "trainer.patience": 1,
 }
-BELOW: dict[str, float] = {"trainer.ema_decay": 1}
+BELOW: dict[str, float] = {"trainer.ema_decay": 1, "seed": 2**32}
 
 
 def check_values(config: FitConfig) -> None:

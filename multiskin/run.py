@@ -21,14 +21,24 @@ class RunFolder:
         Raises:
             UserError: the folder holds something already, or cannot be made.
         """
+        cls.require_free(path)
         root = Path(path)
-        if root.exists() and (not root.is_dir() or any(root.iterdir())):
-            raise UserError(f"--out {root}: there is something already; name another folder or remove this one")
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"--out {root}: {error.strerror}; name a folder that can be written") from error
         return cls(root)
+
+    @staticmethod
+    def require_free(path: str | Path) -> None:
+        """Makes sure that a run would overwrite nothing.
+
+        Raises:
+            UserError: there is something.
+        """
+        root = Path(path)
+        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            raise UserError(f"--out {root}: there is something already; name another folder or remove this one")
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":

@@ -15,7 +15,7 @@ Kind = Literal["ordinal", "nominal"]
 Text = dict[str, str]  # language code -> words
 LANGUAGES = ("en", "ko")
 MISSING = -1  # a grade that nobody gave, in arrays and tensors; blank in files
-RESERVED = ("mean", "image", "error")  # words that tables and logs use beside the attributes
+RESERVED = ("mean", "loss", "row", "image", "error")  # words that tables and logs use beside the attributes
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,17 @@ class Attribute:
         """The column of the table that holds this attribute's grades."""
         return self.column or self.name
 
+    @property
+    def prediction_columns(self) -> list[str]:
+        """Its headings in a table of predictions: grade, expected grade where grades are ordered, and probabilities."""
+        score = [f"{self.name}_score"] if self.ordinal else []
+        return [self.name, *score, *(f"{self.name}_p{grade}" for grade in range(self.grades))]
+
+    @property
+    def true_column(self) -> str:
+        """Its heading for the true grade, in a table of predictions on graded photos."""
+        return f"{self.name}_true"
+
     def title(self, language: str = "en") -> str:
         return self.display.get(language) or self.display.get("en") or self.name.replace("_", " ")
 
@@ -98,6 +109,8 @@ class Attribute:
         names = values.get("grade_names") or ()
         if not isinstance(names, list | tuple):
             raise UserError(f"{where}: grade_names is {names!r}; give a list, one name a grade")
+        if any(isinstance(name, bool) for name in names):
+            raise UserError(f"{where}: grade_names: YAML reads yes, no, on and off as true and false; quote them")
         values["grade_names"] = tuple(str(name) for name in names)
         values["column"] = str(values.get("column") or "")
         if "grades" not in values:
@@ -137,6 +150,13 @@ class Schema:
             twice = {value for value in values if values.count(value) > 1}
             if twice:
                 raise UserError(f"schema: {what} {sorted(twice)[0]!r} stands twice; each attribute needs its own")
+        for attribute in self.attributes:
+            taken = {attribute.true_column, *attribute.prediction_columns[1:]}.intersection(self.names)
+            if taken:
+                raise UserError(
+                    f"schema: in tables of predictions {taken.pop()!r} is a column of {attribute.name!r}; give the "
+                    "attribute of that name another one, and put this under 'column'"
+                )
 
     def __iter__(self) -> Iterator[Attribute]:
         return iter(self.attributes)

@@ -201,3 +201,15 @@ def test_a_file_that_is_no_yaml_is_named(content, tmp_path):
 def test_a_file_that_is_not_there_is_named(place, tmp_path):
     with pytest.raises(UserError, match=r"^schema .*; give the schema's file under 'schema'"):
         Schema.load(tmp_path / place)
+
+
+@pytest.mark.parametrize("other", ["oil_score", "oil_true", "oil_p0", "oil_p4"])
+def test_no_attribute_takes_a_column_that_tables_of_predictions_give_another(other):
+    with pytest.raises(UserError, match=f"'{other}' is a column of 'oil'"):
+        Schema((Attribute("oil", 5), Attribute(other, 3)))
+    Schema((Attribute("oil", 5), Attribute("oil_p5", 3)))
+
+
+def test_words_that_yaml_takes_for_truth_values_have_to_be_quoted():
+    with pytest.raises(UserError, match="quote them"):
+        Attribute.from_dict(yaml.safe_load("{name: acne, grade_names: [no, yes]}"))

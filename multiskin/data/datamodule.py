@@ -13,7 +13,6 @@ from multiskin.data.dataset import GradedPhotos, Item, TrainingPhotos, one_threa
 from multiskin.data.manifest import Manifest
 from multiskin.data.sampling import EveryRow, Mixture, MixtureSampler, effective_sample_size
 from multiskin.data.transforms import Preprocessing, evaluation_transform, training_transform
-from multiskin.errors import UserError
 from multiskin.schema import MISSING
 
 
@@ -42,7 +41,6 @@ class SkinDataModule(pl.LightningDataModule):
         seed: int,
     ) -> None:
         super().__init__()
-        _check_numbers(config)
         self.config = config
         self.seed = seed
         names = train.schema.names
@@ -73,11 +71,6 @@ class SkinDataModule(pl.LightningDataModule):
             values[f"sampling/{name}/distinct"] = float(distinct[h])
         return values
 
-    def describe(self, rows: Sequence[int]) -> str:
-        """Names training photos by their place in the table and their path."""
-        manifest = self.training_photos.manifest
-        return ", ".join(f"row {manifest.rows[row]} {manifest.paths[row]}" for row in rows)
-
     def _training_sampler(self) -> MixtureSampler:
         rank, ranks = self._place()
         graded = int((self.training_photos.manifest.grades != MISSING).any(axis=1).sum())
@@ -99,10 +92,3 @@ class SkinDataModule(pl.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             worker_init_fn=one_thread,
         )
-
-
-def _check_numbers(config: DataConfig) -> None:
-    for option, least in (("batch_size", 1), ("draws_per_epoch", 1), ("num_workers", 0)):
-        value = getattr(config, option)
-        if value is not None and value < least:
-            raise UserError(f"data.{option}: {value}; give {least} or more")

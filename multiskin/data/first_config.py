@@ -42,7 +42,7 @@ def schema_text(schema: Schema) -> str:
     """The schema as YAML that Schema.load takes, with empty places for the words that only a person knows."""
     lines = [
         "# What is graded. Names and words may be changed; columns and the number of grades have to fit the table.",
-        "# Fill in what the lowest and the highest grade mean: results are shown with these words.",
+        "# Fill in what the lowest and the highest grade mean: they go with the model, for whoever shows its results.",
         "# To leave an attribute out, remove it here and put its column under data.columns.ignore in the config.",
         "attributes:",
     ]
@@ -101,7 +101,7 @@ def _data_lines(proposal: Proposal) -> Iterator[str]:
             _line("split", columns.split, "train, val or test; null: a split is made"),
             _line("subject", columns.subject, "whose photo it is; all of one subject stay on one side of the split"),
             _line("part", columns.part, "which part of the face or body"),
-            _line("groups", columns.groups, "results are also given by these"),
+            _line("groups", columns.groups, "kept in the tables of predictions"),
         ]
     )
     if columns.ignore:

@@ -1,6 +1,6 @@
 """The manifest: a table of photos and partial grades that has been checked, so that nobody after it has to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,6 +63,10 @@ class Manifest:
 
     def path(self, index: int) -> Path:
         return photo_path(self.root, self.paths[index])
+
+    def describe(self, indices: Sequence[int]) -> str:
+        """Names photos by their row in the table and their path."""
+        return ", ".join(f"row {self.rows[index]} {self.paths[index]}" for index in indices)
 
     def select(self, indices: np.ndarray) -> "Manifest":
         """The photos at these positions, or where a mask is true."""

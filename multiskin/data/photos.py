@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from multiskin.config import DataConfig
+from multiskin.config import Columns, DataConfig
 from multiskin.data.manifest import Manifest, check_training_grades, load_manifest
 from multiskin.data.splits import make_split, split_table
-from multiskin.data.table import Problem
+from multiskin.data.table import Problem, read_table
 from multiskin.data.validation import Progress
 from multiskin.errors import UserError
-from multiskin.schema import Schema
+from multiskin.schema import MISSING, Schema
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,15 @@ def load_photos(config: DataConfig, schema: Schema, progress: Progress | None = 
     return Photos(manifest, split, skipped, warnings)
 
 
-def load_side(config: DataConfig, schema: Schema, saved_split: Path, side: str) -> Manifest:
-    """The photos of one side of a finished run's split.
+def load_side(
+    config: DataConfig, schema: Schema, saved_split: Path, side: str, progress: Progress | None = None
+) -> tuple[Manifest, list[Problem]]:
+    """The photos of one side of a finished run's split, and why rows were left out.
 
     Raises:
         UserError: a split or a table that cannot be used, or a table without some photo that the run had.
     """
-    manifest, _ = load_manifest(config, schema)
+    manifest, skipped = load_manifest(config, schema, progress)
     saved = _read_split(saved_split)
     lacking = saved.index.difference(pd.Index(manifest.paths))
     if len(lacking):
@@ -71,24 +73,48 @@ def load_side(config: DataConfig, schema: Schema, saved_split: Path, side: str) 
             f"{config.root}: photo {lacking[0]} of {saved_split} is not in the table {config.manifest} any more; "
             "put it back, or measure on another table with --table"
         )
-    return manifest.select(saved.reindex(manifest.paths).to_numpy() == side)
+    return manifest.select(saved.reindex(manifest.paths).to_numpy() == side), skipped
 
 
 def _read_split(path: Path) -> pd.Series:
     """The side of every photo of a run, by its path."""
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False).set_index("image")["split"]
+        sides = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("image")["split"]
+        if sides.index.has_duplicates:
+            raise ValueError("a photo stands twice")
+        return sides
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path}: not the split that 'fit' wrote; restore it, or measure with --table") from error
 
 
-def load_table(config: DataConfig, schema: Schema) -> Manifest:
-    """All photos of another table than a run was trained on; a column of splits counts for nothing in it.
+def load_table(config: DataConfig, schema: Schema, progress: Progress | None = None) -> tuple[Manifest, list[Problem]]:
+    """All photos of another table than a run was trained on, and why rows were left out.
+
+    It need not have every attribute, nor the other columns that the run's table had, and may have more.
 
     Raises:
-        UserError: a table that cannot be used.
+        UserError: a table that cannot be used, or has none of the attributes.
     """
-    columns = config.columns
-    ignored = [*columns.ignore, *([columns.split] if columns.split else [])]
-    manifest, _ = load_manifest(replace(config, columns=replace(columns, split=None, ignore=ignored)), schema)
-    return manifest
+    path = Path(config.root) / config.manifest
+    headings = [str(heading) for heading in read_table(path).cells]
+    graded = [attribute for attribute in schema if attribute.heading in headings]
+    if not graded:
+        expected = ", ".join(attribute.heading for attribute in schema)
+        raise UserError(f"{path}: no column of grades; it needs at least one of {expected}")
+    columns = _columns_there(config.columns, headings, {attribute.heading for attribute in graded})
+    manifest, skipped = load_manifest(replace(config, columns=columns), Schema(tuple(graded)), progress)
+    grades = np.full((len(manifest), len(schema)), MISSING, dtype=np.int64)
+    grades[:, [schema.index(attribute.name) for attribute in graded]] = manifest.grades
+    return replace(manifest, schema=schema, grades=grades), skipped
+
+
+def _columns_there(columns: Columns, headings: list[str], graded: set[str]) -> Columns:
+    """The named columns that a table has, its split not counting as one; all others are ignored."""
+    there = Columns(
+        image=columns.image,
+        subject=columns.subject if columns.subject in headings else None,
+        part=columns.part if columns.part in headings else None,
+        groups=[group for group in columns.groups if group in headings],
+    )
+    named = {there.image, there.subject, there.part, *there.groups} | graded
+    return replace(there, ignore=[heading for heading in headings if heading not in named])

@@ -36,11 +36,14 @@ class Evaluation:
         return self.manifest.schema
 
     def table(self) -> pd.DataFrame:
-        """A line a photo: its row in the table, true grades, decided grades, expected grades and probabilities."""
-        columns: dict[str, Any] = {"row": self.manifest.rows, "image": self.manifest.paths}
+        """A line a photo: where it stands in the table and whose it is, true grades, and what was predicted."""
+        manifest = self.manifest
+        columns: dict[str, Any] = {"row": manifest.rows, "image": manifest.paths}
+        known = {"subject": manifest.subject, "part": manifest.part, **manifest.groups}
+        columns |= {name: values for name, values in known.items() if values is not None}
         for h, attribute in enumerate(self.schema):
             true = pd.Series(self.manifest.grades[:, h]).replace(MISSING, pd.NA).astype("Int64")
-            columns[f"{attribute.name}_true"] = true
+            columns[attribute.true_column] = true
             columns |= prediction_columns(self.prediction, h, self.schema)
         return pd.DataFrame(columns)
 
@@ -60,12 +63,10 @@ class Evaluation:
 def prediction_columns(prediction: Prediction, head: int, schema: Schema) -> dict[str, np.ndarray]:
     """One head's part of a table of predictions: NAME, NAME_score where grades are ordered, NAME_p0, NAME_p1, ..."""
     attribute = schema.attributes[head]
-    columns = {attribute.name: prediction.grades[:, head]}
-    if attribute.ordinal:
-        columns[f"{attribute.name}_score"] = prediction.scores[:, head]
-    return columns | {
-        f"{attribute.name}_p{grade}": prediction.probabilities[:, head, grade] for grade in range(attribute.grades)
-    }
+    scores = [prediction.scores[:, head]] if attribute.ordinal else []
+    probabilities = prediction.probabilities[:, head, : attribute.grades].T
+    columns = [prediction.grades[:, head], *scores, *probabilities]
+    return dict(zip(attribute.prediction_columns, columns, strict=True))
 
 
 def evaluate(

@@ -16,10 +16,7 @@ from multiskin.schema import Schema
 
 def write_csv(results: Iterable[PhotoResult], schema: Schema, file: TextIO) -> int:
     """A line a photo: image, each head's columns, error. Returns how many photos could not be read."""
-    columns = ["image"]
-    for attribute in schema:
-        score = [f"{attribute.name}_score"] if attribute.ordinal else []
-        columns += [attribute.name, *score, *(f"{attribute.name}_p{grade}" for grade in range(attribute.grades))]
+    columns = ["image", *(name for attribute in schema for name in attribute.prediction_columns)]
     writer = csv.DictWriter(file, [*columns, "error"], restval="")
     writer.writeheader()
     errors = 0
@@ -87,7 +84,8 @@ def open_output(path: str | None) -> Iterator[TextIO]:
         yield sys.stdout
         return
     try:
-        with Path(path).open("w", encoding="utf-8", newline="", buffering=1) as file:  # line by line
-            yield file
+        file = Path(path).open("w", encoding="utf-8", newline="", buffering=1)  # noqa: SIM115  # line by line
     except OSError as error:
         raise UserError(f"--out {path}: {error.strerror or error}; name a file that can be written") from error
+    with file:
+        yield file

@@ -101,7 +101,7 @@ class Predictor:
         return self.predict(self.transform()(photo, seed=0).unsqueeze(0))
 
     def predict_files(
-        self, paths: Sequence[str | Path], batch_size: int = 32, num_workers: int | None = None
+        self, paths: Sequence[str | Path], batch_size: int = 32, num_workers: int | None = 0
     ) -> Iterator[PhotoResult]:
         """Grades files in order; a bad file gives a result with its error and costs nothing else."""
         photos = PhotoFiles(paths, self.transform())

@@ -47,9 +47,8 @@ def _published_weights(published: dict[str, Any], *, offline: bool) -> Path:
     if isinstance(cached, str):
         return Path(cached)
     if offline or constants.HF_HUB_OFFLINE:
-        raise UserError(
-            f"model.weights: those of {repository} are not on this machine, and --offline or HF_HUB_OFFLINE is set; {REMEDY}"
-        )
+        reason = "are not on this machine, and --offline or HF_HUB_OFFLINE is set"
+        raise UserError(f"model.weights: those of {repository} {reason}; {REMEDY}")
     print(f"fetching the weights {repository} from {constants.ENDPOINT}", file=sys.stderr)
     _require_reachable(constants.ENDPOINT)
     try:

@@ -1,7 +1,9 @@
 """What a run folder keeps of a measurement: numbers, predictions and pictures."""
 
 import json
+from typing import Any
 
+from multiskin.errors import UserError
 from multiskin.inference.evaluate import Evaluation
 from multiskin.reports.figures import draw_confusions
 from multiskin.run import RunFolder, write_json
@@ -15,7 +17,15 @@ def record(run: RunFolder, name: str, evaluation: Evaluation) -> None:
         name: of what was measured: val, test, or a table's name.
         evaluation: the measurement.
     """
-    results = json.loads(run.metrics.read_text(encoding="utf-8")) if run.metrics.is_file() else {}
-    write_json(run.metrics, results | {name: evaluation.to_dict()})
+    write_json(run.metrics, _earlier(run) | {name: evaluation.to_dict()})
     evaluation.table().to_csv(run.predictions(name), index=False)
     draw_confusions(evaluation.confusion, evaluation.schema, run.figure(f"confusion_{name}"))
+
+
+def _earlier(run: RunFolder) -> dict[str, Any]:
+    if not run.metrics.is_file():
+        return {}
+    try:
+        return dict(json.loads(run.metrics.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise UserError(f"{run.metrics}: not the results that were written there; remove the file") from error

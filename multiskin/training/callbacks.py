@@ -59,4 +59,4 @@ class EpochLine(Callback):
         values = trainer.callback_metrics
         left = self.time_left(trainer.global_step, trainer.estimated_stepping_batches)
         numbers = "  ".join(f"{key} {values[key]:.4f}" for key in ("train/loss", self.monitor) if key in values)
-        trainer.print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {numbers}  left {left}")
+        pl_module.print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {numbers}  left {left}")

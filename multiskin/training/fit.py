@@ -1,38 +1,60 @@
 """One training run, from settings and photos to a run folder."""
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Literal
 
 import pytorch_lightning as pl
 import torch
 import yaml
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
-from multiskin.config import FitConfig, TrainerConfig, head_recipes
+from multiskin.config import FitConfig, TrainerConfig, check_values, head_recipes
 from multiskin.data.datamodule import SkinDataModule
 from multiskin.data.manifest import Manifest
 from multiskin.data.photos import Photos
-from multiskin.data.transforms import Preprocessing
+from multiskin.data.transforms import Preprocessing, evaluation_transform, training_transform
 from multiskin.errors import UserError, unknown
+from multiskin.losses import create_loss
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER, GradeMetrics, summarise
-from multiskin.models.backbone import pretrained_backbone
+from multiskin.models.backbone import create_backbone, pretrained_backbone
 from multiskin.models.blueprint import Blueprint
 from multiskin.run import RunFolder
 from multiskin.schema import MISSING, Schema
 from multiskin.training.averaging import ema
 from multiskin.training.callbacks import EpochLine, ProgressBar
-from multiskin.training.loggers import create_loggers
+from multiskin.training.loggers import check_loggers, create_loggers
 from multiskin.training.module import SkinModule
 
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 THIRD_PARTY_WARNINGS = (
     ".*LeafSpec.* is deprecated",  # Lightning with a newer torch
     "This DataLoader will create",
     ".*does not have many workers",  # how many is the user's setting
     ".*number of training batches .* is smaller than the logging interval",  # everything is logged by epoch
 )
+
+
+def check(config: FitConfig, schema: Schema) -> None:
+    """Finds the mistakes in settings that can be found without a photo, before an hour is spent on them.
+
+    Raises:
+        UserError: the first one.
+    """
+    check_values(config)
+    preprocessing = Preprocessing(config.model.input_size, (0.5,) * 3, (0.5,) * 3, tuple(config.data.transform))
+    evaluation_transform(preprocessing)
+    for attribute, recipe in zip(schema, head_recipes(config, schema.names), strict=True):
+        create_loss(recipe.loss, attribute, [1] * attribute.grades, **recipe.loss_options)
+        training_transform(recipe.augment, preprocessing, f"heads.{attribute.name}.augment")
+    _monitor_mode(config.trainer.monitor, schema)
+    _accelerator(config.trainer)
+    check_loggers(config.log)
+    create_backbone(config.model)
 
 
 def fit(config: FitConfig, photos: Photos) -> RunFolder:
@@ -42,9 +64,10 @@ def fit(config: FitConfig, photos: Photos) -> RunFolder:
         UserError: settings that cannot be followed, or a loss that is not finite.
     """
     schema, train, val = photos.manifest.schema, photos.side("train"), photos.side("val")
+    check(config, schema)
+    _check_validation(config.trainer.monitor, val)
     recipes = head_recipes(config, schema.names)
     mode = _monitor_mode(config.trainer.monitor, schema)
-    _check_validation(config.trainer.monitor, val)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     backbone = pretrained_backbone(config.model, offline=config.offline)
     preprocessing = Preprocessing(
@@ -85,14 +108,14 @@ def _create_trainer(config: FitConfig, mode: str, run: RunFolder) -> pl.Trainer:
         max_epochs=options.max_epochs,
         accelerator=_accelerator(options),
         devices=1,
-        precision=options.precision,
+        precision=_precision(options),
         accumulate_grad_batches=options.accumulate_grad_batches,
         gradient_clip_val=options.gradient_clip_val,
         deterministic=options.deterministic,
-        logger=create_loggers(config.log, run, offline=config.offline),
+        logger=create_loggers(config, run),
         callbacks=_callbacks(options, mode, run),
         default_root_dir=run.root,
-        enable_progress_bar=options.progress,
+        enable_progress_bar=_shows_progress(options),
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # ours knows the ranks, and draws what the heads ask for
@@ -111,6 +134,18 @@ def _accelerator(options: TrainerConfig) -> str:
     return "cuda" if there and options.accelerator != "cpu" else "cpu"
 
 
+def _precision(options: TrainerConfig) -> Precision:
+    """Half precision where the GPU has a type for it that needs no scaling."""
+    if options.precision != "auto":
+        return options.precision
+    return "bf16-mixed" if _accelerator(options) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+
+
+def _shows_progress(options: TrainerConfig) -> bool:
+    """A bar is drawn over and over, which only a terminal can."""
+    return options.progress and sys.stdout.isatty()
+
+
 def _callbacks(options: TrainerConfig, mode: str, run: RunFolder) -> list[Callback]:
     callbacks: list[Callback] = [
         ModelCheckpoint(run.checkpoints, run.best.stem, options.monitor, mode=mode, enable_version_counter=False),
@@ -121,7 +156,7 @@ def _callbacks(options: TrainerConfig, mode: str, run: RunFolder) -> list[Callba
         callbacks.append(ema(options.ema_decay))
     if options.patience is not None:
         callbacks.append(EarlyStopping(options.monitor, patience=options.patience, mode=mode))
-    if options.progress:
+    if _shows_progress(options):
         callbacks.append(ProgressBar())
     return callbacks
 
@@ -142,12 +177,16 @@ def _monitor_mode(monitor: str, schema: Schema) -> str:
 
 
 def _check_validation(monitor: str, val: Manifest) -> None:
-    """Validation has what the monitored number is computed from."""
-    head = monitor.split("/")[1]
-    graded = (val.grades != MISSING).any(axis=0)  # (H,)
-    seen = dict(zip(val.schema.names, graded, strict=True))
-    if not seen.get(head, graded.any()):
+    """Validation has what the monitored number is computed from.
+
+    Raises:
+        UserError: it has not.
+    """
+    schema, head = val.schema, monitor.split("/")[1]
+    averaged = [attribute.name for attribute in schema if attribute.ordinal and head == "mean"] or list(schema.names)
+    names = [head] if head in schema.names else averaged
+    if (val.grades[:, [schema.index(name) for name in names]] == MISSING).all():
         raise UserError(
-            f"trainer.monitor: no validation photo is graded for {head}, so {monitor} has no value; "
+            f"trainer.monitor: no validation photo is graded for {' or '.join(names)}, so {monitor} has no value; "
             "give validation photos in the split column, a larger share in data.split.ratios, or another monitor"
         )

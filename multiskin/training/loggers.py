@@ -1,45 +1,76 @@
 """Where curves go: a CSV file always, other places by name."""
 
 import os
+from collections.abc import Callable
+from dataclasses import asdict
 from importlib.util import find_spec
+from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
-from multiskin.config import LogConfig
+from multiskin.config import FitConfig, LogConfig
 from multiskin.errors import UserError
 from multiskin.run import RunFolder
 
 
-def create_loggers(config: LogConfig, run: RunFolder, *, offline: bool) -> list[Logger]:
-    """The CSV logger and those asked for by name.
+def check_loggers(config: LogConfig) -> None:
+    """Whether the loggers asked for by name can be had.
 
     Raises:
-        UserError: a logger whose package is not installed.
+        UserError: one whose package is not installed.
+    """
+    for name in config.logger:
+        if find_spec(name) is None:
+            raise UserError(f"log.logger: {name} is not installed; run: pip install 'multiskin[{name}]'")
+
+
+def create_loggers(config: FitConfig, run: RunFolder) -> list[Logger]:
+    """The CSV logger, and those asked for by name, which are told the settings.
+
+    Raises:
+        UserError: a logger that refuses, as wandb does a key of the wrong form.
     """
     csv = CSVLogger(run.root, name="", version=run.curves.parent.name, flush_logs_every_n_steps=1)
-    return [csv, *(_create(name, config, run, offline) for name in dict.fromkeys(config.logger))]
+    others = [LOGGERS[name](config, run) for name in dict.fromkeys(config.log.logger)]
+    for logger in others:
+        logger.log_hyperparams(_settings(config))
+    return [csv, *others]
 
 
-def _create(name: str, config: LogConfig, run: RunFolder, offline: bool) -> Logger:
-    if find_spec(name) is None:
-        raise UserError(f"log.logger: {name} is not installed; run: pip install 'multiskin[{name}]'")
-    if name == "wandb":
-        return _wandb(config, run, offline)
-    if name == "mlflow":
-        place = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(run.root / 'mlflow.db').resolve()}"
-        return MLFlowLogger(config.project, run_name=run.root.name, tracking_uri=place)
-    return TensorBoardLogger(run.root, name="", version="tensorboard")
+def _settings(config: FitConfig) -> dict[str, Any]:
+    """The settings without any path, which may name people or places."""
+    settings = asdict(config)
+    for option in ("schema", "out"):
+        del settings[option]
+    for option in ("root", "manifest"):
+        del settings["data"][option]
+    if settings["model"]["weights"] not in ("auto", "none"):
+        settings["model"]["weights"] = "file"
+    return settings
 
 
-def _wandb(config: LogConfig, run: RunFolder, offline: bool) -> Logger:
+def _tensorboard(_: FitConfig, run: RunFolder) -> Logger:
+    return TensorBoardLogger(run.root, name="", version="tensorboard", default_hp_metric=False)
+
+
+def _mlflow(config: FitConfig, run: RunFolder) -> Logger:
+    """Into the run folder, or to the server that the environment names."""
+    os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")
+    server = None if config.offline else os.environ.get("MLFLOW_TRACKING_URI")
+    place = server or f"sqlite:///{(run.root / 'mlflow.db').resolve()}"
+    return MLFlowLogger(config.log.project, run_name=run.root.name, tracking_uri=place)
+
+
+def _wandb(config: FitConfig, run: RunFolder) -> Logger:
     """Offline unless a key is set, so that it never asks; code, pictures and machine details are never sent."""
+    os.environ["WANDB_ERROR_REPORTING"] = "false"  # to its makers, even offline
     import wandb
 
-    folder = run.root
     settings = wandb.Settings(
-        mode="offline" if offline or not _has_wandb_key() else "online",
+        mode="offline" if config.offline or not _has_wandb_key() else "online",
         disable_code=True,
         disable_git=True,
         disable_job_creation=True,
@@ -50,8 +81,13 @@ def _wandb(config: LogConfig, run: RunFolder, offline: bool) -> Logger:
         console="off",
         silent=True,
     )
-    options: dict[str, Any] = {"settings": settings, "dir": folder}
-    return WandbLogger(name=folder.name, project=config.project, log_model=False, save_dir=folder, **options)
+    options: dict[str, Any] = {"settings": settings, "dir": run.root}
+    logger = WandbLogger(run.root.name, run.root, project=config.log.project, log_model=False, **options)
+    try:
+        _ = logger.experiment  # begins the run, and looks at the key
+    except (wandb.Error, ValueError) as error:
+        raise UserError(f"log.logger: wandb: {' '.join(str(error).split())}; set WANDB_MODE=offline") from error
+    return logger
 
 
 def _has_wandb_key() -> bool:
@@ -59,5 +95,15 @@ def _has_wandb_key() -> bool:
         return False
     if os.environ.get("WANDB_API_KEY"):
         return True
-    netrc = Path(os.environ.get("NETRC", "~/.netrc")).expanduser()
-    return netrc.is_file() and "wandb" in netrc.read_text(errors="ignore")
+    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname
+    try:
+        return netrc(Path(os.environ.get("NETRC", "~/.netrc")).expanduser()).authenticators(host or "") is not None
+    except (OSError, NetrcParseError):
+        return False
+
+
+LOGGERS: dict[str, Callable[[FitConfig, RunFolder], Logger]] = {
+    "wandb": _wandb,
+    "tensorboard": _tensorboard,
+    "mlflow": _mlflow,
+}

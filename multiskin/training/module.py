@@ -12,6 +12,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from multiskin.config import OptimizerConfig
+from multiskin.data.dataset import GradedPhotos, TrainingPhotos
 from multiskin.data.transforms import Preprocessing
 from multiskin.errors import UserError
 from multiskin.metrics.ordinal import GradeMetrics
@@ -51,8 +52,7 @@ class SkinModule(pl.LightningModule):
         losses = self._losses(batch)  # (H,)
         loss = (losses * self.loss_weights).sum()
         if not torch.isfinite(loss):
-            photos = self.trainer.datamodule.describe(batch["row"].tolist())  # type: ignore[attr-defined]
-            self._refuse_non_finite(losses, f"the batch of {photos}")
+            self._refuse_non_finite(losses, batch, self.trainer.datamodule.training_photos)  # type: ignore[attr-defined]
         self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch["row"]))
         self.epoch_losses[:-1] += losses.detach()
         self.epoch_losses[-1] += 1
@@ -69,7 +69,7 @@ class SkinModule(pl.LightningModule):
         logits = self.net(batch["image"]).logits
         losses = self.net.losses(logits, batch["grades"], batch["weight"])
         if not torch.isfinite(losses).all():  # or a head that is lost would drop out of the mean that is monitored
-            self._refuse_non_finite(losses, "validation")
+            self._refuse_non_finite(losses, batch, self.trainer.datamodule.validation_photos)  # type: ignore[attr-defined]
         self.log("val/loss", (losses * self.loss_weights).sum(), batch_size=len(batch["row"]), sync_dist=True)
         probabilities = self.net.probabilities(logits)
         self.metrics.update(probabilities, self.net.decide(probabilities), batch["grades"])
@@ -82,11 +82,12 @@ class SkinModule(pl.LightningModule):
     def _losses(self, batch: Batch) -> Tensor:
         return self.net.losses(self.net(batch["image"]).logits, batch["grades"], batch["weight"])
 
-    def _refuse_non_finite(self, losses: Tensor, where: str) -> None:
+    def _refuse_non_finite(self, losses: Tensor, batch: Batch, photos: TrainingPhotos | GradedPhotos) -> None:
         heads = [name for name, loss in zip(self.net.schema.names, losses, strict=True) if not torch.isfinite(loss)]
         raise UserError(
             f"the loss of {', '.join(heads)} is not finite in epoch {self.current_epoch + 1}, step {self.global_step}; "
-            f"lower optimizer.lr or set trainer.precision to 32-true; it happened in {where}"
+            "lower optimizer.lr or set trainer.precision to 32-true; the batch was "
+            f"{photos.manifest.describe(batch['row'].tolist())}"
         )
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

@@ -53,9 +53,11 @@ def test_the_table_has_a_line_a_photo(evaluation: Evaluation, manifest: Manifest
     table = evaluation.table()
     shine, lines = [f"shine_p{grade}" for grade in range(5)], [f"lines_p{grade}" for grade in range(3)]
     of_shine = ["shine_true", "shine", "shine_score", *shine]
-    assert list(table) == ["row", "image", *of_shine, "lines_true", "lines", "lines_score", *lines]
+    assert list(table) == ["row", "image", "subject", *of_shine, "lines_true", "lines", "lines_score", *lines]
     assert table["row"].tolist() == manifest.rows.tolist()
     assert table["image"].tolist() == manifest.paths.tolist()
+    assert manifest.subject is not None
+    assert table["subject"].tolist() == manifest.subject.tolist()
     assert table["lines_true"].fillna(MISSING).tolist() == manifest.grades[:, 1].tolist()
     assert table["lines_true"].isna().any()
     np.testing.assert_allclose(table[shine].sum(axis=1), 1, atol=1e-5)

@@ -88,6 +88,17 @@ def test_a_file_gives_its_very_tensors_without_the_classifier(
     assert "state_dict" not in backbone.net.pretrained_cfg
 
 
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+def test_a_file_of_half_the_precision_is_a_whole_file(
+    precision: torch.dtype, tensors: dict[str, Tensor], tmp_path: Path
+) -> None:
+    tensors["bn1.running_var"] = torch.linspace(0, 900, len(tensors["bn1.running_var"]))
+    halved = {name: tensor.to(precision) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    torch.save(halved, tmp_path / "weights.pth")
+    loaded = start_from(tmp_path / "weights.pth").net.state_dict()
+    assert torch.equal(loaded["conv_stem.weight"], halved["conv_stem.weight"].float())
+
+
 class Bait:
     """Makes a file when it is unpickled without care."""
 
@@ -132,13 +143,16 @@ def test_a_file_without_named_tensors_is_an_error(content: object, tmp_path: Pat
         start_from(tmp_path / "weights.pth")
 
 
-@pytest.mark.parametrize("change", ["another network", "half of it", "a prefix before each name", "other names"])
+@pytest.mark.parametrize(
+    "change", ["another network", "half of it", "no norms", "a prefix before each name", "other names"]
+)
 def test_a_file_that_does_not_fill_the_backbone_is_an_error(
     change: str, tensors: dict[str, Tensor], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     content = {
         "another network": timm.create_model("test_resnet").state_dict(),
         "half of it": dict(list(tensors.items())[: len(tensors) // 2]),
+        "no norms": {name: tensor for name, tensor in tensors.items() if "bn" not in name},
         "a prefix before each name": {f"module.{name}": tensor for name, tensor in tensors.items()},
         "other names": {"a": torch.zeros(2)},
     }[change]

@@ -25,9 +25,9 @@ def test_an_epoch_is_one_line_with_what_is_monitored():
         estimated_stepping_batches=10,
         current_epoch=0,
         max_epochs=2,
-        print=printed.append,
     )
+    module = SimpleNamespace(print=printed.append)
     line = EpochLine("val/mean/kappa")
-    line.on_train_start(trainer, None)
-    line.on_train_epoch_end(trainer, None)
+    line.on_train_start(trainer, module)
+    line.on_train_epoch_end(trainer, module)
     assert printed == ["epoch 1/2  train/loss 1.2500  val/mean/kappa 0.5000  left ?"]
