@@ -1,5 +1,9 @@
 """A tiny set of graded photos that every room of the tests may read; whoever writes to it cleans up."""
 
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # the networks are tiny, and threads that wait for each other slow everything down
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -116,7 +116,7 @@ def test_rows_left_out_are_saved_with_the_reason(own_folder, own_config, schema,
 
 
 def load_side_size(config, schema, run, side):
-    return len(load_side(replace(config, on_bad_row="skip"), schema, run / "split.csv", side))
+    return len(load_side(replace(config, on_bad_row="skip"), schema, run / "split.csv", side)[0])
 
 
 def test_bad_rows_stop_a_run_unless_they_are_to_be_skipped(own_folder, own_config, schema):
@@ -136,7 +136,7 @@ def saved_split(photos, tmp_path):
 
 @pytest.mark.parametrize("side", SIDES)
 def test_a_saved_side_is_found_again(side, saved_split, photos, data_config, schema):
-    found = load_side(data_config, schema, saved_split, side)
+    found, _ = load_side(data_config, schema, saved_split, side)
     assert found.paths.tolist() == photos.side(side).paths.tolist()
     np.testing.assert_array_equal(found.grades, photos.side(side).grades)
 
@@ -149,7 +149,7 @@ def test_a_saved_side_does_not_depend_on_todays_table(saved_split, photos, own_f
     rewrite(own_folder, lambda table: pd.concat([pd.DataFrame([new]), table[::-1]]))
     config = replace(own_config, split=SplitConfig(seed=7))
     for side in SIDES:
-        found = load_side(config, schema, saved_split, side)
+        found, _ = load_side(config, schema, saved_split, side)
         assert found.paths.tolist() == photos.side(side).paths.tolist()[::-1]
 
 
@@ -175,7 +175,7 @@ def test_paths_that_look_like_nothing_are_paths(own_folder, own_config, schema, 
     photos = load_photos(own_config, schema)
     photos.save(tmp_path / "split.csv", tmp_path / "skipped.csv")
     (side,) = photos.split[photos.manifest.paths == "NA"]
-    assert "NA" in load_side(own_config, schema, tmp_path / "split.csv", side).paths
+    assert "NA" in load_side(own_config, schema, tmp_path / "split.csv", side)[0].paths
 
 
 # Another table
@@ -185,7 +185,7 @@ def test_another_table_is_taken_whole_whatever_its_split_says(own_folder, own_co
     with_split(own_folder, sides | {"p3": "nonsense"})
     rewrite(own_folder, lambda table: table.head(10), "others.csv")
     config = replace(own_config, manifest="others.csv", columns=Columns(subject="subject", split="side"))
-    others = load_table(config, schema)
+    others, _ = load_table(config, schema)
     assert others.paths.tolist() == [f"images/{i:02}.png" for i in range(10)]
     assert others.split is None
     assert config.columns.split == "side"
@@ -194,8 +194,8 @@ def test_another_table_is_taken_whole_whatever_its_split_says(own_folder, own_co
 
 def test_another_table_need_not_have_a_split(data_config, schema, manifest):
     config = replace(data_config, columns=Columns(subject="subject", split="side"))
-    assert load_table(config, schema).paths.tolist() == manifest.paths.tolist()
-    assert load_table(data_config, schema).paths.tolist() == manifest.paths.tolist()
+    assert load_table(config, schema)[0].paths.tolist() == manifest.paths.tolist()
+    assert load_table(data_config, schema)[0].paths.tolist() == manifest.paths.tolist()
 
 
 def test_another_table_is_checked(data_config, schema):
