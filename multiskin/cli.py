@@ -66,7 +66,7 @@ def _run(arguments: list[str]) -> None:
 
 
 def _overview() -> str:
-    lines = [f"  {name:<12}{_summary(command)}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:<13}{_summary(command)}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             "Grade several ordered skin attributes from one photograph with one network.",
@@ -309,6 +309,32 @@ def data_check(arguments: list[str]) -> None:
     print_grades(_load_photos(config, schema), _console())
 
 
+def data_render(arguments: list[str]) -> None:
+    """Draw graded photos of nobody's face: a set to try everything on."""
+    from multiskin.config import RenderConfig
+
+    default = RenderConfig()
+    parser = _Parser("multiskin data render", description=_summary(data_render))
+    parser.add_argument("out", type=Path, help="a new folder: images/, masks/, labels.csv, truth.csv")
+    parser.add_argument(
+        "--persons",
+        type=_whole(0),
+        nargs=3,
+        default=default.persons,
+        metavar=("TRAIN", "VAL", "TEST"),
+        help="how many persons, five photos each; default: 420 60 150",
+    )
+    parser.add_argument("--size", type=_whole(1), default=default.size, help="pixels; default: 160")
+    parser.add_argument(
+        "--seed", type=_whole(0), default=default.seed, help="another one draws another set; default: 0"
+    )
+    options = parser.parse_args(arguments)
+    from multiskin.data.render.folder import render_into
+
+    with _progress("drawing photos") as progress:
+        render_into(options.out, RenderConfig(options.persons, options.size, options.seed), progress)
+
+
 def _load_photos(config: "FitConfig", schema: "Schema") -> "Photos":
     """The checked photos; what need not stop a command is said."""
     from multiskin.data.photos import load_photos
@@ -348,4 +374,5 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "predict": predict,
     "data init": data_init,
     "data check": data_check,
+    "data render": data_render,
 }

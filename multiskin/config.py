@@ -98,6 +98,17 @@ class DataConfig:
 
 
 @dataclass
+class RenderConfig:
+    """A drawn set of photos, of nobody's face."""
+
+    persons: list[int] = field(default_factory=lambda: [420, 60, 150])
+    """How many to train, to validate and to test; five photos each."""
+    size: int = 160
+    """Height and width, pixels."""
+    seed: int = 0
+
+
+@dataclass
 class OptimizerConfig:
     """AdamW with warm-up and cosine decay."""
 
