@@ -56,7 +56,14 @@ def train(seed: int, options: argparse.Namespace) -> Path:
         start = time.monotonic()
         subprocess.run(command, check=True)
         (run / "seconds.txt").write_text(f"{time.monotonic() - start:.0f}\n")
+        (run / "commit.txt").write_text(f"{commit()}\n")
     return run
+
+
+def commit() -> str:
+    """The commit that is checked out, marked if files differ from it."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def summarise(seeds: list[pd.DataFrame], schema: Schema) -> pd.DataFrame:
@@ -105,18 +112,20 @@ def _confusion(table: pd.DataFrame, attribute: Attribute, weights: np.ndarray) -
 
 def provenance(runs: list[Path], seeds: list[int]) -> dict:
     """What it takes to get the numbers again."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    commits = {(run / "commit.txt").read_text().strip() for run in runs}
+    if len(commits) > 1:
+        raise SystemExit(f"the runs are of different commits, {', '.join(sorted(commits))}; train them again")
     return {
         "command": f"python benchmarks/isic_abc.py --seeds {' '.join(map(str, seeds))}",
         "config": CONFIG.read_text(),
         "seeds": seeds,
         "interval": f"95 %, {RESAMPLES} bootstrap resamples of the test photos, averaged over seeds",
         "seconds_by_seed": [int((run / "seconds.txt").read_text()) for run in runs],
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, no GPU"
+        "machine": f"{platform.machine()}, threads: {torch.get_num_threads()}, no GPU"
         if not torch.cuda.is_available()
         else torch.cuda.get_device_name(),
         "versions": {name: version(name) for name in ("torch", "timm", "pytorch-lightning", "albumentations")},
-        "commit": commit,
+        "commit": commits.pop(),
     }
 
 

@@ -11,7 +11,8 @@ WITH_HANGUL = ("Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Malgun Gothic
 @cache
 def families() -> list[str]:
     """The fonts that words are drawn in: the first that has a letter draws it."""
-    return [OWN, *set(WITH_HANGUL).intersection(get_font_names())]
+    installed = set(get_font_names())
+    return [OWN, *(name for name in WITH_HANGUL if name in installed)]
 
 
 def drawable(text: str) -> bool:

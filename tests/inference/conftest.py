@@ -41,7 +41,8 @@ def checkpoint_of(schema: Schema) -> dict:
     tell_apart(net)
     preprocessing = Preprocessing(SIZE, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
     module = SkinModule(net, blueprint, preprocessing, OptimizerConfig())
-    content = {"state_dict": module.state_dict(), "epoch": 3, "optimizer_states": []}
+    state = module.state_dict() | {"another_part.scale": torch.ones(2)}
+    content = {"state_dict": state, "epoch": 3, "optimizer_states": []}
     module.on_save_checkpoint(content)
     return content
 

@@ -75,9 +75,11 @@ def test_probabilities_stand_side_by_side_with_nothing_beyond_a_heads_own_grades
 
 
 def test_each_head_decides_by_its_own_rule_and_a_nominal_one_by_argmax(net: SkinNet) -> None:
-    row = torch.tensor([0.4, 0.3, 0.3, 0.0, 0.0])  # argmax 0, median 1
-    decided = net.decide(row.expand(2, H, WIDTH))
-    assert decided.tolist() == [[1, 0, 0, 0]] * 2
+    rows = torch.tensor(
+        [[0.4, 0.0, 0.3, 0.3, 0.0], [0.3, 0.3, 0.4, 0, 0], [0.3, 0.3, 0.0, 0.4, 0], [0.2, 0.8, 0, 0, 0]]
+    )
+    decided = net.decide(torch.stack([rows, rows]))  # argmax 0, 2, 3, 1; median 2, 1, 1, 1
+    assert decided.tolist() == [[2, 2, 3, 1]] * 2
     assert decided.dtype == torch.int64
 
 

@@ -1,5 +1,3 @@
-import pytest
-
 from multiskin.reports.fonts import OWN, drawable, families
 
 
@@ -10,5 +8,5 @@ def test_latin_is_always_drawable_and_what_no_font_has_never_is() -> None:
     assert not drawable("oil \U000f0000")
 
 
-def test_hangul_is_drawable_where_a_font_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hangul_is_drawable_where_a_font_has_it() -> None:
     assert drawable("유분") == (len(families()) > 1)
