@@ -15,7 +15,7 @@ Kind = Literal["ordinal", "nominal"]
 Text = dict[str, str]  # language code -> words
 LANGUAGES = ("en", "ko")
 MISSING = -1  # a grade that nobody gave, in arrays and tensors; blank in files
-RESERVED = ("mean", "loss", "row", "image", "subject", "part", "error")  # words that tables and logs use beside the attributes
+RESERVED = ("mean", "loss", "row", "image", "subject", "part", "error")  # what tables and logs have beside attributes
 
 
 @dataclass(frozen=True)
