@@ -8,7 +8,7 @@ from typing import Literal
 import pandas as pd
 
 from multiskin.data.images import SUFFIXES
-from multiskin.data.validation import SPELLINGS
+from multiskin.data.validation import SPELLINGS, numeral
 
 Role = Literal["image", "split", "group", "subject", "part", "ordinal", "nominal", "other"]
 Scale = tuple[str, ...]  # every grade as the table writes it, lowest first
@@ -74,7 +74,7 @@ class Column:
 
     @classmethod
     def read(cls, heading: str, cells: pd.Series) -> "Column":
-        filled = [_numeral(cell) for cell in cells if cell]
+        filled = [numeral(cell) for cell in cells if cell]
         return cls(heading, frozenset(filled), len(filled))
 
     @cached_property
@@ -143,11 +143,6 @@ def numbers(lowest: int, highest: int) -> Scale:
 
 def scale_label(scale: Scale) -> str:
     return f"{scale[0]}..{scale[-1]}" if scale[0].isdecimal() else " < ".join(scale)
-
-
-def _numeral(cell: str) -> str:
-    """Whole numbers in their plainest form: beside blanks they are often saved as 3.0."""
-    return re.sub(r"^0*([0-9]+)(\.0*)?$", r"\1", cell)
 
 
 def _is_number(value: str) -> bool:

@@ -58,7 +58,7 @@ def read_grades(cells: pd.DataFrame, schema: Schema) -> tuple[np.ndarray, list[P
             continue
         column = cells[attribute.heading].tolist()
         spellings = _spellings(attribute) | {"": MISSING}
-        read = [spellings.get(_numeral(cell)) for cell in column]
+        read = [spellings.get(numeral(cell)) for cell in column]
         grades[:, h] = [MISSING if grade is None else grade for grade in read]
         remedy = f"is not a grade {_choices(attribute)}; correct it, or leave it blank where nobody graded"
         problems += [
@@ -71,7 +71,7 @@ def read_grades(cells: pd.DataFrame, schema: Schema) -> tuple[np.ndarray, list[P
 
 def _spellings(attribute: Attribute) -> dict[str, int]:
     """What a cell may hold for each grade: its name, and its number unless names are numbers themselves."""
-    names = {_numeral(name.strip()): grade for grade, name in enumerate(attribute.grade_names)}
+    names = {numeral(name.strip()): grade for grade, name in enumerate(attribute.grade_names)}
     numbers = {} if _named_by_numbers(attribute) else {str(grade): grade for grade in range(attribute.grades)}
     return numbers | names
 
@@ -85,10 +85,10 @@ def _choices(attribute: Attribute) -> str:
 
 def _named_by_numbers(attribute: Attribute) -> bool:
     """Such as 1..5; then a 1 in the table is the name of grade 0 and not grade 1."""
-    return any(_numeral(name.strip()).isdecimal() for name in attribute.grade_names)
+    return any(numeral(name.strip()).isdecimal() for name in attribute.grade_names)
 
 
-def _numeral(text: str) -> str:
+def numeral(text: str) -> str:
     """A whole number in its plainest form, 3 for 3.0 or 03; other text as it is."""
     whole, _, decimals = text.partition(".")
     if whole.isascii() and whole.isdecimal() and not decimals.strip("0"):
