@@ -28,7 +28,7 @@ class SkinDataModule(pl.LightningDataModule):
         seed: of draws and augmentation.
 
     Raises:
-        UserError: a recipe or a number that cannot be followed.
+        UserError: a recipe that cannot be followed.
     """
 
     def __init__(

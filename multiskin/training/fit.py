@@ -33,7 +33,7 @@ from multiskin.training.module import SkinModule
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 THIRD_PARTY_WARNINGS = (
     ".*LeafSpec.* is deprecated",  # Lightning with a newer torch
-    "This DataLoader will create",
+    "This DataLoader will create",  # how many is the user's setting
     ".*does not have many workers",  # how many is the user's setting
     ".*number of training batches .* is smaller than the logging interval",  # everything is logged by epoch
 )
