@@ -22,7 +22,7 @@ class Camera:
 
 def draw_camera(rng: np.random.Generator) -> Camera:
     """A phone, held by anyone, under any lamp."""
-    warmth, tint = rng.normal(0, 0.075), rng.normal(0, 0.025)
+    warmth, tint = rng.normal(0, 0.09), rng.normal(0, 0.025)
     return Camera(
         exposure=rng.normal(0, 0.28),
         balance=(float(np.exp(warmth)), float(np.exp(-tint)), float(np.exp(-warmth + 0.5 * tint))),

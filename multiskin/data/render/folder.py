@@ -18,7 +18,7 @@ from multiskin.data.render.tones import TONES
 from multiskin.data.validation import SIDES, Progress
 from multiskin.errors import UserError
 
-EVENNESS = {"train": 0.0, "val": 0.0, "test": 1.0}  # rare grades are tested on as many photos as frequent ones
+EVENNESS = {"train": 0.0, "val": 1.0, "test": 1.0}  # rare grades are measured on as many photos as frequent ones
 JPEG_QUALITY = 95
 SMALLEST = 32  # pixels
 

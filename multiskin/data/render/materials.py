@@ -21,9 +21,11 @@ def add_hair(
     rng: np.random.Generator,
 ) -> None:
     """Hair where edge > 0, thinning out to single strands where it is near 0."""
-    fine, coarse = strands(rng, along, across, 45), strands(rng, along, across, 14)
-    alpha = step(-0.06, 0.14, edge + 0.05 * fine + 0.015 * coarse)
-    light = np.exp(0.35 * fine + 0.45 * coarse)
+    bent = across + 0.02 * smooth(rng, ground.shape, 9)
+    fine, coarse = strands(rng, along, bent, 80), strands(rng, along, bent, 22)
+    uneven = smooth(rng, ground.shape, 11)
+    alpha = step(-0.05, 0.13, edge + 0.03 * fine + 0.02 * uneven)
+    light = np.exp(0.30 * fine + 0.30 * coarse)
     ground.paint(alpha, colour * light[..., None])
     ground.relief += 0.012 * alpha * (fine + coarse)
     ground.sheen += alpha * (0.6 - ground.sheen)

@@ -32,7 +32,7 @@ def draw_person(rng: np.random.Generator, tone: int) -> Person:
     hair, iris = (int(rng.integers(2)), 0) if dark else (int(rng.integers(5)), int(rng.integers(4)))
     return Person(
         tone=tone,
-        colour=skin_colour(tone, rng.normal(0, 0.07), rng.normal(0, 0.10)),
+        colour=skin_colour(tone, rng.normal(0, 0.07), rng.normal(0, 0.14)),
         flush=rng.uniform(0.0, 0.45),
         freckles=rng.uniform(0.0, 0.10),
         moles=int(rng.integers(3)),

@@ -3,12 +3,13 @@
 import cv2
 import numpy as np
 
-from multiskin.data.render.conditions.onset import strength
+from multiskin.data.render.conditions.onset import onsets, strength
 from multiskin.data.render.geometry import step
 from multiskin.data.render.ground import Ground
-from multiskin.data.render.noise import fractal, smooth, strands
+from multiskin.data.render.noise import fractal, smooth
 from multiskin.data.render.tones import HAEMOGLOBIN
 
+CRACKS = 12  # of the lips
 PLATES = 26  # across the photo
 FLAKE = np.array([1.0, 0.98, 0.95], dtype=np.float32)  # dead skin scatters white, on any tone
 
@@ -60,8 +61,14 @@ def voronoi(shape: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarra
 
 
 def lip_cracks(ground: Ground, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """Upright splits across the lips, 0..1, (h, w)."""
-    furrows = strands(rng, ground.y * 0.6, ground.x + 0.01 * smooth(rng, ground.shape, 20), 26)
-    edge = 2.1 - 1.0 * severity
-    begun = float(step(0.02, 0.2, severity))
-    return ground.regions["lips"] * begun * step(edge - 0.3, edge + 0.5, furrows) * (0.4 + 0.6 * severity)
+    """Thin upright splits in one lip or the other, 0..1, (h, w)."""
+    wander = ground.x + 0.010 * smooth(rng, ground.shape, 16) + 0.004 * smooth(rng, ground.shape, 50)
+    broken = np.clip(0.7 + 0.5 * smooth(rng, ground.shape, 18), 0, 1)
+    middle = float(np.average(ground.y, weights=ground.regions["lips"] + 1e-6))
+    places, onset = rng.permutation(np.linspace(-0.45, 0.45, CRACKS)), onsets(rng, CRACKS, last=0.8)
+    splits = np.zeros(ground.shape, np.float32)
+    for place, begin, lower in zip(places.tolist(), onset.tolist(), rng.random(CRACKS) < 0.6, strict=True):
+        open_ = float(strength(severity, begin, 0.3)) * (0.5 + 0.5 * severity)
+        lip = step(-0.05, 0.05, ground.y - middle if lower else middle - ground.y)
+        splits = np.maximum(splits, open_ * lip * np.exp(-(((wander - place) / 0.011) ** 2)))
+    return ground.regions["lips"] * splits * broken
