@@ -72,14 +72,27 @@ def shine(ground: Ground, light: Light) -> np.ndarray:
 def shade(ground: Ground, light: Light) -> np.ndarray:
     """The light that a ground sends to the camera, (h, w, 3) linear."""
     rough = _towards_viewer(normals(ground.form + ground.relief, ground.unit), ground.solid)
-    even = _towards_viewer(normals(ground.form, ground.unit), ground.solid)
     open_sky, shadow = _occlusion(ground), _shadow(ground, light)
-    sharp = _diffuse(rough, light, shadow)[..., None]
-    spread = _diffuse(even, light, cv2.GaussianBlur(shadow, (0, 0), ground.unit / 40))[..., None]
-    lit = (sharp + BLEED * (spread - sharp)) * (open_sky[..., None] ** (1.15 - BLEED))
+    lit = _irradiance(ground, light, rough, open_sky, shadow)
     gleam = light.key * shadow * _gleam(ground, towards(rough, light.halfway))
     gleam += light.fill * _gleam(ground, towards(rough, CEILING))
     return ground.albedo * lit + (SKIN_REFLECTANCE * open_sky * gleam)[..., None]
+
+
+def irradiance(ground: Ground, light: Light) -> np.ndarray:
+    """What a perfectly white and dull ground of this form would send, (h, w, 3): a photo over this is its albedo."""
+    rough = _towards_viewer(normals(ground.form + ground.relief, ground.unit), ground.solid)
+    return _irradiance(ground, light, rough, _occlusion(ground), _shadow(ground, light))
+
+
+def _irradiance(
+    ground: Ground, light: Light, rough: np.ndarray, open_sky: np.ndarray, shadow: np.ndarray
+) -> np.ndarray:
+    """Sharp where light leaves the skin at once, spread where it bleeds."""
+    even = _towards_viewer(normals(ground.form, ground.unit), ground.solid)
+    sharp = _diffuse(rough, light, shadow)[..., None]
+    spread = _diffuse(even, light, cv2.GaussianBlur(shadow, (0, 0), ground.unit / 40))[..., None]
+    return (sharp + BLEED * (spread - sharp)) * (open_sky[..., None] ** (1.15 - BLEED))
 
 
 def _towards_viewer(normal: np.ndarray, solid: np.ndarray) -> np.ndarray:

@@ -73,7 +73,7 @@ def draw(ground: Ground, severity: float, rng: np.random.Generator) -> np.ndarra
             depth = np.maximum(depth, deep * groove(ground, crease, severity, wander, noise))
     depth *= broken * ground.skin
     ground.relief -= DEEPEST * depth
-    ground.stain(0.20 * depth, MELANIN + HAEMOGLOBIN)
+    ground.stain(0.22 * depth, MELANIN + 0.3 * HAEMOGLOBIN)
     return np.clip(1.2 * depth, 0, 1)
 
 
