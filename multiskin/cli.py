@@ -216,7 +216,8 @@ def _measure(run: "RunFolder", predictor: "Predictor", photos: "Manifest", name:
 
     evaluation = evaluate(predictor, photos, config.batch_size, config.num_workers)
     record(run, name, evaluation)
-    print_results(evaluation.metrics, predictor.schema, f"{name}: {len(photos)} photos", _console())
+    title = f"{name}: {len(photos)} photos"
+    print_results(evaluation.metrics, predictor.schema, title, _console(), evaluation.second_rater)
 
 
 def predict(arguments: list[str]) -> None:

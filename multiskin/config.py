@@ -63,6 +63,9 @@ class Columns:
     """Which part of the face or body; kept in the tables of predictions."""
     groups: list[str] = field(default_factory=list)
     """Sex, age, skin tone and the like; kept in the tables of predictions."""
+    second_rater: str | None = None
+    """Where a second rater's grades stand, with {} for an attribute's own heading, as '{} (2)'; what that rater gets,
+    measured by the first one's grades, is shown beside results."""
     ignore: list[str] = field(default_factory=list)
     """Columns to pass over; any other unknown column is an error."""
 

@@ -46,6 +46,7 @@ class Manifest:
         subject: (N,) str, "" where unknown; None where the table has none.
         part: (N,) str, "" where unknown; None where the table has none.
         groups: (N, G) text, a column a group, "" where unknown.
+        second_grades: (N, H) int64, a second rater's, -1 where not graded; None where the table has none.
     """
 
     schema: Schema
@@ -57,6 +58,7 @@ class Manifest:
     subject: np.ndarray | None
     part: np.ndarray | None
     groups: pd.DataFrame
+    second_grades: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -83,6 +85,7 @@ class Manifest:
             subject=of(self.subject),
             part=of(self.part),
             groups=self.groups.iloc[indices].reset_index(drop=True),
+            second_grades=of(self.second_grades),
         )
 
     def grade_counts(self, indices: np.ndarray | None = None) -> list[np.ndarray]:
@@ -133,6 +136,8 @@ def _problems(table: Table, config: DataConfig, schema: Schema, progress: Progre
         problems.append(Problem("no whole row below the headings; give one for each photo"))
     grades, of_grades = read_grades(cells, schema)
     problems += of_grades
+    if columns.second_rater is not None:
+        problems += read_grades(cells, schema, columns.second_rater)[1]
     if columns.split is not None and columns.split in cells:
         split, of_split = read_split(cells, columns.split)
         problems += of_split
@@ -160,6 +165,7 @@ def _manifest(cells: pd.DataFrame, config: DataConfig, schema: Schema) -> Manife
         subject=column(columns.subject),
         part=column(columns.part),
         groups=cells[list(dict.fromkeys(columns.groups))].reset_index(drop=True),
+        second_grades=None if columns.second_rater is None else read_grades(cells, schema, columns.second_rater)[0],
     )
 
 

@@ -10,7 +10,7 @@ from multiskin.config import Columns, DataConfig
 from multiskin.data.manifest import Manifest, check_training_grades, load_manifest
 from multiskin.data.splits import make_split, split_table
 from multiskin.data.table import Problem, read_table
-from multiskin.data.validation import Progress
+from multiskin.data.validation import Progress, second_headings
 from multiskin.errors import UserError
 from multiskin.schema import MISSING, Schema
 
@@ -101,20 +101,34 @@ def load_table(config: DataConfig, schema: Schema, progress: Progress | None = N
     if not graded:
         expected = ", ".join(attribute.heading for attribute in schema)
         raise UserError(f"{path}: no column of grades; it needs at least one of {expected}")
-    columns = _columns_there(config.columns, headings, {attribute.heading for attribute in graded})
+    columns = _columns_there(config.columns, headings, Schema(tuple(graded)))
     manifest, skipped = load_manifest(replace(config, columns=columns), Schema(tuple(graded)), progress)
-    grades = np.full((len(manifest), len(schema)), MISSING, dtype=np.int64)
-    grades[:, [schema.index(attribute.name) for attribute in graded]] = manifest.grades
-    return replace(manifest, schema=schema, grades=grades), skipped
+    second = manifest.second_grades
+    return replace(
+        manifest,
+        schema=schema,
+        grades=_spread(manifest.grades, manifest.schema, schema),
+        second_grades=None if second is None else _spread(second, manifest.schema, schema),
+    ), skipped
 
 
-def _columns_there(columns: Columns, headings: list[str], graded: set[str]) -> Columns:
+def _spread(grades: np.ndarray, graded: Schema, schema: Schema) -> np.ndarray:
+    """Grades (N, H) of all attributes from those of the graded ones."""
+    spread = np.full((len(grades), len(schema)), MISSING, dtype=np.int64)
+    spread[:, [schema.index(name) for name in graded.names]] = grades
+    return spread
+
+
+def _columns_there(columns: Columns, headings: list[str], graded: Schema) -> Columns:
     """The named columns that a table has, its split not counting as one; all others are ignored."""
+    second = [heading for heading in second_headings(graded, columns.second_rater) if heading in headings]
     there = Columns(
         image=columns.image,
         subject=columns.subject if columns.subject in headings else None,
         part=columns.part if columns.part in headings else None,
         groups=[group for group in columns.groups if group in headings],
+        second_rater=columns.second_rater if second else None,
     )
-    named = {there.image, there.subject, there.part, *there.groups} | graded
+    attributes = {attribute.heading for attribute in graded}
+    named = {there.image, there.subject, there.part, *there.groups, *second} | attributes
     return replace(there, ignore=[heading for heading in headings if heading not in named])

@@ -32,6 +32,9 @@ def check_columns(headings: list[str], schema: Schema, columns: Columns) -> list
     named = {"image": columns.image, "split": columns.split, "subject": columns.subject, "part": columns.part}
     wanted |= {heading: f"data.columns.{option} names it" for option, heading in named.items() if heading is not None}
     wanted |= dict.fromkeys(columns.groups, "data.columns.groups names it")
+    second = second_headings(schema, columns.second_rater)
+    there = [heading for heading in second if heading in headings]  # nobody need have graded every attribute twice
+    wanted |= dict.fromkeys(there or second, f"data.columns.second_rater, {columns.second_rater}, names it")
     lacking = [heading for heading in wanted if heading not in headings]
     spare = [heading for heading in headings if heading not in wanted and heading not in columns.ignore]
     add, ignore = "correct the name or add the column", "correct the heading or add it to data.columns.ignore"
@@ -43,26 +46,42 @@ def check_columns(headings: list[str], schema: Schema, columns: Columns) -> list
     return problems + [Problem(f"in data.columns.ignore, but {wanted[name]}; choose one", column=name) for name in both]
 
 
+def second_headings(schema: Schema, pattern: str | None) -> list[str]:
+    """The headings under which a second rater's grades stand; none where there is no second rater."""
+    return [] if pattern is None else [_heading(attribute, pattern) for attribute in schema]
+
+
+def _heading(attribute: Attribute, pattern: str) -> str:
+    return pattern.replace("{}", attribute.heading)
+
+
 def _misnamed(name: str, found: str, candidates: list[str], remedy: str) -> Problem:
     near = get_close_matches(name, candidates, n=1)
     hint = f"did you mean {shown(near[0])}? " if near else ""
     return Problem(f"{found}; {hint}{remedy}", column=name)
 
 
-def read_grades(cells: pd.DataFrame, schema: Schema) -> tuple[np.ndarray, list[Problem]]:
-    """The grades (N, H) of every attribute, -1 where blank or bad, and the bad ones."""
+def read_grades(cells: pd.DataFrame, schema: Schema, pattern: str = "{}") -> tuple[np.ndarray, list[Problem]]:
+    """The grades (N, H) of every attribute, -1 where blank or bad, and the bad ones.
+
+    Args:
+        cells: the table.
+        schema: the attributes.
+        pattern: what the headings are, with {} for an attribute's own.
+    """
     grades = np.full((len(cells), len(schema)), MISSING, dtype=np.int64)
     problems = []
     for h, attribute in enumerate(schema):
-        if attribute.heading not in cells:
+        heading = _heading(attribute, pattern)
+        if heading not in cells:
             continue
-        column = cells[attribute.heading].tolist()
+        column = cells[heading].tolist()
         spellings = _spellings(attribute) | {"": MISSING}
         read = [spellings.get(numeral(cell)) for cell in column]
         grades[:, h] = [MISSING if grade is None else grade for grade in read]
         remedy = f"is not a grade {_choices(attribute)}; correct it, or leave it blank where nobody graded"
         problems += [
-            Problem(f"{shown(cell)} {remedy}", row, attribute.heading)
+            Problem(f"{shown(cell)} {remedy}", row, heading)
             for row, cell, grade in zip(cells.index.tolist(), column, read, strict=True)
             if grade is None
         ]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch.nn.functional import one_hot
 from torch.utils.data import DataLoader
 
 from multiskin.data.dataset import GradedPhotos, one_thread, worker_count
@@ -24,12 +25,15 @@ class Evaluation:
         prediction: for each of them.
         metrics: by "HEAD/METRIC" and "mean/METRIC".
         confusion: (H, Kmax, Kmax), true grade in rows.
+        second_rater: the metrics of a second rater's grades on the photos that both have graded; empty where there is
+            none.
     """
 
     manifest: Manifest
     prediction: Prediction
     metrics: dict[str, float]
     confusion: np.ndarray
+    second_rater: dict[str, float]
 
     @property
     def schema(self) -> Schema:
@@ -49,15 +53,21 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers for JSON; a value that does not exist is null."""
-        heads: dict[str, dict[str, Any]] = {}
-        for key, value in self.metrics.items():
-            head, metric = key.split("/")
-            heads.setdefault(head, {})[metric] = None if np.isnan(value) else value
+        heads = _by_head(self.metrics)
         mean = heads.pop("mean")
         for h, attribute in enumerate(self.schema):
             k = attribute.grades
             heads[attribute.name]["confusion"] = self.confusion[h, :k, :k].tolist()
-        return {"photos": len(self.manifest), "mean": mean, "heads": heads}
+        content = {"photos": len(self.manifest), "mean": mean, "heads": heads}
+        return content | ({"second_rater": _by_head(self.second_rater)} if self.second_rater else {})
+
+
+def _by_head(metrics: dict[str, float]) -> dict[str, dict[str, Any]]:
+    heads: dict[str, dict[str, Any]] = {}
+    for key, value in metrics.items():
+        head, metric = key.split("/")
+        heads.setdefault(head, {})[metric] = None if np.isnan(value) else value
+    return heads
 
 
 def prediction_columns(prediction: Prediction, head: int, schema: Schema) -> dict[str, np.ndarray]:
@@ -87,4 +97,19 @@ def evaluate(
         parts.append(part)
     prediction = Prediction(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     values = {key: value.item() for key, value in metrics.compute().items()}
-    return Evaluation(manifest, prediction, values, metrics.confusion.numpy())
+    return Evaluation(manifest, prediction, values, metrics.confusion.numpy(), second_rater(manifest))
+
+
+def second_rater(manifest: Manifest) -> dict[str, float]:
+    """What the second rater's grades get, measured by the first one's as a model's are; empty where there are none.
+
+    The probability of a rater's grade is 1, so that the ranked probability scores are those of sure answers.
+    """
+    if manifest.second_grades is None:
+        return {}
+    metrics = GradeMetrics(manifest.schema)
+    second = torch.from_numpy(manifest.second_grades)
+    first = torch.from_numpy(manifest.grades).where(second != MISSING, MISSING)
+    answers = second.clamp(min=0)  # of no account where the second rater gave none, for the first one's is left out
+    metrics.update(one_hot(answers, manifest.schema.max_grades).double(), answers, first)
+    return {key: value.item() for key, value in metrics.compute().items()}

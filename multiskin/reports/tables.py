@@ -1,6 +1,8 @@
 """Results as a table for the terminal."""
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -12,36 +14,51 @@ from multiskin.schema import Schema
 
 ORDINAL = {
     "n": "photos",
-    "p_recall": "P-Recall",
+    "p_recall": "P-\nRecall",
     "p_recall_constant": "constant",
+    "p_recall_second": "2nd\nrater",
     "kappa": "kappa",
     "mae": "MAE",
-    "accuracy": "accuracy",
+    "accuracy": "accu-\nracy",
     "within_one": "within\n1",
     "rps_balanced": "RPS",
 }
+SECOND_RATER = "\n2nd rater: what a second rater gets, measured by the grades of the first"
 LEGEND = """P-Recall over the grades present; constant: what the best constant answer gets
 RPS balanced over the grades: lower is better, as for MAE"""
 NOMINAL = {"n": "photos", "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"}
 
 
-def print_results(metrics: dict[str, float], schema: Schema, title: str, console: Console) -> None:
-    """One line a head and one for their mean; ordinal and nominal heads apart, for they are measured differently."""
+def print_results(
+    metrics: Mapping[str, float],
+    schema: Schema,
+    title: str,
+    console: Console,
+    second_rater: Mapping[str, float] = MappingProxyType({}),
+) -> None:
+    """One line a head and one for their mean; ordinal and nominal heads apart, for they are measured differently.
+
+    What a second rater gets stands beside it where there is one.
+    """
+    metrics = {**metrics, **{f"{key}_second": value for key, value in second_rater.items()}}
     ordinal = [attribute.name for attribute in schema if attribute.ordinal]
     nominal = [attribute.name for attribute in schema if not attribute.ordinal]
     if ordinal:
         console.print(_table(metrics, schema, [*ordinal, "mean"], ORDINAL, title))
-        console.print(LEGEND, style="dim")
+        console.print(LEGEND + (SECOND_RATER if second_rater else ""), style="dim")
     if nominal:
         mean = [] if ordinal else ["mean"]
         console.print(_table(metrics, schema, [*nominal, *mean], NOMINAL, title))
 
 
-def _table(metrics: dict[str, float], schema: Schema, names: list[str], columns: dict[str, str], title: str) -> Table:
-    table = _narrow_table(title, *columns.values())
+def _table(
+    metrics: Mapping[str, float], schema: Schema, names: list[str], columns: dict[str, str], title: str
+) -> Table:
+    known = [metric for metric in columns if f"{names[0]}/{metric}" in metrics]  # most tables have one rater
+    table = _narrow_table(title, *(columns[metric] for metric in known))
     for name in names:
         label = name if name == "mean" else schema[name].title()
-        table.add_row(label, *(_cell(metrics.get(f"{name}/{metric}"), metric) for metric in columns))
+        table.add_row(label, *(_cell(metrics.get(f"{name}/{metric}"), metric) for metric in known))
     return table
 
 

@@ -557,3 +557,30 @@ def test_each_kind_of_bad_row_is_found_beside_every_other(folder):
         table = f"image,oil,wrinkle,who,split\n{kinds[first]}\n{kinds[second]}"
         problems = folder.problems(table, split="split", subject="who")
         assert [problem.split(": ")[0] for problem in problems] == [f"row 2, column {first}", f"row 3, column {second}"]
+
+
+class TestSecondRater:
+    def test_its_grades_stand_beside_those_of_the_first(self, folder):
+        table = "image,oil,oil (2),wrinkle,wrinkle (2)\na.png,3,4,1,1\nb.png,,2,2,\n"
+        manifest, _ = folder.load(table, second_rater="{} (2)")
+        assert manifest.grades.tolist() == [[3, 1], [-1, 2]]
+        assert manifest.second_grades.tolist() == [[4, 1], [2, -1]]
+        assert manifest.select(np.array([1])).second_grades.tolist() == [[2, -1]]
+
+    def test_there_is_none_unless_named(self, folder):
+        assert folder.load("image,oil,wrinkle\na.png,3,1\n")[0].second_grades is None
+
+    def test_it_need_not_have_graded_everything(self, folder):
+        manifest, _ = folder.load("image,oil,wrinkle,wrinkle2\na.png,3,1,2\n", second_rater="{}2")
+        assert manifest.second_grades.tolist() == [[-1, 2]]
+
+    def test_but_something(self, folder):
+        problems = folder.problems("image,oil,wrinkle\na.png,3,1\n", second_rater="{}2")
+        assert [problem.split(":")[0] for problem in problems] == ["column oil2", "column wrinkle2"]
+        assert "data.columns.second_rater" in problems[0]
+
+    def test_a_grade_that_is_none_is_named(self, folder):
+        problems = folder.problems("image,oil,oil2,wrinkle\na.png,3,7,1\n", second_rater="{}2")
+        assert problems == [
+            "row 2, column oil2: 7 is not a grade 0..4; correct it, or leave it blank where nobody graded"
+        ]

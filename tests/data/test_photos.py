@@ -198,6 +198,16 @@ def test_another_table_need_not_have_a_split(data_config, schema, manifest):
     assert load_table(data_config, schema)[0].paths.tolist() == manifest.paths.tolist()
 
 
+def test_another_table_keeps_its_second_rater_and_need_not_have_one(own_folder, own_config, schema):
+    rewrite(own_folder, lambda table: table.drop(columns="shine").assign(lines2=table["lines"]), "others.csv")
+    config = replace(own_config, manifest="others.csv", columns=Columns(second_rater="{}2"))
+    others, _ = load_table(config, schema)
+    assert (others.second_grades[:, 0] == -1).all()
+    assert others.second_grades[:, 1].tolist() == others.grades[:, 1].tolist()
+    without, _ = load_table(replace(config, columns=Columns(second_rater="{} again")), schema)
+    assert without.second_grades is None
+
+
 def test_another_table_is_checked(data_config, schema):
     with pytest.raises(UserError, match=r"nowhere\.csv"):
         load_table(replace(data_config, manifest="nowhere.csv"), schema)

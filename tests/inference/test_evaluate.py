@@ -95,6 +95,22 @@ def test_nominal_attributes_alone(predictor_of: Callable[[Schema], Predictor], m
     assert not [column for column in evaluation.table() if str(column).endswith("_score")]
 
 
+def test_a_second_rater_is_measured_by_the_first(predictor: Predictor, manifest: Manifest) -> None:
+    second = np.where(manifest.grades == MISSING, 1, np.abs(manifest.grades - 1))  # 0 becomes 1, any other one less
+    second[0] = MISSING  # the first photo was graded once only
+    evaluation = evaluate(predictor, replace(manifest, second_grades=second), num_workers=0)
+    both = manifest.grades[1:, 0][manifest.grades[1:, 0] != MISSING]
+    assert evaluation.second_rater["shine/n"] == len(both)
+    assert evaluation.second_rater["shine/mae"] == 1
+    assert evaluation.second_rater["shine/p_recall"] == 0.5  # the credit of the next grade
+    assert evaluation.to_dict()["second_rater"]["shine"]["accuracy"] == 0
+
+
+def test_without_a_second_rater_nothing_is_said_of_one(evaluation: Evaluation) -> None:
+    assert evaluation.second_rater == {}
+    assert "second_rater" not in evaluation.to_dict()
+
+
 def test_a_photo_that_is_gone_is_an_error_that_names_it(predictor: Predictor, manifest: Manifest) -> None:
     paths = manifest.paths.copy()
     paths[3] = "images/gone.png"

@@ -57,6 +57,19 @@ def test_results_are_printed_whole(name: str, width: int, confusion_of: Callable
     assert f"{metrics['mean/accuracy']:.3f}" in mean
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_second_rater_stands_beside_the_model(width: int, confusion_of: Callable[[Schema], np.ndarray]) -> None:
+    schema = SCHEMAS["ordinal"]
+    metrics = measured(confusion_of(schema), schema)
+    second = {key: value / 2 for key, value in metrics.items()}
+    text = printed(lambda console: print_results(metrics, schema, "test", console, second), width)
+    assert "2nd rater: " in text
+    [cells] = lines_of(text, "mean")
+    assert cells[1:5] == ["-", *(f"{metrics[f'mean/{m}']:.3f}" for m in ("p_recall", "p_recall_constant")),
+                          f"{second['mean/p_recall']:.3f}"]  # fmt: skip
+    assert "rater" not in printed(lambda console: print_results(metrics, schema, "test", console), width)
+
+
 def test_a_number_that_does_not_exist_is_a_dash() -> None:
     schema = SCHEMAS["mixed"]
     metrics = measured(np.zeros((2, 5, 5), np.int64), schema)
