@@ -47,6 +47,8 @@ class ModelConfig:
     """Height and width of what the network sees, pixels."""
     output_stride: int | None = None
     """Input pixels for one pixel of the final map; smaller gives finer maps and costs time."""
+    dilation: bool = True
+    """Widen the kernels behind an output_stride as published weights need them; false is faster from random weights."""
 
 
 @dataclass

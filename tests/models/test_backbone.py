@@ -5,6 +5,7 @@ from functools import cache
 import pytest
 import timm
 import torch
+from torch import nn
 
 from multiskin.config import ModelConfig
 from multiskin.errors import UserError
@@ -58,6 +59,18 @@ def test_a_map_that_had_to_be_laid_out_lies_as_the_image_does(name: str, row: in
 def test_the_features_of_efficientnet_are_the_mean_of_its_map(name: str) -> None:
     maps, features = build(name, 64)(torch.randn(2, 3, 64, 64))
     torch.testing.assert_close(features, maps.mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("name", ["efficientnet_b0", "resnet18"])
+def test_without_dilation_the_map_is_as_fine_and_every_kernel_plain(name: str) -> None:
+    plain = create_backbone(ModelConfig(name, weights="none", input_size=64, output_stride=16, dilation=False))
+    dilated = create_backbone(ModelConfig(name, weights="none", input_size=64, output_stride=16))
+    images = torch.rand(1, 3, 64, 64)
+    assert plain.eval()(images)[0].shape == dilated.eval()(images)[0].shape
+    kernels = [layer for layer in plain.modules() if isinstance(layer, nn.Conv2d)]
+    assert {layer.dilation for layer in kernels} == {(1, 1)}
+    assert {layer.dilation for layer in dilated.modules() if isinstance(layer, nn.Conv2d)} == {(1, 1), (2, 2)}
+    assert plain.state_dict().keys() == dilated.state_dict().keys()
 
 
 @pytest.mark.parametrize(("name", "stride", "side"), [("efficientnet_b0", 16, 4), ("test_resnet", 8, 8)])
