@@ -27,7 +27,7 @@ from multiskin.decisions import DECISIONS
 from multiskin.metrics.functional import confusion_matrix, p_recall
 from multiskin.schema import Schema
 
-SCHEMA = Path(__file__).parent.parent / "configs" / "schemas" / "skin5.yaml"
+SCHEMA = Path(__file__).parent.parent / "multiskin" / "embedded" / "schema.yaml"
 GRADES = 5
 THUMBNAIL = 8  # pixels
 

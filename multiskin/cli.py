@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from multiskin.config import DataConfig, FitConfig
     from multiskin.data.manifest import Manifest
     from multiskin.data.photos import Photos
+    from multiskin.data.render.faces import Face
     from multiskin.inference.predictor import Predictor
     from multiskin.run import RunFolder
     from multiskin.schema import Schema
+
+
+EMBEDDED = Path(__file__).parent / "embedded" / "config.yaml"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -120,10 +124,13 @@ def fit(arguments: list[str]) -> None:
 def _fit_config(name: str, description: str, arguments: list[str]) -> tuple["FitConfig", "Schema"]:
     """The settings of a training run, and the schema that they name.
 
-    A schema that a config file names is looked for beside that file first.
+    A schema that a config file names is looked for beside that file first. Without a config and a schema the settings
+    are the embedded ones, which draw their photos themselves.
     """
     from multiskin.schema import Schema
 
+    if not any(argument.partition("=")[0] in ("--config", "--schema", "--help", "-h") for argument in arguments):
+        arguments = ["--config", str(EMBEDDED), *arguments]
     parser = _fit_parser(name, description)
     try:
         parsed = parser.parse_args(arguments)
@@ -195,7 +202,8 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     run = RunFolder.open(options.run)
     out = RunFolder.create(options.out) if options.out else run
     saved = _fit_config(name, description, ["--config", str(run.config)])[0].data
-    config = replace(saved, root=options.root or saved.root, batch_size=options.batch_size)
+    config = replace(saved, root=options.root, render=None) if options.root else _drawn(saved)
+    config = replace(config, batch_size=options.batch_size)
     config = replace(config, num_workers=options.num_workers, manifest=options.table or saved.manifest)
     predictor = Predictor.from_checkpoint(options.checkpoint or run.best, options.device)
     with _progress("checking photos") as progress:
@@ -311,7 +319,7 @@ def data_check(arguments: list[str]) -> None:
 
 
 def data_render(arguments: list[str]) -> None:
-    """Draw graded photos of nobody's face: a set to try everything on."""
+    """Draw graded photos, on drawn faces or on photographs: a set to try everything on."""
     from multiskin.config import RenderConfig
 
     default = RenderConfig()
@@ -329,21 +337,44 @@ def data_render(arguments: list[str]) -> None:
     parser.add_argument(
         "--seed", type=_whole(0), default=default.seed, help="another one draws another set; default: 0"
     )
+    parser.add_argument("--faces", help="draw on photographs of faces: a folder with faces.csv and landmarks.json")
     options = parser.parse_args(arguments)
     from multiskin.data.render.folder import render_into
 
+    config, faces = RenderConfig(options.persons, options.size, options.seed), _faces(options.faces)
     with _progress("drawing photos") as progress:
-        render_into(options.out, RenderConfig(options.persons, options.size, options.seed), progress)
+        render_into(options.out, config, faces, progress)
 
 
 def _load_photos(config: "FitConfig", schema: "Schema") -> "Photos":
     """The checked photos; what need not stop a command is said."""
     from multiskin.data.photos import load_photos
 
+    data = _drawn(config.data)
     with _progress("checking photos") as progress:
-        photos = load_photos(config.data, schema, progress)
+        photos = load_photos(data, schema, progress)
     _warn([*photos.skipped, *photos.warnings])
     return photos
+
+
+def _drawn(data: "DataConfig") -> "DataConfig":
+    """The settings of where the photos are, which are drawn first if they are to be and have not been."""
+    from dataclasses import replace
+
+    if data.render is None:
+        if data.faces is not None:
+            raise UserError("data.faces: faces are for drawing on; add data.render, which says how many photos to draw")
+        return data
+    from multiskin.data.render.cache import rendered
+
+    with _progress("drawing photos") as progress:
+        return replace(data, root=str(rendered(data.render, _faces(data.faces), progress)))
+
+
+def _faces(folder: str | None) -> list["Face"]:
+    from multiskin.data.render.faces import load_faces
+
+    return load_faces(Path(folder)) if folder is not None else []
 
 
 def _warn(problems: Iterable[object]) -> None:

@@ -82,6 +82,17 @@ class SplitConfig:
 
 
 @dataclass
+class RenderConfig:
+    """A set of drawn photos."""
+
+    persons: list[int] = field(default_factory=lambda: [420, 60, 150])
+    """How many to train, to validate and to test; five photos each."""
+    size: int = 160
+    """Height and width, pixels."""
+    seed: int = 0
+
+
+@dataclass
 class DataConfig:
     """The photographs and their grades."""
 
@@ -89,6 +100,10 @@ class DataConfig:
     """Folder that the table's paths start from."""
     manifest: str = "labels.csv"
     """The table, CSV or Parquet, relative to root."""
+    render: RenderConfig | None = None
+    """Draw the photos instead of reading root; they are kept in a cache and drawn once."""
+    faces: str | None = None
+    """Draw on photographs of faces: a folder with faces.csv and landmarks.json; default: on drawn faces."""
     columns: Columns = field(default_factory=Columns)
     split: SplitConfig = field(default_factory=SplitConfig)
     on_bad_row: Literal["error", "skip"] = "error"
@@ -100,17 +115,6 @@ class DataConfig:
     """Processes that read photos; default: two less than there are cores, 8 at most."""
     draws_per_epoch: int | None = None
     """Photos drawn an epoch; default: as many as there are graded training photos."""
-
-
-@dataclass
-class RenderConfig:
-    """A drawn set of photos, of nobody's face."""
-
-    persons: list[int] = field(default_factory=lambda: [420, 60, 150])
-    """How many to train, to validate and to test; five photos each."""
-    size: int = 160
-    """Height and width, pixels."""
-    seed: int = 0
 
 
 @dataclass

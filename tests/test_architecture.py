@@ -13,7 +13,8 @@ from multiskin.schema import Schema
 ROOT = Path(__file__).parent.parent
 RENDERER = ROOT / "multiskin" / "data" / "render"  # draws certain conditions, each by its own name
 MODULES = sorted(path for path in (ROOT / "multiskin").rglob("*.py") if not path.is_relative_to(RENDERER))
-ATTRIBUTES = {name for path in (ROOT / "configs" / "schemas").glob("*.yaml") for name in Schema.load(path).names}
+SCHEMAS = [*(ROOT / "configs" / "schemas").glob("*.yaml"), ROOT / "multiskin" / "embedded" / "schema.yaml"]
+ATTRIBUTES = {name for path in SCHEMAS for name in Schema.load(path).names}
 
 
 def test_the_contracts_of_imports_hold(capsys: pytest.CaptureFixture) -> None:

@@ -50,6 +50,41 @@ def failure(arguments, capsys):
     return message
 
 
+class TestEmbedded:
+    """Told nothing, the program draws its own photos."""
+
+    SMALL = ("--data.render.persons", "[6, 2, 2]", "--data.render.size", "48", "--trainer.max_epochs", "1")
+
+    @pytest.fixture(autouse=True)
+    def cache(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("MULTISKIN_CACHE", str(tmp_path / "cache"))
+        monkeypatch.chdir(tmp_path)
+
+    def test_fit_ends_in_a_measured_model_that_can_be_measured_again(self, tmp_path, capsys):
+        assert main(["fit", *self.SMALL, *TINY]) == 0
+        run = tmp_path / "runs" / "embedded"
+        results = json.loads((run / "metrics.json").read_text())
+        assert set(results["test"]["heads"]) == {"oil", "sensitivity", "wrinkle", "pigmentation", "hydration"}
+        assert results["test"]["second_rater"]["mean"]["p_recall"] > 0.5
+        assert "2nd rater" in capsys.readouterr().out
+        assert main(["test", str(run)]) == 0
+        assert json.loads((run / "metrics.json").read_text()) == results
+
+    def test_another_schema_is_a_question_about_ones_own_photos(self, tmp_path, capsys):
+        message = failure(["fit", "--schema", tmp_path / "mine.yaml"], capsys)
+        assert "mine.yaml" in message
+
+    def test_faces_are_for_drawing_on(self, settings, capsys):
+        message = failure(["data", "check", "--config", settings, "--data.faces", "faces"], capsys)
+        assert "data.faces" in message
+        assert "data.render" in message
+
+    def test_a_folder_without_faces_is_named(self, tmp_path, capsys):
+        assert "nowhere" in failure(["fit", "--data.faces", "nowhere"], capsys)
+        assert "nowhere" in failure(["data", "render", "out", "--faces", "nowhere"], capsys)
+        assert not (tmp_path / "out").exists()
+
+
 class TestFit:
     def test_leaves_everything_that_a_run_folder_promises(self, run):
         files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}

@@ -14,7 +14,9 @@ from multiskin.losses import create_loss
 from multiskin.models.backbone import create_backbone
 from multiskin.schema import LANGUAGES, Schema
 
-CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+ROOT = Path(__file__).parent.parent
+CONFIGS = [*sorted((ROOT / "configs").glob("*.yaml")), ROOT / "multiskin" / "embedded" / "config.yaml"]
+SCHEMAS = [*sorted((ROOT / "configs" / "schemas").glob("*.yaml")), ROOT / "multiskin" / "embedded" / "schema.yaml"]
 FINEST = 7  # the final map has to be at least 7 x 7
 
 
@@ -28,6 +30,8 @@ def settings(request, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("multiskin.data.photos.load_photos", keep)
+    monkeypatch.setattr("multiskin.data.render.faces.load_faces", lambda folder: [])
+    monkeypatch.setattr("multiskin.data.render.cache.rendered", lambda *_: Path("drawn"))
     content = yaml.safe_load(request.param.read_text())
     monkeypatch.chdir(request.param.parent.parent)
     assert main(["data", "check", "--config", str(request.param)]) == 130
@@ -35,7 +39,7 @@ def settings(request, monkeypatch):
 
 
 def test_there_are_configs():
-    assert {path.stem for path in CONFIGS} >= {"isic_abc", "skin5"}
+    assert {path.stem for path in CONFIGS} >= {"isic_abc", "skin5", "config"}
 
 
 def test_every_recipe_can_be_followed(settings):
@@ -58,7 +62,7 @@ def test_the_final_map_is_fine_enough_to_explain_anything(settings):
     assert min(maps.shape[2:]) >= FINEST
 
 
-@pytest.mark.parametrize("path", sorted((CONFIGS[0].parent / "schemas").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)
 def test_every_schema_has_words_in_both_languages(path):
     for attribute in Schema.load(path):
         for words in (attribute.display, attribute.lowest, attribute.highest):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 
 from multiskin.config import RenderConfig
 from multiskin.data.render.conditions import CONDITIONS
+from multiskin.data.render.faces import Face
 from multiskin.data.render.photo import Shot, photograph
 from multiskin.data.render.plan import plan_shots, rated_grades
 from multiskin.data.render.tones import TONES
@@ -23,33 +25,40 @@ JPEG_QUALITY = 95
 SMALLEST = 32  # pixels
 
 
-def render_into(folder: Path, config: RenderConfig, progress: Progress | None = None) -> None:
-    """Draws the whole set: images/, masks/, labels.csv as any manifest, and truth.csv with what only a renderer knows.
+def render_into(
+    folder: Path, config: RenderConfig, faces: Sequence[Face] = (), progress: Progress | None = None
+) -> None:
+    """Draws the whole set: images/, masks/, labels.csv as any manifest, and truth.csv with the severities.
 
     Args:
         folder: a new or empty folder.
         config: the settings; the same ones give the same bytes, on any number of processes.
+        faces: photographs to draw on, none of which comes to stand on two sides; none for drawn faces.
         progress: called with (photos drawn, photos) after each.
 
     Raises:
-        UserError: a folder that holds something, or settings that make no set.
+        UserError: a folder that holds something, settings or faces that make no set, or a process killed from outside.
     """
-    _check(config)
+    check(config, faces)
     if folder.exists() and any(folder.iterdir()):
         raise UserError(f"{folder}: there is something already; name another folder or remove this one")
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    plan = list(_plan(config))
+    plan = list(_plan(config, faces))
     shots = [shot for _, shot in plan]
-    with ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(0,)) as pool:
-        for done, _ in enumerate(pool.map(_draw, repeat(folder), shots, chunksize=8), start=1):
-            if progress is not None:
-                progress(done, len(shots))
+    for done, _ in enumerate(_draw_all(folder, shots), start=1):
+        if progress is not None:
+            progress(done, len(shots))
     pd.DataFrame([_label(side, shot) for side, shot in plan]).to_csv(folder / "labels.csv", index=False)
     pd.DataFrame([_truth(shot) for shot in shots]).to_csv(folder / "truth.csv", index=False)
 
 
-def _check(config: RenderConfig) -> None:
+def check(config: RenderConfig, faces: Sequence[Face] = ()) -> None:
+    """Refuses settings that make no set, and faces that are too few to be shared out.
+
+    Raises:
+        UserError: the first one that does not.
+    """
     if len(config.persons) != len(SIDES) or min(config.persons) < 0 or not config.persons[0]:
         raise UserError(
             f"persons is {config.persons}; give how many to train, validate and test, such as [420, 60, 150]"
@@ -58,14 +67,57 @@ def _check(config: RenderConfig) -> None:
         raise UserError(f"size is {config.size}; give {SMALLEST} pixels or more, or nothing could be told by eye")
     if config.seed < 0:
         raise UserError(f"seed is {config.seed}; give 0 or more")
+    subjects, sides = len({face.subject for face in faces}), sum(number > 0 for number in config.persons)
+    if 0 < subjects < sides:
+        raise UserError(
+            f"faces: {subjects} cannot be shared out among {sides} sides, for none may stand on two; give more of them"
+        )
 
 
-def _plan(config: RenderConfig) -> Iterator[tuple[str, Shot]]:
+def _plan(config: RenderConfig, faces: Sequence[Face] = ()) -> Iterator[tuple[str, Shot]]:
+    shares = share_out(faces, config.persons, config.seed)
     first = 0
-    for side, number in zip(SIDES, config.persons, strict=True):
-        for shot in plan_shots(config.seed, range(first, first + number), EVENNESS[side], config.size):
+    for side, number, sitters in zip(SIDES, config.persons, shares, strict=True):
+        for shot in plan_shots(config.seed, range(first, first + number), EVENNESS[side], config.size, sitters):
             yield side, shot
         first += number
+
+
+def share_out(faces: Sequence[Face], persons: Sequence[int], seed: int) -> list[list[Face]]:
+    """Each side's faces: in proportion to its persons, tones alike on all sides, all photos of a subject on one.
+
+    Sides take turns along the subjects in the order of their tones, the one that lags most behind its share first.
+    """
+    subjects: dict[str, list[Face]] = {}
+    for face in faces:
+        subjects.setdefault(face.subject, []).append(face)
+    groups = list(subjects.values())
+    shuffled = [groups[i] for i in np.random.default_rng(seed).permutation(len(groups))]
+    sides: list[list[list[Face]]] = [[] for _ in persons]
+    for taken, group in enumerate(sorted(shuffled, key=lambda group: group[0].tone), start=1):
+        lags = [taken * number / sum(persons) - len(side) for number, side in zip(persons, sides, strict=True)]
+        sides[int(np.argmax(lags))].append(group)
+    for number, side in zip(persons, sides, strict=True):
+        if number and groups and not side:  # its share was less than one
+            side.append(max(sides, key=len).pop())
+    return [[face for group in side for face in group] for side in sides]
+
+
+def _draw_all(folder: Path, shots: Sequence[Shot]) -> Iterator[None]:
+    """Draws every shot, a process a core."""
+    try:
+        with ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+            yield from pool.map(_draw, repeat(folder), shots, chunksize=8)
+    except BrokenProcessPool as error:
+        raise UserError(
+            f"{folder}: the system killed a process that was drawing, most likely for want of memory; make room and "
+            "start again"
+        ) from error
+
+
+def _one_thread() -> None:
+    """Every core has a process of its own."""
+    cv2.setNumThreads(0)
 
 
 def _name(shot: Shot) -> str:
@@ -86,21 +138,18 @@ def _write(path: Path, pixels: np.ndarray, options: Sequence[int] = ()) -> None:
 
 
 def _label(side: str, shot: Shot) -> dict[str, object]:
-    grades = rated_grades(shot, 0)
+    grades, second = rated_grades(shot, 0), rated_grades(shot, 1)
     return {
         "image": f"images/{_name(shot)}.jpg",
-        "subject": f"{shot.person:05}",
+        "subject": shot.face.subject if shot.face else f"{shot.person:05}",
         "part": shot.part,
         "tone": TONES[shot.tone],
         "split": side,
         **{name: grades.get(name, "") for name in CONDITIONS},
+        **{f"{name}_second": second.get(name, "") for name in CONDITIONS},
     }
 
 
 def _truth(shot: Shot) -> dict[str, object]:
-    """Severities, and what a second rater says: how far two raters agree is the ceiling of every metric."""
-    severities, second = dict(shot.severities), rated_grades(shot, 1)
-    columns: dict[str, object] = {"image": f"images/{_name(shot)}.jpg"}
-    for name in CONDITIONS:
-        columns |= {f"{name}_severity": severities.get(name, ""), f"{name}_second": second.get(name, "")}
-    return columns
+    severities = dict(shot.severities)
+    return {"image": f"images/{_name(shot)}.jpg", **{name: severities.get(name, "") for name in CONDITIONS}}

@@ -7,6 +7,7 @@ import numpy as np
 
 from multiskin.data.render.camera import draw_camera, shoot
 from multiskin.data.render.conditions import CONDITIONS
+from multiskin.data.render.faces import Face, face_ground
 from multiskin.data.render.geometry import coordinates, draw_pose
 from multiskin.data.render.ground import Ground
 from multiskin.data.render.light import Light, draw_light, shade, shine
@@ -29,6 +30,7 @@ class Shot:
     tone: int  # 0..5 for Fitzpatrick I..VI
     severities: tuple[tuple[str, float], ...]  # of the conditions this part is graded for
     size: int = SIZE
+    face: Face | None = None  # the photograph that is drawn on; None for a drawn face
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,7 @@ def draw_scene(shot: Shot) -> tuple[Ground, Light, dict[str, np.ndarray]]:
     """The ground with its conditions, the light for it, and the masks of the graded conditions."""
     light = draw_light(generator(shot, "light"))
     x, y = coordinates(shot.size, draw_pose(generator(shot, "pose"), shot.mirrored))
-    person = draw_person(np.random.default_rng([shot.seed, shot.person]), shot.tone)
-    ground = PARTS[shot.part](x, y, person, generator(shot, "ground"))
+    ground = draw_ground(shot, x, y)
     ground.regions["gleam"] = shine(ground, light)
     graded, masks = dict(shot.severities), {}
     for name, condition in CONDITIONS.items():
@@ -59,6 +60,14 @@ def draw_scene(shot: Shot) -> tuple[Ground, Light, dict[str, np.ndarray]]:
         if name in graded:
             masks[name] = mask
     return ground, light, masks
+
+
+def draw_ground(shot: Shot, x: np.ndarray, y: np.ndarray) -> Ground:
+    """The bare part of the face, drawn or cut from its photograph."""
+    if shot.face is not None:
+        return face_ground(shot.face, shot.part, x, y, generator(shot, "ground"))
+    person = draw_person(np.random.default_rng([shot.seed, shot.person]), shot.tone)
+    return PARTS[shot.part](x, y, person, generator(shot, "ground"))
 
 
 def generator(shot: Shot, purpose: str) -> np.random.Generator:

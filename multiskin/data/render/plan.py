@@ -6,6 +6,7 @@ from zlib import crc32
 import numpy as np
 
 from multiskin.data.render.conditions import CONDITIONS
+from multiskin.data.render.faces import Face
 from multiskin.data.render.grades import draw_severity, grade_of, rate, spread
 from multiskin.data.render.photo import SIZE, Shot
 from multiskin.data.render.tones import TONES
@@ -13,17 +14,23 @@ from multiskin.data.render.tones import TONES
 PHOTOS = (("side", False), ("side", True), ("forehead", False), ("centre", False), ("chin", False))  # part, mirrored
 
 
-def plan_shots(seed: int, persons: Sequence[int], evenness: float = 0, size: int = SIZE) -> list[Shot]:
-    """Five shots for each person, in order; tones are as frequent as one another and have no say in the grades.
+def plan_shots(
+    seed: int, persons: Sequence[int], evenness: float = 0, size: int = SIZE, faces: Sequence[Face] = ()
+) -> list[Shot]:
+    """Five shots for each person, in order; tones have no say in the grades.
 
     Args:
         seed: of everything.
         persons: their numbers; give every plan its own, for one person is one subject.
         evenness: 0 for grades as skewed as in the five-model system's training set, 1 for equally many of each grade.
         size: height and width of the photos, pixels.
+        faces: photographs to draw on, which the persons share as evenly as can be; none for drawn faces, whose tones
+            are as frequent as one another.
     """
     rng = np.random.default_rng([seed, *persons])
-    tones = rng.permutation(np.arange(len(persons)) % len(TONES)).tolist()
+    sitters = [faces[i % len(faces)] if faces else None for i in range(len(persons))]
+    drawn = rng.permutation(np.arange(len(persons)) % len(TONES)).tolist()
+    tones = [face.tone if face else tone for face, tone in zip(sitters, drawn, strict=True)]
     places = [(i, number) for i in range(len(persons)) for number in range(len(PHOTOS))]
     severities: dict[tuple[int, int], list[tuple[str, float]]] = {place: [] for place in places}
     for name, condition in CONDITIONS.items():
@@ -32,7 +39,7 @@ def plan_shots(seed: int, persons: Sequence[int], evenness: float = 0, size: int
         for place, grade in zip(graded, grades, strict=True):
             severities[place].append((name, draw_severity(grade, rng)))
     return [
-        Shot(seed, persons[i], number, *PHOTOS[number], tones[i], tuple(severities[i, number]), size)
+        Shot(seed, persons[i], number, *PHOTOS[number], tones[i], tuple(severities[i, number]), size, sitters[i])
         for i, number in places
     ]
 

@@ -1,21 +1,30 @@
+import importlib
+import os
+import signal
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from multiskin.cli import main
 from multiskin.config import Columns, DataConfig, RenderConfig
 from multiskin.data.images import read_image
 from multiskin.data.manifest import load_manifest
 from multiskin.data.render.conditions import CONDITIONS
-from multiskin.data.render.folder import _plan, render_into
+from multiskin.data.render.faces import Face
+from multiskin.data.render.folder import _label, _plan, render_into, share_out
 from multiskin.data.render.grades import GRADES
 from multiskin.data.render.photo import photograph
 from multiskin.data.render.plan import rated_grades
 from multiskin.errors import UserError
 from multiskin.schema import Attribute, Schema
 
+folder_module = importlib.import_module("multiskin.data.render.folder")
 TINY = RenderConfig(persons=[2, 1, 1], size=48, seed=3)
 
 
@@ -28,7 +37,7 @@ def folder(tmp_path_factory):
 
 def test_is_a_manifest_like_any_users(folder):
     schema = Schema(tuple(Attribute(name, GRADES) for name in CONDITIONS))
-    columns = Columns(split="split", subject="subject", part="part", groups=["tone"])
+    columns = Columns(split="split", subject="subject", part="part", groups=["tone"], second_rater="{}_second")
     manifest, skipped = load_manifest(DataConfig(root=str(folder), columns=columns), schema)
     assert not skipped
     assert Counter(manifest.split) == {"train": 10, "val": 5, "test": 5}
@@ -62,6 +71,61 @@ def test_the_default_tests_every_grade_of_every_attribute_on_twenty_photos():
             for name, grade in rated_grades(shot, 0).items():
                 counts[name][grade] += 1
     assert all(counts[name][grade] >= 20 for name in counts for grade in range(GRADES))
+
+
+def faces_of(tones):
+    """A face a tone; only who it is and its tone matter here."""
+    return [Face(f"s{i:03}", Path(f"{i}.jpg"), (), tone) for i, tone in enumerate(tones)]
+
+
+@given(st.lists(st.integers(0, 5), min_size=3, max_size=60), st.permutations([40, 6, 15]), st.integers(0, 5))
+@settings(max_examples=50, deadline=None)
+def test_no_face_stands_on_two_sides_and_every_side_has_its_share(tones, persons, seed):
+    faces = faces_of(tones)
+    shares = share_out(faces, persons, seed)
+    assert sorted(face.subject for side in shares for face in side) == [face.subject for face in faces]
+    for side, number in zip(shares, persons, strict=True):
+        assert side
+        assert abs(len(side) - number / 61 * len(faces)) <= 2
+    assert share_out(faces, persons, seed) == shares
+
+
+def test_every_side_has_faces_of_every_frequent_tone():
+    shares = share_out(faces_of([tone for tone in range(6) for _ in range(17)]), [420, 60, 150], 0)
+    assert [len({face.tone for face in side}) for side in shares] == [6, 6, 6]
+
+
+def test_all_photos_of_a_subject_stand_on_one_side():
+    twice = [replace(face, image=Path(name)) for face in faces_of(range(6)) for name in ("a.jpg", "b.jpg")]
+    shares = share_out(twice, [2, 1, 1], 0)
+    assert all(len(side) == 2 * len({face.subject for face in side}) for side in shares)
+
+
+def test_a_face_is_the_subject_of_its_photos():
+    faces = faces_of([0, 3, 5, 1])
+    plan = list(_plan(replace(TINY, persons=[4, 1, 1]), faces))
+    assert {shot.tone for _, shot in plan} == {face.tone for _, shot in plan for face in [shot.face]}
+    for side in ("train", "val", "test"):
+        names = {_label(side, shot)["subject"] for each, shot in plan if each == side}
+        assert names <= {face.subject for face in faces}
+        assert not names & {_label(each, shot)["subject"] for each, shot in plan if each != side}
+
+
+def test_faces_that_are_too_few_are_named(tmp_path):
+    with pytest.raises(UserError, match="2 cannot be shared out among 3 sides"):
+        render_into(tmp_path / "new", TINY, faces_of([1, 2]))
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_process_killed_from_outside_is_said_so(tmp_path, monkeypatch):
+    """What is drawn first kills its process, as a system short of memory does."""
+    monkeypatch.setattr(folder_module, "_draw", _die)
+    with pytest.raises(UserError, match="killed a process"):
+        render_into(tmp_path / "new", TINY)
+
+
+def _die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""Drawn sets are kept: the same settings, photographs and program find the set that was drawn before."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from hashlib import sha256
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import cv2
+import numpy as np
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from multiskin.config import RenderConfig
+from multiskin.data.render.faces import Face
+from multiskin.data.render.folder import check, render_into
+from multiskin.data.validation import Progress
+from multiskin.run import write_json
+
+VARIABLE = "MULTISKIN_CACHE"  # of the environment: where drawn sets are kept
+
+
+def rendered(config: RenderConfig, faces: Sequence[Face] = (), progress: Progress | None = None) -> Path:
+    """The folder of a drawn set, which is drawn if it is not there yet.
+
+    A set is drawn beside its place and moved there when it is whole, so that a run which is stopped leaves no part of
+    one. Of several runs that ask for the same set one draws it and the others wait.
+
+    Args:
+        config: the settings.
+        faces: photographs to draw on; none for drawn faces.
+        progress: called with (photos drawn, photos) after each.
+
+    Raises:
+        UserError: settings or photographs that make no set.
+        OSError: no room, or no right to write.
+    """
+    check(config, faces)
+    cache = Path(os.environ.get(VARIABLE) or user_cache_path("multiskin"))
+    settings = _settings(config, faces)
+    folder = cache / f"rendered-{sha256(json.dumps(settings).encode()).hexdigest()[:16]}"
+    if not folder.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                _draw(folder, config, faces, settings, progress)
+    return folder
+
+
+def _settings(config: RenderConfig, faces: Sequence[Face]) -> dict[str, Any]:
+    """All that decides on the bytes of a set; other versions of the libraries may round differently."""
+    return {
+        "settings": asdict(config),
+        "faces": _digest(part for face in faces for part in _contents(face)),
+        "renderer": _digest(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))),
+        "versions": {"numpy": np.__version__, "opencv": cv2.__version__},
+    }
+
+
+def _contents(face: Face) -> tuple[bytes, bytes]:
+    """All of a face but the folder that it happens to lie in."""
+    return repr(replace(face, image=Path(face.image.name))).encode(), face.image.read_bytes()
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    return sha256(b"".join(sha256(part).digest() for part in parts)).hexdigest()
+
+
+def _draw(
+    folder: Path, config: RenderConfig, faces: Sequence[Face], settings: dict[str, Any], progress: Progress | None
+) -> None:
+    """Only who holds the folder's lock comes here: what lies beside it is of a run that was killed."""
+    for abandoned in folder.parent.glob(f"{folder.name}.*-part"):
+        shutil.rmtree(abandoned)
+    part = Path(mkdtemp(prefix=f"{folder.name}.", suffix="-part", dir=folder.parent))
+    try:
+        render_into(part, config, faces, progress)
+        write_json(part / "settings.json", settings)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)  # nothing is left there once it has been moved
