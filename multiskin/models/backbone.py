@@ -68,7 +68,21 @@ def pretrained_backbone(config: ModelConfig, *, offline: bool = False) -> Backbo
     backbone = create_backbone(config)
     _try_out(backbone, config)  # before anything is fetched
     path = find_weights(config.weights, backbone.net.pretrained_cfg, offline=offline)
-    return backbone if path is None else Backbone(_create_filled_net(config, path))
+    if path is not None:
+        return Backbone(_create_filled_net(config, path))
+    _start_as_identity(backbone.net)
+    return backbone
+
+
+def _start_as_identity(net: nn.Module) -> None:
+    """Random residual blocks of EfficientNet and its kin begin as the identity, as timm's ResNets do by themselves.
+
+    The network begins shallow and learns sooner: Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1.
+    """
+    for block in net.modules():
+        norms = [getattr(block, name) for name in ("bn2", "bn3") if hasattr(block, name)]
+        if norms and getattr(block, "has_skip", False):
+            nn.init.zeros_(norms[-1].weight)
 
 
 def _try_out(backbone: Backbone, config: ModelConfig) -> None:

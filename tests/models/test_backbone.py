@@ -140,3 +140,13 @@ def test_a_fresh_backbone_is_in_training_mode_and_untouched() -> None:
     backbone = pretrained_backbone(ModelConfig("test_efficientnet", weights="none", input_size=64))
     assert backbone.training
     torch.testing.assert_close(backbone.net.state_dict(), untried.state_dict(), rtol=0, atol=0)
+
+
+@torch.no_grad()
+def test_random_residual_blocks_begin_as_the_identity() -> None:
+    config = ModelConfig("efficientnet_b0", weights="none", input_size=64)
+    blocks = [block for block in pretrained_backbone(config).net.modules() if getattr(block, "has_skip", False)]
+    assert len(blocks) == 9
+    for block in blocks:
+        maps = torch.randn(2, block.conv_pw.in_channels, 8, 8)
+        torch.testing.assert_close(block.eval()(maps), maps)
