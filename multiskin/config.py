@@ -17,8 +17,8 @@ class Recipe:
     """How one head learns."""
 
     loss: str = "cross_entropy"
-    """cross_entropy, label_smoothing, focal, class_balanced_cross_entropy, class_balanced_focal or
-    masked_label_smoothing."""
+    """cross_entropy, label_smoothing, focal, class_balanced_cross_entropy, class_balanced_focal,
+    masked_label_smoothing or squared_emd."""
     loss_options: dict[str, float] = field(default_factory=dict)
     """Options of the loss, such as {gamma: 2.0}."""
     loss_weight: float = 1.0

@@ -10,6 +10,7 @@ from multiskin.losses.cross_entropy import CrossEntropy
 from multiskin.losses.focal import Focal
 from multiskin.losses.label_smoothing import LabelSmoothing
 from multiskin.losses.masked_label_smoothing import MaskedLabelSmoothing
+from multiskin.losses.squared_emd import SquaredEMD
 from multiskin.schema import Attribute
 
 __all__ = ["LOSSES", "Loss", "create_loss", "in_range"]
@@ -21,6 +22,7 @@ LOSSES: dict[str, type[Loss]] = {
     "class_balanced_cross_entropy": ClassBalancedCrossEntropy,
     "class_balanced_focal": ClassBalancedFocal,
     "masked_label_smoothing": MaskedLabelSmoothing,
+    "squared_emd": SquaredEMD,
 }
 
 

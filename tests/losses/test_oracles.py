@@ -21,6 +21,8 @@ from multiskin.losses.cross_entropy import CrossEntropy
 from multiskin.losses.focal import Focal
 from multiskin.losses.label_smoothing import LabelSmoothing
 from multiskin.losses.masked_label_smoothing import MaskedLabelSmoothing
+from multiskin.losses.squared_emd import SquaredEMD
+from multiskin.metrics.functional import ranked_probability_score
 
 COUNTS = {2: (3, 40), 3: (700, 0, 12), 5: (26, 735, 1501, 413, 35)}
 
@@ -74,6 +76,14 @@ def loop_class_balanced_focal(logits: list[float], grade: int) -> float:
     return loop_weight(grade, len(logits)) * loop_focal(logits, grade)
 
 
+def loop_squared_emd(logits: list[float], grade: int) -> float:
+    emd, below = 0.0, 0.0
+    for k, log_p in enumerate(loop_log_softmax(logits)):
+        below += math.exp(log_p)
+        emd += (below - (1 if grade <= k else 0)) ** 2
+    return emd + 0.5 * loop_cross_entropy(logits, grade)
+
+
 ORACLES = [
     (CrossEntropy, loop_cross_entropy),
     (LabelSmoothing, loop_label_smoothing),
@@ -81,6 +91,7 @@ ORACLES = [
     (Focal, loop_focal),
     (ClassBalancedCrossEntropy, loop_class_balanced_cross_entropy),
     (ClassBalancedFocal, loop_class_balanced_focal),
+    (SquaredEMD, loop_squared_emd),
 ]
 
 
@@ -185,3 +196,16 @@ def test_class_weights_run_from_alike_to_inverse_counts() -> None:
 def test_an_option_out_of_range_is_refused(build: Callable[[], object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         build()
+
+
+def test_squared_emd_alone_is_the_ranked_probability_score_times_its_cuts(batch: tuple[Tensor, Tensor]) -> None:
+    logits, grades = batch
+    score = ranked_probability_score(logits.double().softmax(dim=1), grades)
+    loss = SquaredEMD(COUNTS[5], cross_entropy=0).per_row(logits.double(), grades)
+    torch.testing.assert_close(loss, 4 * score)
+
+
+def test_squared_emd_costs_more_the_further_off() -> None:
+    sure_of_0 = torch.tensor([[9.0, 0, 0, 0, 0]]).expand(5, 5)
+    loss = SquaredEMD(COUNTS[5]).per_row(sure_of_0, torch.arange(5))
+    assert (loss.diff() > 0.9).all()
