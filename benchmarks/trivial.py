@@ -7,7 +7,7 @@ one sees the test photos. About two minutes on one core.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from multiskin.data.images import read_image
-from multiskin.decisions import DECISIONS
+from multiskin.decisions import DECISIONS, decide
 from multiskin.metrics.functional import confusion_matrix, p_recall
 from multiskin.schema import Schema
 
@@ -78,10 +78,12 @@ def best(features: np.ndarray, grades: pd.Series, split: pd.Series) -> dict[str,
     candidates = []
     for name, model in models(features.shape[1]):
         fitted = make_pipeline(StandardScaler(), model).fit(features[train], grades[train].astype(int))
-        candidates += [(score(fitted, decide, features[val], grades[val]), f"{name}, {decision}", fitted, decide)
-                       for decision, decide in DECISIONS.items()]  # fmt: skip
-    on_val, name, fitted, decide = max(candidates, key=itemgetter(0))
-    return {"val": on_val, "test": score(fitted, decide, features[test], grades[test]), "model": name}
+        candidates += [
+            (score(fitted, decision, features[val], grades[val]), f"{name}, {decision}", fitted, decision)
+            for decision in DECISIONS
+        ]
+    on_val, name, fitted, decision = max(candidates, key=itemgetter(0))
+    return {"val": on_val, "test": score(fitted, decision, features[test], grades[test]), "model": name}
 
 
 def models(width: int) -> Iterator[tuple[str, ClassifierMixin]]:
@@ -97,13 +99,12 @@ def models(width: int) -> Iterator[tuple[str, ClassifierMixin]]:
         yield f"extra trees leaf={leaf}", trees
 
 
-def score(
-    fitted: Pipeline, decide: Callable[[torch.Tensor], torch.Tensor], features: np.ndarray, grades: pd.Series
-) -> float:
+def score(fitted: Pipeline, decision: str, features: np.ndarray, grades: pd.Series) -> float:
     """P-Recall of the decided grades."""
-    probabilities = np.zeros((len(features), GRADES))
+    probabilities, prior = np.zeros((len(features), GRADES)), np.zeros(GRADES)
     probabilities[:, fitted.classes_] = fitted.predict_proba(features)
-    decided = decide(torch.from_numpy(probabilities))
+    prior[fitted.classes_] = 1 / len(fitted.classes_)  # what balanced weights make of it
+    decided = decide(decision, torch.from_numpy(probabilities), torch.from_numpy(prior))
     return p_recall(confusion_matrix(torch.from_numpy(grades.to_numpy(int)), decided, GRADES)).item()
 
 

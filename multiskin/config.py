@@ -31,8 +31,8 @@ class Recipe:
     """Transforms of the photos drawn for this head, by name, in order; training only."""
     dropout: float = 0.2
     """Dropout before the head's linear layer."""
-    decision: Literal["argmax", "median"] = "argmax"
-    """How probabilities become one grade."""
+    decision: Literal["argmax", "median", "credit"] = "argmax"
+    """How probabilities become one grade; credit decides for the highest P-Recall."""
 
 
 @dataclass

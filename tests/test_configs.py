@@ -8,10 +8,10 @@ import yaml
 
 from multiskin.cli import main
 from multiskin.config import ModelConfig, Recipe, head_recipes
-from multiskin.data.sampling import RESAMPLES
 from multiskin.data.transforms import Preprocessing, evaluation_transform, training_transform
 from multiskin.losses import create_loss
 from multiskin.models.backbone import create_backbone
+from multiskin.resampling import RESAMPLES
 from multiskin.schema import LANGUAGES, Schema
 
 ROOT = Path(__file__).parent.parent

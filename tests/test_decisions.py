@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from multiskin.decisions import DECISIONS, decide
 from multiskin.errors import UserError
+from multiskin.metrics.functional import credit_matrix
 
 shares = st.lists(st.integers(0, 40), min_size=2, max_size=9).filter(any)  # a row of probabilities, times its sum
 
@@ -31,22 +32,41 @@ def loop_median(row: list[Fraction]) -> int:
 ORACLES = {"argmax": loop_argmax, "median": loop_median}
 
 
+def even(k: int) -> torch.Tensor:
+    """The prior of grades that are as frequent as one another."""
+    return torch.full((k,), 1 / k, dtype=torch.float64)
+
+
 def exact(row: list[int]) -> list[Fraction]:
     return [Fraction(share, sum(row)) for share in row]
 
 
 def test_every_decision_has_an_oracle() -> None:
-    assert set(DECISIONS) == set(ORACLES)
+    assert set(DECISIONS) == {*ORACLES, "credit"}  # which has one of its own, for it knows ties only up to rounding
 
 
 @pytest.mark.parametrize("name", ORACLES)
 @settings(max_examples=300, deadline=None)
 @given(row=shares)
 def test_decides_as_exact_arithmetic_does(name: str, row: list[int]) -> None:
-    probabilities = torch.tensor([[float(p) for p in exact(row)]])
-    grade = decide(name, probabilities)
+    probabilities = torch.tensor([[float(p) for p in exact(row)]], dtype=torch.float64)
+    grade = decide(name, probabilities, even(len(row)))
     assert (grade.shape, grade.dtype) == ((1,), torch.int64)
     assert int(grade) == ORACLES[name](exact(row))
+
+
+@settings(max_examples=100, deadline=None)
+@given(row=shares)
+def test_credit_has_the_most_expected_credit_where_grades_are_even(row: list[int]) -> None:
+    p = exact(row)
+    earned = [sum(q * loop_credit(abs(j - k)) for k, q in enumerate(p)) for j in range(len(p))]
+    probabilities = torch.tensor([[float(q) for q in p]], dtype=torch.float64)
+    assert earned[int(decide("credit", probabilities, even(len(p))))] == pytest.approx(float(max(earned)), abs=1e-9)
+
+
+def loop_credit(distance: int) -> Fraction:
+    """1 for the right grade, 1/2 for the next, then -1/2 (distance - 1)."""
+    return [Fraction(1), Fraction(1, 2)][distance] if distance < 2 else Fraction(1 - distance, 2)
 
 
 @settings(max_examples=100, deadline=None)
@@ -54,28 +74,59 @@ def test_decides_as_exact_arithmetic_does(name: str, row: list[int]) -> None:
 def test_the_median_has_the_least_expected_distance(row: list[int]) -> None:
     p = exact(row)
     distance = [sum(q * abs(k - j) for k, q in enumerate(p)) for j in range(len(p))]
-    assert distance[int(decide("median", torch.tensor([[float(q) for q in p]])))] == min(distance)
+    assert distance[int(decide("median", torch.tensor([[float(q) for q in p]]), even(len(p))))] == min(distance)
 
 
 @pytest.mark.parametrize("k", [2, 3, 5, 10])
 def test_a_certain_row_is_decided_for_its_grade(k: int) -> None:
     for name in DECISIONS:
-        assert decide(name, torch.eye(k)).tolist() == list(range(k))
+        assert decide(name, torch.eye(k), even(k)).tolist() == list(range(k))
 
 
 def test_a_median_reached_up_to_rounding_counts_as_reached() -> None:
     row = torch.tensor([[0.1] * 10])  # five of them fall short of or exceed one half in float32
     nudged = row.clone()
     nudged[0, 0] -= 2e-7
-    assert decide("median", row).tolist() == decide("median", nudged).tolist() == [4]
+    assert decide("median", row, even(10)).tolist() == decide("median", nudged, even(10)).tolist() == [4]
 
 
 def test_rows_are_decided_alone() -> None:
     rows = torch.tensor([[0.4, 0.3, 0.3], [0.0, 0.1, 0.9], [0.6, 0.2, 0.2]])
-    assert decide("argmax", rows).tolist() == [0, 2, 0]
-    assert decide("median", rows).tolist() == [1, 2, 0]
+    assert decide("argmax", rows, even(3)).tolist() == [0, 2, 0]
+    assert decide("median", rows, even(3)).tolist() == [1, 2, 0]
 
 
 def test_an_unknown_decision_is_refused() -> None:
     with pytest.raises(UserError, match="unknown decision 'medain': did you mean 'median'"):
-        decide("medain", torch.eye(2))
+        decide("medain", torch.eye(2), even(2))
+
+
+def test_credit_counts_a_rare_grade_by_how_much_likelier_it_has_become() -> None:
+    prior = torch.tensor([0.9, 0.05, 0.05])
+    as_ever, likelier = torch.tensor([[0.9, 0.05, 0.05]]), torch.tensor([[0.5, 0.1, 0.4]])
+    assert decide("credit", as_ever, prior).tolist() == [1]  # nothing is known, and the middle is never far off
+    assert decide("credit", likelier, prior).tolist() == [2]
+    assert decide("argmax", likelier, prior).tolist() == [0]
+
+
+def test_credit_leaves_out_a_grade_that_was_never_trained_on() -> None:
+    decided = decide("credit", torch.tensor([[0.5, 0.2, 0.3]]), torch.tensor([0.5, 0.5, 0.0]))
+    assert decided.tolist() == [0]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_no_rule_earns_more_credit_than_credit_does(seed: int) -> None:
+    """Photos of a world whose probabilities are known, with a prior that hardly needs shrinking."""
+    random = torch.Generator().manual_seed(seed)
+    photos = torch.distributions.Dirichlet(torch.ones(5, dtype=torch.float64)).sample((400,))
+    weight = torch.rand(400, 1, generator=random, dtype=torch.float64)
+    truth = weight * photos  # joint probability of photo and grade, up to a factor
+    prior = truth.sum(0) / truth.sum()
+
+    def earned(decided: torch.Tensor) -> float:
+        credit = credit_matrix(5)[decided]  # (400, 5)
+        return float((truth * credit).sum(0).div(truth.sum(0)).mean())
+
+    by_credit = earned(decide("credit", photos, prior))
+    assert all(by_credit >= earned(decide(name, photos, prior)) - 0.01 for name in ("argmax", "median"))

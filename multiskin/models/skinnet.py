@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +12,7 @@ from multiskin.decisions import decide
 from multiskin.heads import create_head
 from multiskin.heads.base import Head
 from multiskin.models.backbone import Backbone
+from multiskin.resampling import grade_distribution
 from multiskin.schema import Schema
 
 
@@ -35,8 +37,10 @@ class SkinNet(nn.Module):
         backbone: what all heads share.
         schema: the attributes, in the order of the heads.
         recipes: one a head.
-        counts: training grades of each attribute (K), which class-balanced losses weigh by.
+        counts: training grades of each attribute (K), which class-balanced losses weigh by and priors follow from.
     """
+
+    priors: Tensor  # (H, Kmax), the grades that each head's sampler draws
 
     def __init__(
         self, backbone: Backbone, schema: Schema, recipes: Sequence[Recipe], counts: Sequence[Sequence[int]]
@@ -52,6 +56,8 @@ class SkinNet(nn.Module):
             create_head(attribute, backbone.num_features, recipe, count)
             for attribute, recipe, count in zip(schema, recipes, counts, strict=True)
         )
+
+        self.register_buffer("priors", _priors(schema, recipes, counts), persistent=False)
 
     def named_heads(self) -> list[tuple[str, Head]]:
         return list(zip(self.schema.names, self.heads, strict=True))  # type: ignore[arg-type]
@@ -74,5 +80,18 @@ class SkinNet(nn.Module):
 
     def decide(self, probabilities: Tensor) -> Tensor:
         """One grade a head (B, H) from probabilities (B, H, Kmax), each by its own rule."""
-        columns = [decide(rule, probabilities[:, h]) for h, rule in enumerate(self.decisions)]
+        columns = [
+            decide(rule, probabilities[:, h, : attribute.grades], self.priors[h, : attribute.grades])
+            for h, (rule, attribute) in enumerate(zip(self.decisions, self.schema, strict=True))
+        ]
         return torch.stack(columns, dim=1)
+
+
+def _priors(schema: Schema, recipes: Sequence[Recipe], counts: Sequence[Sequence[int]]) -> Tensor:
+    """What each head's probabilities stand for (H, Kmax): the grades its sampler draws; 0 where never trained."""
+    priors = torch.zeros(len(schema), schema.max_grades)
+    for h, (attribute, recipe, count) in enumerate(zip(schema, recipes, counts, strict=True)):
+        if any(count):
+            asked = grade_distribution(recipe.resample, np.asarray(count), attribute)
+            priors[h, : attribute.grades] = torch.from_numpy(asked)
+    return priors

@@ -11,15 +11,13 @@ from scipy import stats
 
 from multiskin.config import Recipe
 from multiskin.data.sampling import (
-    EFFECTIVE_NUMBER_BETA,
-    RESAMPLES,
     EveryRow,
     Mixture,
     MixtureSampler,
     effective_sample_size,
-    grade_distribution,
 )
 from multiskin.errors import UserError
+from multiskin.resampling import RESAMPLES, grade_distribution
 from multiskin.schema import MISSING, Attribute, Schema
 
 
@@ -29,18 +27,6 @@ def schema_of(ks):
 
 def counts_of(column, k):
     return [sum(grade == of for grade in column) for of in range(k)]
-
-
-def slow_distribution(resample, counts):
-    """What a head asks for, from the definitions."""
-    volume = {
-        "natural": lambda n: n,
-        "balanced": lambda n: 1 if n else 0,
-        "square_root": lambda n: n**0.5,
-        "effective_number": lambda n: sum(EFFECTIVE_NUMBER_BETA**i for i in range(n)),
-    }
-    shares = [volume[resample](n) for n in counts] if isinstance(resample, str) else resample
-    return [share / sum(shares) for share in shares]
 
 
 @st.composite
@@ -67,51 +53,6 @@ def tables(draw):
 mixtures = tables().map(lambda table: Mixture.of(*table))
 
 
-# What a head asks for
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(0, 300), min_size=2, max_size=6).filter(any), st.sampled_from(list(RESAMPLES)))
-def test_a_head_asks_for_what_its_recipe_says(counts, resample):
-    asked = grade_distribution(resample, np.array(counts), Attribute("x", len(counts)))
-    assert asked.tolist() == pytest.approx(slow_distribution(resample, counts))
-
-
-def test_known_distributions():
-    counts = np.array([0, 1, 4, 9, 16])
-    asked = {name: grade_distribution(name, counts, Attribute("x", 5)) for name in RESAMPLES}
-    np.testing.assert_allclose(asked["natural"], counts / 30)
-    np.testing.assert_allclose(asked["balanced"], [0, 0.25, 0.25, 0.25, 0.25])
-    np.testing.assert_allclose(asked["square_root"], [0, 0.1, 0.2, 0.3, 0.4])
-    np.testing.assert_allclose(asked["effective_number"], counts / 30, atol=0.005)  # few photos hardly overlap
-
-
-def test_a_list_of_shares_is_followed_in_any_unit():
-    asked = grade_distribution([3, 0, 1], np.array([2, 5, 7]), Attribute("x", 3))
-    assert asked.tolist() == [0.75, 0.0, 0.25]
-
-
-@pytest.mark.parametrize(
-    ("resample", "counts", "said"),
-    [
-        ("balance", [1, 1, 1], r"unknown resampling 'balance': did you mean 'balanced'\?"),
-        ([1, 1], [1, 1, 1], "2 shares for 3 grades; give one for each grade"),
-        ([1, 1, 1, 1], [1, 1, 1], "4 shares for 3 grades"),
-        ([], [1, 1, 1], "0 shares for 3 grades"),
-        ([1, -1, 1], [1, 1, 1], "give finite numbers from 0 up"),
-        ([1, float("nan"), 1], [1, 1, 1], "give finite numbers from 0 up"),
-        ([1, float("inf"), 1], [1, 1, 1], "give finite numbers from 0 up"),
-        ([0, 0, 0], [1, 1, 1], "not all 0"),
-        ([1, 1, 1], [4, 0, 1], "asks for grade 1, which no training photo has; give it a share of 0"),
-        ("natural", [0, 0, 0], "no training photo is graded for x"),
-    ],
-)
-def test_what_cannot_be_asked_for_is_named(resample, counts, said):
-    with pytest.raises(UserError, match=said) as caught:
-        grade_distribution(resample, np.array(counts), Attribute("x", 3))
-    assert str(caught.value).startswith("heads.x.resample: ")
-
-
 @pytest.mark.parametrize("share", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_share_is_a_positive_number(share):
     with pytest.raises(UserError, match=r"^heads\.a1\.share: .* is not a positive number"):
@@ -130,7 +71,7 @@ def test_every_head_has_its_own_distribution_over_the_rows_graded_for_it(table):
     np.testing.assert_allclose(mixture.head_rows.sum(axis=0), 1)
     for h, (attribute, recipe) in enumerate(zip(schema, recipes, strict=True)):
         counts = counts_of(grades[:, h], attribute.grades)
-        asked = slow_distribution(recipe.resample, counts)
+        asked = grade_distribution(recipe.resample, np.array(counts), Attribute("x", len(counts)))
         for grade, p in zip(grades[:, h], mixture.head_rows[:, h], strict=True):
             assert p == (0 if grade == MISSING else pytest.approx(asked[grade] / counts[grade]))
 
@@ -247,7 +188,7 @@ def test_in_the_long_run_every_head_sees_what_it_asks_for():
     for h, (k, resample) in enumerate(zip(ks, resamples, strict=True)):
         seen = grades[rows, h]
         weighted = [mixture.weights[rows[seen == grade], h].sum() / len(rows) for grade in range(k)]
-        asked = slow_distribution(resample, counts_of(grades[:, h], k))
+        asked = grade_distribution(resample, np.array(counts_of(grades[:, h], k)), Attribute("x", k))
         assert weighted == pytest.approx(asked, abs=0.01)
     _assert_heads_drew_their_parts(mixture, rows, heads)
 

@@ -12,8 +12,9 @@ LAB = np.array(
 WHITE = np.array([0.95047, 1, 1.08883])  # D65
 XYZ_TO_RGB = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
 
-# Optical density of each pigment in red, green and blue, green = 1. Melanin absorbs as wavelength^-3.33 (Jacques 2013),
-# which the broad bands of sRGB soften; haemoglobin peaks at 540-580 nm and hardly absorbs red.
+# Optical density of each pigment in red, green and blue, green = 1. Melanin absorbs as wavelength^-3.48 (Jacques 1998,
+# omlc.org/spectra/melanin/mua.html), which the broad bands of sRGB soften; haemoglobin peaks at 540-580 nm and hardly
+# absorbs red.
 MELANIN = np.array([0.66, 1.0, 1.35], dtype=np.float32)
 HAEMOGLOBIN = np.array([0.16, 1.0, 0.78], dtype=np.float32)
 

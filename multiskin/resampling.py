@@ -1,0 +1,48 @@
+"""The grades that a head asks its sampler for, a distribution that its probabilities then stand for."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from multiskin.errors import UserError, unknown
+from multiskin.schema import Attribute
+
+EFFECTIVE_NUMBER_BETA = 0.999
+
+RESAMPLES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "natural": lambda counts: counts,
+    "balanced": lambda counts: (counts > 0).astype(float),
+    "square_root": np.sqrt,
+    # expected volume of n overlapping samples, Cui et al. 2019, https://arxiv.org/abs/1901.05555
+    "effective_number": lambda counts: (1 - EFFECTIVE_NUMBER_BETA**counts) / (1 - EFFECTIVE_NUMBER_BETA),
+}
+
+
+def grade_distribution(resample: str | Sequence[float], counts: np.ndarray, attribute: Attribute) -> np.ndarray:
+    """The share of each grade (K,) that a head asks for, given its training counts (K,).
+
+    Raises:
+        UserError: an unknown name, or a list of shares that does not fit the grades seen in training.
+    """
+    where = f"heads.{attribute.name}.resample"
+    if not counts.any():
+        raise UserError(f"{where}: no training photo is graded for {attribute.name}; grade some or drop the attribute")
+    if isinstance(resample, str):
+        if resample not in RESAMPLES:
+            raise unknown("resampling", resample, RESAMPLES, where)
+        shares = RESAMPLES[resample](counts.astype(float))
+    else:
+        shares = _asked_shares(resample, counts, where)
+    return shares / shares.sum()
+
+
+def _asked_shares(asked: Sequence[float], counts: np.ndarray, where: str) -> np.ndarray:
+    shares = np.asarray(asked, float)
+    if shares.shape != counts.shape:
+        raise UserError(f"{where}: {shares.size} shares for {counts.size} grades; give one for each grade")
+    if not np.isfinite(shares).all() or (shares < 0).any() or not shares.any():
+        raise UserError(f"{where}: shares are {list(asked)}; give finite numbers from 0 up, not all 0")
+    absent = np.flatnonzero((shares > 0) & (counts == 0))
+    if absent.size:
+        raise UserError(f"{where}: asks for grade {absent[0]}, which no training photo has; give it a share of 0")
+    return shares
