@@ -6,7 +6,7 @@ Each table stands between two comments, <!-- NAME --> and <!-- /NAME -->, where 
 """
 
 import json
-import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -19,30 +19,61 @@ HEADINGS = {"p_recall": "P-Recall", "kappa": "kappa", "mae": "MAE"}
 def main() -> None:
     text = README.read_text(encoding="utf-8")
     for path in sorted(RESULTS.glob("*.csv")):
-        block = f"<!-- {path.stem} -->\n{table(path)}\n<!-- /{path.stem} -->"
-        text = re.sub(rf"<!-- {path.stem} -->.*<!-- /{path.stem} -->", lambda _: block, text, flags=re.DOTALL)  # noqa: B023
+        begin, end = f"<!-- {path.stem} -->", f"<!-- /{path.stem} -->"
+        before, found, rest = text.partition(begin)
+        if found:
+            text = before + "\n".join([begin, *table(path), end]) + rest.partition(end)[2]
     README.write_text(text, encoding="utf-8")
 
 
-def table(path: Path) -> str:
-    """A result file as Markdown: a line a head, metrics with their intervals, and where the numbers come from."""
-    results = pd.read_csv(path).set_index(["attribute", "metric"])
+def table(path: Path) -> list[str]:
+    """The lines of a result file as Markdown, and where its numbers come from."""
+    results = pd.read_csv(path)
+    if "tone" in results:
+        return of_tones(results)
+    if "features" in results:
+        return of_trivial_models(results)
     source = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    lines = [
-        f"| attribute | {' | '.join(HEADINGS.values())} | P-Recall of the best constant answer |",
-        "|---|---|---|---|---|",
-    ]
-    for name in results.index.get_level_values("attribute").unique():
-        cells = [_cell(results.loc[(name, metric)]) for metric in HEADINGS]
-        constant = results.loc[(name, "p_recall"), "constant_answer"]
-        lines.append(f"| {name} | {' | '.join(cells)} | {constant:.2f} |")
     seeds = ", ".join(map(str, source["seeds"]))
-    lines += ["", f"Seeds {seeds}; {source['interval']}. `{source['command']}`, {source['machine']}."]
-    return "\n".join(lines)
+    minutes = max(source["seconds_by_seed"]) / 60
+    origin = f"Seeds {seeds}; {source['interval']}. `{source['command']}`, {source['machine']}, {minutes:.1f} minutes"
+    return [*of_heads(results), "", f"{origin} a seed at most."]
 
 
-def _cell(row: pd.Series) -> str:
+def of_heads(results: pd.DataFrame) -> list[str]:
+    """A line a head: metrics with their intervals, beside the best constant answer and, where known, a second rater."""
+    references = {"constant_answer": "P-Recall of the best constant answer", "second_rater": "of a second rater"}
+    known = {
+        column: heading for column, heading in references.items() if results.get(column, pd.Series()).notna().any()
+    }
+    rows = results.set_index(["attribute", "metric"])
+    lines = []
+    for name in results["attribute"].unique():
+        cells = [interval(rows.loc[(name, metric)]) for metric in HEADINGS]
+        lines.append([name, *cells, *(f"{rows.loc[(name, 'p_recall'), column]:.2f}" for column in known)])
+    return markdown(["attribute", *HEADINGS.values(), *known.values()], lines)
+
+
+def of_tones(results: pd.DataFrame) -> list[str]:
+    """A line a tone: P-Recall averaged over heads."""
+    lines = [[row["tone"], str(row["photos"]), interval(row)] for _, row in results.iterrows()]
+    return markdown(["tone", "photos", "mean P-Recall"], lines)
+
+
+def of_trivial_models(results: pd.DataFrame) -> list[str]:
+    """A line a kind of feature: test P-Recall of every head and of their mean."""
+    wide = results.pivot(index="features", columns="attribute", values="test")[results["attribute"].unique()]
+    lines = [[str(name), *(f"{value:.2f}" for value in row)] for name, row in wide.iterrows()]
+    return markdown(["model on", *wide.columns], lines)
+
+
+def interval(row: pd.Series) -> str:
     return f"{row['mean']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+
+
+def markdown(headings: Iterable[str], lines: Iterable[Iterable[str]]) -> list[str]:
+    headings = list(headings)
+    return [f"| {' | '.join(cells)} |" for cells in (headings, ["---"] * len(headings), *lines)]
 
 
 if __name__ == "__main__":

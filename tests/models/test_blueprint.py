@@ -19,7 +19,7 @@ BLUEPRINT = Blueprint(
     ),
     ModelConfig("test_efficientnet", weights="none", input_size=64, output_stride=16),
     (
-        Recipe(loss="focal", loss_options={"gamma": 1.5}, resample=[0.1, 0.3, 0.2, 0.2, 0.2], decision="median"),
+        Recipe(loss="focal", loss_options={"gamma": 1.5}, resample=[0.1, 0.3, 0.4, 0.0, 0.2], decision="median"),
         Recipe(augment=["HorizontalFlip", {"RandomCrop": {"size": 48}}], dropout=0.4),
         Recipe(loss="class_balanced_cross_entropy", loss_weight=2.0, share=0.5),
     ),
