@@ -111,6 +111,7 @@ def fit(arguments: list[str]) -> None:
 
     check(config, schema)
     RunFolder.require_free(config.out)
+    config = _with_photos_drawn(config)
     photos = _load_photos(config, schema)
     run = train(config, photos)
     draw_curves(pd.read_csv(run.curves), schema, config.trainer.monitor, run.figure("curves"))
@@ -201,9 +202,11 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
         raise UserError("--out: name a folder for the results; those of the run's own photos and checkpoint stay")
     run = RunFolder.open(options.run)
     out = RunFolder.create(options.out) if options.out else run
-    saved = _fit_config(name, description, ["--config", str(run.config)])[0].data
-    config = replace(saved, root=options.root, render=None) if options.root else _drawn(saved)
-    config = replace(config, batch_size=options.batch_size)
+    settings = _fit_config(name, description, ["--config", str(run.config)])[0]
+    if not options.root and not Path(settings.data.root).exists():
+        settings = _with_photos_drawn(settings)  # those of the run were drawn, and have been cleared away
+    saved = settings.data
+    config = replace(saved, root=options.root or saved.root, batch_size=options.batch_size)
     config = replace(config, num_workers=options.num_workers, manifest=options.table or saved.manifest)
     predictor = Predictor.from_checkpoint(options.checkpoint or run.best, options.device)
     with _progress("checking photos") as progress:
@@ -315,7 +318,7 @@ def data_check(arguments: list[str]) -> None:
     from multiskin.training.fit import check
 
     check(config, schema)
-    print_grades(_load_photos(config, schema), _console())
+    print_grades(_load_photos(_with_photos_drawn(config), schema), _console())
 
 
 def data_render(arguments: list[str]) -> None:
@@ -350,25 +353,26 @@ def _load_photos(config: "FitConfig", schema: "Schema") -> "Photos":
     """The checked photos; what need not stop a command is said."""
     from multiskin.data.photos import load_photos
 
-    data = _drawn(config.data)
     with _progress("checking photos") as progress:
-        photos = load_photos(data, schema, progress)
+        photos = load_photos(config.data, schema, progress)
     _warn([*photos.skipped, *photos.warnings])
     return photos
 
 
-def _drawn(data: "DataConfig") -> "DataConfig":
-    """The settings of where the photos are, which are drawn first if they are to be and have not been."""
+def _with_photos_drawn(config: "FitConfig") -> "FitConfig":
+    """The settings with data.root where the photos are; those of data.render are drawn unless they have been."""
     from dataclasses import replace
 
+    data = config.data
     if data.render is None:
         if data.faces is not None:
             raise UserError("data.faces: faces are for drawing on; add data.render, which says how many photos to draw")
-        return data
+        return config
     from multiskin.data.render.cache import rendered
 
     with _progress("drawing photos") as progress:
-        return replace(data, root=str(rendered(data.render, _faces(data.faces), progress)))
+        root = rendered(data.render, _faces(data.faces), progress)
+    return replace(config, data=replace(data, root=str(root)))
 
 
 def _faces(folder: str | None) -> list["Face"]:

@@ -67,6 +67,7 @@ class TestEmbedded:
         assert set(results["test"]["heads"]) == {"oil", "sensitivity", "wrinkle", "pigmentation", "hydration"}
         assert results["test"]["second_rater"]["mean"]["p_recall"] > 0.5
         assert "2nd rater" in capsys.readouterr().out
+        shutil.rmtree(tmp_path / "cache")  # the photos are drawn again
         assert main(["test", str(run)]) == 0
         assert json.loads((run / "metrics.json").read_text()) == results
 
