@@ -1,0 +1,90 @@
+"""How sure a metric is: a bootstrap that draws subjects, since the photos of one person are alike.
+
+Every resample is a set of confusion matrices, of which each metric is computed as it is of the whole. All heads share
+the resamples, and so do two models on the same photos with the same seed: means over heads and differences between
+models have intervals too. Source: Efron, 1979; of whole clusters: Field and Welsh, 2007.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from multiskin.schema import MISSING
+
+RESAMPLES = 2000
+AT_ONCE = 100  # resamples, so that ten thousand photos take megabytes
+LIMITS = (2.5, 97.5)  # percentiles
+
+
+class Interval(NamedTuple):
+    """A value and its 95 % interval; NaN for what does not exist."""
+
+    value: float
+    low: float
+    high: float
+
+
+def sampling_units(subject: np.ndarray | None, photos: int) -> np.ndarray:
+    """What is drawn: (N,) the number of each photo's subject, counted from 0.
+
+    A photo is a unit by itself where no subjects are known (None), or its own is not ("").
+    """
+    numbers: dict[str | int, int] = {}
+    keys = range(photos) if subject is None else [name or photo for photo, name in enumerate(subject.tolist())]
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+
+
+def resampled_confusions(
+    grades: np.ndarray,
+    decisions: np.ndarray,
+    units: np.ndarray,
+    num_grades: int,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Tensor:
+    """The confusion matrices of the photos as they are, and then of each resample.
+
+    Args:
+        grades: (N, H) true grades, -1 where missing.
+        decisions: (N, H) int64.
+        units: (N,) what each photo is drawn with, from sampling_units.
+        num_grades: Kmax.
+        resamples: R.
+        seed: the same one draws the same units.
+
+    Returns:
+        (1 + R, H, Kmax, Kmax) float64 counts, true grade in rows. The resamples are NaN if there is only one unit, for
+        nothing is known then of how another one would do.
+    """
+    counts = _counts_by_unit(grades, decisions, units, num_grades)
+    random, number = np.random.default_rng(seed), len(counts)
+    parts = [counts.sum(axis=0, keepdims=True)]
+    for start in range(0, resamples, AT_ONCE):
+        draws = random.multinomial(number, np.full(number, 1 / number), min(AT_ONCE, resamples - start))
+        parts.append(draws @ counts if number > 1 else np.full((len(draws), counts.shape[1]), np.nan))
+    return torch.from_numpy(np.concatenate(parts)).unflatten(1, (grades.shape[1], num_grades, num_grades))
+
+
+def _counts_by_unit(grades: np.ndarray, decisions: np.ndarray, units: np.ndarray, num_grades: int) -> np.ndarray:
+    """Each unit's confusion matrices, flat: (U, H * Kmax * Kmax)."""
+    shape = (grades.shape[1], num_grades, num_grades)
+    photo, head = np.nonzero(grades != MISSING)
+    cell = np.ravel_multi_index((head, grades[photo, head], decisions[photo, head]), shape)
+    counts = np.zeros((units.max() + 1, np.prod(shape)))
+    np.add.at(counts, (units[photo], cell), 1)
+    return counts
+
+
+def of_each(metric: Callable[[Tensor], Tensor], confusions: Tensor) -> np.ndarray:
+    """A metric of each confusion matrix: (1 + R, K, K) to (1 + R,)."""
+    return torch.vmap(metric)(confusions).numpy()
+
+
+def interval(values: np.ndarray) -> Interval:
+    """The first of (1 + R,) values with the 95 % percentile interval of the others, those without a value left out."""
+    known = values[1:][~np.isnan(values[1:])]
+    low, high = np.percentile(known, LIMITS) if len(known) else (np.nan, np.nan)
+    return Interval(float(values[0]), float(low), float(high))
