@@ -110,7 +110,8 @@ def fit(arguments: list[str]) -> None:
     from multiskin.training.fit import fit as train
 
     check(config, schema)
-    RunFolder.require_free(config.out)
+    if config.ckpt_path is None:
+        RunFolder.require_free(config.out)
     config = _with_photos_drawn(config)
     photos = _load_photos(config, schema)
     run = train(config, photos)

@@ -143,6 +143,8 @@ class TrainerConfig:
     """Decay a step of the averaged weights, which are then what is validated, tested and used; null for none."""
     monitor: str = "val/mean/rps_balanced"
     """What decides on the best checkpoint and on stopping early; val/HEAD/METRIC or val/mean/METRIC."""
+    every_n_train_steps: int | None = None
+    """Write last.ckpt every so many steps too, not at the end of an epoch only."""
     patience: int | None = 10
     """Epochs without improvement before training stops; null for never."""
     deterministic: bool = False
@@ -168,6 +170,8 @@ class FitConfig:
     """The attributes, a YAML file."""
     out: str = "runs/latest"
     """The run folder."""
+    ckpt_path: str | None = None
+    """last: go on where the run in `out` was stopped, to the very weights it would have had; or a checkpoint of it."""
     seed: int = 0
     """Of weights, draws and augmentation."""
     offline: bool = False
@@ -199,6 +203,7 @@ LOWEST: dict[str, float] = {
     "trainer.accumulate_grad_batches": 1,
     "trainer.gradient_clip_val": 0,
     "trainer.ema_decay": 0,
+    "trainer.every_n_train_steps": 1,
     "trainer.patience": 1,
 }
 BELOW: dict[str, float] = {"trainer.ema_decay": 1, "seed": 2**32}

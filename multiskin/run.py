@@ -1,9 +1,13 @@
 """The run folder: what a training run leaves behind, and where."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from multiskin.errors import UserError
 
@@ -52,6 +56,23 @@ class RunFolder:
             raise UserError(f"{path}: no run here (no {run.config.name}); give the folder that 'fit' wrote with --out")
         return run
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps the folder for one run, as long as its process lives.
+
+        Raises:
+            UserError: another one has it.
+        """
+        lock = FileLock(self.root / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise UserError(f"--out {self.root}: another run is at work there; name another folder") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
     @property
     def config(self) -> Path:
         return self.root / "config.yaml"
@@ -77,6 +98,10 @@ class RunFolder:
         return self.checkpoints / "best.ckpt"
 
     @property
+    def last(self) -> Path:
+        return self.checkpoints / "last.ckpt"
+
+    @property
     def curves(self) -> Path:
         """Every logged number by epoch, CSV."""
         return self.root / "logs" / "metrics.csv"
@@ -94,4 +119,14 @@ class RunFolder:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes beside the place and moves there: a run that is killed leaves the whole file, or what was there before."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

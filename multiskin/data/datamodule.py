@@ -1,6 +1,6 @@
 """The photos of a run as Lightning's loaders."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,26 @@ class SkinDataModule(pl.LightningDataModule):
         ]
         self.training_photos = TrainingPhotos(train, self.mixture.weights, transforms, seed)
         self.validation_photos = GradedPhotos(val, evaluation_transform(preprocessing))
+        self.begun = (0, 0)  # an epoch and how many of its batches have been learned from
+
+    def state_dict(self) -> dict[str, int]:
+        """Where in the stream of draws a checkpoint stands."""
+        assert self.trainer is not None
+        progress = self.trainer.fit_loop.epoch_loop.batch_progress
+        return {
+            "epoch": self.trainer.current_epoch,
+            "batches": progress.current.ready,
+            "batches_per_epoch": int(self.trainer.num_training_batches),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self.begun = (state_dict["epoch"], state_dict["batches"])
+
+    @classmethod
+    def finished_epochs(cls, checkpoint: Mapping[str, Any]) -> int:
+        """How many epochs were at their end when a checkpoint was written."""
+        state = checkpoint[cls.__qualname__]
+        return state["epoch"] + (state["batches"] == state["batches_per_epoch"])
 
     def train_dataloader(self) -> DataLoader[Item]:
         return self._loader(self.training_photos, self._training_sampler())
@@ -76,7 +96,10 @@ class SkinDataModule(pl.LightningDataModule):
         graded = int((self.training_photos.manifest.grades != MISSING).any(axis=1).sum())
         draws = graded if self.config.draws_per_epoch is None else self.config.draws_per_epoch
         draws = -(-draws // ranks) * ranks  # every rank as many, or the last step would wait for ever
-        return MixtureSampler(self.mixture, draws, self.seed, rank, ranks)
+        sampler = MixtureSampler(self.mixture, draws, self.seed, rank, ranks)
+        epoch, batches = self.begun
+        sampler.go_on(epoch, batches * self.config.batch_size)
+        return sampler
 
     def _place(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
@@ -91,4 +114,5 @@ class SkinDataModule(pl.LightningDataModule):
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             worker_init_fn=one_thread,
+            generator=torch.Generator(),  # its seeds are of no use here, and would shift those of dropout
         )

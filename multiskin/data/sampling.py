@@ -131,10 +131,19 @@ class MixtureSampler(Sampler[Draw]):
         self.rank = rank
         self.ranks = ranks
         self.epoch = 0
+        self.begun = (0, 0)
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch."""
         self.epoch = epoch
+
+    def go_on(self, epoch: int, draws: int) -> None:
+        """Passes over the first draws of one epoch, which a run that was stopped in it or after it has made.
+
+        A loader with workers draws ahead before Lightning has told the epoch.
+        """
+        self.begun = (epoch, draws)
+        self.epoch = epoch if draws < len(self) else epoch + 1
 
     def draws(self) -> Draws:
         """The whole epoch's draws, of all ranks."""
@@ -142,7 +151,8 @@ class MixtureSampler(Sampler[Draw]):
 
     def __iter__(self) -> Iterator[Draw]:
         rows, heads = self.draws()
-        for number in range(self.rank, self.draws_per_epoch, self.ranks):
+        epoch, made = self.begun
+        for number in range(self.rank, self.draws_per_epoch, self.ranks)[made if epoch == self.epoch else 0 :]:
             yield Draw(int(rows[number]), int(heads[number]), self.epoch, number)
 
     def __len__(self) -> int:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, TQDMProgressBar
@@ -55,8 +56,8 @@ class EpochLine(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.time_left.begin(trainer.global_step)
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        values = trainer.callback_metrics
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        values = trainer.callback_metrics | pl_module.training_losses()
         left = self.time_left(trainer.global_step, trainer.estimated_stepping_batches)
         numbers = "  ".join(f"{key} {values[key]:.4f}" for key in ("train/loss", self.monitor) if key in values)
         pl_module.print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {numbers}  left {left}")

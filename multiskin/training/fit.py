@@ -6,12 +6,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Literal
 
 import pytorch_lightning as pl
 import torch
 import yaml
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, EarlyStopping
 
 from multiskin.config import FitConfig, TrainerConfig, check_values, head_recipes
 from multiskin.data.datamodule import SkinDataModule
@@ -23,10 +24,17 @@ from multiskin.losses import create_loss
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER, GradeMetrics, summarise
 from multiskin.models.backbone import create_backbone, pretrained_backbone
 from multiskin.models.blueprint import Blueprint
-from multiskin.run import RunFolder
+from multiskin.run import RunFolder, write_whole
 from multiskin.schema import MISSING, Schema
 from multiskin.training.averaging import ema
 from multiskin.training.callbacks import EpochLine, ProgressBar
+from multiskin.training.checkpoints import (
+    WholeFiles,
+    checkpoint_callbacks,
+    find_checkpoint,
+    finished_epochs,
+    require_same_run,
+)
 from multiskin.training.loggers import check_loggers, create_loggers
 from multiskin.training.module import SkinModule
 
@@ -35,6 +43,8 @@ THIRD_PARTY_WARNINGS = (
     ".*LeafSpec.* is deprecated",  # Lightning with a newer torch
     "This DataLoader will create",  # how many is the user's setting
     ".*does not have many workers",  # how many is the user's setting
+    "Checkpoint directory .* exists and is not empty",  # of a run that is gone on with
+    ".*your dataloader is not resumable",  # its sampler is: see SkinDataModule
     ".*number of training batches .* is smaller than the logging interval",  # everything is logged by epoch
 )
 
@@ -76,12 +86,28 @@ def fit(config: FitConfig, photos: Photos) -> RunFolder:
     data = SkinDataModule(train, val, recipes, preprocessing, config.data, config.seed)
     counts = tuple(tuple(counts.tolist()) for counts in train.grade_counts())
     blueprint = Blueprint(schema, config.model, tuple(recipes), counts)
-    module = SkinModule(blueprint.build(backbone), blueprint, preprocessing, config.optimizer)
-    run = RunFolder.create(config.out)  # last, so that a mistake above leaves no folder behind
-    _save_inputs(run, config, photos)
-    with _quiet_lightning():
-        _create_trainer(config, mode, run).fit(module, datamodule=data)
+    module = SkinModule(blueprint.build(backbone), blueprint, preprocessing, config.optimizer, config.seed)
+    run = _open_run(config)  # last, so that a mistake above leaves no folder behind
+    with run.locked(), _quiet_lightning():
+        checkpoint = _begin(run, config, photos)
+        trainer = _create_trainer(config, mode, run, finished_epochs(checkpoint))
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     return run
+
+
+def _open_run(config: FitConfig) -> RunFolder:
+    """A fresh folder, or that of the run to go on with, which may have been stopped before it left anything."""
+    there = Path(config.out).exists()
+    return RunFolder(Path(config.out)) if config.ckpt_path and there else RunFolder.create(config.out)
+
+
+def _begin(run: RunFolder, config: FitConfig, photos: Photos) -> Path | None:
+    """Saves what it takes to do the run again; of one that was begun before, finds the checkpoint to go on from."""
+    if not (config.ckpt_path and run.config.is_file()):
+        _save_inputs(run, config, photos)
+        return None
+    require_same_run(run, config, photos)
+    return find_checkpoint(run, config.ckpt_path)
 
 
 @contextmanager
@@ -95,14 +121,15 @@ def _quiet_lightning() -> Iterator[None]:
 
 
 def _save_inputs(run: RunFolder, config: FitConfig, photos: Photos) -> None:
-    """All that it takes to do the run again."""
+    """All that it takes to do the run again, the settings last: with them a run has begun."""
     photos.manifest.schema.save(run.schema)
-    settings = asdict(config) | {"schema": run.schema.name}
-    run.config.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
     photos.save(run.split, run.skipped)
+    settings = asdict(config) | {"schema": run.schema.name, "ckpt_path": None}
+    write_whole(run.config, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
 
 
-def _create_trainer(config: FitConfig, mode: str, run: RunFolder) -> pl.Trainer:
+def _create_trainer(config: FitConfig, mode: str, run: RunFolder, finished: int) -> pl.Trainer:
+    """Lightning's trainer for a run of which so many epochs are finished."""
     options = config.trainer
     return pl.Trainer(
         max_epochs=options.max_epochs,
@@ -112,8 +139,9 @@ def _create_trainer(config: FitConfig, mode: str, run: RunFolder) -> pl.Trainer:
         accumulate_grad_batches=options.accumulate_grad_batches,
         gradient_clip_val=options.gradient_clip_val,
         deterministic=options.deterministic,
-        logger=create_loggers(config, run),
+        logger=create_loggers(config, run, finished),
         callbacks=_callbacks(options, mode, run),
+        plugins=[WholeFiles()],
         default_root_dir=run.root,
         enable_progress_bar=_shows_progress(options),
         enable_model_summary=False,
@@ -147,11 +175,7 @@ def _shows_progress(options: TrainerConfig) -> bool:
 
 
 def _callbacks(options: TrainerConfig, mode: str, run: RunFolder) -> list[Callback]:
-    callbacks: list[Callback] = [
-        ModelCheckpoint(run.checkpoints, run.best.stem, options.monitor, mode=mode, enable_version_counter=False),
-        ModelCheckpoint(run.checkpoints, "last", enable_version_counter=False),
-        EpochLine(options.monitor),
-    ]
+    callbacks: list[Callback] = [*checkpoint_callbacks(options, mode, run), EpochLine(options.monitor)]
     if options.ema_decay is not None:
         callbacks.append(ema(options.ema_decay))
     if options.patience is not None:

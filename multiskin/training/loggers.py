@@ -1,5 +1,6 @@
 """Where curves go: a CSV file always, other places by name."""
 
+import csv
 import os
 from collections.abc import Callable
 from dataclasses import asdict
@@ -27,25 +28,49 @@ def check_loggers(config: LogConfig) -> None:
             raise UserError(f"log.logger: {name} is not installed; run: pip install 'multiskin[{name}]'")
 
 
-def create_loggers(config: FitConfig, run: RunFolder) -> list[Logger]:
+def create_loggers(config: FitConfig, run: RunFolder, finished: int = 0) -> list[Logger]:
     """The CSV logger, and those asked for by name, which are told the settings.
+
+    Args:
+        config: of the run.
+        run: where the curves go.
+        finished: how many epochs are, whose curves stay; those of an epoch begun come again.
 
     Raises:
         UserError: a logger that refuses, as wandb does a key of the wrong form.
     """
-    csv = CSVLogger(run.root, name="", version=run.curves.parent.name, flush_logs_every_n_steps=1)
     others = [LOGGERS[name](config, run) for name in dict.fromkeys(config.log.logger)]
     for logger in others:
         logger.log_hyperparams(_settings(config))
-    return [csv, *others]
+    return [_curves(run, finished), *others]
+
+
+def _curves(run: RunFolder, finished: int) -> CSVLogger:
+    """The CSV logger, with what it wrote of finished epochs before the run was stopped."""
+    earlier = _rows(run.curves, finished)
+    run.curves.unlink(missing_ok=True)
+    logger = CSVLogger(run.root, name="", version=run.curves.parent.name, flush_logs_every_n_steps=1)
+    logger.experiment.metrics.extend(earlier)
+    logger.save()
+    return logger
+
+
+def _rows(curves: Path, finished: int) -> list[dict[str, Any]]:
+    """The rows of finished epochs; a line that was cut short is of a later one."""
+    if not finished or not curves.is_file():
+        return []
+    with curves.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if None not in row.values() and row["epoch"].isdecimal()]
+    known = [{key: value for key, value in row.items() if value} for row in rows if int(row["epoch"]) < finished]
+    return [row | {"step": int(row["step"])} for row in known]
 
 
 def _settings(config: FitConfig) -> dict[str, Any]:
     """The settings without any path, which may name people or places."""
     settings = asdict(config)
-    for option in ("schema", "out"):
+    for option in ("schema", "out", "ckpt_path"):
         del settings[option]
-    for option in ("root", "manifest"):
+    for option in ("root", "manifest", "faces"):
         del settings["data"][option]
     if settings["model"]["weights"] not in ("auto", "none"):
         settings["model"]["weights"] = "file"

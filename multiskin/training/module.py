@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
@@ -30,38 +31,54 @@ class SkinModule(pl.LightningModule):
         blueprint: what it is made of, kept in every checkpoint.
         preprocessing: how a photo becomes its input, kept there too.
         optimizer: learning rate and schedule.
+        seed: of dropout.
     """
 
     loss_weights: Tensor  # (H,), summing to 1
     epoch_losses: Tensor  # (H + 1,), sums over the epoch's steps and, last, how many
 
     def __init__(
-        self, net: SkinNet, blueprint: Blueprint, preprocessing: Preprocessing, optimizer: OptimizerConfig
+        self,
+        net: SkinNet,
+        blueprint: Blueprint,
+        preprocessing: Preprocessing,
+        optimizer: OptimizerConfig,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.net = net
         self.blueprint = blueprint
         self.preprocessing = preprocessing
         self.optimizer_config = optimizer
+        self.seed = seed
         self.metrics = GradeMetrics(net.schema)
         weights = torch.tensor([recipe.loss_weight for recipe in blueprint.recipes])
         self.register_buffer("loss_weights", weights / weights.sum(), persistent=False)
         self.register_buffer("epoch_losses", torch.zeros(len(net.schema) + 1), persistent=False)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Dropout in a step depends on the step alone, so that a run that was stopped goes on with the same numbers."""
+        place = [self.seed, self.current_epoch, batch_idx, self.global_rank]
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
     def training_step(self, batch: Batch) -> Tensor:
         losses = self._losses(batch)  # (H,)
         loss = (losses * self.loss_weights).sum()
         if not torch.isfinite(loss):
             self._refuse_non_finite(losses, batch, self.trainer.datamodule.training_photos)  # type: ignore[attr-defined]
-        self.log("train/loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch["row"]))
+        self.log("loss", loss, prog_bar=True, logger=False)
         self.epoch_losses[:-1] += losses.detach()
         self.epoch_losses[-1] += 1
         return loss
 
-    def on_train_epoch_end(self) -> None:
+    def training_losses(self) -> dict[str, Tensor]:
+        """Means over the epoch's steps so far: of every head, and of what is minimised."""
         losses = self.epoch_losses[:-1] / self.epoch_losses[-1]
-        values = {f"train/{name}/loss": loss for name, loss in zip(self.net.schema.names, losses, strict=True)}
-        self.log_dict(values, sync_dist=True)
+        heads = {f"train/{name}/loss": loss for name, loss in zip(self.net.schema.names, losses, strict=True)}
+        return {"train/loss": (losses * self.loss_weights).sum()} | heads
+
+    def on_train_epoch_end(self) -> None:
+        self.log_dict(self.training_losses(), sync_dist=True)
         self.log_dict(self.trainer.datamodule.sampling_statistics(self.current_epoch))  # type: ignore[attr-defined]
         self.epoch_losses.zero_()
 
@@ -110,6 +127,10 @@ class SkinModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["blueprint"] = self.blueprint.to_dict()
         checkpoint["preprocessing"] = self.preprocessing.to_dict()
+        checkpoint["epoch_losses"] = self.epoch_losses.clone()  # an epoch may have been begun
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.epoch_losses.copy_(checkpoint["epoch_losses"])
 
 
 def warmup_cosine(step: int, warmup: int, steps: int) -> float:

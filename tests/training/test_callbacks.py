@@ -20,13 +20,14 @@ def test_time_left_follows_the_share_of_steps_done(monkeypatch):
 def test_an_epoch_is_one_line_with_what_is_monitored():
     printed = []
     trainer = SimpleNamespace(
-        callback_metrics={"train/loss": torch.tensor(1.25), "val/mean/kappa": torch.tensor(0.5)},
+        callback_metrics={"val/mean/kappa": torch.tensor(0.5)},
         global_step=5,
         estimated_stepping_batches=10,
         current_epoch=0,
         max_epochs=2,
     )
-    module = SimpleNamespace(print=printed.append)
+    losses = {"train/loss": torch.tensor(1.25), "train/shine/loss": torch.tensor(2.0)}
+    module = SimpleNamespace(print=printed.append, training_losses=lambda: losses)
     line = EpochLine("val/mean/kappa")
     line.on_train_start(trainer, module)
     line.on_train_epoch_end(trainer, module)

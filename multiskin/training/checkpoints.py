@@ -1,0 +1,138 @@
+"""Checkpoints that are whole or not there, and what it takes to go on from one as if nothing had happened."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import yaml
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from multiskin.config import FitConfig, TrainerConfig
+from multiskin.data.datamodule import SkinDataModule
+from multiskin.data.photos import Photos
+from multiskin.data.splits import split_table
+from multiskin.errors import UserError
+from multiskin.run import RunFolder
+from multiskin.schema import Schema
+
+# What a run may be gone on with differently, for no weight depends on it.
+FREE = (
+    "ckpt_path",
+    "out",
+    "offline",
+    "test",
+    "log",
+    "data.root",
+    "data.num_workers",
+    "trainer.progress",
+    "trainer.every_n_train_steps",
+)
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes beside the place and moves there: whoever kills the run or fills the disk, the earlier checkpoint stays.
+
+    Lightning's own way collects the file where temporary ones go, and a move from another disk can be cut short.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        part = Path(f"{path}.part")
+        part.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+class Checkpoints(ModelCheckpoint):
+    """Lightning's, for a run folder that may have been moved since it was stopped."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        there, here = str(state_dict["dirpath"]), str(self.dirpath)
+
+        def moved(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {moved(path): score for path, score in value.items()}
+            return value.replace(there, here, 1) if isinstance(value, str) else value
+
+        super().load_state_dict({key: moved(value) for key, value in state_dict.items()})
+
+
+class EverySteps(Checkpoints):
+    """last.ckpt every so many optimizer steps, but for an epoch's last one, after which it is written anyway."""
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *arguments: Any, **options: Any) -> None:
+        if not trainer.is_last_batch:
+            super().on_train_batch_end(trainer, *arguments, **options)
+
+
+def checkpoint_callbacks(options: TrainerConfig, mode: Any, run: RunFolder) -> list[Callback]:
+    """best.ckpt by what is monitored; last.ckpt at the end of every epoch and, if asked, every so many steps."""
+    last: dict[str, Any] = {"dirpath": run.checkpoints, "filename": run.last.stem, "enable_version_counter": False}
+    callbacks: list[Callback] = [
+        Checkpoints(run.checkpoints, run.best.stem, options.monitor, mode=mode, enable_version_counter=False),
+        Checkpoints(**last, save_on_train_epoch_end=True),
+    ]
+    if options.every_n_train_steps is not None:
+        callbacks.append(EverySteps(**last, every_n_train_steps=options.every_n_train_steps))
+    return callbacks
+
+
+def find_checkpoint(run: RunFolder, ckpt_path: str) -> Path | None:
+    """Where to go on from; None if the run was stopped before its first checkpoint.
+
+    Raises:
+        UserError: no such checkpoint.
+    """
+    if ckpt_path == run.last.stem:
+        return run.last if run.last.is_file() else None
+    if not Path(ckpt_path).is_file():
+        raise UserError(f"ckpt_path: {ckpt_path}: no such file; give 'last', or a checkpoint of the run")
+    return Path(ckpt_path)
+
+
+def finished_epochs(checkpoint: Path | None) -> int:
+    """How many epochs were at their end when a checkpoint was written."""
+    if checkpoint is None:
+        return 0
+    return SkinDataModule.finished_epochs(torch.load(checkpoint, map_location="cpu", weights_only=True))
+
+
+def require_same_run(run: RunFolder, config: FitConfig, photos: Photos) -> None:
+    """Makes sure that a run is gone on with as it began: another one would be neither the one nor the other.
+
+    Raises:
+        UserError: settings, attributes, photos or split that are not those of the run.
+    """
+    saved = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+    before, now = (dict(_settings(each)) for each in (saved, asdict(config)))
+    changed = [option for option in sorted(before.keys() | now.keys()) if before.get(option) != now.get(option)]
+    if changed:
+        words = "; ".join(f"{option} was {before.get(option)} and is {now.get(option)}" for option in changed)
+        raise UserError(f"--out {run.root}: another run: {words}; go on with its own settings, or name another folder")
+    if Schema.load(run.schema) != photos.manifest.schema:
+        raise UserError(f"--out {run.root}: the attributes are not those of the run; name another folder")
+    split = split_table(photos.manifest, photos.split).to_csv(index=False)
+    if split != run.split.read_text(encoding="utf-8"):
+        raise UserError(f"--out {run.root}: the photos or their split are not those of the run; name another folder")
+
+
+def _settings(values: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
+    """What decides on the weights, by the option's full name."""
+    for name, value in values.items():
+        option = f"{where}{name}"
+        if option in FREE or option == "schema":
+            continue
+        if isinstance(value, Mapping) and value:
+            yield from _settings(value, f"{option}.")
+        else:
+            yield option, value
