@@ -85,7 +85,7 @@ class SplitConfig:
 class RenderConfig:
     """A set of drawn photos."""
 
-    persons: list[int] = field(default_factory=lambda: [420, 60, 150])
+    persons: list[int] = field(default_factory=lambda: [840, 80, 150])
     """How many to train, to validate and to test; five photos each."""
     size: int = 160
     """Height and width, pixels."""

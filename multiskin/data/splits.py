@@ -7,6 +7,7 @@ and its examples are subjects, which bring several photos at once.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,9 +42,14 @@ def make_split(manifest: Manifest, ratios: Sequence[float], seed: int) -> np.nda
 
 
 def split_table(manifest: Manifest, split: np.ndarray) -> pd.DataFrame:
-    """The split as a file holds it: row, image, subject, split."""
+    """The split as a file holds it: row, image, subject, split, and what is known of each photo, its grades too."""
     subject = "" if manifest.subject is None else manifest.subject
-    return pd.DataFrame({"row": manifest.rows, "image": manifest.paths, "subject": subject, "split": split})
+    columns: dict[str, Any] = {"row": manifest.rows, "image": manifest.paths, "subject": subject, "split": split}
+    columns |= {} if manifest.part is None else {"part": manifest.part}
+    columns |= {str(name): values.to_numpy() for name, values in manifest.groups.items() if name not in columns}
+    for h, attribute in enumerate(manifest.schema):
+        columns[attribute.true_column] = pd.Series(manifest.grades[:, h]).replace(MISSING, pd.NA).astype("Int64")
+    return pd.DataFrame(columns)
 
 
 def _shares(ratios: Sequence[float]) -> np.ndarray:

@@ -51,6 +51,10 @@ class Loss(nn.Module, ABC):
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # autocast hands over half precision
         return (weight * self.per_row(logits, grades)).mean()
 
+    def prior(self, drawn: Tensor) -> Tensor:
+        """What the probabilities of a network that knows nothing come to, given the grades that are drawn (K,)."""
+        return drawn
+
     @abstractmethod
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
         """The loss (B,) of each row from logits (B, D) and grades (B,) in 0..K-1.

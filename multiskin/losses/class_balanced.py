@@ -46,6 +46,10 @@ class ClassBalanced(Loss):
         weights = effective_number_weights(counts, in_range("beta", beta, 0, 1))
         self.register_buffer("grade_weight", torch.tensor(weights), persistent=False)  # (K,)
 
+    def prior(self, drawn: Tensor) -> Tensor:
+        counted = drawn * self.grade_weight.to(drawn)
+        return counted / counted.sum()
+
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
         return self.grade_weight[grades] * self.loss.per_row(logits, grades)
 

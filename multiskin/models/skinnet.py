@@ -57,7 +57,7 @@ class SkinNet(nn.Module):
             for attribute, recipe, count in zip(schema, recipes, counts, strict=True)
         )
 
-        self.register_buffer("priors", _priors(schema, recipes, counts), persistent=False)
+        self.register_buffer("priors", self._priors(recipes, counts), persistent=False)
 
     def named_heads(self) -> list[tuple[str, Head]]:
         return list(zip(self.schema.names, self.heads, strict=True))  # type: ignore[arg-type]
@@ -86,12 +86,11 @@ class SkinNet(nn.Module):
         ]
         return torch.stack(columns, dim=1)
 
-
-def _priors(schema: Schema, recipes: Sequence[Recipe], counts: Sequence[Sequence[int]]) -> Tensor:
-    """What each head's probabilities stand for (H, Kmax): the grades its sampler draws; 0 where never trained."""
-    priors = torch.zeros(len(schema), schema.max_grades)
-    for h, (attribute, recipe, count) in enumerate(zip(schema, recipes, counts, strict=True)):
-        if any(count):
-            asked = grade_distribution(recipe.resample, np.asarray(count), attribute)
-            priors[h, : attribute.grades] = torch.from_numpy(asked)
-    return priors
+    def _priors(self, recipes: Sequence[Recipe], counts: Sequence[Sequence[int]]) -> Tensor:
+        """What each head's probabilities stand for (H, Kmax): the grades it draws, as its loss counts them."""
+        priors = torch.zeros(len(self.schema), self.schema.max_grades)
+        for h, (attribute, recipe, count) in enumerate(zip(self.schema, recipes, counts, strict=True)):
+            if any(count):
+                drawn = torch.from_numpy(grade_distribution(recipe.resample, np.asarray(count), attribute))
+                priors[h, : attribute.grades] = self.heads[h].loss.prior(drawn)  # type: ignore[union-attr, operator]
+        return priors

@@ -180,5 +180,6 @@ def test_the_split_as_a_table():
         "image": ["0.jpg", "1.jpg"],
         "subject": ["p", ""],
         "split": ["train", "val"],
+        "a0_true": [1, 2],
     }
     assert split_table(photos([[1]]), np.array(["test"])).subject.tolist() == [""]

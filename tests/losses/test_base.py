@@ -163,3 +163,22 @@ def test_in_range_passes_a_number_on_as_a_float(value: float) -> None:
 def test_in_range_refuses_all_else(value: object) -> None:
     with pytest.raises(UserError, match=r"rate is .*at least 0 and less than 2"):
         in_range("rate", value, 0, 2)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "squared_emd", "class_balanced_cross_entropy"])
+def test_the_prior_is_what_a_head_that_sees_nothing_ends_with(name: str) -> None:
+    counts = (856, 1029, 510, 104, 21)
+    drawn = torch.tensor(counts, dtype=torch.float64).sqrt()
+    drawn /= drawn.sum()
+    loss = create_loss(name, Attribute("x", 5), counts)
+    logits = torch.zeros(1, 5, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([logits], max_iter=300, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        risk = (drawn * loss.per_row(logits.expand(5, 5), torch.arange(5))).sum()
+        risk.backward()
+        return risk
+
+    optimizer.step(closure)
+    torch.testing.assert_close(logits.detach().softmax(1)[0], loss.prior(drawn), atol=1e-3, rtol=0)

@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import PIL
 from filelock import FileLock
 from platformdirs import user_cache_path
 
@@ -40,7 +41,7 @@ def rendered(config: RenderConfig, faces: Sequence[Face] = (), progress: Progres
         OSError: no room, or no right to write.
     """
     check(config, faces)
-    cache = Path(os.environ.get(VARIABLE) or user_cache_path("multiskin"))
+    cache = Path(os.environ.get(VARIABLE) or user_cache_path("multiskin")).expanduser().resolve()
     settings = _settings(config, faces)
     folder = cache / f"rendered-{sha256(json.dumps(settings).encode()).hexdigest()[:16]}"
     if not folder.exists():
@@ -57,7 +58,7 @@ def _settings(config: RenderConfig, faces: Sequence[Face]) -> dict[str, Any]:
         "settings": asdict(config),
         "faces": _digest(part for face in faces for part in _contents(face)),
         "renderer": _digest(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))),
-        "versions": {"numpy": np.__version__, "opencv": cv2.__version__},
+        "versions": {"numpy": np.__version__, "opencv": cv2.__version__, "pillow": PIL.__version__},
     }
 
 
@@ -80,6 +81,7 @@ def _draw(
     try:
         render_into(part, config, faces, progress)
         write_json(part / "settings.json", settings)
+        part.chmod(folder.parent.stat().st_mode)  # mkdtemp's is for its owner alone
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)  # nothing is left there once it has been moved

@@ -1,11 +1,14 @@
 """A rendered set as a folder like any user's: photos, labels.csv, and beside them what only a renderer knows."""
 
+import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import repeat
-from multiprocessing import get_context
+from itertools import islice, repeat
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 import cv2
 import numpy as np
@@ -14,6 +17,7 @@ import pandas as pd
 from multiskin.config import RenderConfig
 from multiskin.data.render.conditions import CONDITIONS
 from multiskin.data.render.faces import Face
+from multiskin.data.render.grades import apportion
 from multiskin.data.render.photo import Shot, photograph
 from multiskin.data.render.plan import plan_shots, rated_grades
 from multiskin.data.render.tones import TONES
@@ -22,11 +26,15 @@ from multiskin.errors import UserError
 
 EVENNESS = {"train": 0.0, "val": 1.0, "test": 1.0}  # rare grades are measured on as many photos as frequent ones
 JPEG_QUALITY = 95
-SMALLEST = 32  # pixels
+SMALLEST, LARGEST = 32, 2048  # pixels
 
 
 def render_into(
-    folder: Path, config: RenderConfig, faces: Sequence[Face] = (), progress: Progress | None = None
+    folder: Path,
+    config: RenderConfig,
+    faces: Sequence[Face] = (),
+    progress: Progress | None = None,
+    workers: int | None = None,
 ) -> None:
     """Draws the whole set: images/, masks/, labels.csv as any manifest, and truth.csv with the severities.
 
@@ -35,6 +43,7 @@ def render_into(
         config: the settings; the same ones give the same bytes, on any number of processes.
         faces: photographs to draw on, none of which comes to stand on two sides; none for drawn faces.
         progress: called with (photos drawn, photos) after each.
+        workers: processes; None for one a core.
 
     Raises:
         UserError: a folder that holds something, settings or faces that make no set, or a process killed from outside.
@@ -46,7 +55,7 @@ def render_into(
         (folder / name).mkdir(parents=True, exist_ok=True)
     plan = list(_plan(config, faces))
     shots = [shot for _, shot in plan]
-    for done, _ in enumerate(_draw_all(folder, shots), start=1):
+    for done, _ in enumerate(_draw_all(folder, shots, workers), start=1):
         if progress is not None:
             progress(done, len(shots))
     pd.DataFrame([_label(side, shot) for side, shot in plan]).to_csv(folder / "labels.csv", index=False)
@@ -65,6 +74,8 @@ def check(config: RenderConfig, faces: Sequence[Face] = ()) -> None:
         )
     if config.size < SMALLEST:
         raise UserError(f"size is {config.size}; give {SMALLEST} pixels or more, or nothing could be told by eye")
+    if config.size > LARGEST:
+        raise UserError(f"size is {config.size}; give {LARGEST} pixels or fewer, which is more than any network sees")
     if config.seed < 0:
         raise UserError(f"seed is {config.seed}; give 0 or more")
     subjects, sides = len({face.subject for face in faces}), sum(number > 0 for number in config.persons)
@@ -84,29 +95,28 @@ def _plan(config: RenderConfig, faces: Sequence[Face] = ()) -> Iterator[tuple[st
 
 
 def share_out(faces: Sequence[Face], persons: Sequence[int], seed: int) -> list[list[Face]]:
-    """Each side's faces: in proportion to its persons, tones alike on all sides, all photos of a subject on one.
-
-    Sides take turns along the subjects in the order of their tones, the one that lags most behind its share first.
-    """
+    """Each side's faces in random order, of every tone in proportion to persons; a subject's photos stay together."""
     subjects: dict[str, list[Face]] = {}
     for face in faces:
         subjects.setdefault(face.subject, []).append(face)
     groups = list(subjects.values())
-    shuffled = [groups[i] for i in np.random.default_rng(seed).permutation(len(groups))]
+    rng = np.random.default_rng(seed)
     sides: list[list[list[Face]]] = [[] for _ in persons]
-    for taken, group in enumerate(sorted(shuffled, key=lambda group: group[0].tone), start=1):
-        lags = [taken * number / sum(persons) - len(side) for number, side in zip(persons, sides, strict=True)]
-        sides[int(np.argmax(lags))].append(group)
+    for tone in sorted({group[0].tone for group in groups}):
+        alike = [group for group in groups if group[0].tone == tone]
+        shuffled = iter([alike[i] for i in rng.permutation(len(alike))])
+        for side, number in zip(sides, apportion(persons, len(alike)), strict=True):
+            side.extend(islice(shuffled, number))
     for number, side in zip(persons, sides, strict=True):
         if number and groups and not side:  # its share was less than one
             side.append(max(sides, key=len).pop())
-    return [[face for group in side for face in group] for side in sides]
+    return [[side[i][j] for i in rng.permutation(len(side)) for j in range(len(side[i]))] for side in sides]
 
 
-def _draw_all(folder: Path, shots: Sequence[Shot]) -> Iterator[None]:
-    """Draws every shot, a process a core."""
+def _draw_all(folder: Path, shots: Sequence[Shot], workers: int | None) -> Iterator[None]:
+    """Draws every shot, on several processes."""
     try:
-        with ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:
             yield from pool.map(_draw, repeat(folder), shots, chunksize=8)
     except BrokenProcessPool as error:
         raise UserError(
@@ -115,9 +125,18 @@ def _draw_all(folder: Path, shots: Sequence[Shot]) -> Iterator[None]:
         ) from error
 
 
-def _one_thread() -> None:
-    """Every core has a process of its own."""
+def _begin_worker() -> None:
+    """Every core has a process of its own, which ends with the one that asked for it, killed or not."""
     cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process says what there is to say
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _name(shot: Shot) -> str:

@@ -1,7 +1,6 @@
 """A drawn set is drawn once, whole or not at all, however many runs ask for it and whatever kills them."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -44,6 +43,15 @@ def draws(monkeypatch):
 
     monkeypatch.setattr(cache, "render_into", draw)
     return drawn
+
+
+def processes_of(group):
+    """Whether any process of a group is alive."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def sets(home):
@@ -91,19 +99,29 @@ def test_what_fails_leaves_nothing_and_can_be_done_again(home, draws, monkeypatc
     assert (rendered(TINY) / "labels.csv").is_file()
 
 
-def test_a_killed_run_leaves_a_part_that_the_next_one_clears_away(home, tmp_path):
+def test_a_killed_run_leaves_no_process_and_a_part_that_the_next_one_clears_away(home, tmp_path):
     (tmp_path / "draw.py").write_text(SCRIPT)
     command = [sys.executable, str(tmp_path / "draw.py"), "12"]
     run = subprocess.Popen(command, start_new_session=True)
     while not list(home.glob("*-part/images/*.jpg")):
         assert run.poll() is None
         time.sleep(0.02)
-    os.killpg(run.pid, signal.SIGKILL)
+    run.kill()  # it alone, as the system does
     run.wait()
+    deadline = time.monotonic() + 20
+    while processes_of(run.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     [part] = sets(home)
     assert part.name.endswith("-part")
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert [str(path) for path in sets(home)] == [done.stdout.strip()]
+
+
+def test_a_place_is_understood_as_a_shell_does(monkeypatch, tmp_path, draws):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(cache.VARIABLE, "~/sets")
+    assert rendered(TINY).parent == tmp_path / "sets"
 
 
 def test_settings_that_make_no_set_leave_no_trace(home):

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import multiskin
 from multiskin.cli import main
 from multiskin.config import Columns, DataConfig, RenderConfig
 from multiskin.data.images import read_image
@@ -64,6 +66,13 @@ def test_the_same_settings_give_the_same_bytes(folder, tmp_path):
     assert all((folder / file).read_bytes() == (tmp_path / "again" / file).read_bytes() for file in files)
 
 
+EMBEDDED = yaml.safe_load((Path(multiskin.__file__).parent / "embedded" / "config.yaml").read_text())
+
+
+def test_what_fit_draws_is_what_render_draws():
+    assert RenderConfig(**EMBEDDED["data"]["render"]) == RenderConfig()
+
+
 def test_the_default_tests_every_grade_of_every_attribute_on_twenty_photos():
     counts = {name: Counter() for name in CONDITIONS}
     for side, shot in _plan(RenderConfig()):
@@ -86,7 +95,7 @@ def test_no_face_stands_on_two_sides_and_every_side_has_its_share(tones, persons
     assert sorted(face.subject for side in shares for face in side) == [face.subject for face in faces]
     for side, number in zip(shares, persons, strict=True):
         assert side
-        assert abs(len(side) - number / 61 * len(faces)) <= 2
+        assert abs(len(side) - number / 61 * len(faces)) <= max(len(set(tones)), 2)  # rounded for each tone
     assert share_out(faces, persons, seed) == shares
 
 
@@ -134,6 +143,7 @@ def _die(*_):
         (RenderConfig(persons=[0, 1, 1]), "persons"),
         (RenderConfig(persons=[3, 1]), "persons"),
         (RenderConfig(size=8), "size is 8"),
+        (RenderConfig(size=99999999), "size is 99999999"),
         (RenderConfig(seed=-1), "seed is -1"),
     ],
 )
@@ -141,6 +151,14 @@ def test_settings_that_make_no_set_are_named(tmp_path, config, said):
     with pytest.raises(UserError, match=said):
         render_into(tmp_path / "new", config)
     assert not (tmp_path / "new").exists()
+
+
+def test_one_worker_and_several_give_the_same_bytes(folder, tmp_path):
+    render_into(tmp_path / "one", TINY, workers=1)
+    render_into(tmp_path / "three", TINY, workers=3)
+    for path in folder.rglob("*.*"):
+        name = path.relative_to(folder)
+        assert path.read_bytes() == (tmp_path / "one" / name).read_bytes() == (tmp_path / "three" / name).read_bytes()
 
 
 def test_overwrites_nothing(folder):
