@@ -105,11 +105,13 @@ def fit(arguments: list[str]) -> None:
 
     from multiskin.inference.predictor import Predictor
     from multiskin.reports.figures import draw_curves
+    from multiskin.reports.page import write_report
     from multiskin.run import RunFolder
-    from multiskin.training.fit import check
+    from multiskin.training.fit import check, check_weights
     from multiskin.training.fit import fit as train
 
     check(config, schema)
+    check_weights(config)
     if config.ckpt_path is None:
         RunFolder.require_free(config.out)
     config = _with_photos_drawn(config)
@@ -120,7 +122,7 @@ def fit(arguments: list[str]) -> None:
     for side in ("val", "test") if config.test else ("val",):
         if len(photos.side(side)):
             _measure(run, predictor, photos.side(side), side, config.data)
-    print(f"best checkpoint: {run.best}")
+    print(f"best checkpoint: {run.best}\nreport: {write_report(run, Path(config.data.root))}")
 
 
 def _fit_config(name: str, description: str, arguments: list[str]) -> tuple["FitConfig", "Schema"]:
@@ -139,6 +141,13 @@ def _fit_config(name: str, description: str, arguments: list[str]) -> tuple["Fit
     except (argparse.ArgumentError, UnicodeDecodeError) as error:
         raise UserError(f"{' '.join(str(error).split())}; see '{name} --help'") from error
     config = _instantiate(parser, parsed)
+    given = [argument.partition("=")[0] for argument in arguments]
+    for option in ("--data.root", "--data.manifest"):
+        if option in given and config.data.render is not None:
+            raise UserError(
+                f"{option}: this config draws its photos; name a config for yours with --config, which "
+                "'multiskin data init TABLE' writes"
+            )
     return config, Schema.load(_schema_path(config.schema, parsed.config or [], arguments))
 
 
@@ -197,6 +206,7 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
 
     from multiskin.data.photos import load_side, load_table
     from multiskin.inference.predictor import Predictor
+    from multiskin.reports.page import write_report
     from multiskin.run import RunFolder
 
     if (options.table or options.checkpoint) and not options.out:
@@ -205,7 +215,9 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     out = RunFolder.create(options.out) if options.out else run
     settings = _fit_config(name, description, ["--config", str(run.config)])[0]
     if not options.root and not Path(settings.data.root).exists():
-        settings = _with_photos_drawn(settings)  # those of the run were drawn, and have been cleared away
+        settings, had = _with_photos_drawn(settings), settings.data.root
+        if settings.data.root != had:
+            _warn([f"the photos of the run, {had}, are gone, and those drawn now differ: results may, too"])
     saved = settings.data
     config = replace(saved, root=options.root or saved.root, batch_size=options.batch_size)
     config = replace(config, num_workers=options.num_workers, manifest=options.table or saved.manifest)
@@ -219,6 +231,8 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     if not len(photos):
         raise UserError(f"{options.run}: the split has no {side} photo; name a table of graded photos with --table")
     _measure(out, predictor, photos, Path(options.table).stem if options.table else side, config)
+    if out == run:
+        print(f"report: {write_report(run, Path(config.root))}")
 
 
 def _measure(run: "RunFolder", predictor: "Predictor", photos: "Manifest", name: str, config: "DataConfig") -> None:
@@ -230,6 +244,23 @@ def _measure(run: "RunFolder", predictor: "Predictor", photos: "Manifest", name:
     record(run, name, evaluation)
     title = f"{name}: {len(photos)} photos"
     print_results(evaluation.metrics, predictor.schema, title, _console(), evaluation.second_rater)
+
+
+def report(arguments: list[str]) -> None:
+    """Write a run's page again: report.html, which needs no other file."""
+    parser = _Parser("multiskin report", description=_summary(report))
+    parser.add_argument("run", help="the run folder")
+    parser.add_argument("--root", help="where the photos are now; default: where they were")
+    parser.add_argument("--examples", type=_whole(0), default=4, help="photos of a kind and head; 0: none; default: 4")
+    options = parser.parse_args(arguments)
+    import yaml
+
+    from multiskin.reports.page import write_report
+    from multiskin.run import RunFolder
+
+    run = RunFolder.open(options.run)
+    root = options.root or yaml.safe_load(run.config.read_text(encoding="utf-8"))["data"]["root"]
+    print(write_report(run, Path(root), options.examples))
 
 
 def predict(arguments: list[str]) -> None:
@@ -335,9 +366,9 @@ def data_render(arguments: list[str]) -> None:
         nargs=3,
         default=default.persons,
         metavar=("TRAIN", "VAL", "TEST"),
-        help="how many persons, five photos each; default: 420 60 150",
+        help=f"how many persons, five photos each; default: {' '.join(map(str, default.persons))}",
     )
-    parser.add_argument("--size", type=_whole(1), default=default.size, help="pixels; default: 160")
+    parser.add_argument("--size", type=_whole(1), default=default.size, help=f"pixels; default: {default.size}")
     parser.add_argument(
         "--seed", type=_whole(0), default=default.seed, help="another one draws another set; default: 0"
     )
@@ -348,6 +379,7 @@ def data_render(arguments: list[str]) -> None:
     config, faces = RenderConfig(options.persons, options.size, options.seed), _faces(options.faces)
     with _progress("drawing photos") as progress:
         render_into(options.out, config, faces, progress)
+    print(options.out)
 
 
 def _load_photos(config: "FitConfig", schema: "Schema") -> "Photos":
@@ -409,6 +441,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "fit": fit,
     "validate": validate,
     "test": test,
+    "report": report,
     "predict": predict,
     "data init": data_init,
     "data check": data_check,

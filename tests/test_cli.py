@@ -93,6 +93,7 @@ class TestFit:
             "config.yaml",
             "schema.yaml",
             "split.csv",
+            "report.html",
             "logs/metrics.csv",
             "checkpoints/best.ckpt",
             "checkpoints/last.ckpt",

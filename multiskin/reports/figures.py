@@ -31,7 +31,7 @@ def draw_confusions(confusion: np.ndarray, schema: Schema, path: Path) -> None:
     rows = -(-len(schema) // MOST_COLUMNS)
     columns = -(-len(schema) // rows)
     side = 1.4 + 0.45 * max(schema.max_grades, 5)  # inches, so that four digits fit into a cell
-    with mpl.rc_context({"font.family": families()}):
+    with mpl.rc_context({"font.family": families(), "text.parse_math": False}):
         figure = Figure(figsize=(side * columns + 0.8, side * rows), layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False)
         for h, (attribute, axes) in enumerate(zip(schema, grid.flat, strict=False)):
@@ -87,7 +87,7 @@ def draw_curves(curves: pd.DataFrame, schema: Schema, monitor: str, path: Path) 
     side, title = (
         ("train", "training loss") if metric == "loss" else ("val", f"validation {metric}, {better} is better")
     )
-    with mpl.rc_context({"font.family": families()}):
+    with mpl.rc_context({"font.family": families(), "text.parse_math": False}):
         figure = Figure(figsize=(11, 4.2), layout="constrained")
         left, right = figure.subplots(1, 2)
         for key in ("train/loss", "val/loss"):

@@ -67,6 +67,15 @@ def check(config: FitConfig, schema: Schema) -> None:
     create_backbone(config.model)
 
 
+def check_weights(config: FitConfig) -> None:
+    """Finds out whether the network's first weights can be had, and what the network makes of a photo.
+
+    Raises:
+        UserError: they cannot, or they do not fit.
+    """
+    pretrained_backbone(config.model, offline=config.offline)
+
+
 def fit(config: FitConfig, photos: Photos) -> RunFolder:
     """Trains one model on graded photos; leaves settings, split, checkpoints and curves in config.out.
 

@@ -1,6 +1,7 @@
 """The LightningModule: what happens in a step and at the end of an epoch."""
 
 import math
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -51,6 +52,7 @@ class SkinModule(pl.LightningModule):
         self.preprocessing = preprocessing
         self.optimizer_config = optimizer
         self.seed = seed
+        self.epoch_began = time.monotonic()
         self.metrics = GradeMetrics(net.schema)
         weights = torch.tensor([recipe.loss_weight for recipe in blueprint.recipes])
         self.register_buffer("loss_weights", weights / weights.sum(), persistent=False)
@@ -77,8 +79,12 @@ class SkinModule(pl.LightningModule):
         heads = {f"train/{name}/loss": loss for name, loss in zip(self.net.schema.names, losses, strict=True)}
         return {"train/loss": (losses * self.loss_weights).sum()} | heads
 
+    def on_train_epoch_start(self) -> None:
+        self.epoch_began = time.monotonic()
+
     def on_train_epoch_end(self) -> None:
         self.log_dict(self.training_losses(), sync_dist=True)
+        self.log("train/seconds", time.monotonic() - self.epoch_began)  # validation and saving included
         self.log_dict(self.trainer.datamodule.sampling_statistics(self.current_epoch))  # type: ignore[attr-defined]
         self.epoch_losses.zero_()
 

@@ -24,6 +24,7 @@ SCHEMAS = {
             Attribute("b", 3, display=LONG, grade_names=("basal cell carcinoma", "dermatofibroma", "other")),
         )
     ),
+    "no formulas": Schema((Attribute("a", 3, grade_names=("$\\frac$", "$", "$x$")),)),
     "Korean": Schema((Attribute("유분", 3, grade_names=("하", "중", "상")), Attribute("수분", 5))),
 }
 

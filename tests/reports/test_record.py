@@ -25,7 +25,7 @@ def evaluation(manifest: Manifest, confusion_of: Callable[[Schema], np.ndarray])
         probabilities=np.tile(np.array([0.25, 0.75, 0, 0, 0], np.float32), (photos, heads, 1)),
     )
     metrics = {"shine/n": 12.0, "shine/mae": 0.5, "lines/n": 0.0, "lines/mae": float("nan"), "mean/mae": 0.5}
-    return Evaluation(manifest, prediction, metrics, confusion_of(manifest.schema))
+    return Evaluation(manifest, prediction, metrics, confusion_of(manifest.schema), {})
 
 
 def test_numbers_predictions_and_picture_are_kept(evaluation: Evaluation, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def assert_same_run(run, whole):
 
 def curves(run):
     """All that was logged, an epoch a row."""
-    table = pd.read_csv(run.curves).drop(columns="step").groupby("epoch").first()
+    table = pd.read_csv(run.curves).drop(columns=["step", "train/seconds"]).groupby("epoch").first()
     return table[sorted(table)]
 
 

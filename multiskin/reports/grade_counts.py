@@ -1,0 +1,89 @@
+"""What a run's photos are graded: by attribute, side of the split, part and group, and what nobody graded."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from multiskin.data.validation import SIDES
+from multiskin.reports.graded import GradedPredictions, true_grades
+from multiskin.reports.results import group_values
+from multiskin.schema import MISSING, Attribute, Schema
+
+SIDE_TITLES = {"train": "training", "val": "validation", "test": "test"}
+
+
+class Side(NamedTuple):
+    """One side of the split."""
+
+    title: str
+    photos: int
+    subjects: int | None  # None where no subjects are known
+
+
+class Slice(NamedTuple):
+    """Some photos, and how many of them have each grade of one head."""
+
+    title: str
+    photos: int
+    counts: list[int]
+
+    @property
+    def graded(self) -> int:
+        return sum(self.counts)
+
+    @property
+    def missing(self) -> float:
+        """The share that nobody graded."""
+        return 1 - self.graded / self.photos
+
+
+class HeadCounts(NamedTuple):
+    """How one head's grades are distributed, by column: the side of the split, the part, each group."""
+
+    attribute: Attribute
+    slices: dict[str, list[Slice]]
+
+
+def sides(split: pd.DataFrame) -> dict[str, Side]:
+    """The sides that have photos, by name, of a run's split."""
+    found = {}
+    for name in SIDES:
+        lines = split[split["split"] == name]
+        if len(lines):
+            subjects = lines["subject"].replace("", None).nunique() if "subject" in split else 0
+            found[name] = Side(SIDE_TITLES[name], len(lines), subjects or None)
+    return found
+
+
+def graded_table(split: pd.DataFrame, measured: Mapping[str, GradedPredictions], schema: Schema) -> pd.DataFrame:
+    """The photos whose grades a run folder knows: all where its split tells them, else those that were measured."""
+    if all(attribute.true_column in split for attribute in schema):
+        return split
+    return pd.concat([predictions.table.assign(split=side) for side, predictions in measured.items()])
+
+
+def head_counts(table: pd.DataFrame, schema: Schema, columns: Sequence[str]) -> list[HeadCounts]:
+    """Every head's grades by side of the split and by the further columns, where they are told apart."""
+    grades = true_grades(table, schema)
+    masks: dict[str, dict[str, np.ndarray]] = {
+        "split": {SIDE_TITLES[side]: mask for side in SIDES if (mask := (table["split"] == side).to_numpy()).any()}
+    }
+    for column in columns:
+        if column in table:
+            masks[column] = {value: (table[column] == value).to_numpy() for value in group_values(table[column])[0]}
+    return [
+        HeadCounts(
+            attribute,
+            {
+                column: [_slice(title, grades[mask, h], attribute) for title, mask in by_value.items()]
+                for column, by_value in masks.items()
+            },
+        )
+        for h, attribute in enumerate(schema)
+    ]
+
+
+def _slice(title: str, grades: np.ndarray, attribute: Attribute) -> Slice:
+    return Slice(title, len(grades), np.bincount(grades[grades != MISSING], minlength=attribute.grades).tolist())

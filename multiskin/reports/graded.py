@@ -1,0 +1,93 @@
+"""A run's table of predictions on graded photos, read back."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from multiskin.errors import UserError
+from multiskin.metrics.bootstrap import resampled_confusions, sampling_units
+from multiskin.schema import MISSING, Schema
+
+
+@dataclass(frozen=True)
+class GradedPredictions:
+    """N photos with true and predicted grades for H heads.
+
+    Attributes:
+        schema: the heads.
+        table: the N lines of the file as text, "" where nothing stands.
+        grades: (N, H) int64, -1 where missing.
+        decisions: (N, H) int64.
+    """
+
+    schema: Schema
+    table: pd.DataFrame
+    grades: np.ndarray
+    decisions: np.ndarray
+
+    @classmethod
+    def load(cls, path: Path, schema: Schema) -> "GradedPredictions":
+        """Reads the file.
+
+        Raises:
+            UserError: it is not what a measurement wrote.
+        """
+        try:
+            table = read_text_table(path)
+            grades, decisions = true_grades(table, schema), table[list(schema.names)].to_numpy(dtype=np.int64)
+            _check(table, grades, decisions, schema)
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"{path}: not the predictions of this run's schema; measure again") from error
+        return cls(schema, table, grades, decisions)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def select(self, lines: np.ndarray) -> "GradedPredictions":
+        """The lines where a mask is true."""
+        return GradedPredictions(self.schema, self.table[lines], self.grades[lines], self.decisions[lines])
+
+    @cached_property
+    def subjects(self) -> int:
+        """How many are known."""
+        return self.table["subject"].replace("", None).nunique() if "subject" in self.table else 0
+
+    @property
+    def strangers(self) -> int:
+        """How many lines are of nobody known."""
+        return int((self.table["subject"] == "").sum()) if "subject" in self.table else len(self)
+
+    @cached_property
+    def units(self) -> np.ndarray:
+        """What the bootstrap draws each line with."""
+        return sampling_units(self.table["subject"].to_numpy() if self.subjects else None, len(self))
+
+    @cached_property
+    def confusions(self) -> list[Tensor]:
+        """Each head's (1 + R, K, K): of the lines as they are, and of the bootstrap's resamples."""
+        every = resampled_confusions(self.grades, self.decisions, self.units, self.schema.max_grades)
+        return [every[:, h, : head.grades, : head.grades] for h, head in enumerate(self.schema)]
+
+
+def read_text_table(path: Path) -> pd.DataFrame:
+    """A CSV file with every cell as it stands there: a name may be 007 or NA."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def true_grades(table: pd.DataFrame, schema: Schema) -> np.ndarray:
+    """(N, H) int64 from the columns of true grades, -1 where blank."""
+    columns = table[[attribute.true_column for attribute in schema]]
+    return columns.replace("", str(MISSING)).to_numpy(dtype=np.int64)
+
+
+def _check(table: pd.DataFrame, grades: np.ndarray, decisions: np.ndarray, schema: Schema) -> None:
+    highest = np.array([attribute.grades - 1 for attribute in schema])
+    if not len(grades) or (grades > highest).any() or (decisions > highest).any() or (decisions < 0).any():
+        raise ValueError("no line, or a grade that the schema does not have")
+    expected = {"row", "image", *(column for attribute in schema for column in attribute.prediction_columns)}
+    if lacking := expected.difference(table.columns):
+        raise ValueError(f"no column {min(lacking)}")

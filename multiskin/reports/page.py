@@ -1,0 +1,196 @@
+"""The one page that a run ends in: everything there is to know of it, in a file that can be sent to a colleague."""
+
+import json
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from multiskin.errors import UserError
+from multiskin.metrics.bootstrap import RESAMPLES, Interval
+from multiskin.reports.charts import draw_confusion, draw_curves, draw_grades, draw_intervals
+from multiskin.reports.grade_counts import SIDE_TITLES, graded_table, head_counts, sides
+from multiskin.reports.graded import GradedPredictions, read_text_table
+from multiskin.reports.results import ENOUGH, by_group, results
+from multiskin.reports.thumbnails import head_examples
+from multiskin.run import RunFolder, write_whole
+from multiskin.schema import Schema
+
+EXAMPLES = 4  # photos of each kind, for each head
+PACKAGES = ("multiskin", "torch", "timm", "pytorch-lightning", "albumentations")
+PLACES = ("out", "schema", "root", "manifest", "faces")  # settings that may name people or machines
+
+
+def write_report(run: RunFolder, photos: Path | None = None, examples: int = EXAMPLES) -> Path:
+    """Writes report.html into the run folder, from the files there; it needs no other file and no network.
+
+    Args:
+        run: a finished run; its test photos are reported if they were measured, else its validation photos.
+        photos: the folder that the photos' paths start from; None if it is not known, which the page says.
+        examples: of each head, how many of the worst misses and how many right answers are shown; 0 for a page
+            without a photograph.
+
+    Raises:
+        UserError: nothing measured yet, or a file of the run that is not what was written there.
+    """
+    page = _environment().get_template("report.html.jinja").render(_content(run, photos, examples))
+    path = run.root / "report.html"
+    write_whole(path, page)
+    return path
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("multiskin.reports", "template"),
+        autoescape=True,  # names of attributes, grades and groups are anybody's
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"number": _number, "count": _count, "between": _between}
+    return made
+
+
+def _number(value: float | None) -> str:
+    """Two decimals and a true minus; a dash for what does not exist."""
+    return "–" if value is None or np.isnan(value) else f"{value:.2f}".replace("-", "−")
+
+
+def _count(value: int) -> str:
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def _between(score: Interval) -> str:
+    return "" if np.isnan(score.low) else f"{_number(score.low)} to {_number(score.high)}"
+
+
+def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, Any]:
+    """Everything that the template names."""
+    schema, config = Schema.load(run.schema), _settings(run.config)
+    measured = _measured(run, schema)
+    side = "test" if "test" in measured else "val"
+    predictions = measured[side]
+    split, curves = _split(run.split), _curves(run.curves)
+    panels = results(predictions, _second_rater(run, side))
+    grades = graded_table(split, measured, schema)
+    columns = [name for name in ("part", *config["data"]["columns"]["groups"]) if name in predictions.table]
+    groupings = [by_group(predictions, column) for column in columns]
+    return {
+        "name": run.root.resolve().name,
+        "schema": schema,
+        "config": config,
+        "side": side,
+        "side_title": SIDE_TITLES[side],
+        "predictions": predictions,
+        "panels": panels,
+        "interval_charts": [draw_intervals(panel) for panel in panels],
+        "groupings": [grouping for grouping in groupings if len(grouping.groups) > 1],
+        "enough": ENOUGH,
+        "resamples": RESAMPLES,
+        "units": int(predictions.units.max()) + 1,
+        "confusions": _confusions(predictions),
+        "curves": draw_curves(curves, schema, config["trainer"]["monitor"]) if len(curves) else [],
+        "epochs": curves["epoch"].nunique(),
+        "sampling": _sampling(curves, schema),
+        "sides": sides(split),
+        "sides_with_grades": [SIDE_TITLES[name] for name in grades["split"].unique()],
+        "grades": [
+            (head, draw_grades(head, number)) for number, head in enumerate(head_counts(grades, schema, columns))
+        ],
+        "examples": head_examples(predictions, photos, examples) if examples else [],
+        "photos_known": photos is not None,
+        "settings": yaml.safe_dump(_without_places(config), sort_keys=False, allow_unicode=True),
+        "versions": {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "training_time": _training_time(curves),
+        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not all(isinstance(config[part], dict) for part in ("data", "model", "trainer")):
+            raise ValueError("a part is no mapping")
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not the settings that 'fit' wrote; restore the file") from error
+    return dict(config)
+
+
+def _measured(run: RunFolder, schema: Schema) -> dict[str, GradedPredictions]:
+    """The predictions by side of the split, of those that were measured."""
+    paths = {side: run.predictions(side) for side in ("val", "test")}
+    found = {side: GradedPredictions.load(path, schema) for side, path in paths.items() if path.is_file()}
+    if not found:
+        raise UserError(f"{run.root}: no predictions yet; run 'multiskin validate {run.root}' first")
+    return found
+
+
+def _split(path: Path) -> pd.DataFrame:
+    try:
+        table = read_text_table(path)
+        return table.assign(split=table["split"])
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path}: not the split that 'fit' wrote; restore the file") from error
+
+
+def _curves(path: Path) -> pd.DataFrame:
+    """The logged numbers; none where the log is gone."""
+    if not path.is_file():
+        return pd.DataFrame({"epoch": []})
+    try:
+        table = pd.read_csv(path)
+        return table.assign(epoch=table["epoch"].astype(int))
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path}: not the log that 'fit' wrote; restore the file or remove it") from error
+
+
+def _second_rater(run: RunFolder, side: str) -> Mapping[str, Any]:
+    """A second rater's metrics by head; none where there is no such rater, or the results are gone."""
+    if not run.metrics.is_file():
+        return {}
+    try:
+        return dict(json.loads(run.metrics.read_text(encoding="utf-8")).get(side, {}).get("second_rater", {}))
+    except (ValueError, AttributeError) as error:
+        raise UserError(f"{run.metrics}: not the results that were written there; remove the file") from error
+
+
+def _confusions(predictions: GradedPredictions) -> list[tuple[str, int, Markup]]:
+    """Title, photos and chart of every head."""
+    charts = []
+    for number, (head, matrices) in enumerate(zip(predictions.schema, predictions.confusions, strict=True)):
+        counts = matrices[0].numpy().astype(int)
+        charts.append((head.title(), int(counts.sum()), draw_confusion(counts, head, number)))
+    return charts
+
+
+def _sampling(curves: pd.DataFrame, schema: Schema) -> list[tuple[str, float, float]]:
+    """Each head's effective sample size and distinct photos, means over epochs; of heads that have them logged."""
+    keys = [(head.title(), f"sampling/{head.name}/effective", f"sampling/{head.name}/distinct") for head in schema]
+    return [
+        (title, float(curves[effective].mean()), float(curves[distinct].mean()))
+        for title, effective, distinct in keys
+        if effective in curves and distinct in curves
+    ]
+
+
+def _training_time(curves: pd.DataFrame) -> str | None:
+    """Hours, minutes and seconds, where each epoch's seconds are logged."""
+    if "train/seconds" not in curves:
+        return None
+    return str(timedelta(seconds=round(curves["train/seconds"].sum())))
+
+
+def _without_places(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings without paths, which say nothing of the result and may name people."""
+    kept, data = ({key: part[key] for key in part if key not in PLACES} for part in (config, config["data"]))
+    weights = config["model"]["weights"]
+    model = config["model"] | {"weights": weights if weights in ("auto", "none") else "file"}
+    return kept | {"data": data, "model": model}

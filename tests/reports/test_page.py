@@ -1,0 +1,356 @@
+"""The report page says what the run folder says, of any run, and can be opened by anyone anywhere."""
+
+import re
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from html.parser import HTMLParser
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+from sklearn.metrics import accuracy_score, cohen_kappa_score
+
+from multiskin.config import Columns, DataConfig, FitConfig
+from multiskin.errors import UserError
+from multiskin.reports.grade_counts import graded_table, head_counts
+from multiskin.reports.graded import GradedPredictions
+from multiskin.reports.page import write_report
+from multiskin.reports.thumbnails import random_hits, thumbnail, worst_misses
+from multiskin.run import RunFolder, write_json
+from multiskin.schema import Attribute, Schema
+
+SCRIPT = "<script>alert(1)</script>"
+SCHEMA = Schema(
+    (
+        Attribute("유분", 3, display={"ko": "유분"}, lowest={"ko": "없음"}, grade_names=("하", "중", "상")),
+        Attribute("wrinkle", 5, display={"en": f"Lines {SCRIPT}"}),
+        Attribute("kind", 3, kind="nominal", grade_names=("$\\frac$", '"><img src=x onerror=alert(1)>', "a&b")),
+    )
+)
+VOID = {"meta", "img", "br"}
+
+
+class Page(HTMLParser):
+    """What stands in a page; fails where an element is not closed in its turn."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.source = path.read_text(encoding="utf-8")
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.cells: list[list[str]] = []
+        self.feed(self.source)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.cells.append([])
+        if tag in ("td", "th"):
+            self.cells[-1].append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" in self.open:
+            return
+        self.words.append(data)
+        if {"td", "th"} & set(self.open):
+            self.cells[-1][-1] += f" {data}"
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def rows(self, title: str) -> list[list[str]]:
+        return [[" ".join(cell.split()) for cell in row] for row in self.cells if row and row[0].strip() == title]
+
+
+def predictions(schema: Schema, photos: int, seed: int) -> pd.DataFrame:
+    """Partial grades, of which the first head's are mostly found."""
+    random = np.random.default_rng(seed)
+    table = pd.DataFrame({"row": np.arange(2, photos + 2), "image": [f"{number}.png" for number in range(photos)]})
+    for attribute in schema:
+        k = attribute.grades
+        probabilities = random.dirichlet(np.ones(k), photos)
+        true = np.where(random.random(photos) < 0.2, pd.NA, random.integers(0, k, photos).astype(object))
+        table[attribute.true_column] = pd.Series(true, dtype="Int64")
+        table[attribute.name] = probabilities.argmax(axis=1)
+        if attribute.ordinal:
+            table[f"{attribute.name}_score"] = probabilities @ np.arange(k)
+        for grade in range(k):
+            table[f"{attribute.name}_p{grade}"] = probabilities[:, grade]
+    return table
+
+
+def run_folder(root: Path, schema: Schema, columns: Columns, **tables: pd.DataFrame) -> RunFolder:
+    """A run with the given tables of predictions, and nothing that it can do without."""
+    root.mkdir()
+    run = RunFolder(root)
+    config = FitConfig(schema="secret/schema.yaml", out="/secret/out", data=DataConfig(root="/secret", columns=columns))
+    run.config.write_text(yaml.safe_dump(asdict(config), allow_unicode=True), encoding="utf-8")
+    schema.save(run.schema)
+    for side, table in tables.items():
+        table.to_csv(run.predictions(side), index=False)
+    known = ["row", "image", *({"subject"} & set(next(iter(tables.values()), pd.DataFrame())))]
+    train = pd.DataFrame({"row": [900, 901], "image": ["t0.png", "t1.png"], "subject": "안"})
+    sides = {"train": train, **tables}
+    split = pd.concat([table.reindex(columns=known or ["row", "image"]).assign(split=s) for s, table in sides.items()])
+    split.to_csv(run.split, index=False)
+    return run
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Everything that a run can have, with names as bad as can be; photo 0 is gone."""
+    root = tmp_path_factory.mktemp("full")
+    tables = {}
+    for seed, side in enumerate(("val", "test")):
+        table = predictions(SCHEMA, 90, seed)
+        table.insert(2, "subject", ["", "NA", *(f"{number // 4:03}" for number in range(88))])
+        table.insert(3, "part", ["이마", f"뺨{SCRIPT}", "NA"] * 30)
+        table.insert(4, "age", ["9", "10"] * 45)
+        tables[side] = table
+    run = run_folder(root / "run", SCHEMA, Columns(subject="s", part="p", groups=["age", "gone"]), **tables)
+    second = {"유분": {"n": 80.0, "p_recall": 0.871}, "wrinkle": {"n": 3.0, "p_recall": None}}
+    write_json(run.metrics, {"test": {"second_rater": second}})
+    run.curves.parent.mkdir()
+    heads = {f"val/{name}/rps_balanced": [0.2, None, 0.1, None] for name in SCHEMA.names}
+    effective = {f"sampling/wrinkle/{what}": [None, 1200.0, None, 1300.0] for what in ("effective", "distinct")}
+    log = {"epoch": [0, 0, 1, 1], "val/loss": [1, None, 0.9, None], "train/loss": [None, 1, None, 0.8]}
+    pd.DataFrame(log | heads | effective | {"train/seconds": [None, 61.4, None, 3600]}).to_csv(run.curves, index=False)
+    (root / "photos").mkdir()
+    for number in range(1, 90):
+        picture = Image.new("RGB", (300, 200), "tan")
+        exif = picture.getexif()
+        exif[0x010E] = "whose photo this is"
+        picture.save(root / "photos" / f"{number}.png", exif=exif)
+    write_report(run, root / "photos")
+    return run
+
+
+@pytest.fixture(scope="module")
+def page(full: RunFolder) -> Page:
+    return Page(full.root / "report.html")
+
+
+ONE = Schema((Attribute("oil", 5),))
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Callable[..., RunFolder]:
+    """A run of one head, with no more than it needs."""
+
+    def make(table: pd.DataFrame, columns: Columns | None = None) -> RunFolder:
+        return run_folder(tmp_path / "bare", ONE, columns or Columns(), val=table)
+
+    return make
+
+
+def test_it_asks_nothing_of_the_network_and_runs_nothing(page: Page) -> None:
+    assert not re.search(r"https?:|//\w+\.\w", page.source)
+    assert not re.search(r"url\((?!#)|@import", page.source)
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "link", "iframe", "object", "base", "form")
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in ("src", "href", "xlink:href", "srcset"):
+                assert (value or "").startswith(("data:image/jpeg;base64,", "#"))
+
+
+def test_names_are_words_and_nothing_else(page: Page) -> None:
+    assert "<script" not in page.source
+    assert not [attributes for tag, attributes in page.tags if tag == "img" and attributes.get("src") == "x"]
+    for words in (f"Lines {SCRIPT}", "유분", f"뺨{SCRIPT}", "$\\frac$", "a&b", "하"):
+        assert words in page.text
+
+
+def test_it_is_sound_for_readers_and_browsers(page: Page) -> None:
+    assert page.source.startswith('<!DOCTYPE html>\n<html lang="en">')
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert all("scope" in attributes for tag, attributes in page.tags if tag == "th")
+    assert all(attributes.get("alt") for tag, attributes in page.tags if tag == "img")
+    assert all(attributes["aria-label"] for tag, attributes in page.tags if tag == "svg")
+    ids = Counter(attributes["id"] for _, attributes in page.tags if "id" in attributes)
+    assert max(ids.values()) == 1
+    targets = {a["href"][1:] for _, a in page.tags if (a.get("href") or "").startswith("#")}
+    targets |= set(re.findall(r"url\(#([^)]+)\)", page.source))
+    assert targets
+    assert targets <= set(ids)
+    assert len(page.source) < 2_000_000
+
+
+def test_colours_are_all_the_page_s_own(page: Page) -> None:
+    charts = "".join(re.findall(r"<svg.*?</svg>", page.source, re.DOTALL))
+    assert set(re.findall(r"#[0-9a-f]{6}\b", charts)) <= {"#000000"}  # of hidden axes and clip paths
+    used = set(re.findall(r"var\(--([\w-]+)\)", page.source))
+    light, dark = (
+        set(re.findall(r"--([\w-]+):", block)) for block in re.findall(r":root \{(.*?)\}", page.source, re.DOTALL)
+    )
+    assert used <= light == dark
+
+
+def test_the_results_are_those_of_the_test_photos(full: RunFolder, page: Page) -> None:
+    table = pd.read_csv(full.predictions("test"))
+    true, found = (table.loc[table["유분_true"].notna(), column].astype(int) for column in ("유분_true", "유분"))
+    credit = {0: 1.0, 1: 0.5, 2: -0.5}
+    by_grade = [np.mean([credit[abs(g - d)] for g, d in zip(true, found, strict=True) if g == k]) for k in range(3)]
+    [row] = [row for row in page.rows("유분") if len(row) == 7]
+    assert row[1].split()[0].replace("−", "-") == f"{np.mean(by_grade):.2f}"
+    assert row[2] == "0.67"  # always the middle grade: a half, one and a half, of three grades
+    assert row[3] == "0.87 on 80"
+    kappa = cohen_kappa_score(true, found, weights="quadratic")
+    assert [float(row[column].split()[0].replace("−", "-")) for column in (4, 5)] == pytest.approx(
+        [kappa, (true - found).abs().mean()], abs=0.00501
+    )
+    assert row[6] == str(len(true))
+    [row] = [row for row in page.rows("kind") if len(row) == 6]
+    true, found = (table.loc[table["kind_true"].notna(), column].astype(int) for column in ("kind_true", "kind"))
+    assert row[1].split()[0] == f"{accuracy_score(true, found):.2f}"
+    assert row[2] == f"{true.value_counts().max() / len(true):.2f}"
+
+
+def test_intervals_enclose_their_values_and_are_said_to_be_of_subjects(page: Page) -> None:
+    found = re.findall(r"(−?[\d.]+) (−?[\d.]+) to (−?[\d.]+)", page.text)
+    assert len(found) > 20
+    for words in found:
+        value, low, high = (float(word.replace("−", "-")) for word in words)
+        assert low <= value <= high
+    assert "of the 23 subjects; photos whose subject is not known (1) are drawn by themselves" in page.text
+
+
+def test_groups_stand_in_natural_order_with_their_gap(full: RunFolder, page: Page) -> None:
+    table = pd.read_csv(full.predictions("test"), dtype={"age": str}, keep_default_na=False)
+    accuracies = {}
+    for age in ("9", "10"):
+        of_age = table[(table["age"] == age) & (table["kind_true"] != "")]
+        accuracies[age] = accuracy_score(of_age["kind_true"].astype(int), of_age["kind"])
+        [row] = page.rows(age)
+        assert row[3].split()[0] == f"{accuracies[age]:.2f}"
+        assert row[3].endswith(f"n {len(of_age)}")
+    titles = [row[0].strip() for row in page.cells]
+    assert titles.index("9") < titles.index("10")
+    gap = page.rows("gap")[-1][3].split()
+    assert float(gap[0]) == pytest.approx(abs(accuracies["9"] - accuracies["10"]), abs=0.00501)
+    assert gap[-1] == min(accuracies, key=accuracies.__getitem__)
+    assert page.rows("NA")  # a value, not a blank
+
+
+def test_what_was_logged_is_told(page: Page) -> None:
+    assert page.rows(f"Lines {SCRIPT}")[-1] == [f"Lines {SCRIPT}", "1 250", "1 250"]
+    assert "training time 1:01:01" in page.text
+
+
+def test_places_stay_at_home(page: Page) -> None:
+    assert "secret" not in page.source
+    assert "whose photo this is" not in page.source
+    assert ".png" not in page.source
+
+
+def test_photographs_are_small_and_a_missing_one_is_told(full: RunFolder, page: Page, tmp_path: Path) -> None:
+    assert "This page contains photographs" in page.text
+    pictures = [attributes for tag, attributes in page.tags if tag == "img"]
+    shown = len(pictures) + page.text.count("photo not found")
+    assert shown == 4 * 2 * len(SCHEMA)
+    picture = pictures[0]["src"]
+    assert picture is not None
+    with Image.open(BytesIO(b64decode(picture.partition(",")[2]))) as image:
+        assert image.size == (128, 85)
+        assert not image.getexif()
+    assert thumbnail(tmp_path / "gone.png") is None
+
+
+def test_the_worst_misses_come_first_and_right_answers_differ() -> None:
+    table = pd.DataFrame(
+        {"row": range(6), "image": "a"} | {f"oil_p{grade}": [0.1, 0.2, 0.3, 0.1, 0, 0.1] for grade in range(5)}
+    )
+    table["oil_true"] = pd.Series([0, 4, 4, 2, None, 2], dtype="Int64")
+    table["oil"] = [1, 0, 0, 3, 3, 2]
+    grades = table[["oil_true"]].fillna(-1).to_numpy(np.int64)
+    predictions = GradedPredictions(ONE, table, grades, table[["oil"]].to_numpy())
+    assert worst_misses(predictions, 0).tolist() == [1, 2, 0, 3]
+    assert random_hits(predictions, 0).tolist() == [5]
+    right = np.repeat(np.arange(5), 7)[:, None]
+    order = random_hits(GradedPredictions(ONE, table, right, right), 0)
+    assert sorted(order) == list(range(35))
+    for start in range(0, 35, 5):
+        assert sorted(right[order[start : start + 5], 0]) == [0, 1, 2, 3, 4]
+
+
+def test_what_is_absent_is_said_to_be(bare: Callable[..., RunFolder]) -> None:
+    page = Page(write_report(bare(predictions(ONE, 30, 0))))
+    for words in (
+        "There are no test photos. These are validation photos",
+        "resamples of the photos. No subjects are known",
+        "No second rater has graded these photos",
+        "The run folder holds no learning curves",
+        "does not hold the grades of training photos: these are those of validation photos",
+        "so they are not shown",
+        "It is no medical device",
+    ):
+        assert words in page.text
+    for words in ("Effective sample sizes", "Results by group", "training time", "nan", "None"):
+        assert words not in re.sub(r"<pre>.*?</pre>", "", page.source, flags=re.DOTALL)
+    assert not [tag for tag, _ in page.tags if tag == "img"]
+
+
+def test_a_page_without_photographs(bare: Callable[..., RunFolder], tmp_path: Path) -> None:
+    page = Page(write_report(bare(predictions(ONE, 30, 0).assign(subject="kim")), tmp_path, examples=0))
+    assert "Examples" not in page.text
+    assert "there is none, for nothing can be said of other people" in page.text
+    assert " to " not in page.rows("oil")[0][1]
+
+
+def test_grades_of_training_photos_count_where_the_split_tells_them() -> None:
+    split = pd.DataFrame(
+        {"split": ["train"] * 3 + ["val"], "oil_true": ["4", "", "4", "0"], "part": ["a", "a", "", "b"]}
+    )
+    [head] = head_counts(graded_table(split, {}, ONE), ONE, ["part", "gone"])
+    told = {column: [(of.title, of.photos, of.counts) for of in slices] for column, slices in head.slices.items()}
+    assert told == {
+        "split": [("training", 3, [0, 0, 0, 0, 2]), ("validation", 1, [1, 0, 0, 0, 0])],
+        "part": [("a", 2, [0, 0, 0, 0, 1]), ("b", 1, [1, 0, 0, 0, 0])],
+    }
+    assert head.slices["split"][0].missing == pytest.approx(1 / 3)
+
+
+def test_a_run_without_predictions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no predictions yet; run 'multiskin validate"):
+        write_report(run_folder(tmp_path / "run", ONE, Columns()))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("predictions_val.csv", "row,image\n2,a.png\n"),
+        ("predictions_val.csv", "row,image,oil_true,oil\n2,a.png,9,1\n"),
+        ("config.yaml", "- not a mapping\n"),
+        ("split.csv", "image\na.png\n"),
+        ("logs/metrics.csv", "step\n1\n"),
+        ("metrics.json", "[]"),
+    ],
+)
+def test_a_file_that_is_not_the_run_s_is_named(name: str, content: str, bare: Callable[..., RunFolder]) -> None:
+    run = bare(predictions(ONE, 5, 0))
+    (run.root / "logs").mkdir()
+    (run.root / name).write_text(content)
+    with pytest.raises(UserError, match=re.escape(name)):
+        write_report(run)
