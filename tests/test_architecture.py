@@ -44,7 +44,7 @@ def names_and_words(tree: ast.AST) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.lineno, node.name
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in documentation:
-            yield from ((node.lineno, word) for word in re.findall(r"\w+", node.value))
+            yield from ((node.lineno, word) for word in re.findall(r"[\w.-]+", node.value))
 
 
 @pytest.mark.parametrize(

@@ -124,11 +124,11 @@ def _draw_lines(by_epoch: pd.DataFrame, keys: Mapping[str, str], name: str) -> M
 
 def _line(number: int, label: str) -> dict[str, Any]:
     if label == "mean":
-        return {"color": INK, "linewidth": 2.4}
+        return {"c": INK, "linewidth": 2.4}
     styles = ("-", "--", ":", "-.")  # so that many heads, and print in grey, stay apart
     markers = "osD^vP"
     return {
-        "color": SERIES[number % len(SERIES)],
+        "c": SERIES[number % len(SERIES)],
         "linestyle": styles[number // len(SERIES) % len(styles)],
         "marker": markers[number % len(markers)],
         "markersize": 3.5,
