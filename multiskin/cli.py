@@ -387,7 +387,13 @@ def _load_photos(config: "FitConfig", schema: "Schema") -> "Photos":
     from multiskin.data.photos import load_photos
 
     with _progress("checking photos") as progress:
-        photos = load_photos(config.data, schema, progress)
+        try:
+            photos = load_photos(config.data, schema, progress)
+        except UserError as error:
+            if config.data.render is None:
+                raise
+            remedy = f"{config.data.root}: remove this folder, and its photos are drawn again"
+            raise UserError(f"{str(error).splitlines()[0]}\n{remedy}") from error
     _warn([*photos.skipped, *photos.warnings])
     return photos
 

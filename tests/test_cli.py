@@ -71,6 +71,22 @@ class TestEmbedded:
         assert main(["test", str(run)]) == 0
         assert json.loads((run / "metrics.json").read_text()) == results
 
+    def test_a_damaged_set_can_be_drawn_again(self, tmp_path, capsys):
+        check = ["data", "check", "--data.render.persons", "[6, 2, 2]", "--data.render.size", "48"]
+        assert main(check) == 0
+        [drawn] = (tmp_path / "cache").glob("rendered-*/")
+        next(drawn.glob("images/*")).unlink()
+        assert main(check) == 2
+        assert f"{drawn}: remove this folder, and its photos are drawn again" in capsys.readouterr().err
+        shutil.rmtree(drawn)
+        assert main(check) == 0
+
+    @pytest.mark.parametrize("option", ["--data.root", "--data.manifest"])
+    def test_photos_of_ones_own_are_not_passed_over(self, option, tmp_path, capsys):
+        message = failure(["fit", option, tmp_path], capsys)
+        assert option in message
+        assert "data init" in message
+
     def test_another_schema_is_a_question_about_ones_own_photos(self, tmp_path, capsys):
         message = failure(["fit", "--schema", tmp_path / "mine.yaml"], capsys)
         assert "mine.yaml" in message

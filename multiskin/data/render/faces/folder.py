@@ -1,7 +1,9 @@
 """A folder of photographed faces: faces.csv says whose each photo is, landmarks.json where its landmarks lie."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,21 @@ def load_faces(folder: Path) -> list[Face]:
     strange = sorted(landmarks.keys() - subjects.keys())
     if strange:
         raise UserError(f"{folder / LANDMARKS}: photo {shown(strange[0])} is not in {TABLE}; add a row for it")
-    return [_face(folder, name, subjects[name], landmarks[name]) for name in sorted(landmarks)]
+    faces = [_face(folder, name, subjects[name], landmarks[name]) for name in sorted(landmarks)]
+    _check_apart(faces)
+    return faces
+
+
+def _check_apart(faces: Sequence[Face]) -> None:
+    """One picture under two names would stand on two sides of a split."""
+    first: dict[bytes, Face] = {}
+    for face in faces:
+        other = first.setdefault(sha256(face.image.read_bytes()).digest(), face)
+        if other.subject != face.subject:
+            raise UserError(
+                f"{face.image}: the same picture as {other.image.name}, of subject {shown(other.subject)} and not "
+                f"{shown(face.subject)}; keep one"
+            )
 
 
 def _read_subjects(path: Path) -> dict[str, str]:

@@ -127,6 +127,13 @@ def test_a_photo_outside_the_folder(folder, name):
     assert "leads out of the folder" in refused(folder)
 
 
+def test_one_picture_of_two_subjects(folder):
+    (folder / "b.png").write_bytes((folder / "a.png").read_bytes())
+    (folder / "faces.csv").write_text("image,subject\na.png,1\nb.png,2\n")
+    (folder / "landmarks.json").write_text(json.dumps({"a.png": points(), "b.png": points()}))
+    assert "the same picture as a.png" in refused(folder)
+
+
 def test_a_photo_that_is_none(folder):
     (folder / "a.png").write_bytes(b"no picture")
     assert "a.png: not a JPEG" in refused(folder)
