@@ -24,8 +24,8 @@ def points():
 
 @pytest.fixture
 def folder(tmp_path):
-    for image in IMAGES:
-        Image.new("RGB", (SIZE, SIZE), (200, 160, 140)).save(tmp_path / image)
+    for number, image in enumerate(IMAGES):
+        Image.new("RGB", (SIZE, SIZE), (200, 160, 140 + number)).save(tmp_path / image)
     (tmp_path / "faces.csv").write_text("image,subject,age\nb.png,2,30\na.png,1,20\nbare.png,3,20\n")
     (tmp_path / "landmarks.json").write_text(json.dumps({image: points() for image in IMAGES}))
     return tmp_path
