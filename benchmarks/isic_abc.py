@@ -17,7 +17,7 @@ def main() -> None:
     given = options.parse_args()
 
     arguments = ["--config", "configs/isic_abc.yaml", "--data.root", given.root, "--model.weights", given.weights]
-    runs = [train(given.runs / f"isic_abc-{seed}", seed, arguments) for seed in given.seeds]
+    runs = train("isic_abc", arguments, given)
     command = f"python benchmarks/isic_abc.py --seeds {' '.join(map(str, given.seeds))}"
     write("isic_abc", summarise(runs), runs, command)
     shutil.copy(runs[0] / "figures" / "confusion_test.png", RESULTS / "isic_abc_confusion.png")

@@ -35,9 +35,10 @@ def table(path: Path) -> list[str]:
         return of_trivial_models(results)
     source = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     seeds = ", ".join(map(str, source["seeds"]))
-    minutes = max(source["seconds_by_seed"]) / 60
-    origin = f"Seeds {seeds}; {source['interval']}. `{source['command']}`, {source['machine']}, {minutes:.1f} minutes"
-    return [*of_heads(results), "", f"{origin} a seed at most."]
+    origin = f"Seeds {seeds}; {source['interval']}. `{source['command']}`, {source['machine']}"
+    seconds = [taken for taken in source["seconds_by_seed"] if taken is not None]  # of a training without a break
+    origin += f", {max(seconds) / 60:.1f} minutes a seed at most" if seconds else ""
+    return [*of_heads(results), "", f"{origin}."]
 
 
 def of_heads(results: pd.DataFrame) -> list[str]:
@@ -56,8 +57,9 @@ def of_heads(results: pd.DataFrame) -> list[str]:
 
 def of_tones(results: pd.DataFrame) -> list[str]:
     """A line a tone: P-Recall averaged over heads."""
-    lines = [[row["tone"], str(row["photos"]), interval(row)] for _, row in results.iterrows()]
-    return markdown(["tone", "photos", "mean P-Recall"], lines)
+    sizes = ["photos", "subjects"]
+    lines = [[row["tone"], *map(str, row[sizes]), interval(row)] for _, row in results.iterrows()]
+    return markdown(["tone", *sizes, "mean P-Recall"], lines)
 
 
 def of_trivial_models(results: pd.DataFrame) -> list[str]:
@@ -68,6 +70,11 @@ def of_trivial_models(results: pd.DataFrame) -> list[str]:
 
 
 def interval(row: pd.Series) -> str:
+    """As much as is known: nothing, the value alone, or with its interval."""
+    if pd.isna(row["mean"]):
+        return ""
+    if pd.isna(row["low"]):
+        return f"{row['mean']:.2f}"
     return f"{row['mean']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import pandas as pd
 import torch
 import yaml
 
+from multiskin.metrics import bootstrap
 from multiskin.metrics import functional as of
+from multiskin.run import write_json
 from multiskin.schema import Attribute, Schema
 
 RESULTS = Path(__file__).parent / "results"
@@ -28,18 +31,60 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     made.add_argument("--runs", type=Path, default=Path("runs/benchmark"), help="where the run folders go")
+    made.add_argument("--commit", help="of finished runs to take, in full; default: the one that is checked out")
     return made
 
 
-def train(run: Path, seed: int, arguments: Sequence[str]) -> Path:
-    """The run folder of one seed, trained unless it is there already with its test results."""
-    if not (run / "predictions_test.csv").is_file():
-        command = [sys.executable, "-m", "multiskin", "fit", *arguments, "--seed", str(seed), "--out", str(run)]
-        start = time.monotonic()
-        subprocess.run(command, check=True)
-        (run / "seconds.txt").write_text(f"{time.monotonic() - start:.0f}\n")
-        (run / "commit.txt").write_text(f"{_commit()}\n")
-    return run
+def train(name: str, arguments: Sequence[str], given: argparse.Namespace) -> list[Path]:
+    """The run folder of each seed: kept if it is finished, gone on with if it was stopped, else trained.
+
+    Beside each stands its origin, NAME-SEED.json: commit, arguments and threads from the start on, and once it is
+    finished the seconds that it took, null if it was ever stopped.
+    """
+    runs = [given.runs / f"{name}-{seed}" for seed in given.seeds]
+    wanted = {"commit": given.commit or _commit(), "arguments": [*arguments]}
+    for run in filter(Path.exists, runs):
+        _require(wanted, run)
+    for run, seed in zip(runs, given.seeds, strict=True):
+        if not run.exists() or "seconds" not in origin(run):
+            _fit(run, seed, wanted)
+    return runs
+
+
+def origin(run: Path) -> dict:
+    """What is known of how a run was made."""
+    record = _record(run)
+    return json.loads(record.read_text()) if record.is_file() else {}
+
+
+def _record(run: Path) -> Path:
+    return run.with_name(f"{run.name}.json")  # not inside, where only a run's own files may lie when it begins
+
+
+def _require(wanted: dict, run: Path) -> None:
+    known = origin(run)
+    for what, value in wanted.items():
+        if known.get(what) != value:
+            raise SystemExit(f"{run}: {what} {known.get(what)}, not {value}; remove this folder or see --commit")
+
+
+def _fit(run: Path, seed: int, wanted: dict) -> None:
+    if wanted["commit"] != _commit():
+        raise SystemExit(f"{run}: not finished; check out {wanted['commit']} to train it, or leave --commit out")
+    unbroken = not run.exists()
+    if unbroken:
+        run.parent.mkdir(parents=True, exist_ok=True)
+        write_json(_record(run), wanted | {"threads": _threads()})
+    command = [sys.executable, "-m", "multiskin", "fit", *wanted["arguments"], "--seed", str(seed), "--out", str(run)]
+    start = time.monotonic()
+    subprocess.run([*command, "--ckpt_path", "last"], check=True)
+    seconds = round(time.monotonic() - start) if unbroken else None
+    write_json(_record(run), origin(run) | {"seconds": seconds})
+
+
+def _threads() -> int:
+    """Of a training process."""
+    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
 
 
 def _commit() -> str:
@@ -57,20 +102,19 @@ def write(name: str, table: pd.DataFrame, runs: Sequence[Path], command: str) ->
 
 
 def _provenance(runs: Sequence[Path], command: str) -> dict:
-    commits = {(run / "commit.txt").read_text().strip() for run in runs}
-    if len(commits) > 1:
-        raise SystemExit(f"the runs are of different commits, {', '.join(sorted(commits))}; train them again")
+    origins = [origin(run) for run in runs]
     configs = [yaml.safe_load((run / "config.yaml").read_text()) for run in runs]
-    machine = f"{platform.machine()}, threads: {torch.get_num_threads()}, no GPU"
+    threads = " or ".join(sorted({str(known["threads"]) for known in origins}))
+    machine = f"{platform.machine()}, threads: {threads}, no GPU"
     return {
         "command": command,
         "config": _without_places(configs[0]),
         "seeds": [config["seed"] for config in configs],
         "interval": f"95 %, {RESAMPLES} bootstrap resamples of the test {_unit(runs[0])}, averaged over seeds",
-        "seconds_by_seed": [int((run / "seconds.txt").read_text()) for run in runs],
+        "seconds_by_seed": [known["seconds"] for known in origins],
         "machine": torch.cuda.get_device_name() if torch.cuda.is_available() else machine,
         "versions": {name: version(name) for name in ("torch", "timm", "pytorch-lightning", "albumentations")},
-        "commit": commits.pop(),
+        "commit": origins[0]["commit"],
     }
 
 
@@ -87,8 +131,14 @@ def _unit(run: Path) -> str:
 
 
 def predictions(runs: Sequence[Path]) -> list[pd.DataFrame]:
-    """What each run says of the test photos."""
-    return [pd.read_csv(run / "predictions_test.csv", dtype={"subject": str}) for run in runs]
+    """What each run says of the test photos; an unknown subject is ""."""
+    return [_read(run / "predictions_test.csv") for run in runs]
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """With subjects as they are written: "007" is no number, and "NA" is somebody."""
+    subjects = pd.read_csv(path, usecols=lambda column: column == "subject", dtype=str, keep_default_na=False)
+    return pd.read_csv(path).assign(**subjects)
 
 
 def summarise(runs: Sequence[Path]) -> pd.DataFrame:
@@ -109,7 +159,7 @@ def summarise(runs: Sequence[Path]) -> pd.DataFrame:
             constant = constants.mean() if name == "mean" else constants[h]
             rows.append(
                 {"attribute": name, "metric": metric}
-                | interval(head)
+                | interval(head.mean(axis=0))
                 | {
                     "sd_over_seeds": head[:, 0].std(ddof=1) if len(seeds) > 1 else float("nan"),
                     "constant_answer": constant if metric == "p_recall" else float("nan"),
@@ -120,25 +170,28 @@ def summarise(runs: Sequence[Path]) -> pd.DataFrame:
 
 
 def interval(values: np.ndarray) -> dict[str, float]:
-    """Mean over seeds of (S, 1 + R) values, and the 95 % interval of its R resamples."""
-    over_seeds = values.mean(axis=0)
-    low, high = np.nanpercentile(over_seeds[1:], [2.5, 97.5])
-    return {"mean": over_seeds[0], "low": low, "high": high}
+    """The first of (1 + R,) values that are means over seeds, with the 95 % interval of the others."""
+    return dict(zip(("mean", "low", "high"), bootstrap.interval(values), strict=True))
+
+
+def units(table: pd.DataFrame) -> np.ndarray:
+    """(N,) the number of each photo's subject, or its own where that is not known."""
+    return bootstrap.sampling_units(table["subject"].to_numpy() if "subject" in table else None, len(table))
 
 
 def resample(table: pd.DataFrame) -> np.ndarray:
-    """How often each photo counts (1 + R, N): once, and then as often as its subject is drawn, or it by itself."""
-    units = pd.factorize(table["subject"])[0] if "subject" in table else np.arange(len(table))
-    number = units.max() + 1
+    """How often each photo counts (1 + R, N): once, and then as often as its unit is drawn."""
+    drawn = units(table)
+    number = drawn.max() + 1
     draws = np.random.default_rng(0).multinomial(number, np.full(number, 1 / number), RESAMPLES)
-    return np.vstack([np.ones(len(table)), draws[:, units]])
+    return np.vstack([np.ones(len(table)), draws[:, drawn]])
 
 
 def scores(
     function: Callable[[torch.Tensor], torch.Tensor], table: pd.DataFrame, schema: Schema, weights: np.ndarray
 ) -> np.ndarray:
     """A metric of every head for each row of weights (R, N): (H, R)."""
-    return np.array([[function(matrix).item() for matrix in confusions(table, a, weights)] for a in schema])
+    return np.array([bootstrap.of_each(function, confusions(table, a, weights)) for a in schema])
 
 
 def confusions(table: pd.DataFrame, attribute: Attribute, weights: np.ndarray) -> torch.Tensor:

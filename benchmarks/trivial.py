@@ -8,8 +8,9 @@ one sees the test photos. About two minutes on one core.
 
 import argparse
 from collections.abc import Iterator
-from operator import itemgetter
+from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -30,6 +31,16 @@ from multiskin.schema import Schema
 SCHEMA = Path(__file__).parent.parent / "multiskin" / "embedded" / "schema.yaml"
 GRADES = 5
 THUMBNAIL = 8  # pixels
+
+
+class Candidate(NamedTuple):
+    """A fitted model with a way to decide."""
+
+    name: str
+    model: Pipeline
+    learned: np.ndarray  # (K,) what the model's probabilities average to
+    prior: np.ndarray  # (K,) what they are made to average to before the decision
+    decision: str
 
 
 def main() -> None:
@@ -75,15 +86,22 @@ def thumbnail(photo: np.ndarray) -> np.ndarray:
 def best(features: np.ndarray, grades: pd.Series, split: pd.Series) -> dict[str, object]:
     """The model and decision of the highest P-Recall on validation, with that and its P-Recall on the test photos."""
     train, val, test = (((split == side) & grades.notna()).to_numpy() for side in ("train", "val", "test"))
-    candidates = []
+    tried = list(candidates(features[train], grades[train].to_numpy(int)))
+    on_val = [score(candidate, features[val], grades[val]) for candidate in tried]
+    chosen = tried[int(np.argmax(on_val))]
+    return {"val": max(on_val), "test": score(chosen, features[test], grades[test]), "model": chosen.name}
+
+
+def candidates(features: np.ndarray, grades: np.ndarray) -> Iterator[Candidate]:
+    """Every model with every decision; from probabilities of frequent and rare grades, also after evening them out."""
+    shares = np.bincount(grades, minlength=GRADES) / len(grades)
+    even = (shares > 0) / np.count_nonzero(shares)  # what balanced weights make of them
     for name, model in models(features.shape[1]):
-        fitted = make_pipeline(StandardScaler(), model).fit(features[train], grades[train].astype(int))
-        candidates += [
-            (score(fitted, decision, features[val], grades[val]), f"{name}, {decision}", fitted, decision)
-            for decision in DECISIONS
-        ]
-    on_val, name, fitted, decision = max(candidates, key=itemgetter(0))
-    return {"val": on_val, "test": score(fitted, decision, features[test], grades[test]), "model": name}
+        fitted = make_pipeline(StandardScaler(), model).fit(features, grades)
+        scaled = isinstance(model, SVC)  # its probabilities, by Platt's method, which knows no weights
+        readings = [("", shares, shares), (", evened", shares, even)] if scaled else [("", even, even)]
+        for (note, learned, prior), decision in product(readings, DECISIONS):
+            yield Candidate(f"{name}{note}, {decision}", fitted, learned, prior, decision)
 
 
 def models(width: int) -> Iterator[tuple[str, ClassifierMixin]]:
@@ -99,13 +117,18 @@ def models(width: int) -> Iterator[tuple[str, ClassifierMixin]]:
         yield f"extra trees leaf={leaf}", trees
 
 
-def score(fitted: Pipeline, decision: str, features: np.ndarray, grades: pd.Series) -> float:
+def score(candidate: Candidate, features: np.ndarray, grades: pd.Series) -> float:
     """P-Recall of the decided grades."""
-    probabilities, prior = np.zeros((len(features), GRADES)), np.zeros(GRADES)
-    probabilities[:, fitted.classes_] = fitted.predict_proba(features)
-    prior[fitted.classes_] = 1 / len(fitted.classes_)  # what balanced weights make of it
-    decided = decide(decision, torch.from_numpy(probabilities), torch.from_numpy(prior))
-    return p_recall(confusion_matrix(torch.from_numpy(grades.to_numpy(int)), decided, GRADES)).item()
+    decided = decide(candidate.decision, probabilities(candidate, features), torch.from_numpy(candidate.prior))
+    return p_recall(confusion_matrix(torch.tensor(grades.to_numpy(int)), decided, GRADES)).item()
+
+
+def probabilities(candidate: Candidate, features: np.ndarray) -> torch.Tensor:
+    """Of each grade, (N, K), brought from what the model learned to the candidate's prior by Bayes' rule."""
+    weighted, trained = np.zeros((len(features), GRADES)), candidate.model.classes_
+    weighted[:, trained] = candidate.model.predict_proba(features)
+    weighted[:, trained] *= candidate.prior[trained] / candidate.learned[trained]
+    return torch.from_numpy(weighted / weighted.sum(axis=1, keepdims=True))
 
 
 if __name__ == "__main__":
