@@ -34,11 +34,17 @@ def table(path: Path) -> list[str]:
     if "features" in results:
         return of_trivial_models(results)
     source = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    if "part" in results:
+        return [*of_times(results), "", f"`{source['command']}`, {source['machine']}."]
     seeds = ", ".join(map(str, source["seeds"]))
-    origin = f"Seeds {seeds}; {source['interval']}. `{source['command']}`, {source['machine']}"
-    seconds = [taken for taken in source["seconds_by_seed"] if taken is not None]  # of a training without a break
-    origin += f", {max(seconds) / 60:.1f} minutes a seed at most" if seconds else ""
-    return [*of_heads(results), "", f"{origin}."]
+    origin = f"Seeds {seeds}; {source['interval']}. `{source['command']}`, {source['machine']}."
+    return [*of_heads(results), "", origin]
+
+
+def of_times(results: pd.DataFrame) -> list[str]:
+    """A line a part of the run."""
+    lines = [[row["part"], f"{row['seconds'] / 60:.1f}"] for _, row in results.iterrows()]
+    return markdown(["part", "minutes"], lines)
 
 
 def of_heads(results: pd.DataFrame) -> list[str]:

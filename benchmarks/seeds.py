@@ -42,7 +42,7 @@ def train(name: str, arguments: Sequence[str], given: argparse.Namespace) -> lis
     finished the seconds that it took, null if it was ever stopped.
     """
     runs = [given.runs / f"{name}-{seed}" for seed in given.seeds]
-    wanted = {"commit": given.commit or _commit(), "arguments": [*arguments]}
+    wanted = {"commit": given.commit or commit(), "arguments": [*arguments]}
     for run in filter(Path.exists, runs):
         _require(wanted, run)
     for run, seed in zip(runs, given.seeds, strict=True):
@@ -69,7 +69,7 @@ def _require(wanted: dict, run: Path) -> None:
 
 
 def _fit(run: Path, seed: int, wanted: dict) -> None:
-    if wanted["commit"] != _commit():
+    if wanted["commit"] != commit():
         raise SystemExit(f"{run}: not finished; check out {wanted['commit']} to train it, or leave --commit out")
     unbroken = not run.exists()
     if unbroken:
@@ -87,7 +87,7 @@ def _threads() -> int:
     return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit that is checked out, marked if files differ from it."""
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
