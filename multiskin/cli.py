@@ -106,17 +106,19 @@ def fit(arguments: list[str]) -> None:
     from multiskin.inference.predictor import Predictor
     from multiskin.reports.figures import draw_curves
     from multiskin.reports.page import write_report
-    from multiskin.run import RunFolder
+    from multiskin.run import RunFolder, first_process
     from multiskin.training.fit import check, check_weights
     from multiskin.training.fit import fit as train
 
     check(config, schema)
     check_weights(config)
-    if config.ckpt_path is None:
+    if config.ckpt_path is None and first_process():
         RunFolder.require_free(config.out)
     config = _with_photos_drawn(config)
     photos = _load_photos(config, schema)
     run = train(config, photos)
+    if not first_process():
+        return
     draw_curves(pd.read_csv(run.curves), schema, config.trainer.monitor, run.figure("curves"))
     predictor = Predictor.from_checkpoint(run.best)
     for side in ("val", "test") if config.test else ("val",):
@@ -422,7 +424,9 @@ def _faces(folder: str | None) -> list["Face"]:
 
 
 def _warn(problems: Iterable[object]) -> None:
-    for problem in problems:
+    from multiskin.run import first_process
+
+    for problem in problems if first_process() else ():
         print(f"multiskin: warning: {problem}", file=sys.stderr)
 
 

@@ -135,6 +135,10 @@ class TrainerConfig:
     max_epochs: int = 15
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: cuda where there is one."""
+    devices: int = 1
+    """GPUs, or processes on a CPU, on each node; data.batch_size photos a step go to each."""
+    num_nodes: int = 1
+    """Machines, on each of which torchrun or SLURM starts the same command."""
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     """auto: bf16-mixed on a GPU that has it, else 32-true."""
     accumulate_grad_batches: int = 1
@@ -200,6 +204,8 @@ LOWEST: dict[str, float] = {
     "optimizer.warmup_epochs": 0,
     "optimizer.head_lr_factor": 0,
     "trainer.max_epochs": 1,
+    "trainer.devices": 1,
+    "trainer.num_nodes": 1,
     "trainer.accumulate_grad_batches": 1,
     "trainer.gradient_clip_val": 0,
     "trainer.ema_decay": 0,

@@ -1,6 +1,7 @@
 """The run folder: what a training run leaves behind, and where."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from multiskin.errors import UserError
+
+RANKS = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")  # as torchrun, SLURM and Lightning set them
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,11 @@ class RunFolder:
 
     def figure(self, name: str) -> Path:
         return self.root / "figures" / f"{name}.png"
+
+
+def first_process() -> bool:
+    """Whether this process is the only one of a run, or the first, which alone writes; launchers tell each its rank."""
+    return not any(int(os.environ.get(rank) or 0) for rank in RANKS)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from multiskin.losses import create_loss
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER, GradeMetrics, summarise
 from multiskin.models.backbone import create_backbone, pretrained_backbone
 from multiskin.models.blueprint import Blueprint
-from multiskin.run import RunFolder, write_whole
+from multiskin.run import RunFolder, first_process, write_whole
 from multiskin.schema import MISSING, Schema
 from multiskin.training.averaging import ema
 from multiskin.training.callbacks import EpochLine, ProgressBar
@@ -37,12 +37,15 @@ from multiskin.training.checkpoints import (
 )
 from multiskin.training.loggers import check_loggers, create_loggers
 from multiskin.training.module import SkinModule
+from multiskin.training.processes import SharedStatistics, create_strategy, part_ways
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 THIRD_PARTY_WARNINGS = (
     ".*LeafSpec.* is deprecated",  # Lightning with a newer torch
     "This DataLoader will create",  # how many is the user's setting
     ".*does not have many workers",  # how many is the user's setting
+    ".*`broadcast_buffers` is deprecated",  # in torch; its successor is younger than the torch we ask for
+    ".*when logging on epoch level in distributed setting",  # what is logged so is the same on all of them
     "Checkpoint directory .* exists and is not empty",  # of a run that is gone on with
     ".*your dataloader is not resumable",  # its sampler is: see SkinDataModule
     ".*number of training batches .* is smaller than the logging interval",  # everything is logged by epoch
@@ -96,24 +99,35 @@ def fit(config: FitConfig, photos: Photos) -> RunFolder:
     counts = tuple(tuple(counts.tolist()) for counts in train.grade_counts())
     blueprint = Blueprint(schema, config.model, tuple(recipes), counts)
     module = SkinModule(blueprint.build(backbone), blueprint, preprocessing, config.optimizer, config.seed)
-    run = _open_run(config)  # last, so that a mistake above leaves no folder behind
-    with run.locked(), _quiet_lightning():
+    with _opened(config) as run, _quiet_lightning():  # last, so that a mistake above leaves no folder behind
         checkpoint = _begin(run, config, photos)
         trainer = _create_trainer(config, mode, run, finished_epochs(checkpoint))
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        part_ways()
     return run
 
 
-def _open_run(config: FitConfig) -> RunFolder:
-    """A fresh folder, or that of the run to go on with, which may have been stopped before it left anything."""
-    there = Path(config.out).exists()
-    return RunFolder(Path(config.out)) if config.ckpt_path and there else RunFolder.create(config.out)
+@contextmanager
+def _opened(config: FitConfig) -> Iterator[RunFolder]:
+    """A fresh folder, or that of the run to go on with, which may have been stopped before it left anything.
+
+    Of several processes the first one opens it for all.
+    """
+    run = RunFolder(Path(config.out))
+    if not first_process():
+        yield run
+        return
+    if not (config.ckpt_path and run.root.exists()):
+        RunFolder.create(config.out)
+    with run.locked():
+        yield run
 
 
 def _begin(run: RunFolder, config: FitConfig, photos: Photos) -> Path | None:
     """Saves what it takes to do the run again; of one that was begun before, finds the checkpoint to go on from."""
-    if not (config.ckpt_path and run.config.is_file()):
+    if first_process() and not (config.ckpt_path and run.config.is_file()):
         _save_inputs(run, config, photos)
+    if config.ckpt_path is None:
         return None
     require_same_run(run, config, photos)
     return find_checkpoint(run, config.ckpt_path)
@@ -122,7 +136,8 @@ def _begin(run: RunFolder, config: FitConfig, photos: Photos) -> Path | None:
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
     """Without the warnings and notes that a user of this program can do nothing about."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():
         for message in THIRD_PARTY_WARNINGS:
             warnings.filterwarnings("ignore", message)
@@ -143,7 +158,9 @@ def _create_trainer(config: FitConfig, mode: str, run: RunFolder, finished: int)
     return pl.Trainer(
         max_epochs=options.max_epochs,
         accelerator=_accelerator(options),
-        devices=1,
+        devices=options.devices,
+        num_nodes=options.num_nodes,
+        strategy=create_strategy(options),
         precision=_precision(options),
         accumulate_grad_batches=options.accumulate_grad_batches,
         gradient_clip_val=options.gradient_clip_val,
@@ -187,6 +204,7 @@ def _callbacks(options: TrainerConfig, mode: str, run: RunFolder) -> list[Callba
     callbacks: list[Callback] = [*checkpoint_callbacks(options, mode, run), EpochLine(options.monitor)]
     if options.ema_decay is not None:
         callbacks.append(ema(options.ema_decay))
+    callbacks.append(SharedStatistics())  # after the averaged weights have taken their place
     if options.patience is not None:
         callbacks.append(EarlyStopping(options.monitor, patience=options.patience, mode=mode))
     if _shows_progress(options):

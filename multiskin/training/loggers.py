@@ -14,7 +14,7 @@ from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoa
 
 from multiskin.config import FitConfig, LogConfig
 from multiskin.errors import UserError
-from multiskin.run import RunFolder
+from multiskin.run import RunFolder, first_process
 
 
 def check_loggers(config: LogConfig) -> None:
@@ -47,9 +47,12 @@ def create_loggers(config: FitConfig, run: RunFolder, finished: int = 0) -> list
 
 def _curves(run: RunFolder, finished: int) -> CSVLogger:
     """The CSV logger, with what it wrote of finished epochs before the run was stopped."""
+    options: dict[str, Any] = {"name": "", "version": run.curves.parent.name, "flush_logs_every_n_steps": 1}
+    if not first_process():
+        return CSVLogger(run.root, **options)
     earlier = _rows(run.curves, finished)
     run.curves.unlink(missing_ok=True)
-    logger = CSVLogger(run.root, name="", version=run.curves.parent.name, flush_logs_every_n_steps=1)
+    logger = CSVLogger(run.root, **options)
     logger.experiment.metrics.extend(earlier)
     logger.save()
     return logger

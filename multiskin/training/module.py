@@ -12,6 +12,7 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import MeanMetric
 
 from multiskin.config import OptimizerConfig
 from multiskin.data.dataset import GradedPhotos, TrainingPhotos
@@ -54,6 +55,7 @@ class SkinModule(pl.LightningModule):
         self.seed = seed
         self.epoch_began = time.monotonic()
         self.metrics = GradeMetrics(net.schema)
+        self.validation_loss = MeanMetric()
         weights = torch.tensor([recipe.loss_weight for recipe in blueprint.recipes])
         self.register_buffer("loss_weights", weights / weights.sum(), persistent=False)
         self.register_buffer("epoch_losses", torch.zeros(len(net.schema) + 1), persistent=False)
@@ -93,13 +95,15 @@ class SkinModule(pl.LightningModule):
         losses = self.net.losses(logits, batch["grades"], batch["weight"])
         if not torch.isfinite(losses).all():  # or a head that is lost would drop out of the mean that is monitored
             self._refuse_non_finite(losses, batch, self.trainer.datamodule.validation_photos)  # type: ignore[attr-defined]
-        self.log("val/loss", (losses * self.loss_weights).sum(), batch_size=len(batch["row"]), sync_dist=True)
+        self.validation_loss.update((losses * self.loss_weights).sum(), len(batch["row"]))
         probabilities = self.net.probabilities(logits)
         self.metrics.update(probabilities, self.net.decide(probabilities), batch["grades"])
 
     def on_validation_epoch_end(self) -> None:
         # one state gives every number once an epoch, where a self.log for each metric and step would cost time
+        self.log("val/loss", self.validation_loss.compute())
         self.log_dict({f"val/{key}": value.float() for key, value in self.metrics.compute().items()})
+        self.validation_loss.reset()
         self.metrics.reset()
 
     def _losses(self, batch: Batch) -> Tensor:
