@@ -59,6 +59,17 @@ class RunFolder:
             raise UserError(f"{path}: no run here (no {run.config.name}); give the folder that 'fit' wrote with --out")
         return run
 
+    def require_ours(self) -> None:
+        """Makes sure that the folder holds a run, or no more than one that was stopped while it began.
+
+        Raises:
+            UserError: it holds something else.
+        """
+        begun = {".lock", *(path.name for path in (self.schema, self.split, self.skipped))}
+        others = [path.name for path in self.root.iterdir() if path.name not in begun and path.suffix != ".part"]
+        if others and not self.config.is_file():
+            raise UserError(f"--out {self.root}: holds {others[0]} and no run to go on with; name another folder")
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps the folder for one run, as long as its process lives.

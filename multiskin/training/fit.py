@@ -117,7 +117,9 @@ def _opened(config: FitConfig) -> Iterator[RunFolder]:
     if not first_process():
         yield run
         return
-    if not (config.ckpt_path and run.root.exists()):
+    if config.ckpt_path and run.root.is_dir():
+        run.require_ours()
+    else:
         RunFolder.create(config.out)
     with run.locked():
         yield run
