@@ -50,7 +50,7 @@ def train(settings, out, backbone, processes):
     return RunFolder(out), done
 
 
-@pytest.fixture(scope="module", params=[BATCH_NORM, LAYER_NORM])
+@pytest.fixture(scope="module", params=[LAYER_NORM, pytest.param(BATCH_NORM, marks=pytest.mark.slow)])
 def two(request, settings, tmp_path_factory):
     """What two processes left; they have different numbers of validation photos, and so of batches."""
     return train(settings, tmp_path_factory.mktemp("two") / "run", request.param, 2)
