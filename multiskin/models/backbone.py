@@ -153,10 +153,7 @@ def _create_net(config: ModelConfig, **pretrained: object) -> Any:
 
 
 def _undilate(net: nn.Module) -> None:
-    """Gives each kernel its plain size again: a CPU has no fast way for dilated depthwise convolutions.
-
-    On two cores a step of EfficientNet-B0 at 112 px and output stride 16 takes 0.6 of its time so.
-    """
+    """Gives each kernel its plain size again: a CPU has no fast way for dilated depthwise convolutions."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d) and layer.dilation != (1, 1):
             layer.dilation = (1, 1)
