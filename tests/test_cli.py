@@ -360,7 +360,7 @@ class TestProgram:
         assert "Traceback" not in done.stderr
         assert done.stderr.startswith("multiskin: error: ")
 
-    @pytest.mark.parametrize("command", ["fit", "validate", "test", "predict", "data init", "data check"])
+    @pytest.mark.parametrize("command", ["fit", "validate", "test", "report", "predict", "data init", "data check", "data render"])
     def test_every_command_explains_itself(self, command, capsys):
         with pytest.raises(SystemExit) as stop:
             main([*command.split(), "--help"])

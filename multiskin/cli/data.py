@@ -1,0 +1,63 @@
+"""The commands for tables and photographs."""
+
+import sys
+from pathlib import Path
+
+from multiskin.cli.parsers import Parser, summary, whole
+from multiskin.cli.photos import checked_photos, faces_in, with_photos_drawn
+from multiskin.cli.settings import fit_config
+from multiskin.cli.terminal import ask, console, progress, take_default
+
+
+def data_init(arguments: list[str]) -> None:
+    """Write a first schema and config for a table of your own."""
+    parser = Parser("multiskin data init", description=summary(data_init))
+    parser.add_argument("table", help="a .csv or .parquet table with a column of photos and columns of grades")
+    parser.add_argument("--out", default=".", help="the folder to write to; default: the working directory")
+    parser.add_argument("--yes", action="store_true", help="ask nothing, take the likeliest answers")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
+    options = parser.parse_args(arguments)
+    from multiskin.data.first_config import write
+    from multiskin.data.proposal import propose
+
+    interactive = sys.stdin.isatty() and not options.yes
+    proposal = propose(options.table, ask if interactive else take_default)
+    for path in write(proposal, options.out, overwrite=options.overwrite):
+        print(path)
+
+
+def data_check(arguments: list[str]) -> None:
+    """Check a table and its photos, and count the grades on each side of the split."""
+    config, schema = fit_config("multiskin data check", summary(data_check), arguments)
+    from multiskin.reports.tables import print_grades
+    from multiskin.training.fit import check
+
+    check(config, schema)
+    print_grades(checked_photos(with_photos_drawn(config), schema), console())
+
+
+def data_render(arguments: list[str]) -> None:
+    """Draw graded photos, on drawn faces or on photographs: a set to try everything on."""
+    from multiskin.config import RenderConfig
+
+    default = RenderConfig()
+    parser = Parser("multiskin data render", description=summary(data_render))
+    parser.add_argument("out", type=Path, help="a new folder: images/, masks/, labels.csv, truth.csv")
+    parser.add_argument(
+        "--persons",
+        type=whole(0),
+        nargs=3,
+        default=default.persons,
+        metavar=("TRAIN", "VAL", "TEST"),
+        help=f"how many persons, five photos each; default: {' '.join(map(str, default.persons))}",
+    )
+    parser.add_argument("--size", type=whole(1), default=default.size, help=f"pixels; default: {default.size}")
+    parser.add_argument("--seed", type=whole(0), default=default.seed, help="another one draws another set; default: 0")
+    parser.add_argument("--faces", help="draw on photographs of faces: a folder with faces.csv and landmarks.json")
+    options = parser.parse_args(arguments)
+    from multiskin.data.render.folder import render_into
+
+    config, faces = RenderConfig(options.persons, options.size, options.seed), faces_in(options.faces)
+    with progress("drawing photos") as advance:
+        render_into(options.out, config, faces, advance)
+    print(options.out)

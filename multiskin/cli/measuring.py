@@ -1,0 +1,125 @@
+"""The commands for a trained model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from multiskin.cli.parsers import Parser, add_inference_options, summary, whole
+from multiskin.cli.photos import with_photos_drawn
+from multiskin.cli.settings import fit_config
+from multiskin.cli.terminal import console, progress, warn
+from multiskin.errors import UserError
+
+if TYPE_CHECKING:
+    from multiskin.config import DataConfig
+    from multiskin.data.manifest import Manifest
+    from multiskin.inference.predictor import Predictor
+    from multiskin.run import RunFolder
+
+
+def validate(arguments: list[str]) -> None:
+    """Measure a trained model on its run's validation photos, or on another table."""
+    _evaluate("val", "multiskin validate", summary(validate), arguments)
+
+
+def test(arguments: list[str]) -> None:
+    """Measure a trained model on its run's test photos, or on another table."""
+    _evaluate("test", "multiskin test", summary(test), arguments)
+
+
+def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> None:
+    parser = Parser(name, description=description)
+    parser.add_argument("run", help="the run folder")
+    parser.add_argument("--checkpoint", help="another checkpoint than the run's best")
+    parser.add_argument("--root", help="where the photos are now; default: where they were")
+    parser.add_argument("--table", help="another table, relative to the root: all of its graded photos are measured")
+    parser.add_argument("--out", help="where the results go; default: the run folder")
+    add_inference_options(parser)
+    options = parser.parse_args(arguments)
+    from dataclasses import replace
+
+    from multiskin.data.photos import load_side, load_table
+    from multiskin.inference.predictor import Predictor
+    from multiskin.reports.page import write_report
+    from multiskin.run import RunFolder
+
+    if (options.table or options.checkpoint) and not options.out:
+        raise UserError("--out: name a folder for the results; those of the run's own photos and checkpoint stay")
+    run = RunFolder.open(options.run)
+    out = RunFolder.create(options.out) if options.out else run
+    settings = fit_config(name, description, ["--config", str(run.config)])[0]
+    if not options.root and not Path(settings.data.root).exists():
+        settings, had = with_photos_drawn(settings), settings.data.root
+        if settings.data.root != had:
+            warn([f"the photos of the run, {had}, are gone, and those drawn now differ: results may, too"])
+    saved = settings.data
+    config = replace(saved, root=options.root or saved.root, batch_size=options.batch_size)
+    config = replace(config, num_workers=options.num_workers, manifest=options.table or saved.manifest)
+    predictor = Predictor.from_checkpoint(options.checkpoint or run.best, options.device)
+    with progress("checking photos") as advance:
+        if options.table:
+            photos, skipped = load_table(config, predictor.schema, advance)
+        else:
+            photos, skipped = load_side(config, predictor.schema, run.split, side, advance)
+    warn(skipped)
+    if not len(photos):
+        raise UserError(f"{options.run}: the split has no {side} photo; name a table of graded photos with --table")
+    measure(out, predictor, photos, Path(options.table).stem if options.table else side, config)
+    if out == run:
+        print(f"report: {write_report(run, Path(config.root))}")
+
+
+def measure(run: "RunFolder", predictor: "Predictor", photos: "Manifest", name: str, config: "DataConfig") -> None:
+    from multiskin.inference.evaluate import evaluate
+    from multiskin.reports.record import record
+    from multiskin.reports.tables import print_results
+
+    evaluation = evaluate(predictor, photos, config.batch_size, config.num_workers)
+    record(run, name, evaluation)
+    title = f"{name}: {len(photos)} photos"
+    print_results(evaluation.metrics, predictor.schema, title, console(), evaluation.second_rater)
+
+
+def report(arguments: list[str]) -> None:
+    """Write a run's page again: report.html, which needs no other file."""
+    parser = Parser("multiskin report", description=summary(report))
+    parser.add_argument("run", help="the run folder")
+    parser.add_argument("--root", help="where the photos are now; default: where they were")
+    parser.add_argument("--examples", type=whole(0), default=4, help="photos of a kind and head; 0: none; default: 4")
+    options = parser.parse_args(arguments)
+    import yaml
+
+    from multiskin.reports.page import write_report
+    from multiskin.run import RunFolder
+
+    run = RunFolder.open(options.run)
+    root = options.root or yaml.safe_load(run.config.read_text(encoding="utf-8"))["data"]["root"]
+    print(write_report(run, Path(root), options.examples))
+
+
+def predict(arguments: list[str]) -> None:
+    """Grade photographs: files, folders, or a table of paths."""
+    parser = Parser("multiskin predict", description=summary(predict))
+    parser.add_argument("model", help="a run folder or a .ckpt file")
+    parser.add_argument("photos", nargs="+", help="pictures, folders of pictures, .csv or .parquet tables")
+    parser.add_argument("--column", default="image", help="the tables' column of paths, relative to the table")
+    parser.add_argument("--out", help="a .csv or .jsonl file; default: CSV to the terminal")
+    add_inference_options(parser)
+    options = parser.parse_args(arguments)
+    from multiskin.inference.files import find_photos
+    from multiskin.inference.output import open_output, writer_for
+    from multiskin.inference.predictor import Predictor
+    from multiskin.run import RunFolder
+
+    write = writer_for(options.out)
+    if options.out in options.photos:
+        raise UserError(f"--out {options.out}: is one of the inputs, which would be lost; name another file")
+    paths = find_photos(options.photos, options.column)
+    model = Path(options.model)
+    predictor = Predictor.from_checkpoint(RunFolder.open(model).best if model.is_dir() else model, options.device)
+    results = predictor.predict_files(paths, options.batch_size, options.num_workers)
+    with open_output(options.out) as file:
+        errors = write(results, predictor.schema, file)
+    if errors == len(paths):
+        raise UserError(f"none of {len(paths)} photos could be read; the reasons stand in the column 'error'")
+    if errors:
+        warn([f"{errors} of {len(paths)} photos could not be read"])

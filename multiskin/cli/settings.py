@@ -1,0 +1,71 @@
+"""The settings of a training run, from files and options."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from multiskin.errors import UserError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+    from multiskin.config import FitConfig
+    from multiskin.schema import Schema
+
+EMBEDDED = Path(__file__).parents[1] / "embedded" / "config.yaml"
+
+
+def fit_config(name: str, description: str, arguments: list[str]) -> tuple["FitConfig", "Schema"]:
+    """The settings of a training run, and the schema that they name.
+
+    A schema that a config file names is looked for beside that file first. Without a config and a schema the settings
+    are the embedded ones, which draw their photos themselves.
+    """
+    from multiskin.schema import Schema
+
+    if not any(argument.partition("=")[0] in ("--config", "--schema", "--help", "-h") for argument in arguments):
+        arguments = ["--config", str(EMBEDDED), *arguments]
+    parser = _fit_parser(name, description)
+    try:
+        parsed = parser.parse_args(arguments)
+    except (argparse.ArgumentError, UnicodeDecodeError) as error:
+        raise UserError(f"{' '.join(str(error).split())}; see '{name} --help'") from error
+    config = _instantiate(parser, parsed)
+    given = [argument.partition("=")[0] for argument in arguments]
+    for option in ("--data.root", "--data.manifest"):
+        if option in given and config.data.render is not None:
+            raise UserError(
+                f"{option}: this config draws its photos; name a config for yours with --config, which "
+                "'multiskin data init TABLE' writes"
+            )
+    return config, Schema.load(_schema_path(config.schema, parsed.config or [], arguments))
+
+
+def _schema_path(schema: str, files: Sequence[Any], arguments: list[str]) -> Path:
+    if any(argument.partition("=")[0] == "--schema" for argument in arguments):
+        return Path(schema)
+    beside = [Path(file.absolute).parent / schema for file in files]
+    return next((path for path in reversed(beside) if path.is_file()), Path(schema))
+
+
+def _fit_parser(name: str, description: str) -> "ArgumentParser":
+    from jsonargparse import ArgumentParser, set_parsing_settings
+
+    from multiskin.config import FitConfig
+
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    parser = ArgumentParser(prog=name, description=description, exit_on_error=False, allow_abbrev=False)
+    parser.add_argument("--config", action="config", help="a YAML file of the options below")
+    parser.add_class_arguments(FitConfig, as_group=False, skip={"offline"})
+    parser.add_argument("--offline", action="store_true", help="never reach for the network")
+    return parser
+
+
+def _instantiate(parser: "ArgumentParser", parsed: "Namespace") -> "FitConfig":
+    from dataclasses import fields
+
+    from multiskin.config import FitConfig
+
+    values = parser.instantiate(parsed)
+    return FitConfig(**{field.name: values[field.name] for field in fields(FitConfig)})

@@ -1,0 +1,50 @@
+"""What is said on the terminal while a command runs, and asked there."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def warn(problems: Iterable[object]) -> None:
+    """Says what need not stop a command, once however many processes there are."""
+    from multiskin.run import first_process
+
+    for problem in problems if first_process() else ():
+        print(f"multiskin: warning: {problem}", file=sys.stderr)
+
+
+def console() -> "Console":
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 120)  # a log file is no 80 columns wide
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on the terminal, gone when done; nothing where there is none."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def ask(question: str, choices: Sequence[str], default: str) -> str:
+    from rich.prompt import IntPrompt
+
+    print(question)
+    for number, choice in enumerate(choices, start=1):
+        print(f"  {number}  {choice}")
+    numbers = [str(number) for number in range(1, len(choices) + 1)]
+    default_number = choices.index(default) + 1
+    return choices[IntPrompt.ask("number", choices=numbers, default=default_number, show_choices=False) - 1]
+
+
+def take_default(question: str, choices: Sequence[str], default: str) -> str:  # noqa: ARG001
+    print(f"{question} {default}", file=sys.stderr)
+    return default
