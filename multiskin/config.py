@@ -119,8 +119,10 @@ class DataConfig:
 
 @dataclass
 class OptimizerConfig:
-    """AdamW with warm-up and cosine decay."""
+    """Steps with warm-up and cosine decay."""
 
+    name: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
+    """Of the optimizer; sgd has Nesterov momentum 0.9. Only adamw's weight decay is apart from the gradient."""
     lr: float = 1e-3
     weight_decay: float = 0.05
     warmup_epochs: float = 1.0

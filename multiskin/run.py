@@ -75,13 +75,15 @@ class RunFolder:
         """Keeps the folder for one run, as long as its process lives.
 
         Raises:
-            UserError: another one has it.
+            UserError: another one has it, or nothing can be written there.
         """
         lock = FileLock(self.root / ".lock", timeout=0)
         try:
             lock.acquire()
         except Timeout as error:
             raise UserError(f"--out {self.root}: another run is at work there; name another folder") from error
+        except OSError as error:
+            raise UserError(f"--out {self.root}: {error.strerror}; name a folder that can be written") from error
         try:
             yield
         finally:
@@ -121,9 +123,18 @@ class RunFolder:
         return self.root / "logs" / "metrics.csv"
 
     @property
+    def tracking(self) -> Path:
+        """What each other logger calls the run, JSON."""
+        return self.root / "logs" / "tracking.json"
+
+    @property
     def metrics(self) -> Path:
         """The results on validation and test, JSON."""
         return self.root / "metrics.json"
+
+    def measured(self, name: str) -> bool:
+        """Whether the results on val, test or a table are there, and with them its predictions."""
+        return self.metrics.is_file() and name in json.loads(self.metrics.read_text(encoding="utf-8"))
 
     def predictions(self, split: str) -> Path:
         return self.root / f"predictions_{split}.csv"
@@ -142,10 +153,24 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes beside the place and moves there: a run that is killed leaves the whole file, or what was there before."""
+    """Writes a text; a stop leaves it whole, or what was there before."""
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A name beside a file's own to write it under; it is moved to its place once it is written.
+
+    Raises:
+        OSError: with the name of the file, which that of a full disk has not by itself.
+    """
     part = path.with_name(f"{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
+        yield part
         part.replace(path)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)

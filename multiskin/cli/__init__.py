@@ -4,8 +4,11 @@ Imports stay inside the commands, so that help comes at once.
 """
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
 
 from multiskin import __version__
 from multiskin.cli.data import data_check, data_init, data_render
@@ -14,26 +17,56 @@ from multiskin.cli.parsers import Parser, summary
 from multiskin.cli.training import fit
 from multiskin.errors import UserError, unknown
 
+GO_ON = {  # what takes long keeps what is finished
+    "fit": "; the same command with --ckpt_path last goes on",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit status: 0 done, 2 a mistake to mend, 130 interrupted."""
+    """Runs one command and returns its exit status: 0 done, 2 something to mend, 130 interrupted, 143 terminated."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    try:
-        _run(arguments)
-    except UserError as error:
-        print(f"multiskin: error: {_words(error)}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # whoever reads our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or closing it would fail again
-        return 0
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        print(f"multiskin: error: {place}{error.strerror or error}; make room or choose another place", file=sys.stderr)
-        return 2
-    except (KeyboardInterrupt, EOFError):
-        print("multiskin: interrupted", file=sys.stderr)
-        return 130
+    go_on = GO_ON.get(arguments[0], "") if arguments else ""
+    with _sigterm_interrupts() as terminated:
+        try:
+            _run(arguments)
+        except UserError as error:
+            return _end(2, f"error: {_words(error)}")
+        except BrokenPipeError:  # whoever reads our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or closing it would fail again
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            return _end(2, f"error: {place}{error.strerror or error}; make room or choose another place{go_on}")
+        except (KeyboardInterrupt, EOFError, RuntimeError) as error:
+            if terminated:  # SLURM stops the processes that read photos, too, of which torch makes an error
+                return _end(143, f"terminated{go_on}")
+            if not isinstance(error, RuntimeError):
+                return _end(130, f"interrupted{go_on}")
+            if not str(error).startswith("DataLoader worker"):
+                raise
+            found = str(error).strip().splitlines()[0].rstrip(". ")
+            return _end(2, f"error: {found}, most likely for want of memory; lower num_workers{go_on}")
     return 0
+
+
+def _end(status: int, words: str) -> int:
+    print(f"multiskin: {words}", file=sys.stderr)
+    return status
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[list[int]]:
+    """SIGTERM, which docker and SLURM send, ends a command as Ctrl-C does; the list holds it from then on."""
+    received: list[int] = []
+
+    def interrupt(number: int, _: object) -> NoReturn:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _words(error: UserError) -> str:

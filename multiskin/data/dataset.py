@@ -4,6 +4,7 @@ batch = {"image": (B, 3, S, S) float32, "grades": (B, H) int64 with -1, "weight"
 """
 
 import os
+import signal
 from collections.abc import Sequence
 
 import cv2
@@ -90,3 +91,4 @@ def worker_count(asked: int | None) -> int:
 def one_thread(_: int) -> None:
     """Workers are the parallelism; OpenCV's own threads in each of them would only get in the way."""
     cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process says what there is to say

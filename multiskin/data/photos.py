@@ -12,6 +12,7 @@ from multiskin.data.splits import make_split, split_table
 from multiskin.data.table import Problem, read_table
 from multiskin.data.validation import Progress, second_headings
 from multiskin.errors import UserError
+from multiskin.run import whole
 from multiskin.schema import MISSING, Schema
 
 
@@ -37,10 +38,12 @@ class Photos:
 
     def save(self, split: Path, skipped: Path) -> None:
         """Writes the split, and the rows left out if there are any, as CSV files."""
-        split_table(self.manifest, self.split).to_csv(split, index=False)
+        with whole(split) as part:
+            split_table(self.manifest, self.split).to_csv(part, index=False)
         if self.skipped:
             rows = [(problem.row, problem.column, problem.message) for problem in self.skipped]
-            pd.DataFrame(rows, columns=["row", "column", "problem"]).to_csv(skipped, index=False)
+            with whole(skipped) as part:
+                pd.DataFrame(rows, columns=["row", "column", "problem"]).to_csv(part, index=False)
 
 
 def load_photos(config: DataConfig, schema: Schema, progress: Progress | None = None) -> Photos:

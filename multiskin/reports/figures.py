@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 from multiskin.reports.fonts import drawable, families
+from multiskin.run import whole
 from multiskin.schema import Attribute, Schema
 
 MOST_COLUMNS = 3  # panels side by side
@@ -36,11 +37,11 @@ def draw_confusions(confusion: np.ndarray, schema: Schema, path: Path) -> None:
         grid = figure.subplots(rows, columns, squeeze=False)
         for h, (attribute, axes) in enumerate(zip(schema, grid.flat, strict=False)):
             counts = confusion[h, : attribute.grades, : attribute.grades]
-            image = _draw_confusion(axes, counts, attribute, _words(attribute.title(), f"attribute {h + 1}"))
+            image = _draw_confusion(axes, counts, attribute, drawn_words(attribute.title(), f"attribute {h + 1}"))
         for spare in grid.flat[len(schema) :]:
             spare.set_axis_off()
         _draw_scale(figure, image, grid)
-        _save(figure, path)
+        save(figure, path)
 
 
 def _draw_confusion(axes: Axes, counts: np.ndarray, attribute: Attribute, title: str) -> AxesImage:
@@ -51,7 +52,7 @@ def _draw_confusion(axes: Axes, counts: np.ndarray, attribute: Attribute, title:
         colour = "white" if shares[true, predicted] > 0.5 else "black" if count else "silver"
         axes.text(predicted, true, str(count), ha="center", va="center", color=colour, fontsize=9)
     grades = range(attribute.grades)
-    labels = [_words(attribute.grade_label(grade), str(grade)) for grade in grades]
+    labels = [drawn_words(attribute.grade_label(grade), str(grade)) for grade in grades]
     axes.set_xticks(grades, labels)
     axes.set_yticks(grades, labels)
     if max(map(len, labels)) > 2:
@@ -93,14 +94,14 @@ def draw_curves(curves: pd.DataFrame, schema: Schema, monitor: str, path: Path) 
         for key in ("train/loss", "val/loss"):
             _draw_curve(left, by_epoch, key, key.split("/")[0])
         for h, attribute in enumerate(schema):
-            label = _words(attribute.title(), f"attribute {h + 1}")
+            label = drawn_words(attribute.title(), f"attribute {h + 1}")
             _draw_curve(right, by_epoch, f"{side}/{attribute.name}/{metric}", label)
         _draw_curve(right, by_epoch, f"{side}/mean/{metric}", "mean", color="black", linewidth=2.2)
         left.set_title("loss", fontsize=11)
         right.set_title(title, fontsize=11)
         for axes in (left, right):
             _finish(axes, int(by_epoch.index.max()) + 1)
-        _save(figure, path)
+        save(figure, path)
 
 
 def _draw_curve(axes: Axes, by_epoch: pd.DataFrame, key: str, label: str, **style: Any) -> None:
@@ -118,10 +119,11 @@ def _finish(axes: Axes, epochs: int) -> None:
     axes.legend(frameon=False)
 
 
-def _words(text: str, instead: str) -> str:
+def drawn_words(text: str, instead: str) -> str:
     return text if drawable(text) else instead
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
-    figure.savefig(path, dpi=120)
+    with whole(path) as part:
+        figure.savefig(part, dpi=120, format="png")

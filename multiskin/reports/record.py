@@ -6,7 +6,7 @@ from typing import Any
 from multiskin.errors import UserError
 from multiskin.inference.evaluate import Evaluation
 from multiskin.reports.figures import draw_confusions
-from multiskin.run import RunFolder, write_json
+from multiskin.run import RunFolder, whole, write_json
 
 
 def record(run: RunFolder, name: str, evaluation: Evaluation) -> None:
@@ -17,9 +17,11 @@ def record(run: RunFolder, name: str, evaluation: Evaluation) -> None:
         name: of what was measured: val, test, or a table's name.
         evaluation: the measurement.
     """
-    write_json(run.metrics, _earlier(run) | {name: evaluation.to_dict()})
-    evaluation.table().to_csv(run.predictions(name), index=False)
+    metrics = _earlier(run) | {name: evaluation.to_dict()}
+    with whole(run.predictions(name)) as part:
+        evaluation.table().to_csv(part, index=False)
     draw_confusions(evaluation.confusion, evaluation.schema, run.figure(f"confusion_{name}"))
+    write_json(run.metrics, metrics)  # last: with them it has been measured
 
 
 def _earlier(run: RunFolder) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What is shown while a run goes on."""
 
+import sys
 import time
 from datetime import timedelta
 from typing import Any
@@ -61,3 +62,4 @@ class EpochLine(Callback):
         left = self.time_left(trainer.global_step, trainer.estimated_stepping_batches)
         numbers = "  ".join(f"{key} {values[key]:.4f}" for key in ("train/loss", self.monitor) if key in values)
         pl_module.print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {numbers}  left {left}")
+        sys.stdout.flush()  # a log file shows it at once

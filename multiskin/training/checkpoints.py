@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytorch_lightning as pl
 import torch
@@ -17,7 +17,7 @@ from multiskin.data.datamodule import SkinDataModule
 from multiskin.data.photos import Photos
 from multiskin.data.splits import split_table
 from multiskin.errors import UserError
-from multiskin.run import RunFolder
+from multiskin.run import RunFolder, whole
 from multiskin.schema import Schema
 
 # What a run may be gone on with differently, for no weight depends on it.
@@ -28,6 +28,7 @@ FREE = (
     "test",
     "log",
     "data.root",
+    "data.manifest",  # the photos themselves are compared
     "data.num_workers",
     "trainer.progress",
     "trainer.every_n_train_steps",
@@ -41,16 +42,19 @@ class WholeFiles(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        part = Path(f"{path}.part")
-        part.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with whole(Path(path)) as part, part.open("wb") as file:
+            _save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _save(checkpoint: dict[str, Any], file: BinaryIO) -> None:
+    """Whatever stops torch while it writes, it closes its archive, fails at that too, and complains of that alone."""
+    try:
+        torch.save(checkpoint, file)
+    except RuntimeError as error:
+        raise error.__context__ or error from None
 
 
 class Checkpoints(ModelCheckpoint):
@@ -114,7 +118,7 @@ def require_same_run(run: RunFolder, config: FitConfig, photos: Photos) -> None:
         UserError: settings, attributes, photos or split that are not those of the run.
     """
     saved = yaml.safe_load(run.config.read_text(encoding="utf-8"))
-    before, now = (dict(_settings(each)) for each in (saved, asdict(config)))
+    before, now = (dict(deciding_settings(each)) for each in (saved, asdict(config)))
     changed = [option for option in sorted(before.keys() | now.keys()) if before.get(option) != now.get(option)]
     if changed:
         words = "; ".join(f"{option} was {before.get(option)} and is {now.get(option)}" for option in changed)
@@ -126,13 +130,13 @@ def require_same_run(run: RunFolder, config: FitConfig, photos: Photos) -> None:
         raise UserError(f"--out {run.root}: the photos or their split are not those of the run; name another folder")
 
 
-def _settings(values: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
+def deciding_settings(values: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
     """What decides on the weights, by the option's full name."""
     for name, value in values.items():
         option = f"{where}{name}"
         if option in FREE or option == "schema":
             continue
         if isinstance(value, Mapping) and value:
-            yield from _settings(value, f"{option}.")
+            yield from deciding_settings(value, f"{option}.")
         else:
             yield option, value

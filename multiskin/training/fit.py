@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 import yaml
@@ -24,7 +25,8 @@ from multiskin.losses import create_loss
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER, GradeMetrics, summarise
 from multiskin.models.backbone import create_backbone, pretrained_backbone
 from multiskin.models.blueprint import Blueprint
-from multiskin.run import RunFolder, first_process, write_whole
+from multiskin.resampling import grade_distribution
+from multiskin.run import RunFolder, first_process, whole, write_whole
 from multiskin.schema import MISSING, Schema
 from multiskin.training.averaging import ema
 from multiskin.training.callbacks import EpochLine, ProgressBar
@@ -35,6 +37,7 @@ from multiskin.training.checkpoints import (
     finished_epochs,
     require_same_run,
 )
+from multiskin.training.interrupts import interruptible
 from multiskin.training.loggers import check_loggers, create_loggers
 from multiskin.training.module import SkinModule
 from multiskin.training.processes import SharedStatistics, create_strategy, part_ways
@@ -63,8 +66,9 @@ def check(config: FitConfig, schema: Schema) -> None:
     evaluation_transform(preprocessing)
     for attribute, recipe in zip(schema, head_recipes(config, schema.names), strict=True):
         create_loss(recipe.loss, attribute, [1] * attribute.grades, **recipe.loss_options)
+        grade_distribution(recipe.resample, np.ones(attribute.grades), attribute)
         training_transform(recipe.augment, preprocessing, f"heads.{attribute.name}.augment")
-    _monitor_mode(config.trainer.monitor, schema)
+    monitor_mode(config.trainer.monitor, schema)
     _accelerator(config.trainer)
     check_loggers(config.log)
     create_backbone(config.model)
@@ -84,12 +88,13 @@ def fit(config: FitConfig, photos: Photos) -> RunFolder:
 
     Raises:
         UserError: settings that cannot be followed, or a loss that is not finite.
+        OSError: no room, or no right to write; what is finished stays, to go on from.
     """
     schema, train, val = photos.manifest.schema, photos.side("train"), photos.side("val")
     check(config, schema)
     _check_validation(config.trainer.monitor, val)
     recipes = head_recipes(config, schema.names)
-    mode = _monitor_mode(config.trainer.monitor, schema)
+    mode = monitor_mode(config.trainer.monitor, schema)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     backbone = pretrained_backbone(config.model, offline=config.offline)
     preprocessing = Preprocessing(
@@ -102,7 +107,8 @@ def fit(config: FitConfig, photos: Photos) -> RunFolder:
     with _opened(config) as run, _quiet_lightning():  # last, so that a mistake above leaves no folder behind
         checkpoint = _begin(run, config, photos)
         trainer = _create_trainer(config, mode, run, finished_epochs(checkpoint))
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        with interruptible():
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         part_ways()
     return run
 
@@ -148,7 +154,8 @@ def _quiet_lightning() -> Iterator[None]:
 
 def _save_inputs(run: RunFolder, config: FitConfig, photos: Photos) -> None:
     """All that it takes to do the run again, the settings last: with them a run has begun."""
-    photos.manifest.schema.save(run.schema)
+    with whole(run.schema) as part:
+        photos.manifest.schema.save(part)
     photos.save(run.split, run.skipped)
     settings = asdict(config) | {"schema": run.schema.name, "ckpt_path": None}
     write_whole(run.config, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
@@ -214,7 +221,7 @@ def _callbacks(options: TrainerConfig, mode: str, run: RunFolder) -> list[Callba
     return callbacks
 
 
-def _monitor_mode(monitor: str, schema: Schema) -> str:
+def monitor_mode(monitor: str, schema: Schema) -> str:
     """Whether the monitored number is to be 'min' or 'max'.
 
     Raises:

@@ -1,20 +1,23 @@
-"""Where curves go: a CSV file always, other places by name."""
+"""Where curves go: a CSV file always, other places by name; a run that is gone on with goes on there, too."""
 
 import csv
+import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.util import find_spec
+from io import StringIO
 from netrc import NetrcParseError, netrc
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlparse
 
-from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 from multiskin.config import FitConfig, LogConfig
 from multiskin.errors import UserError
-from multiskin.run import RunFolder, first_process
+from multiskin.run import RunFolder, first_process, write_json, write_whole
 
 
 def check_loggers(config: LogConfig) -> None:
@@ -28,8 +31,41 @@ def check_loggers(config: LogConfig) -> None:
             raise UserError(f"log.logger: {name} is not installed; run: pip install 'multiskin[{name}]'")
 
 
+class Earlier(NamedTuple):
+    """What a logger has of a run that is gone on with."""
+
+    name: str | None  # the logger's own for the run
+    step: int  # from which on numbers come again
+
+
+class Curves(Logger):
+    """Every logged number in a CSV file, which is whole at any moment.
+
+    Lightning's own appends to the file, and for a new column writes it again in place: a full disk would cut it short.
+    """
+
+    name = version = None
+
+    def __init__(self, path: Path, rows: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self.path = path
+        self.rows = rows
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        self.rows.append(metrics | {"step": step})
+        text = StringIO(newline="")
+        writer = csv.DictWriter(text, sorted(set().union(*self.rows)))
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_whole(self.path, text.getvalue())
+
+    def log_hyperparams(self, *_: Any, **__: Any) -> None:
+        """They stand in config.yaml."""
+
+
 def create_loggers(config: FitConfig, run: RunFolder, finished: int = 0) -> list[Logger]:
-    """The CSV logger, and those asked for by name, which are told the settings.
+    """The CSV file, and the loggers asked for by name, which are told the settings.
 
     Args:
         config: of the run.
@@ -39,33 +75,28 @@ def create_loggers(config: FitConfig, run: RunFolder, finished: int = 0) -> list
     Raises:
         UserError: a logger that refuses, as wandb does a key of the wrong form.
     """
-    others = [LOGGERS[name](config, run) for name in dict.fromkeys(config.log.logger)]
-    for logger in others:
-        logger.log_hyperparams(_settings(config))
-    return [_curves(run, finished), *others]
-
-
-def _curves(run: RunFolder, finished: int) -> CSVLogger:
-    """The CSV logger, with what it wrote of finished epochs before the run was stopped."""
-    options: dict[str, Any] = {"name": "", "version": run.curves.parent.name, "flush_logs_every_n_steps": 1}
-    if not first_process():
-        return CSVLogger(run.root, **options)
-    earlier = _rows(run.curves, finished)
-    run.curves.unlink(missing_ok=True)
-    logger = CSVLogger(run.root, **options)
-    logger.experiment.metrics.extend(earlier)
-    logger.save()
-    return logger
+    rows = _rows(run.curves, finished)
+    step = rows[-1]["step"] + 1 if rows else 0
+    names = json.loads(run.tracking.read_text(encoding="utf-8")) if run.tracking.is_file() else {}
+    asked = dict.fromkeys(config.log.logger)
+    others = {name: LOGGERS[name](config, run, Earlier(names.get(name), step)) for name in asked}
+    if first_process():
+        run.curves.parent.mkdir(exist_ok=True)
+        if others:
+            write_json(run.tracking, names | {name: logger.version for name, logger in others.items()})
+    return [Curves(run.curves, rows), *others.values()]
 
 
 def _rows(curves: Path, finished: int) -> list[dict[str, Any]]:
-    """The rows of finished epochs; a line that was cut short is of a later one."""
+    """The rows of finished epochs."""
     if not finished or not curves.is_file():
         return []
-    with curves.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if None not in row.values() and row["epoch"].isdecimal()]
-    known = [{key: value for key, value in row.items() if value} for row in rows if int(row["epoch"]) < finished]
-    return [row | {"step": int(row["step"])} for row in known]
+    try:
+        with curves.open(encoding="utf-8", newline="") as file:
+            rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
+        return [row | {"step": int(row["step"])} for row in rows if int(row["epoch"]) < finished]
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{curves}: not the log that 'fit' wrote; restore the file or remove it") from error
 
 
 def _settings(config: FitConfig) -> dict[str, Any]:
@@ -80,20 +111,37 @@ def _settings(config: FitConfig) -> dict[str, Any]:
     return settings
 
 
-def _tensorboard(_: FitConfig, run: RunFolder) -> Logger:
-    return TensorBoardLogger(run.root, name="", version="tensorboard", default_hp_metric=False)
+def _tensorboard(config: FitConfig, run: RunFolder, earlier: Earlier) -> Logger:
+    """What it was told of later steps, before the run was stopped, it shows no more."""
+    place: dict[str, Any] = {"name": "", "version": "tensorboard", "purge_step": earlier.step}
+    logger = TensorBoardLogger(run.root, default_hp_metric=False, **place)
+    logger.log_hyperparams(_settings(config))
+    return logger
 
 
-def _mlflow(config: FitConfig, run: RunFolder) -> Logger:
+def _mlflow(config: FitConfig, run: RunFolder, earlier: Earlier) -> Logger:
     """Into the run folder, or to the server that the environment names."""
     os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")
+    from mlflow.exceptions import MlflowException
+
     server = None if config.offline else os.environ.get("MLFLOW_TRACKING_URI")
     place = server or f"sqlite:///{(run.root / 'mlflow.db').resolve()}"
-    return MLFlowLogger(config.log.project, run_name=run.root.name, tracking_uri=place)
+    logger = MLFlowLogger(config.log.project, run.root.name, place, run_id=earlier.name)
+    try:
+        if earlier.name is None:
+            logger.log_hyperparams(_settings(config))
+        else:  # the settings that it was told it would not let change
+            logger.experiment.update_run(earlier.name, "RUNNING")
+    except MlflowException as error:
+        raise UserError(f"log.logger: mlflow: {' '.join(str(error).split())}; see MLFLOW_TRACKING_URI") from error
+    return logger
 
 
-def _wandb(config: FitConfig, run: RunFolder) -> Logger:
-    """Offline unless a key is set, so that it never asks; code, pictures and machine details are never sent."""
+def _wandb(config: FitConfig, run: RunFolder, earlier: Earlier) -> Logger:
+    """Offline unless a key is set, so that it never asks; code, pictures and machine details are never sent.
+
+    Offline each start has a folder of its own, which 'wandb sync' appends to that of the same run before.
+    """
     os.environ["WANDB_ERROR_REPORTING"] = "false"  # to its makers, even offline
     import wandb
 
@@ -110,9 +158,9 @@ def _wandb(config: FitConfig, run: RunFolder) -> Logger:
         silent=True,
     )
     options: dict[str, Any] = {"settings": settings, "dir": run.root}
-    logger = WandbLogger(run.root.name, run.root, project=config.log.project, log_model=False, **options)
+    logger = WandbLogger(run.root.name, run.root, earlier.name, project=config.log.project, log_model=False, **options)
     try:
-        _ = logger.experiment  # begins the run, and looks at the key
+        logger.log_hyperparams(_settings(config))  # begins the run, and looks at the key
     except (wandb.Error, ValueError) as error:
         raise UserError(f"log.logger: wandb: {' '.join(str(error).split())}; set WANDB_MODE=offline") from error
     return logger
@@ -130,7 +178,7 @@ def _has_wandb_key() -> bool:
         return False
 
 
-LOGGERS: dict[str, Callable[[FitConfig, RunFolder], Logger]] = {
+LOGGERS: dict[str, Callable[[FitConfig, RunFolder, Earlier], Logger]] = {
     "wandb": _wandb,
     "tensorboard": _tensorboard,
     "mlflow": _mlflow,

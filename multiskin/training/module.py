@@ -10,7 +10,6 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric
 
@@ -21,6 +20,7 @@ from multiskin.errors import UserError
 from multiskin.metrics.ordinal import GradeMetrics
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.skinnet import SkinNet
+from multiskin.training.optimizers import create_optimizer
 
 Batch = dict[str, Tensor]
 
@@ -85,9 +85,14 @@ class SkinModule(pl.LightningModule):
         self.epoch_began = time.monotonic()
 
     def on_train_epoch_end(self) -> None:
-        self.log_dict(self.training_losses(), sync_dist=True)
-        self.log("train/seconds", time.monotonic() - self.epoch_began)  # validation and saving included
-        self.log_dict(self.trainer.datamodule.sampling_statistics(self.current_epoch))  # type: ignore[attr-defined]
+        """Logs before last.ckpt is written, as self.log does not: where an epoch is kept, so are its numbers."""
+        strategy = self.trainer.strategy
+        values = {key: strategy.reduce(loss, reduce_op="mean").item() for key, loss in self.training_losses().items()}
+        values["train/seconds"] = time.monotonic() - self.epoch_began  # validation and saving included
+        values |= self.trainer.datamodule.sampling_statistics(self.current_epoch)  # type: ignore[attr-defined]
+        for logger in self.loggers:
+            logger.log_metrics(values | {"epoch": self.current_epoch}, self.global_step - 1)
+            logger.save()
         self.epoch_losses.zero_()
 
     def validation_step(self, batch: Batch) -> None:
@@ -119,7 +124,7 @@ class SkinModule(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         config = self.optimizer_config
-        optimizer = AdamW(self._parameter_groups(), lr=config.lr, weight_decay=config.weight_decay)
+        optimizer = create_optimizer(config, self._parameter_groups())
         steps = int(self.trainer.estimated_stepping_batches)
         warmup = round(config.warmup_epochs * steps / max(self.trainer.max_epochs or 1, 1))
         schedule = LambdaLR(optimizer, lambda step: warmup_cosine(step, warmup, steps))

@@ -40,6 +40,26 @@ def test_numbers_predictions_and_picture_are_kept(evaluation: Evaluation, tmp_pa
     assert run.figure("confusion_val").stat().st_size > 5000
 
 
+@pytest.mark.parametrize(("room", "lacking"), [(100, "predictions_val.csv"), (3000, "confusion_val.png")])
+def test_what_has_no_room_leaves_what_was_there(
+    room: int, lacking: str, evaluation: Evaluation, tmp_path: Path
+) -> None:
+    resource = pytest.importorskip("resource")
+    run = RunFolder(tmp_path)
+    record(run, "val", evaluation)
+    before = {path.name: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    evaluation.metrics["mean/mae"] = 0.25
+    evaluation.confusion[:] += 1
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(OSError, match=f"File too large: .*{lacking}"):
+            record(run, "val", evaluation)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
 def test_another_measurement_stands_beside_the_first_and_the_same_one_replaces_it(
     evaluation: Evaluation, tmp_path: Path
 ) -> None:

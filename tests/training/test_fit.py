@@ -13,7 +13,7 @@ import torch
 from multiskin.config import DataConfig, FitConfig, LogConfig, ModelConfig, OptimizerConfig, TrainerConfig
 from multiskin.errors import UserError
 from multiskin.schema import MISSING, Attribute, Schema
-from multiskin.training.fit import _check_validation, _monitor_mode, fit
+from multiskin.training.fit import _check_validation, fit, monitor_mode
 
 NAMES = ("best", "last")
 
@@ -40,14 +40,14 @@ class TestMonitor:
         ],
     )
     def test_knows_which_way_is_better(self, monitor, mode):
-        assert _monitor_mode(monitor, Schema((Attribute("a", 5), Attribute("b", 3, "nominal")))) == mode
+        assert monitor_mode(monitor, Schema((Attribute("a", 5), Attribute("b", 3, "nominal")))) == mode
 
     @pytest.mark.parametrize(
         "monitor", ["val/mean/n", "val/b/kappa", "val/c/kappa", "kappa", "val/mean/p_recall_constant"]
     )
     def test_refuses_what_validation_does_not_give_or_cannot_improve(self, monitor):
         with pytest.raises(UserError, match=r"trainer\.monitor"):
-            _monitor_mode(monitor, Schema((Attribute("a", 5), Attribute("b", 3, "nominal"))))
+            monitor_mode(monitor, Schema((Attribute("a", 5), Attribute("b", 3, "nominal"))))
 
     def test_refuses_a_head_without_validation_grades(self, photos):
         val = photos.side("val")

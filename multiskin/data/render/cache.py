@@ -20,6 +20,7 @@ from multiskin.config import RenderConfig
 from multiskin.data.render.faces import Face
 from multiskin.data.render.folder import check, render_into
 from multiskin.data.validation import Progress
+from multiskin.errors import UserError
 from multiskin.run import write_json
 
 VARIABLE = "MULTISKIN_CACHE"  # of the environment: where drawn sets are kept
@@ -37,18 +38,21 @@ def rendered(config: RenderConfig, faces: Sequence[Face] = (), progress: Progres
         progress: called with (photos drawn, photos) after each.
 
     Raises:
-        UserError: settings or photographs that make no set.
-        OSError: no room, or no right to write.
+        UserError: settings or photographs that make no set; no room, or no right to write.
     """
     check(config, faces)
     cache = Path(os.environ.get(VARIABLE) or user_cache_path("multiskin")).expanduser().resolve()
     settings = _settings(config, faces)
     folder = cache / f"rendered-{sha256(json.dumps(settings).encode()).hexdigest()[:16]}"
     if not folder.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
-            if not folder.exists():
-                _draw(folder, config, faces, settings, progress)
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{folder}.lock"):
+                if not folder.exists():
+                    _draw(folder, config, faces, settings, progress)
+        except OSError as error:
+            found = error.strerror or error
+            raise UserError(f"{cache}: {found}; make room, or name another place with {VARIABLE}") from error
     return folder
 
 

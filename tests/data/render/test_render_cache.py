@@ -92,11 +92,24 @@ def test_what_fails_leaves_nothing_and_can_be_done_again(home, draws, monkeypatc
 
     working = cache.render_into
     monkeypatch.setattr(cache, "render_into", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UserError, match=f"{home}: No space left on device; make room, or .* with {cache.VARIABLE}"):
         rendered(TINY)
     assert sets(home) == []
     monkeypatch.setattr(cache, "render_into", working)
     assert (rendered(TINY) / "labels.csv").is_file()
+
+
+def test_a_photo_that_has_no_room_leaves_nothing(home):
+    """The limit is that of the processes that draw, too."""
+    resource = pytest.importorskip("resource")
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+    try:
+        with pytest.raises(UserError, match="File too large"):
+            rendered(TINY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert sets(home) == []
 
 
 def test_a_killed_run_leaves_no_process_and_a_part_that_the_next_one_clears_away(home, tmp_path):
