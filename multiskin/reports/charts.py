@@ -14,7 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 from multiskin.reports.grade_counts import HeadCounts, Slice
 from multiskin.reports.results import Panel, Row
-from multiskin.reports.svg import ACCENT, INK, MUTED, SERIES, page_style, to_svg
+from multiskin.reports.styles import ACCENT, INK, MUTED, SERIES, page_style
+from multiskin.reports.svg import to_svg
 from multiskin.schema import Attribute, Schema
 
 LONGEST = 22  # letters of a label
@@ -28,7 +29,7 @@ def draw_intervals(panel: Panel) -> Markup:
         axes = figure.subplots()
         for position, row in enumerate(panel.rows):
             _draw_interval(axes, position, row)
-        axes.set_yticks(range(len(panel.rows)), [_short(row.title) for row in panel.rows])
+        axes.set_yticks(range(len(panel.rows)), [short(row.title) for row in panel.rows])
         axes.set_ylim(len(panel.rows) - 0.4, -0.6)
         lowest = [value for row in panel.rows for value in (row.scores[0].low, row.scores[0].value, 0.0)]
         axes.set_xlim(min(-0.02, np.nanmin(lowest) - 0.05), 1.02)
@@ -64,7 +65,7 @@ def draw_confusion(counts: np.ndarray, attribute: Attribute, number: int) -> Mar
             axes.add_patch(Rectangle(corner, 0.96, 0.96, facecolor=ACCENT, alpha=max(shares[true, predicted], 0.04)))
             colour = INK if count else MUTED
             axes.text(predicted, true, f"{count}", ha="center", va="center", color=colour, fontsize=min(11, 66 / k))
-        labels = [_short(attribute.grade_label(grade)) for grade in range(k)]
+        labels = [short(attribute.grade_label(grade)) for grade in range(k)]
         axes.set(xlim=(-0.5, k - 0.5), ylim=(k - 0.5, -0.5), aspect="equal", xlabel="predicted", ylabel="true")
         axes.set_xticks(range(k), labels)
         axes.set_yticks(range(k), labels)
@@ -112,7 +113,7 @@ def _draw_lines(by_epoch: pd.DataFrame, keys: Mapping[str, str], name: str) -> M
         figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
         axes = figure.subplots()
         for number, (label, values) in enumerate(known.items()):
-            axes.plot(values.index + 1, values, label=_short(label), **_line(number, label))
+            axes.plot(values.index + 1, values, label=short(label), **_line(number, label))
         epochs = int(by_epoch.index.max()) + 1
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set(xlabel="epoch", xlim=(0.5, epochs + 0.5))
@@ -145,10 +146,10 @@ def draw_grades(head: HeadCounts, number: int) -> Markup:
         axes = figure.subplots()
         position, ticks = 0, {}
         for column, slices in shown.items():
-            axes.text(0, position + 0.1, _short(column), color=MUTED, fontsize=9, va="center")
+            axes.text(0, position + 0.1, short(column), color=MUTED, fontsize=9, va="center")
             for part in slices:
                 position += 1
-                ticks[position] = _short(part.title)
+                ticks[position] = short(part.title)
                 if part.graded:
                     _draw_slice(axes, position, part, head.attribute)
                 else:
@@ -182,5 +183,5 @@ def _spoken(slices: Mapping[str, Sequence[Slice]], attribute: Attribute) -> str:
     return f"Photos by grade ({labels}). {'; '.join(parts)}"
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"

@@ -3,30 +3,29 @@
 import json
 import platform
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from multiskin.errors import UserError
-from multiskin.metrics.bootstrap import RESAMPLES, Interval
+from multiskin.metrics.bootstrap import RESAMPLES
 from multiskin.reports.charts import draw_confusion, draw_curves, draw_grades, draw_intervals
 from multiskin.reports.grade_counts import SIDE_TITLES, graded_table, head_counts, sides
 from multiskin.reports.graded import GradedPredictions, read_text_table
+from multiskin.reports.html import write_page
 from multiskin.reports.results import ENOUGH, by_group, results
+from multiskin.reports.settings import as_text
 from multiskin.reports.thumbnails import head_examples
-from multiskin.run import RunFolder, write_whole
+from multiskin.run import RunFolder
 from multiskin.schema import Schema
 
 EXAMPLES = 4  # photos of each kind, for each head
 PACKAGES = ("multiskin", "torch", "timm", "pytorch-lightning", "albumentations")
-PLACES = ("out", "schema", "root", "manifest", "faces")  # settings that may name people or machines
 
 
 def write_report(run: RunFolder, photos: Path | None = None, examples: int = EXAMPLES) -> Path:
@@ -41,35 +40,9 @@ def write_report(run: RunFolder, photos: Path | None = None, examples: int = EXA
     Raises:
         UserError: nothing measured yet, or a file of the run that is not what was written there.
     """
-    page = _environment().get_template("report.html.jinja").render(_content(run, photos, examples))
     path = run.root / "report.html"
-    write_whole(path, page)
+    write_page(path, "report", _content(run, photos, examples))
     return path
-
-
-def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("multiskin.reports", "template"),
-        autoescape=True,  # names of attributes, grades and groups are anybody's
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {"number": _number, "count": _count, "between": _between}
-    return made
-
-
-def _number(value: float | None) -> str:
-    """Two decimals and a true minus; a dash for what does not exist."""
-    return "–" if value is None or np.isnan(value) else f"{value:.2f}".replace("-", "−")
-
-
-def _count(value: int) -> str:
-    return f"{value:,}".replace(",", "\u202f")
-
-
-def _between(score: Interval) -> str:
-    return "" if np.isnan(score.low) else f"{_number(score.low)} to {_number(score.high)}"
 
 
 def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, Any]:
@@ -107,10 +80,9 @@ def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, An
         ],
         "examples": head_examples(predictions, photos, examples) if examples else [],
         "photos_known": photos is not None,
-        "settings": yaml.safe_dump(_without_places(config), sort_keys=False, allow_unicode=True),
+        "settings": as_text(config),
         "versions": {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "training_time": _training_time(curves),
-        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
 
 
@@ -186,11 +158,3 @@ def _training_time(curves: pd.DataFrame) -> str | None:
     if "train/seconds" not in curves:
         return None
     return str(timedelta(seconds=round(curves["train/seconds"].sum())))
-
-
-def _without_places(config: dict[str, Any]) -> dict[str, Any]:
-    """The settings without paths, which say nothing of the result and may name people."""
-    kept, data = ({key: part[key] for key in part if key not in PLACES} for part in (config, config["data"]))
-    weights = config["model"]["weights"]
-    model = config["model"] | {"weights": weights if weights in ("auto", "none") else "file"}
-    return kept | {"data": data, "model": model}

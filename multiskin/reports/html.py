@@ -1,0 +1,40 @@
+"""Pages from templates: each is one file that needs no other one and no network."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from multiskin import __version__
+from multiskin.reports import formats
+from multiskin.reports.styles import DARK, LIGHT
+from multiskin.run import write_whole
+
+FILTERS = (formats.number, formats.signed, formats.span, formats.between, formats.count, formats.amount)
+
+
+def write_page(path: Path, template: str, content: Mapping[str, Any]) -> None:
+    """Writes a page whole.
+
+    Args:
+        path: the file.
+        template: the name of the page's own template.
+        content: all that it names.
+    """
+    written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    page = _environment().get_template(f"{template}.html.jinja")
+    write_whole(path, page.render(content, written=written, version=__version__, light=LIGHT, dark=DARK))
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("multiskin.reports", "template"),
+        autoescape=True,  # names of attributes, grades and groups are anybody's
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {each.__name__: each for each in FILTERS}
+    return made

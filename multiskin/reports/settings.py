@@ -1,0 +1,21 @@
+"""A run's settings as they may be passed on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+PLACES = ("out", "schema", "root", "manifest", "faces")  # settings that may name people or machines
+
+
+def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings without paths, which say nothing of the result and may name people."""
+    kept, data = ({key: part[key] for key in part if key not in PLACES} for part in (config, config["data"]))
+    weights = config["model"]["weights"]
+    model = config["model"] | {"weights": weights if weights in ("auto", "none") else "file"}
+    return kept | {"data": data, "model": model}
+
+
+def as_text(config: Mapping[str, Any]) -> str:
+    """The same as YAML."""
+    return yaml.safe_dump(without_places(config), sort_keys=False, allow_unicode=True)
