@@ -5,7 +5,7 @@ the resamples, and so do two models on the same photos with the same seed: means
 models have intervals too. Source: Efron, 1979; of whole clusters: Field and Welsh, 2007.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +37,21 @@ def sampling_units(subject: np.ndarray | None, photos: int) -> np.ndarray:
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 
+def unit_weights(number: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each of U units counts: once, and then in each of R resamples as often as it is drawn.
+
+    Yields:
+        (r, U) float64, 1 + R rows in all. The resamples are NaN if there is only one unit, for nothing is known then of
+        how another one would do.
+    """
+    yield np.ones((1, number))
+    random = np.random.default_rng(seed)
+    for start in range(0, resamples, AT_ONCE):
+        shape = (min(AT_ONCE, resamples - start), number)
+        drawn = random.multinomial(number, np.full(number, 1 / number), shape[0]) if number > 1 else np.nan
+        yield np.full(shape, drawn, dtype=float)
+
+
 def resampled_confusions(
     grades: np.ndarray,
     decisions: np.ndarray,
@@ -56,15 +71,10 @@ def resampled_confusions(
         seed: the same one draws the same units.
 
     Returns:
-        (1 + R, H, Kmax, Kmax) float64 counts, true grade in rows. The resamples are NaN if there is only one unit, for
-        nothing is known then of how another one would do.
+        (1 + R, H, Kmax, Kmax) float64 counts, true grade in rows. The resamples are NaN if there is only one unit.
     """
     counts = _counts_by_unit(grades, decisions, units, num_grades)
-    random, number = np.random.default_rng(seed), len(counts)
-    parts = [counts.sum(axis=0, keepdims=True)]
-    for start in range(0, resamples, AT_ONCE):
-        draws = random.multinomial(number, np.full(number, 1 / number), min(AT_ONCE, resamples - start))
-        parts.append(draws @ counts if number > 1 else np.full((len(draws), counts.shape[1]), np.nan))
+    parts = [weights @ counts for weights in unit_weights(len(counts), resamples, seed)]
     return torch.from_numpy(np.concatenate(parts)).unflatten(1, (grades.shape[1], num_grades, num_grades))
 
 

@@ -1,0 +1,142 @@
+"""What two sides say of the photos that are graded for an attribute, read from their tables of predictions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from multiskin.errors import UserError
+from multiskin.schema import Attribute
+
+FACTS = {"true": "true grade", "subject": "subject"}  # of a photo, and the same in every table
+
+
+class Answers(NamedTuple):
+    """What the S models of one side, one for each seed, say of N photos.
+
+    Attributes:
+        predicted: (S, N) int64 grades.
+        probabilities: (S, N, K) float64.
+    """
+
+    predicted: np.ndarray
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A candidate and a baseline with their answers on the same N photos, all graded for one attribute; N may be 0.
+
+    Attributes:
+        attribute: what is graded.
+        images: (N,) str, each once.
+        subjects: (N,) str, "" where unknown.
+        true: (N,) int64 grades.
+        candidate: the one side.
+        baseline: the other one, with as many seeds.
+    """
+
+    attribute: Attribute
+    images: np.ndarray
+    subjects: np.ndarray
+    true: np.ndarray
+    candidate: Answers
+    baseline: Answers
+
+    @property
+    def seeds(self) -> int:
+        return len(self.candidate.predicted)
+
+    @property
+    def units(self) -> np.ndarray:
+        """(N,) str: what each photo is drawn with, its subject, or itself where that is unknown."""
+        return np.where(self.subjects == "", self.images, self.subjects)
+
+
+def read_pair(attribute: Attribute, candidate: Sequence[Path], baseline: Sequence[Path]) -> Pair:
+    """Reads the tables of predictions of two sides, one table for each seed, in the same order of seeds on both.
+
+    Rows that are not graded for the attribute are left out, and the order of rows is of no account.
+
+    Raises:
+        UserError: a table given twice or missing or unreadable, unequal numbers of seeds, or tables that differ in
+            photos, subjects or true grades.
+    """
+    paths = [*candidate, *baseline]
+    if len(candidate) != len(baseline):
+        raise UserError(
+            f"{attribute.name}: {len(candidate)} runs stand against {len(baseline)}; give one of each for every seed"
+        )
+    for path in paths:
+        if paths.count(path) > 1:
+            raise UserError(f"{path}: given twice; the same run again says nothing new")
+    tables = [_read(path, attribute) for path in paths]
+    for path, table in zip(paths[1:], tables[1:], strict=True):
+        _require_same(tables[0], table, paths[0], path)
+    facts = tables[0]
+    return Pair(
+        attribute,
+        images=facts.index.to_numpy(str),
+        subjects=facts["subject"].to_numpy(str),
+        true=facts["true"].to_numpy(np.int64, copy=True),  # pandas lends its own, and torch wants one to write to
+        candidate=_answers(tables[: len(candidate)], attribute),
+        baseline=_answers(tables[len(candidate) :], attribute),
+    )
+
+
+def _read(path: Path, attribute: Attribute) -> pd.DataFrame:
+    """The graded rows by image, sorted, with the facts, the predicted grade and its probabilities."""
+    columns = [attribute.true_column, attribute.name, *_probability_columns(attribute)]
+    wanted, names = {"image", "subject", *columns}, {attribute.true_column: "true", attribute.name: "predicted"}
+    try:
+        text = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=lambda column: column in wanted)
+        text = text[text[attribute.true_column] != ""].set_index("image").sort_index()
+        table = text[columns].apply(pd.to_numeric, errors="coerce").rename(columns=names)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: not there; the run has not finished, so start it again to go on with it") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path}: not predictions of {attribute.name} on graded photos; measure again") from error
+    _check(table, path, attribute)
+    return table.assign(subject=text.get("subject", "")).astype({"true": np.int64, "predicted": np.int64})
+
+
+def _probability_columns(attribute: Attribute) -> list[str]:
+    return attribute.prediction_columns[-attribute.grades :]
+
+
+def _check(table: pd.DataFrame, path: Path, attribute: Attribute) -> None:
+    twice = table.index[table.index.duplicated()]
+    if len(twice):
+        raise UserError(f"{path}: photo {twice[0]} stands twice; measure again")
+    whole = table[["true", "predicted"]].isin(range(attribute.grades)).all(axis=1)
+    whole &= table[_probability_columns(attribute)].ge(0).all(axis=1)  # no number is not
+    if not whole.all():
+        raise UserError(
+            f"{path}: photo {table.index[~whole][0]}: {attribute.name} has no grade of 0..{attribute.grades - 1} with "
+            "its probabilities; measure again"
+        )
+
+
+def _require_same(first: pd.DataFrame, other: pd.DataFrame, first_path: Path, path: Path) -> None:
+    for here, there, has, lacks in ((other, first, path, first_path), (first, other, first_path, path)):
+        extra = here.index.difference(there.index)
+        if len(extra):
+            raise UserError(f"{has}: photo {extra[0]} is graded here and not in {lacks}; measure both on one table")
+    for fact, words in FACTS.items():
+        differs = first[fact] != other[fact]
+        if differs.any():
+            photo = first.index[differs][0]
+            known, found = (str(table.at[photo, fact]) or "blank" for table in (first, other))
+            raise UserError(
+                f"{path}: photo {photo}: {words} is {found}, but {known} in {first_path}; measure both on one table"
+            )
+
+
+def _answers(tables: Sequence[pd.DataFrame], attribute: Attribute) -> Answers:
+    return Answers(
+        predicted=np.stack([table["predicted"].to_numpy() for table in tables]),
+        probabilities=np.stack([table[_probability_columns(attribute)].to_numpy(float) for table in tables]),
+    )
