@@ -14,7 +14,7 @@ import pytest
 import torch
 import yaml
 
-from multiskin.cli import main
+from multiskin.cli import COMMANDS, main
 from multiskin.data.photos import load_photos
 
 TINY = ["--model.backbone", "test_efficientnet", "--model.weights", "none", "--model.input_size", "64"]
@@ -360,7 +360,7 @@ class TestProgram:
         assert "Traceback" not in done.stderr
         assert done.stderr.startswith("multiskin: error: ")
 
-    @pytest.mark.parametrize("command", ["fit", "validate", "test", "report", "predict", "data init", "data check", "data render"])
+    @pytest.mark.parametrize("command", [*COMMANDS])
     def test_every_command_explains_itself(self, command, capsys):
         with pytest.raises(SystemExit) as stop:
             main([*command.split(), "--help"])

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from multiskin import __version__
+from multiskin.cli.comparing import compare, study
 from multiskin.cli.data import data_check, data_init, data_render
 from multiskin.cli.measuring import predict, report, test, validate
 from multiskin.cli.parsers import Parser, summary
@@ -19,6 +20,8 @@ from multiskin.errors import UserError, unknown
 
 GO_ON = {  # what takes long keeps what is finished
     "fit": "; the same command with --ckpt_path last goes on",
+    "compare": "; the same command goes on",
+    "study": "; the same command goes on",
 }
 
 
@@ -105,6 +108,8 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "test": test,
     "report": report,
     "predict": predict,
+    "compare": compare,
+    "study": study,
     "data init": data_init,
     "data check": data_check,
     "data render": data_render,

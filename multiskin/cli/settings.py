@@ -1,7 +1,7 @@
 """The settings of a training run, from files and options."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,33 +17,46 @@ EMBEDDED = Path(__file__).parents[1] / "embedded" / "config.yaml"
 
 
 def fit_config(name: str, description: str, arguments: list[str]) -> tuple["FitConfig", "Schema"]:
-    """The settings of a training run, and the schema that they name.
+    """The settings of a training run, and the schema that they name."""
+    return parse(name, description, arguments)[:2]
+
+
+def parse(
+    name: str, description: str, arguments: list[str], add_options: Callable[["ArgumentParser"], None] | None = None
+) -> tuple["FitConfig", "Schema", "Namespace"]:
+    """The settings of training, the schema that they name, and all that was parsed, a command's own options too.
 
     A schema that a config file names is looked for beside that file first. Without a config and a schema the settings
     are the embedded ones, which draw their photos themselves.
     """
     from multiskin.schema import Schema
 
-    if not any(argument.partition("=")[0] in ("--config", "--schema", "--help", "-h") for argument in arguments):
+    if not any(is_given(option, arguments) for option in ("--config", "--schema", "--help", "-h")):
         arguments = ["--config", str(EMBEDDED), *arguments]
     parser = _fit_parser(name, description)
+    if add_options is not None:
+        add_options(parser)
     try:
         parsed = parser.parse_args(arguments)
     except (argparse.ArgumentError, UnicodeDecodeError) as error:
         raise UserError(f"{' '.join(str(error).split())}; see '{name} --help'") from error
     config = _instantiate(parser, parsed)
-    given = [argument.partition("=")[0] for argument in arguments]
     for option in ("--data.root", "--data.manifest"):
-        if option in given and config.data.render is not None:
+        if is_given(option, arguments) and config.data.render is not None:
             raise UserError(
                 f"{option}: this config draws its photos; name a config for yours with --config, which "
                 "'multiskin data init TABLE' writes"
             )
-    return config, Schema.load(_schema_path(config.schema, parsed.config or [], arguments))
+    return config, Schema.load(_schema_path(config.schema, parsed.config or [], arguments)), parsed
+
+
+def is_given(option: str, arguments: Sequence[str]) -> bool:
+    """Whether an option stands on the command line itself, and not in a config file alone."""
+    return any(argument.partition("=")[0] == option for argument in arguments)
 
 
 def _schema_path(schema: str, files: Sequence[Any], arguments: list[str]) -> Path:
-    if any(argument.partition("=")[0] == "--schema" for argument in arguments):
+    if is_given("--schema", arguments):
         return Path(schema)
     beside = [Path(file.absolute).parent / schema for file in files]
     return next((path for path in reversed(beside) if path.is_file()), Path(schema))

@@ -34,6 +34,22 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def teller(passes: int) -> Callable[[str, int], None]:
+    """Prints what happens to one of many runs, with the share of all image passes that is done and the time left."""
+    from multiskin.training.callbacks import TimeLeft
+
+    time_left: TimeLeft | None = None
+
+    def tell(what: str, done: int) -> None:
+        nonlocal time_left
+        if time_left is None:  # what is done at the first call was done before
+            time_left = TimeLeft()
+            time_left.begin(done)
+        print(f"{what}  ({done / passes:.0%} of all, left {time_left(done, passes)})", flush=True)
+
+    return tell
+
+
 def ask(question: str, choices: Sequence[str], default: str) -> str:
     from rich.prompt import IntPrompt
 

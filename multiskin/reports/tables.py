@@ -8,8 +8,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from multiskin.compare.comparison import Comparison
+from multiskin.compare.statistics import MEAN
 from multiskin.data.photos import Photos
 from multiskin.data.validation import SIDES
+from multiskin.reports.comparison_lines import JUDGED_BY, METRICS
 from multiskin.schema import Schema
 
 ORDINAL = {
@@ -49,6 +52,22 @@ def print_results(
     if nominal:
         mean = [] if ordinal else ["mean"]
         console.print(_table(metrics, schema, [*nominal, *mean], NOMINAL, title))
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """One line a head and one for their mean: both sides, their difference, and what can be said of it."""
+    seeds = ", ".join(map(str, comparison.seeds))
+    title = f"{comparison.side}: {comparison.photos} photos, seeds {seeds}"
+    table = _narrow_table(title, "metric", "shared", "single", "difference", "95 % interval")
+    table.add_column("shared is")
+    for row in comparison.results.to_dict("records"):
+        if row["metric"] in JUDGED_BY.values():
+            name, of = row["attribute"], "method" if len(comparison.seeds) > 1 else "trained"
+            label = name if name == MEAN else comparison.schema[name].title()
+            numbers = (f"{row['candidate']:.3f}", f"{row['baseline']:.3f}", f"{row['difference']:+.3f}")
+            interval = f"{row[f'{of}_low']:+.3f} to {row[f'{of}_high']:+.3f}"
+            table.add_row(label, METRICS[row["metric"]], *numbers, interval, row["verdict"])
+    console.print(table)
 
 
 def _table(

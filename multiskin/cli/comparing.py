@@ -1,0 +1,117 @@
+"""The commands that train many models and set them against each other."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from multiskin.cli.parsers import Parser, summary, whole
+from multiskin.cli.photos import checked_photos, with_photos_drawn
+from multiskin.cli.settings import fit_config, is_given, parse
+from multiskin.cli.terminal import console, teller
+from multiskin.errors import UserError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+    from multiskin.compare.study import Study
+    from multiskin.config import FitConfig
+    from multiskin.schema import Schema
+
+
+def compare(arguments: list[str]) -> None:
+    """Train one model and a model per attribute, and tell which is better and what each costs."""
+    config, schema, options = parse("multiskin compare", summary(compare), arguments, _add_options)
+    from multiskin.compare.comparison import summarise
+    from multiskin.compare.plan import check_seeds, plan_comparison
+    from multiskin.compare.runs import Runs
+    from multiskin.reports.comparison import write_comparison
+    from multiskin.reports.tables import print_comparison
+    from multiskin.training.fit import check, check_weights
+
+    for option in ("--seed", "--ckpt_path"):
+        if is_given(option, arguments):
+            raise UserError(f"{option}: a comparison has --seeds, and goes on by itself when it is started again")
+    seeds = [int(seed) for seed in options.seeds]  # the parser's own kind of number is not YAML's
+    check_seeds(seeds)
+    check(config, schema)
+    check_weights(config)
+    root = Path(config.out if is_given("--out", arguments) else f"{config.out}-compare")
+    config = with_photos_drawn(config)
+    planned = plan_comparison(config, checked_photos(config, schema), seeds, options.protocol)
+    runs = Runs(root, "test" if config.test else "val")
+    with runs.opened():
+        failures = runs.train(planned, options.jobs, teller(sum(run.image_passes for run in planned)))
+        comparison = summarise(runs, planned, options.protocol, failures)
+        page = write_comparison(comparison, root)
+    print_comparison(comparison, console())
+    print(f"report: {page}")
+    _require_none(failures, len(planned))
+
+
+def study(arguments: list[str]) -> None:
+    """Train variants of one thing, and set each against a baseline: losses, samplers, backbones, resolutions."""
+    parser = Parser("multiskin study", description=f"{summary(study)} Options of 'fit' given here are all variants'.")
+    parser.add_argument("--config", type=Path, required=True, help="the study, a YAML file such as configs/studies/*")
+    parser.add_argument("--full", action="store_true", help="as the file's 'full' says, which takes longer")
+    parser.add_argument("--seeds", type=whole(0), nargs="+", help="others than the file's")
+    parser.add_argument("--jobs", type=whole(1), default=1, help="runs at the same time; they share the cores")
+    parser.add_argument("--out", type=Path, help="the folder of its runs and tables; default: runs/NAME")
+    options, of_fit = parser.parse_known_args(arguments)
+    from multiskin.compare.findings import find
+    from multiskin.compare.runs import Runs
+    from multiskin.compare.study import Study, plan_study
+    from multiskin.reports.study import write_findings
+    from multiskin.training.fit import check, check_weights
+
+    asked = Study.load(options.config)
+    asked = asked.in_full() if options.full else asked
+    configs, schema = _variants(asked, options.config, of_fit)
+    for config in configs.values():
+        check(config, schema)
+        check_weights(config)
+    baseline = with_photos_drawn(configs[asked.baseline])
+    configs = {row: replace(each, data=replace(each.data, root=baseline.data.root)) for row, each in configs.items()}
+    planned = plan_study(configs, checked_photos(baseline, schema), options.seeds or asked.seeds)
+    root = options.out or Path("runs") / options.config.stem
+    runs = Runs(root, "test" if baseline.test else "val")
+    with runs.opened():
+        failures = runs.train(planned, options.jobs, teller(sum(run.image_passes for run in planned)))
+        table = write_findings(find(asked, runs, planned, failures), root)
+    print(f"{table.read_text(encoding='utf-8')}\n{table}")
+    _require_none(failures, len(planned))
+
+
+def _variants(asked: "Study", file: Path, of_fit: list[str]) -> tuple[dict[str, "FitConfig"], "Schema"]:
+    """The settings of each variant, which share their photos, and the schema."""
+    from multiskin.compare.study import require_same_photos
+
+    base = ["--config", str(file.parent / asked.config)] if asked.config else []
+    parsed = {}
+    for row in asked.rows:
+        try:
+            parsed[row] = fit_config("multiskin fit", "", [*base, *asked.arguments(row), *of_fit])
+        except UserError as error:
+            raise UserError(f"study {file}: row {row}: {error}") from error
+    configs = {row: config for row, (config, _) in parsed.items()}
+    require_same_photos(configs)
+    return configs, parsed[asked.baseline][1]
+
+
+def _require_none(failures: dict[str, str], planned: int) -> None:
+    if failures:
+        reasons = "".join(f"\n  {title}: {reason}" for title, reason in failures.items())
+        raise UserError(f"{len(failures)} of {planned} runs failed; start again to try them again:{reasons}")
+
+
+def _add_options(parser: "ArgumentParser") -> None:
+    from jsonargparse.typing import NonNegativeInt, PositiveInt
+
+    parser.add_argument("--seeds", type=NonNegativeInt, nargs="+", default=[0, 1, 2], help="one set of models each")
+    parser.add_argument(
+        "--protocol",
+        choices=["equal-epochs", "equal-compute"],
+        default="equal-epochs",
+        help="single models are trained for as many epochs of their own photos, or together on as many photos as the "
+        "shared one",
+    )
+    parser.add_argument("--jobs", type=PositiveInt, default=1, help="runs at the same time; they share the cores")

@@ -1,0 +1,134 @@
+"""The whole of a comparison: which runs it rests on, what they say, and what both sides cost."""
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from multiskin.compare.answers import Pair, read_pair
+from multiskin.compare.cost import available_devices, measure_cost
+from multiskin.compare.plan import SHARED, PlannedRun, Protocol, single_name
+from multiskin.compare.runs import Runs
+from multiskin.compare.statistics import compare
+from multiskin.errors import UserError
+from multiskin.run import RunFolder
+from multiskin.schema import Attribute, Schema
+
+PACKAGES = ("multiskin", "torch", "timm", "pytorch-lightning", "albumentations")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The shared model (candidate) against the models for single attributes (baseline).
+
+    Attributes:
+        schema: the attributes.
+        seeds: those of which every run is finished.
+        protocol: how much the single models were trained.
+        side: of the split that they are compared on: test, or val while settings are still being chosen.
+        photos: of that side.
+        config: the shared model's settings.
+        results: of every attribute and metric, from statistics.compare.
+        by_seed: seed, attribute, metric, candidate, baseline: the values that the results are means of.
+        cost: a line for each quantity, from cost.measure_cost.
+        constant: what the best constant answer gets, by attribute and metric.
+        second_rater: what a second rater gets, likewise; empty where there is none.
+        missing: why planned runs are not there, by title.
+        versions: of the packages that the numbers come from.
+    """
+
+    schema: Schema
+    seeds: list[int]
+    protocol: Protocol
+    side: str
+    photos: int
+    config: dict[str, Any]
+    results: pd.DataFrame
+    by_seed: pd.DataFrame
+    cost: pd.DataFrame
+    constant: dict[str, dict[str, float]]
+    second_rater: dict[str, dict[str, float]]
+    missing: dict[str, str]
+    versions: dict[str, str]
+
+
+def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, missing: dict[str, str]) -> Comparison:
+    """What the finished runs of a comparison say; seeds of which a run is missing are left out.
+
+    Raises:
+        UserError: no seed is whole.
+    """
+    schema, seeds = planned[0].schema, require_whole_seeds(runs, planned, missing)
+    folders = {(run.model, run.config.seed): runs.folder(run) for run in planned}
+    shared = [folders[SHARED, seed] for seed in seeds]
+    singles = {attribute.name: [folders[single_name(attribute), seed] for seed in seeds] for attribute in schema}
+    measured = _measured(shared[0], runs.side)
+    results = compare([_pair(attribute, shared, singles[attribute.name], runs.side) for attribute in schema])
+    devices = available_devices()
+    return Comparison(
+        schema,
+        seeds,
+        protocol,
+        runs.side,
+        measured["photos"],
+        yaml.safe_load(shared[0].config.read_text(encoding="utf-8")),
+        results,
+        _by_seed(results, schema, seeds, shared, singles, runs.side),
+        pd.DataFrame(measure_cost(shared[0], [folders[0] for folders in singles.values()], devices)),
+        {name: _constant(head) for name, head in measured["heads"].items()},
+        measured.get("second_rater", {}),
+        missing,
+        {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+    )
+
+
+def require_whole_seeds(runs: Runs, planned: Sequence[PlannedRun], missing: dict[str, str]) -> list[int]:
+    """The seeds of which every planned run is finished, in their order.
+
+    Raises:
+        UserError: there is none.
+    """
+    unfinished = {run.config.seed for run in planned if not runs.finished(run)}
+    seeds = [seed for seed in dict.fromkeys(run.config.seed for run in planned) if seed not in unfinished]
+    if not seeds:
+        reasons = "".join(f"\n  {title}: {reason}" for title, reason in missing.items())
+        raise UserError(f"no seed has all of its runs, so there is nothing to compare; start again:{reasons}")
+    return seeds
+
+
+def _pair(attribute: Attribute, candidate: Sequence[RunFolder], baseline: Sequence[RunFolder], side: str) -> Pair:
+    return read_pair(attribute, *([run.predictions(side) for run in runs] for runs in (candidate, baseline)))
+
+
+def _measured(run: RunFolder, side: str) -> dict[str, Any]:
+    return dict(json.loads(run.metrics.read_text(encoding="utf-8"))[side])
+
+
+def _constant(head: dict[str, float]) -> dict[str, float]:
+    """What the best constant answer gets, of the metrics that record it."""
+    suffix = "_constant"
+    return {key.removesuffix(suffix): value for key, value in head.items() if key.endswith(suffix)}
+
+
+def _by_seed(
+    results: pd.DataFrame,
+    schema: Schema,
+    seeds: Sequence[int],
+    shared: Sequence[RunFolder],
+    singles: dict[str, list[RunFolder]],
+    side: str,
+) -> pd.DataFrame:
+    """The value of every metric of every attribute, seed by seed, as the runs have recorded them."""
+    rows = []
+    for position, seed in enumerate(seeds):
+        one = _measured(shared[position], side)["heads"]
+        for attribute in schema:
+            alone = _measured(singles[attribute.name][position], side)["heads"][attribute.name]
+            metrics = results.loc[results["attribute"] == attribute.name, "metric"]
+            rows += [(seed, attribute.name, metric, one[attribute.name][metric], alone[metric]) for metric in metrics]
+    return pd.DataFrame(rows, columns=["seed", "attribute", "metric", "candidate", "baseline"])

@@ -1,0 +1,167 @@
+"""What it costs to grade all attributes by one shared model, and by a model for each, measured in one process.
+
+The models for single attributes answer one after the other on one device and all stay in its memory, as they would in
+an application. A photo is prepared and brought to the device once for either side, which no time here includes.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal, NamedTuple, TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from torch.utils.flop_counter import FlopCounterMode
+
+from multiskin.compare.memory import weight_bytes, working_bytes
+from multiskin.compare.timing import medians_of_sides, ratio_of_sides, time_by_turns
+from multiskin.inference.predictor import Predictor
+from multiskin.run import RunFolder
+
+Device = Literal["cpu", "cuda"]
+PARAMETERS = "parameters"
+LATENCY = "latency of one photo"
+BATCH = 32  # photos at once, where there are many
+BUDGET = 10.0  # seconds for all rounds of a timing
+Model = TypeVar("Model", RunFolder, Predictor)
+
+
+class Cost(NamedTuple):
+    """One quantity on both sides.
+
+    Attributes:
+        quantity: what is measured.
+        unit: of both sides.
+        device: in words; empty where none was measured on.
+        shared: the one model.
+        singles: the models for single attributes, all together.
+        ratio: how many times as much the singles cost: singles / shared, or shared / singles of a speed.
+        low: of the ratio's 95 % interval; NaN where there is nothing random, or one measurement only.
+        high: likewise.
+        repeats: measurements of each model, whose medians are shown, summed over the singles.
+    """
+
+    quantity: str
+    unit: str
+    device: str
+    shared: float
+    singles: float
+    ratio: float
+    low: float = np.nan
+    high: float = np.nan
+    repeats: int = 1
+
+
+def available_devices() -> list[Device]:
+    """What a cost can be measured on here."""
+    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+
+
+def measure_cost(shared: RunFolder, singles: Sequence[RunFolder], devices: Sequence[Device]) -> list[Cost]:
+    """All costs of one seed's shared model and of its models for single attributes.
+
+    Takes about a minute for five attributes, an EfficientNet-B0 and two cores.
+
+    Raises:
+        UserError: a run without its best checkpoint, or no such device.
+    """
+    costs = [*network_cost(*_loaded(shared, singles, "cpu")), *training_cost(shared, singles)]
+    for device in devices:
+        costs += inference_cost(*_loaded(shared, singles, device))
+    return costs
+
+
+def _loaded(shared: RunFolder, singles: Sequence[RunFolder], device: Device) -> tuple[Predictor, list[Predictor]]:
+    one, *many = (Predictor.from_checkpoint(run.best, device) for run in (shared, *singles))
+    return one, many
+
+
+def network_cost(shared: Predictor, singles: Sequence[Predictor]) -> list[Cost]:
+    """What follows from the networks alone: their numbers, and the work for one photo."""
+    return [
+        _summed(PARAMETERS, "", parameters, shared, singles),
+        _summed("weights", "bytes", lambda predictor: weight_bytes(predictor.net), shared, singles),
+        _summed("MACs of one photo", "", macs, shared, singles),
+    ]
+
+
+def training_cost(shared: RunFolder, singles: Sequence[RunFolder]) -> list[Cost]:
+    """What training took, as the runs of a comparison have it on record."""
+    return [
+        _summed("image passes in training", "", image_passes, shared, singles),
+        _summed("time to train", "s", training_seconds, shared, singles),
+        _summed("checkpoint", "bytes", lambda run: run.best.stat().st_size, shared, singles),
+    ]
+
+
+def _summed(quantity: str, unit: str, count: Callable[[Model], float], shared: Model, singles: Sequence[Model]) -> Cost:
+    one, many = count(shared), sum(count(single) for single in singles)
+    return Cost(quantity, unit, "", one, many, many / one)
+
+
+def parameters(predictor: Predictor) -> int:
+    return sum(parameter.numel() for parameter in predictor.net.parameters())
+
+
+def macs(predictor: Predictor) -> int:
+    """Multiplications with addition that one photo takes: of convolutions and matrix products, as is the custom."""
+    with FlopCounterMode(display=False) as counter:
+        predictor.predict(_photos(predictor, 1))
+    return counter.get_total_flops() // 2
+
+
+def image_passes(run: RunFolder) -> int:
+    """Photos that a run has drawn and taken through its network; those of validation are not counted."""
+    settings = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+    return settings["data"]["draws_per_epoch"] * len(_epoch_seconds(run))
+
+
+def training_seconds(run: RunFolder) -> float:
+    """The seconds of a run's epochs, with validation and saving."""
+    return float(_epoch_seconds(run).sum())
+
+
+def _epoch_seconds(run: RunFolder) -> pd.Series:
+    return pd.read_csv(run.curves)["train/seconds"].dropna()
+
+
+def inference_cost(shared: Predictor, singles: Sequence[Predictor]) -> list[Cost]:
+    """What the probabilities of all attributes cost on the device that all the predictors are on."""
+    device = _in_words(shared.device)
+    one, many = (_seconds([shared, *singles], photos) for photos in (1, BATCH))
+    memory = _peak_bytes([shared]), _peak_bytes(singles)  # last, when libraries have set up what they keep
+    return [
+        _timed(LATENCY, "ms", device, one, 1000 * medians_of_sides(one)),
+        _timed(f"throughput in batches of {BATCH}", "photos/s", device, many, BATCH / medians_of_sides(many)),
+        Cost(f"peak memory with {BATCH} photos", "bytes", device, *memory, ratio=memory[1] / memory[0]),
+    ]
+
+
+def _seconds(predictors: Sequence[Predictor], photos: int) -> np.ndarray:
+    """The seconds (R, 1 + H) of predictions by turns; each is done when it has come back from the device."""
+    return time_by_turns([partial(each.predict, _photos(each, photos)) for each in predictors], BUDGET)
+
+
+def _photos(predictor: Predictor, number: int) -> torch.Tensor:
+    """Noise of the size and scale of prepared photos (number, 3, S, S), on the device."""
+    size = predictor.preprocessing.input_size
+    return torch.randn(number, 3, size, size, generator=torch.Generator().manual_seed(0)).to(predictor.device)
+
+
+def _timed(quantity: str, unit: str, device: str, seconds: np.ndarray, shown: np.ndarray) -> Cost:
+    """A cost from seconds (R, 1 + H), shown as two numbers of some unit."""
+    ratio, low, high = ratio_of_sides(seconds)
+    return Cost(quantity, unit, device, float(shown[0]), float(shown[1]), ratio, low, high, len(seconds))
+
+
+def _peak_bytes(predictors: Sequence[Predictor]) -> int:
+    """All weights, and the most that one network at work takes beside them and the photos."""
+    weights = sum(weight_bytes(predictor.net) for predictor in predictors)
+    return weights + max(working_bytes(predictor, _photos(predictor, BATCH)) for predictor in predictors)
+
+
+def _in_words(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU ({torch.backends.cpu.get_cpu_capability()}, threads: {torch.get_num_threads()})"

@@ -1,0 +1,101 @@
+"""What the runs of a study say: every variant against the baseline, and what each costs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from multiskin.compare.answers import Pair, read_pair
+from multiskin.compare.comparison import require_whole_seeds
+from multiskin.compare.cost import image_passes, parameters, training_seconds
+from multiskin.compare.plan import PlannedRun
+from multiskin.compare.runs import Runs
+from multiskin.compare.statistics import compare
+from multiskin.compare.study import Study
+from multiskin.inference.predictor import Predictor
+from multiskin.metrics.functional import credit_matrix
+from multiskin.run import RunFolder
+from multiskin.schema import Schema
+
+CREDITS = ["row", "attribute", "grade", "photos", "credit"]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The results of a study.
+
+    Attributes:
+        study: what was asked.
+        schema: the attributes.
+        seeds: those of which every run is finished; of a single one the findings are exploratory.
+        side: of the split that is measured: test, or val while settings are still being chosen.
+        costs: of each variant its parameters, and the image passes and seconds of training, means over seeds.
+        results: of each variant, attribute and metric, from statistics.compare; the baseline stands against itself.
+        by_grade: the mean P-Recall credit by variant, ordinal attribute and true grade, and how many photos have it.
+        missing: why planned runs are not there, by title.
+    """
+
+    study: Study
+    schema: Schema
+    seeds: list[int]
+    side: str
+    costs: pd.DataFrame
+    results: pd.DataFrame
+    by_grade: pd.DataFrame
+    missing: dict[str, str]
+
+
+def find(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[str, str]) -> Findings:
+    """What the finished runs of a study say; seeds of which a run is missing are left out.
+
+    Raises:
+        UserError: no seed is whole.
+    """
+    schema, seeds = planned[0].schema, require_whole_seeds(runs, planned, missing)
+    whole = [run for run in planned if run.config.seed in seeds]
+    folders = {row: [runs.folder(run) for run in whole if run.model == row] for row in study.rows}
+    pairs = _pairs(study, folders, schema, runs.side)
+    return Findings(
+        study,
+        schema,
+        seeds,
+        runs.side,
+        costs=pd.DataFrame([_cost(row, folders[row]) for row in study.rows]),
+        results=pd.concat([compare(pairs[row]).assign(row=row) for row in study.rows], ignore_index=True),
+        by_grade=pd.DataFrame([line for row in study.rows for line in _credits(row, pairs[row])], columns=CREDITS),
+        missing=missing,
+    )
+
+
+def _pairs(
+    study: Study, folders: Mapping[str, Sequence[RunFolder]], schema: Schema, side: str
+) -> dict[str, list[Pair]]:
+    """Each variant's answers beside the baseline's, by attribute; the baseline's own beside themselves."""
+    tables = {row: [run.predictions(side) for run in runs] for row, runs in folders.items()}
+    others = [row for row in study.rows if row != study.baseline]
+    pairs = {row: [read_pair(each, tables[row], tables[study.baseline]) for each in schema] for row in others}
+    itself = [replace(pair, candidate=pair.baseline) for pair in pairs[others[0]]]
+    return {row: pairs.get(row, itself) for row in study.rows}
+
+
+def _cost(row: str, runs: Sequence[RunFolder]) -> dict[str, Any]:
+    return {
+        "row": row,
+        "parameters": parameters(Predictor.from_checkpoint(runs[0].best, "cpu")),
+        "image_passes": float(np.mean([image_passes(run) for run in runs])),
+        "seconds": float(np.mean([training_seconds(run) for run in runs])),
+    }
+
+
+def _credits(row: str, pairs: Sequence[Pair]) -> Iterator[tuple[str, str, int, int, float]]:
+    """What the photos of each true grade are worth, as P-Recall counts them; a mean over seeds."""
+    for pair in pairs:
+        if not pair.attribute.ordinal:
+            continue
+        credit = credit_matrix(pair.attribute.grades).numpy()[pair.true, pair.candidate.predicted]  # (S, N)
+        for grade in range(pair.attribute.grades):
+            photos = pair.true == grade
+            mean = credit[:, photos].mean() if photos.any() else np.nan
+            yield row, pair.attribute.name, grade, int(photos.sum()), float(mean)

@@ -1,0 +1,192 @@
+"""What has to be trained: for every seed the shared model, and one model an attribute on the same photos and split."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from multiskin import __version__
+from multiskin.config import FitConfig
+from multiskin.data.photos import Photos
+from multiskin.data.table import read_table
+from multiskin.data.validation import photo_path, second_headings
+from multiskin.errors import UserError
+from multiskin.schema import MISSING, Attribute, Schema
+from multiskin.training.checkpoints import deciding_settings
+
+Protocol = Literal["equal-epochs", "equal-compute"]
+SHARED = "shared"
+UNSAFE = r"[^\w.+-]+"  # in the names of files
+SPLIT = "split"  # the column of a table whose split was made for it
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedRun:
+    """One training run: all that decides on its weights.
+
+    Attributes:
+        model: what is trained, the same for every seed.
+        config: its settings; its table and the place of its files are given when it runs.
+        schema: the attributes it learns.
+        table: the photos that it learns from and is measured on, with their split; cells as text.
+        image_passes: photos that training takes through the network if it is not stopped early.
+    """
+
+    model: str
+    config: FitConfig
+    schema: Schema
+    table: pd.DataFrame
+    image_passes: int
+
+    @property
+    def title(self) -> str:
+        return f"{self.model}, seed {self.config.seed}"
+
+    @cached_property
+    def name(self) -> str:
+        """Of its folder: two runs with other settings, photos or grades never have the same."""
+        return f"{self.stem}-{self.config.seed}-{self.digest}"
+
+    @property
+    def stem(self) -> str:
+        """The model's name as file names can have it."""
+        return re.sub(UNSAFE, "_", self.model)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all that decides on its weights."""
+        root, image = Path(self.config.data.root), self.config.data.columns.image
+        content = {
+            "version": __version__,
+            "settings": dict(deciding_settings(asdict(self.config))),
+            "schema": self.schema.to_dict(),
+            "table": self.table.to_csv(index=False),
+            "bytes": [photo_path(root, path).stat().st_size for path in self.table[image]],  # of the same name or not
+        }
+        return blake2b(json.dumps(content, ensure_ascii=False).encode(), digest_size=4).hexdigest()
+
+
+class Experiment:
+    """What the models of a comparison have in common: settings, photos, grades and split.
+
+    Args:
+        config: the shared model's settings.
+        photos: checked, with their split.
+    """
+
+    def __init__(self, config: FitConfig, photos: Photos) -> None:
+        self.config = config
+        self.manifest = photos.manifest
+        self.cells = read_table(Path(config.data.root) / config.data.manifest).cells.loc[photos.manifest.rows]
+        if config.data.columns.split is None:
+            self.cells = self.cells.assign(**{SPLIT: photos.split})
+        self.graded = photos.side("train").grades != MISSING  # (N, H)
+
+    @property
+    def draws(self) -> int:
+        """Photos that the shared model draws an epoch."""
+        return self.config.data.draws_per_epoch or int(self.graded.any(axis=1).sum())
+
+    def shared(self, model: str = SHARED) -> PlannedRun:
+        """One model for all attributes."""
+        return self._run(model, self.config, self.manifest.schema, np.full(len(self.manifest), True), self.draws)
+
+    def single(self, attribute: Attribute, protocol: Protocol) -> PlannedRun:
+        """A model for one attribute with that head's recipe, on the photos that are graded for it."""
+        head = self.manifest.schema.index(attribute.name)
+        alone = {"loss_weight": 1.0, "share": 1.0}  # there is no other head to share with
+        monitor = _monitor_of(attribute, self.config.trainer.monitor)
+        config = replace(
+            self.config,
+            heads={attribute.name: self.config.heads.get(attribute.name, {}) | alone},
+            trainer=replace(self.config.trainer, monitor=monitor),
+        )
+        graded = self.manifest.grades[:, head] != MISSING
+        draws = self._single_draws(head, protocol)
+        return self._run(single_name(attribute), config, Schema((attribute,)), graded, draws)
+
+    def _single_draws(self, head: int, protocol: Protocol) -> int:
+        by_head = self.graded.sum(axis=0)
+        whole = self.graded.any(axis=1).sum() if protocol == "equal-epochs" else by_head.sum()
+        return max(round(self.draws * by_head[head] / whole), 1)
+
+    def _run(self, model: str, config: FitConfig, schema: Schema, rows: np.ndarray, draws: int) -> PlannedRun:
+        table = self.cells.loc[rows, self._headings(schema)]
+        second = config.data.columns.second_rater
+        columns = replace(
+            config.data.columns,
+            split=config.data.columns.split or SPLIT,
+            ignore=[],
+            second_rater=second if any(name in table for name in second_headings(schema, second)) else None,
+        )
+        data = replace(config.data, columns=columns, render=None, faces=None, draws_per_epoch=draws)
+        passes = draws * config.trainer.max_epochs
+        return PlannedRun(model, replace(config, data=data, ckpt_path=None), schema, table, passes)
+
+    def _headings(self, schema: Schema) -> list[str]:
+        """The columns that bear on these attributes."""
+        columns = self.config.data.columns
+        known = [columns.image, columns.subject, columns.part, *columns.groups, columns.split or SPLIT]
+        second = [name for name in second_headings(schema, columns.second_rater) if name in self.cells]
+        grades = [attribute.heading for attribute in schema]
+        return list(dict.fromkeys([*filter(None, known), *grades, *second]))
+
+
+def plan_comparison(
+    config: FitConfig, photos: Photos, seeds: Sequence[int], protocol: Protocol = "equal-epochs"
+) -> list[PlannedRun]:
+    """The shared model and a model for each attribute, seed by seed.
+
+    With equal epochs a single model is trained for as many as the shared one, of its own photos; with equal compute all
+    single models together take as many photos through a network as the shared one.
+
+    Raises:
+        UserError: no seed, a seed given twice, or fewer than two attributes.
+    """
+    check_seeds(seeds)
+    schema = photos.manifest.schema
+    if len(schema) < 2:
+        raise UserError(f"schema: {schema.names[0]} is the only attribute; a comparison takes at least two")
+    experiment = Experiment(config, photos)
+    models = [experiment.shared(), *(experiment.single(attribute, protocol) for attribute in schema)]
+    return with_seeds(models, seeds)
+
+
+def with_seeds(models: Sequence[PlannedRun], seeds: Sequence[int]) -> list[PlannedRun]:
+    """Every model with every seed, seed by seed, so that what is stopped has whole seeds."""
+    return [replace(model, config=replace(model.config, seed=seed)) for seed in seeds for model in models]
+
+
+def single_name(attribute: Attribute) -> str:
+    """What the model for one attribute is called."""
+    return f"single-{attribute.name}"
+
+
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Refuses what would count a run twice.
+
+    Raises:
+        UserError: no seed, or one given twice.
+    """
+    if not seeds:
+        raise UserError("--seeds: none given; name at least one, and three or more for an interval over seeds")
+    for seed in seeds:
+        if seeds.count(seed) > 1:
+            raise UserError(f"--seeds: {seed} stands twice; the same run again says nothing new")
+
+
+def _monitor_of(attribute: Attribute, monitor: str) -> str:
+    """What decides on the best checkpoint of a model for one attribute: the shared model's number, of that attribute.
+
+    Ordered attributes' numbers do not exist for others.
+    """
+    if monitor == "val/loss" or not attribute.ordinal:
+        return "val/loss"
+    return f"val/{attribute.name}/{monitor.split('/')[-1]}"

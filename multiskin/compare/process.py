@@ -1,0 +1,88 @@
+"""One training run as a process of its own: what it says is kept, and how it ends is told in words."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+STOPPED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM
+EPOCH = re.compile(r"epoch (\d+)/(\d+) ")  # what fit prints at the end of each
+
+
+class FitProcess:
+    """`multiskin fit` with a file of settings, which goes on where an earlier one was stopped.
+
+    Args:
+        settings: the file, which says where the run goes.
+        log: where all that it says is added.
+        threads: of the process; more threads than cores would wait for each other.
+    """
+
+    def __init__(self, settings: Path, log: Path, threads: int) -> None:
+        self.settings = settings
+        self.log = log
+        self.environment = os.environ | {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads)}
+        self.process: subprocess.Popen[str] | None = None
+
+    def run(self, on_epoch: Callable[[int, int], None]) -> str:
+        """Trains to the end, and tells why that was not possible, or nothing.
+
+        Args:
+            on_epoch: called with (epochs done, epochs) after each.
+        """
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self._begin() as self.process:
+            last = self._follow(self.process, on_epoch)
+        reason = _reason(self.process.returncode, last)
+        return f"{reason}; all it said: {self.log}" if reason else ""
+
+    def stop(self) -> None:
+        """Ends it as a scheduler does, and waits; nothing happens to one that has ended or not begun."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was stopped, by whomever, and did not fail by itself."""
+        return self.process is not None and (self.process.returncode < 0 or self.process.returncode in STOPPED)
+
+    def _begin(self) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "multiskin", "fit", "--config", str(self.settings), "--ckpt_path", "last"],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
+
+    def _follow(self, process: "subprocess.Popen[str]", on_epoch: Callable[[int, int], None]) -> str:
+        """Keeps what the process says, and returns the last of it."""
+        last = ""
+        with self.log.open("a", encoding="utf-8") as file:
+            for line in process.stdout or ():
+                file.write(line)
+                file.flush()
+                last = line.strip() or last
+                if epoch := EPOCH.match(line):
+                    on_epoch(int(epoch[1]), int(epoch[2]))
+        return last
+
+
+def _reason(status: int, last: str) -> str:
+    """Why a process ended, given the last line that it said; nothing if all is well."""
+    if status == 0:
+        return ""
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    return last.removeprefix("multiskin: error: ") or f"exit status {status}"
+
+
+def threads_each(at_once: int) -> int:
+    """Of each of several trainings at once, which share the cores."""
+    given = os.environ.get("OMP_NUM_THREADS")
+    return int(given) if given else max((os.cpu_count() or 1) // at_once, 1)

@@ -1,0 +1,122 @@
+"""Planned runs are trained, each in a process and a folder of its own, and kept once they are finished.
+
+Each is an ordinary run that `fit` does, with its settings and its table under inputs/, and can be done again by itself.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from hashlib import blake2b
+from pathlib import Path
+
+import yaml
+
+from multiskin.compare.plan import PlannedRun
+from multiskin.compare.process import FitProcess, threads_each
+from multiskin.errors import UserError
+from multiskin.run import RunFolder, write_whole
+
+INPUTS = "inputs"
+Tell = Callable[[str, int], None]  # what has happened, and how many image passes of all runs are done
+
+
+class Runs:
+    """The runs of a comparison or study, under one folder.
+
+    Args:
+        root: the folder, which may hold runs from before; those with other settings are never touched.
+        side: the photos that a finished run is measured on: test, or val while settings are still being chosen.
+    """
+
+    def __init__(self, root: Path, side: str) -> None:
+        self.root = root
+        self.side = side
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Keeps the folder for one process, which makes it if need be.
+
+        Raises:
+            UserError: another one is at work there, or it holds something else.
+        """
+        if self.root.exists() and not (self.root / INPUTS).is_dir():
+            RunFolder.require_free(self.root)
+        try:
+            (self.root / INPUTS).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"--out {self.root}: {error.strerror}; name a folder that can be written") from error
+        with RunFolder(self.root).locked():
+            yield
+
+    def folder(self, run: PlannedRun) -> RunFolder:
+        return RunFolder(self.root / "runs" / run.name)
+
+    def log(self, run: PlannedRun) -> Path:
+        """What a run said while it was trained."""
+        return self.root / "runs" / f"{run.name}.log"
+
+    def finished(self, run: PlannedRun) -> bool:
+        """Whether a run is trained, and measured on the side asked for."""
+        return self.folder(run).measured(self.side)
+
+    def train(self, planned: Sequence[PlannedRun], at_once: int, tell: Tell) -> dict[str, str]:
+        """Trains what is not finished; what fails is left for the next time, and the others go on.
+
+        Args:
+            planned: the runs.
+            at_once: how many are trained at the same time; they share the cores.
+            tell: called as the runs go on.
+
+        Returns:
+            Why runs failed, by title.
+        """
+        left = [run for run in planned if not self.finished(run)]
+        tally = _Tally([run.image_passes for run in planned if run not in left], tell)
+        tell(f"{len(left)} of {len(planned)} runs to train", tally.finished)
+        processes = [FitProcess(self.settings(run), self.log(run), threads_each(at_once)) for run in left]
+        pool = ThreadPoolExecutor(at_once)
+        try:
+            reasons = list(pool.map(tally.follow, left, processes))
+        finally:  # on an interrupt no process may be left behind, nor begin
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.stop()
+        return {run.title: reason for run, reason in zip(left, reasons, strict=True) if reason}
+
+    def settings(self, run: PlannedRun) -> Path:
+        """The file of settings that a run is trained from, written with the others that it names."""
+        inputs = self.root.resolve() / INPUTS
+        text = run.table.to_csv(index=False)
+        table = inputs / f"{run.stem}-{blake2b(text.encode(), digest_size=4).hexdigest()}.csv"
+        schema, settings = inputs / f"{run.name}.schema.yaml", inputs / f"{run.name}.yaml"
+        config = replace(
+            run.config,
+            schema=schema.name,
+            out=str(self.folder(run).root),
+            data=replace(run.config.data, manifest=str(table)),
+            test=self.side == "test",
+        )
+        write_whole(table, text)
+        run.schema.save(schema)
+        write_whole(settings, yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True))
+        return settings
+
+
+class _Tally:
+    """Counts the image passes that are done, over all runs."""
+
+    def __init__(self, finished: Sequence[int], tell: Tell) -> None:
+        self.finished = sum(finished)
+        self.passes: dict[str, int] = {}
+        self.tell = tell
+
+    def follow(self, run: PlannedRun, process: FitProcess) -> str:
+        """Trains a run and tells how it goes on; returns why it failed, or nothing."""
+        reason = process.run(lambda done, epochs: self._count(run, done / epochs, f"epoch {done}/{epochs}"))
+        self._count(run, 1.0, f"failed: {reason}" if reason else "finished")
+        return reason
+
+    def _count(self, run: PlannedRun, share: float, what: str) -> None:
+        self.passes[run.title] = round(run.image_passes * share)
+        self.tell(f"{run.title}: {what}", self.finished + sum(self.passes.values()))

@@ -1,0 +1,129 @@
+"""A study: one factor of training in several variants, each with seeds, set against one of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from multiskin.compare.plan import Experiment, PlannedRun, check_seeds, with_seeds
+from multiskin.config import FitConfig
+from multiskin.data.photos import Photos
+from multiskin.errors import UserError, unknown
+
+Options = Mapping[str, Any]  # by their dotted names, as on the command line
+REQUIRED = ("title", "baseline", "rows")
+IN_FULL = ("rows", "options", "seeds")
+OF_PHOTOS = ("root", "manifest", "render", "faces", "columns", "split", "on_bad_row")
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a file of a study says.
+
+    Attributes:
+        title: of its table.
+        rows: the options of each variant.
+        baseline: the variant that the others are set against.
+        config: the settings that all share, a file beside this one; "" for the embedded ones.
+        options: what differs from them in all variants.
+        seeds: of the runs of each variant.
+        full: rows, options and seeds of the study in full, in place of those above.
+    """
+
+    title: str
+    rows: dict[str, Options]
+    baseline: str
+    config: str = ""
+    options: Options = field(default_factory=dict)
+    seeds: list[int] = field(default_factory=lambda: [0])
+    full: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path) -> "Study":
+        """Reads a study.
+
+        Raises:
+            UserError: a file that is none, unknown keys, fewer than two rows, or a baseline that is not among them.
+        """
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise UserError(f"study {path}: {' '.join(str(error).split())}") from error
+        if not isinstance(content, dict):
+            raise UserError(f"study {path}: a study is a mapping with {', '.join(REQUIRED)}")
+        for key in REQUIRED:
+            if key not in content:
+                raise UserError(f"study {path}: no {key}; every study has {', '.join(REQUIRED)}")
+        _require_known(content, [each.name for each in fields(Study)], f"study {path}")
+        _require_known(content.get("full", {}), IN_FULL, f"study {path}: full")
+        study = cls(**content)
+        for variant in (study, study.in_full()) if study.full else (study,):
+            _require_rows(variant, path)
+        return study
+
+    def in_full(self) -> "Study":
+        """The study as `full` says.
+
+        Raises:
+            UserError: it says nothing.
+        """
+        if not self.full:
+            raise UserError(f"--full: the study {self.title!r} says nothing under 'full'; run it without")
+        return replace(self, **self.full)
+
+    def arguments(self, row: str) -> list[str]:
+        """A variant's options as the command line takes them; its own come last and so count."""
+        options = {**self.options, **self.rows[row]}
+        return [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in options.items()]
+
+
+def _require_known(content: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+    for key in content:
+        if key not in known:
+            raise unknown("key", key, known, where)
+
+
+def _require_rows(study: Study, path: Path) -> None:
+    rows = study.rows
+    if not isinstance(rows, dict) or len(rows) < 2 or not all(isinstance(options, dict) for options in rows.values()):
+        raise UserError(f"study {path}: rows: give at least two, each with its options: NAME: {{option: value}}")
+    if study.baseline not in rows:
+        raise unknown("row", study.baseline, rows, f"study {path}: baseline")
+
+
+def require_same_photos(configs: Mapping[str, FitConfig]) -> None:
+    """All variants are trained and measured on the same photos, or a difference would say nothing of them.
+
+    Raises:
+        UserError: two that are not.
+    """
+    first, *others = configs
+    for row in others:
+        for option in OF_PHOTOS:
+            values = [getattr(configs[each].data, option) for each in (first, row)]
+            if values[0] != values[1]:
+                raise UserError(f"row {row}: data.{option} differs from that of {first}; all rows share their photos")
+
+
+def plan_study(configs: Mapping[str, FitConfig], photos: Photos, seeds: Sequence[int]) -> list[PlannedRun]:
+    """A network for all attributes in every variant and with every seed.
+
+    Args:
+        configs: the settings of each variant.
+        photos: the same for all.
+        seeds: likewise.
+
+    Raises:
+        UserError: seeds given twice, or two variants with the same settings.
+    """
+    check_seeds(seeds)
+    rows = [Experiment(config, photos).shared(row) for row, config in configs.items()]
+    names: dict[str, str] = {}
+    for row in rows:
+        other = names.setdefault(row.digest, row.model)
+        if other != row.model:
+            raise UserError(f"rows {other} and {row.model} have the same settings; take one out")
+    return with_seeds(rows, seeds)

@@ -1,0 +1,163 @@
+"""What a comparison leaves behind: one page that tells it all, its pictures, and its numbers for other programs."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from multiskin.compare.comparison import Comparison
+from multiskin.compare.cost import LATENCY, PARAMETERS
+from multiskin.compare.statistics import MEAN, RESAMPLES
+from multiskin.metrics.bootstrap import Interval
+from multiskin.metrics.ordinal import HIGHER_IS_BETTER
+from multiskin.reports.comparison_charts import ON_NO_DEVICE, draw_costs, draw_differences, draw_levels
+from multiskin.reports.comparison_lines import JUDGED_BY, METRICS, Line, leading, lines_of, rows
+from multiskin.reports.comparison_tables import comparison_table_markdown
+from multiskin.reports.fonts import drawable
+from multiskin.reports.formats import number
+from multiskin.reports.grade_counts import SIDE_TITLES
+from multiskin.reports.html import write_page
+from multiskin.reports.settings import as_text, without_places
+from multiskin.reports.styles import page_style, picture_style
+from multiskin.reports.svg import to_svg
+from multiskin.run import whole, write_whole
+
+SPOKEN = {
+    "differences": "Differences between the shared and the single models with their intervals, as in the table",
+    "levels": "What the shared and the single models get, as in the table",
+    "cost": "How many times as much the single models cost, as in the table",
+}
+KEY_COSTS = {  # what the answer at the top tells of, and how
+    PARAMETERS: "have {} times as many parameters",
+    LATENCY: "take {} times as long to answer",
+}
+
+
+def write_comparison(comparison: Comparison, root: Path) -> Path:
+    """Writes results.json, table.csv, table.md, figures/*.png and report.html, which is returned, each of them whole.
+
+    Args:
+        comparison: what is told.
+        root: the folder that the comparison's runs are in.
+    """
+    comparison = replace(comparison, missing=_from_here(comparison.missing, root))
+    write_whole(root / "results.json", results_json(comparison))
+    write_whole(root / "table.csv", comparison.results.to_csv(index=False))
+    write_whole(root / "table.md", comparison_table_markdown(comparison))
+    write_comparison_figures(comparison, root / "figures")
+    page = root / "report.html"
+    write_page(page, "comparison", _content(comparison))
+    return page
+
+
+def _from_here(reasons: Mapping[str, str], root: Path) -> dict[str, str]:
+    """Names files as they are found from the page, for where the folder stands may name people."""
+    return {title: reason.replace(f"{root}/", "") for title, reason in reasons.items()}
+
+
+def results_json(comparison: Comparison) -> str:
+    """All of it but the places of files, with sorted keys, and null for what does not exist."""
+    content = vars(comparison) | {
+        "schema": comparison.schema.to_dict(),
+        "config": without_places(comparison.config),
+    }
+    return json.dumps(_plain(content), indent=2, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, pd.DataFrame):
+        return _plain(value.to_dict("records"))
+    if isinstance(value, Mapping):
+        return {str(key): _plain(of_key) for key, of_key in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_comparison_figures(comparison: Comparison, folder: Path) -> None:
+    """Writes differences.png, levels.png and cost.png, with numbers for names that no font here has."""
+    lines = [
+        line if drawable(line.title) else line._replace(title=f"attribute {position}")
+        for position, line in enumerate(lines_of(comparison), start=1)
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    with picture_style():
+        for name, figure in _figures(lines, comparison.cost):
+            with whole(folder / f"{name}.png") as part:
+                figure.savefig(part, format="png")
+
+
+def _figures(lines: Sequence[Line], cost: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
+    yield "differences", draw_differences(lines)
+    yield "levels", draw_levels(lines)
+    yield "cost", draw_costs(cost)
+
+
+def _content(comparison: Comparison) -> dict[str, Any]:
+    """Everything that the template names."""
+    lines, several, results = lines_of(comparison), len(comparison.seeds) > 1, comparison.results
+    results = results[results["attribute"].isin([line.found.attribute for line in lines])]  # a mean of one is none
+    return {
+        "comparison": comparison,
+        "lines": lines,
+        "leading": leading(lines),
+        "useless": [line for line in lines if line.is_useless],
+        "units": max(line.found.units for line in lines),
+        "unit_kind": lines[0].found.unit_kind,
+        "side_title": SIDE_TITLES[comparison.side],
+        "interval_name": "of the method" if several else "of these trained models",
+        "interval_of": _of_method if several else _of_trained,
+        "key_costs": _key_costs(comparison.cost),
+        "charts": _charts(lines, comparison.cost),
+        "others": _other_metrics(results),
+        "gains": _gains(results),
+        "titles": {MEAN: MEAN} | {attribute.name: attribute.title() for attribute in comparison.schema},
+        "metrics": METRICS,
+        "higher_is_better": HIGHER_IS_BETTER,
+        "costs": [(device, rows(of)) for device, of in comparison.cost.groupby("device", sort=False)],
+        "on_no_device": ON_NO_DEVICE,
+        "resamples": RESAMPLES,
+        "settings": as_text(comparison.config),
+    }
+
+
+def _of_method(found: Any) -> Interval:
+    return Interval(found.difference, found.method_low, found.method_high)
+
+
+def _of_trained(found: Any) -> Interval:
+    return Interval(found.difference, found.trained_low, found.trained_high)
+
+
+def _key_costs(cost: pd.DataFrame) -> list[str]:
+    """What the single models do together, in words, on each device."""
+    told = []
+    for quantity, words in KEY_COSTS.items():
+        found = rows(cost[cost["quantity"] == quantity])
+        times = [number(row.ratio, 1) + (f" ({row.device.partition(' (')[0]})" if row.device else "") for row in found]
+        told += [words.format(" and ".join(times))] if times else []
+    return told
+
+
+def _charts(lines: Sequence[Line], cost: pd.DataFrame) -> dict[str, Markup]:
+    with page_style():
+        return {name: to_svg(figure, name, SPOKEN[name]) for name, figure in _figures(lines, cost)}
+
+
+def _other_metrics(results: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """The lines of the results that the main table does not show, by attribute and metric."""
+    others: dict[str, dict[str, Any]] = {}
+    for row in rows(results[~results["metric"].isin(JUDGED_BY.values())]):
+        others.setdefault(row.attribute, {})[row.metric] = row
+    return others
+
+
+def _gains(results: pd.DataFrame) -> list[tuple[str, float]]:
+    """The multi-task gain by each metric."""
+    return [(METRICS[row.metric], row.gain_percent) for row in rows(results[results["attribute"] == MEAN])]

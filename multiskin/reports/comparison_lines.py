@@ -1,0 +1,123 @@
+"""What a comparison says of each head by the metric that the head is judged by: a line of its table and charts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from multiskin.compare.comparison import Comparison
+from multiskin.compare.statistics import MEAN
+from multiskin.schema import Attribute
+
+METRICS = {
+    "p_recall": "P-Recall",
+    "kappa": "kappa",
+    "mae": "MAE",
+    "macro_mae": "macro MAE",
+    "accuracy": "accuracy",
+    "rps": "RPS",
+    "balanced_accuracy": "balanced accuracy",
+}
+JUDGED_BY = {"ordinal": "p_recall", "nominal": "balanced_accuracy"}
+
+
+class Line(NamedTuple):
+    """A head, or the mean of the ordinal ones.
+
+    Attributes:
+        title: what is graded.
+        translations: the same in other languages.
+        metric: the title of what it is judged by.
+        found: its line of the results, by their columns.
+        by_seed: candidate and baseline, a line for each seed.
+        constant: what the best constant answer gets; None if that is not known.
+        second: what a second rater gets; None if there is none.
+        second_photos: graded by both raters.
+    """
+
+    title: str
+    translations: list[str]
+    metric: str
+    found: Any
+    by_seed: pd.DataFrame
+    constant: float | None
+    second: float | None
+    second_photos: int | None
+
+    @property
+    def is_mean(self) -> bool:
+        return bool(self.found.attribute == MEAN)
+
+    @property
+    def is_useless(self) -> bool:
+        """Whether an answer that is always the same is as good as both sides."""
+        return self.constant is not None and max(self.found.candidate, self.found.baseline) <= self.constant
+
+
+def rows(table: pd.DataFrame) -> list[Any]:
+    """The lines of a table, each with its columns as attributes."""
+    return list(table.itertuples(index=False))
+
+
+def lines_of(comparison: Comparison) -> list[Line]:
+    """A line for each head, and one for the mean of the ordinal ones that are graded, if there are several."""
+    lines = [_head(comparison, attribute) for attribute in comparison.schema]
+    averaged = [
+        attribute.name
+        for attribute, line in zip(comparison.schema, lines, strict=True)
+        if attribute.ordinal and line.found.photos
+    ]
+    return [*lines, _mean(comparison, averaged)] if len(averaged) > 1 else lines
+
+
+def leading(lines: Sequence[Line]) -> list[Line]:
+    """The mean, which answers for the ordinal heads, and then those that it does not answer for."""
+    mean = [line for line in lines if line.is_mean]
+    return mean + [line for line in lines if not mean or line.metric != mean[0].metric]
+
+
+def _head(comparison: Comparison, attribute: Attribute) -> Line:
+    metric, title = JUDGED_BY[attribute.kind], attribute.title()
+    second = comparison.second_rater.get(attribute.name, {})
+    return Line(
+        title=title,
+        translations=[words for words in dict.fromkeys(attribute.display.values()) if words != title],
+        metric=METRICS[metric],
+        found=_found(comparison, attribute.name, metric),
+        by_seed=_by_seed(comparison, [attribute.name], metric),
+        constant=comparison.constant.get(attribute.name, {}).get(metric),
+        second=second.get(metric),
+        second_photos=int(second["n"]) if "n" in second else None,
+    )
+
+
+def _mean(comparison: Comparison, heads: Sequence[str]) -> Line:
+    metric = JUDGED_BY["ordinal"]
+    return Line(
+        title=MEAN,
+        translations=[],
+        metric=METRICS[metric],
+        found=_found(comparison, MEAN, metric),
+        by_seed=_by_seed(comparison, heads, metric),
+        constant=_mean_over(heads, comparison.constant, metric),
+        second=_mean_over(heads, comparison.second_rater, metric),
+        second_photos=None,
+    )
+
+
+def _found(comparison: Comparison, attribute: str, metric: str) -> Any:
+    of = comparison.results
+    return rows(of[(of["attribute"] == attribute) & (of["metric"] == metric)])[0]
+
+
+def _by_seed(comparison: Comparison, heads: Sequence[str], metric: str) -> pd.DataFrame:
+    of = comparison.by_seed
+    chosen = of[of["attribute"].isin(list(heads)) & (of["metric"] == metric)]
+    return chosen.groupby("seed", sort=False)[["candidate", "baseline"]].mean()
+
+
+def _mean_over(heads: Sequence[str], values: Mapping[str, Mapping[str, float]], metric: str) -> float | None:
+    """None unless every head has a value."""
+    known = [value for head in heads if (value := values.get(head, {}).get(metric)) is not None]
+    return float(np.mean(known)) if len(known) == len(heads) else None

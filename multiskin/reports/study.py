@@ -1,0 +1,114 @@
+"""The tables that a study leaves behind, for a README and for other programs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from multiskin.compare.findings import Findings
+from multiskin.compare.statistics import MEAN
+from multiskin.reports.comparison_lines import JUDGED_BY, METRICS
+from multiskin.reports.formats import amount, number, signed, span
+from multiskin.reports.markdown import markdown_table
+from multiskin.run import write_json, write_whole
+
+DECIMALS = 3
+
+
+def write_findings(findings: Findings, root: Path) -> Path:
+    """Writes table.md, results.csv, by_grade.csv, costs.csv and study.json, and returns the first.
+
+    Args:
+        findings: of a study.
+        root: its folder.
+    """
+    for name in ("results", "by_grade", "costs"):
+        write_whole(root / f"{name}.csv", getattr(findings, name).to_csv(index=False, float_format="%.6g"))
+    study = findings.study
+    write_json(
+        root / "study.json",
+        {
+            "title": study.title,
+            "baseline": study.baseline,
+            "seeds": findings.seeds,
+            "side": findings.side,
+            "options": dict(study.options),
+            "rows": {row: dict(options) for row, options in study.rows.items()},
+            "missing": findings.missing,
+        },
+    )
+    table = root / "table.md"
+    write_whole(table, findings_markdown(findings))
+    return table
+
+
+def findings_markdown(findings: Findings) -> str:
+    """A line for each variant: what it costs and gets; then how it differs from the baseline; then its credits."""
+    parts = [_caption(findings), _scores(findings), _differences(findings)]
+    return "\n\n".join([*parts, *_by_grade(findings)]) + "\n"
+
+
+def _caption(findings: Findings) -> str:
+    seeds = ", ".join(map(str, findings.seeds))
+    one = " One seed, so exploratory: how much another training would differ is not known." * (len(findings.seeds) == 1)
+    side = "test" if findings.side == "test" else "validation"
+    return f"**{findings.study.title}** ({side} photos, seeds {seeds}).{one}"
+
+
+def _judged(findings: Findings) -> pd.DataFrame:
+    """By the metric that a head is judged by, the mean last."""
+    kinds = {attribute.name: attribute.kind for attribute in findings.schema} | {MEAN: "ordinal"}
+    results = findings.results
+    return results[results["metric"] == results["attribute"].map(kinds).map(JUDGED_BY)]
+
+
+def _scores(findings: Findings) -> str:
+    judged, best = _judged(findings), _best(_judged(findings))
+    heading = ["", "parameters", "training", *_titles(findings)]
+    lines = []
+    for cost in findings.costs.to_dict("records"):
+        of_row = judged[judged["row"] == cost["row"]]
+        cells = [
+            f"**{number(value, DECIMALS)}**" if value == best[attribute] else number(value, DECIMALS)
+            for attribute, value in zip(of_row["attribute"], of_row["candidate"], strict=True)
+        ]
+        lines.append([cost["row"], amount(cost["parameters"], ""), amount(cost["seconds"], "s"), *cells])
+    metrics = " and ".join(METRICS[metric] for metric in judged["metric"].unique())
+    return f"{metrics}, the best of each column bold:\n\n{markdown_table(heading, lines)}"
+
+
+def _best(judged: pd.DataFrame) -> pd.Series:
+    return judged.groupby("attribute")["candidate"].max()
+
+
+def _titles(findings: Findings) -> list[str]:
+    titles = {attribute.name: attribute.title() for attribute in findings.schema}
+    return [titles.get(name, name) for name in _judged(findings)["attribute"].unique()]
+
+
+def _differences(findings: Findings) -> str:
+    judged = _judged(findings)
+    of = "method" if len(findings.seeds) > 1 else "trained"
+    lines = []
+    for row in findings.study.rows:
+        if row != findings.study.baseline:
+            of_row = judged[judged["row"] == row]
+            columns = of_row["difference"], of_row[f"{of}_low"], of_row[f"{of}_high"]
+            cells = (
+                f"{signed(value, DECIMALS)} ({span(low, high, DECIMALS)})"
+                for value, low, high in zip(*columns, strict=True)
+            )
+            lines.append([row, *cells])
+    whose = "the method's" if of == "method" else "these trained models'"
+    heading = f"Less {findings.study.baseline}, with {whose} 95 % interval:"
+    return f"{heading}\n\n{markdown_table(['', *_titles(findings)], lines)}"
+
+
+def _by_grade(findings: Findings) -> Iterator[str]:
+    """The mean credit of the photos of each true grade, head by head."""
+    for name, of_head in findings.by_grade.groupby("attribute", sort=False):
+        attribute = findings.schema[str(name)]
+        photos = of_head.drop_duplicates("grade")["photos"]
+        heading = ["", *(f"{attribute.grade_label(grade)} (n {each})" for grade, each in enumerate(photos))]
+        lines = [[str(row), *map(number, of_row["credit"])] for row, of_row in of_head.groupby("row", sort=False)]
+        yield f"{attribute.title()}: mean credit by true grade\n\n{markdown_table(heading, lines)}"

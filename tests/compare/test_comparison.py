@@ -1,0 +1,70 @@
+"""From finished runs to all that a comparison tells."""
+
+from dataclasses import replace
+
+import pytest
+
+from multiskin.compare import cost
+from multiskin.compare.comparison import summarise
+from multiskin.compare.plan import plan_comparison
+from multiskin.config import FitConfig, SplitConfig, TrainerConfig
+from multiskin.data.photos import load_photos
+from multiskin.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    monkeypatch.setattr(cost, "BUDGET", 0.05)
+
+
+@pytest.fixture
+def planned(data_config, schema):
+    data = replace(data_config, split=SplitConfig([0.4, 0.2, 0.4]))
+    config = FitConfig(data=data, trainer=TrainerConfig(max_epochs=2))
+    return plan_comparison(config, load_photos(data, schema), [0, 1])
+
+
+def test_everything_is_of_the_runs_that_were_planned(runs, planned, finish):
+    folders = {run.title: finish(run, right=0.9 if run.model == "shared" else 0.1) for run in planned}
+    found = summarise(runs, planned, "equal-epochs", {})
+    assert (found.seeds, found.side, found.protocol) == ([0, 1], "test", "equal-epochs")
+    accuracy = found.results.set_index(["attribute", "metric"]).sort_index().loc[("mean", "accuracy")]
+    assert accuracy["difference"] > 0.3
+    assert (accuracy["seeds"], accuracy["unit_kind"]) == (2, "subjects")
+    by_quantity = found.cost.set_index("quantity")
+    assert by_quantity.loc["time to train", ["shared", "singles"]].tolist() == [5.0, 10.0]
+    passes = by_quantity.loc["image passes in training"]
+    assert passes["shared"] == planned[0].image_passes
+    assert passes["singles"] == planned[1].image_passes + planned[2].image_passes
+    assert by_quantity.loc["parameters", "ratio"] > 1.9
+    assert found.constant == {"shine": {"p_recall": 0.25}, "lines": {"p_recall": 0.25}}
+    assert folders["shared, seed 0"].best.is_file()
+
+
+def test_the_values_of_every_seed_are_those_that_the_results_are_means_of(runs, planned, finish):
+    for run in planned:
+        finish(run)
+    found = summarise(runs, planned, "equal-epochs", {})
+    means = found.by_seed.groupby(["attribute", "metric"])[["candidate", "baseline"]].mean()
+    results = found.results.set_index(["attribute", "metric"]).sort_index()
+    for metric in ("accuracy", "mae"):
+        for attribute in ("shine", "lines"):
+            expected = results.loc[(attribute, metric), ["candidate", "baseline"]].astype(float)
+            assert means.loc[(attribute, metric)].tolist() == pytest.approx(expected.tolist())
+
+
+def test_a_seed_that_lacks_a_run_is_left_out_whole(runs, planned, finish):
+    for run in planned[:-1]:
+        finish(run)
+    found = summarise(runs, planned, "equal-epochs", {planned[-1].title: "killed"})
+    assert found.seeds == [0]
+    assert set(found.by_seed["seed"]) == {0}
+    assert found.missing == {"single-lines, seed 1": "killed"}
+
+
+def test_without_a_whole_seed_there_is_nothing_to_compare(runs, planned, finish):
+    finish(planned[0])
+    finish(planned[-1])
+    with pytest.raises(UserError, match="no seed has all of its runs") as error:
+        summarise(runs, planned, "equal-epochs", {"single-shine, seed 0": "no room"})
+    assert "single-shine, seed 0: no room" in str(error.value)

@@ -1,0 +1,52 @@
+"""From the finished runs of a study to its findings."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from multiskin.compare.findings import find
+from multiskin.compare.study import Study, plan_study
+from multiskin.config import FitConfig, Recipe, SplitConfig, TrainerConfig
+from multiskin.data.photos import load_photos
+
+STUDY = Study("Loss", {"plain": {}, "focal": {}}, "plain", seeds=[0, 1])
+
+
+@pytest.fixture
+def found(runs, finish, data_config, schema):
+    data = replace(data_config, split=SplitConfig([0.4, 0.2, 0.4]))
+    base = FitConfig(data=data, trainer=TrainerConfig(max_epochs=2))
+    configs = {"plain": base, "focal": replace(base, recipe=Recipe(loss="focal"))}
+    planned = plan_study(configs, load_photos(data, schema), STUDY.seeds)
+    folders = {(run.model, run.config.seed): finish(run, 0.9 if run.model == "focal" else 0.2) for run in planned}
+    return find(STUDY, runs, planned, {}), folders
+
+
+def test_every_row_stands_against_the_baseline_and_the_baseline_against_itself(found):
+    results = found[0].results.set_index(["row", "attribute", "metric"]).sort_index()
+    assert results.loc[("focal", "mean", "accuracy"), "difference"] > 0.2
+    assert (results.loc["plain", "difference"].dropna() == 0).all()
+    same = results.loc["plain", "candidate"].dropna()
+    pd.testing.assert_series_equal(same, results.loc["focal", "baseline"].dropna(), check_names=False)
+
+
+def test_costs_are_means_over_seeds(found):
+    costs = found[0].costs.set_index("row")
+    assert costs["seconds"].tolist() == [5.0, 5.0]
+    assert costs["parameters"].nunique() == 1
+
+
+def test_credits_by_grade_are_those_of_a_plain_loop(found):
+    findings, folders = found
+    credit = {0: 1.0, 1: 0.5}
+    for line in findings.by_grade.itertuples():
+        seeds = []
+        for seed in (0, 1):
+            table = pd.read_csv(folders[line.row, seed].predictions("test"))
+            of_grade = table[table[f"{line.attribute}_true"] == line.grade]
+            distances = (of_grade[line.attribute] - line.grade).abs()
+            seeds.append(np.mean([credit.get(d, -0.5 * (d - 1)) for d in distances]) if len(of_grade) else np.nan)
+            assert line.photos == len(of_grade)
+        assert line.credit == pytest.approx(np.mean(seeds), nan_ok=True)

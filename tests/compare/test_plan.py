@@ -1,0 +1,144 @@
+"""The runs of a comparison: what they have in common, and what sets them apart."""
+
+import shutil
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from multiskin.compare.plan import Experiment, check_seeds, plan_comparison, with_seeds
+from multiskin.config import FitConfig, Recipe, TrainerConfig
+from multiskin.data.photos import load_photos
+from multiskin.errors import UserError
+from multiskin.schema import MISSING, Attribute, Schema
+
+
+@pytest.fixture
+def config(data_config):
+    return FitConfig(
+        data=data_config,
+        recipe=Recipe(loss_weight=3.0, share=2.0, resample="balanced"),
+        heads={"shine": {"loss": "focal", "share": 5.0}, "lines": {"resample": "square_root"}},
+        trainer=TrainerConfig(max_epochs=4, monitor="val/mean/rps_balanced"),
+    )
+
+
+@pytest.fixture
+def planned(config, photos):
+    return plan_comparison(config, photos, [0, 1])
+
+
+def graded_in_training(photos, attribute=None):
+    grades = photos.side("train").grades != MISSING
+    return int(
+        grades.any(axis=1).sum() if attribute is None else grades[:, photos.manifest.schema.index(attribute)].sum()
+    )
+
+
+def test_every_seed_has_the_shared_model_and_one_for_each_attribute(planned):
+    models = ["shared", "single-shine", "single-lines"]
+    assert [(run.model, run.config.seed) for run in planned] == [(model, seed) for seed in (0, 1) for model in models]
+    assert [run.schema.names for run in planned[:3]] == [("shine", "lines"), ("shine",), ("lines",)]
+
+
+def test_a_single_model_has_its_heads_recipe_and_nobody_to_share_with(planned, config):
+    shine, lines = (run.config for run in planned[1:3])
+    assert shine.heads == {"shine": {"loss": "focal", "loss_weight": 1.0, "share": 1.0}}
+    assert lines.heads == {"lines": {"resample": "square_root", "loss_weight": 1.0, "share": 1.0}}
+    for single in (shine, lines):
+        assert (single.model, single.recipe, single.optimizer) == (config.model, config.recipe, config.optimizer)
+
+
+def test_a_single_model_sees_what_is_graded_for_it_on_the_same_side(planned, photos):
+    shared, shine, lines = (run.table.set_index("image") for run in planned[:3])
+    assert len(shared) == len(photos.manifest)
+    for table, own, other in ((shine, "shine", "lines"), (lines, "lines", "shine")):
+        assert other not in table
+        assert (table[own] != "").all()
+        assert set(table.index) == set(shared.index[shared[own] != ""])
+        pd.testing.assert_series_equal(table["split"], shared.loc[table.index, "split"])
+    sides = dict(zip(photos.manifest.paths, photos.split, strict=True))
+    assert shared["split"].to_dict() == sides
+
+
+def test_with_equal_epochs_a_single_models_epoch_is_what_is_graded_for_it(planned, photos):
+    for run, attribute in zip(planned, (None, "shine", "lines"), strict=False):
+        assert run.config.data.draws_per_epoch == graded_in_training(photos, attribute)
+        assert run.image_passes == 4 * graded_in_training(photos, attribute)
+
+
+@pytest.mark.parametrize("draws", [None, 1000])
+def test_with_equal_compute_the_single_models_together_see_as_many_photos(config, photos, draws):
+    config = replace(config, data=replace(config.data, draws_per_epoch=draws))
+    shared, *singles = plan_comparison(config, photos, [0], "equal-compute")
+    assert sum(run.image_passes for run in singles) == pytest.approx(shared.image_passes, abs=4 * len(singles))
+    shares = [run.image_passes / graded_in_training(photos, *run.schema.names) for run in singles]
+    assert shares[0] == pytest.approx(shares[1], rel=0.1)
+
+
+def test_draws_that_are_given_are_shared_out_too(config, photos):
+    config = replace(config, data=replace(config.data, draws_per_epoch=1000))
+    shared, shine, _ = plan_comparison(config, photos, [0])
+    assert shared.config.data.draws_per_epoch == 1000
+    expected = 1000 * graded_in_training(photos, "shine") / graded_in_training(photos)
+    assert shine.config.data.draws_per_epoch == round(expected)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "kind", "expected"),
+    [
+        ("val/mean/rps_balanced", "ordinal", "val/shine/rps_balanced"),
+        ("val/lines/kappa", "ordinal", "val/shine/kappa"),
+        ("val/loss", "ordinal", "val/loss"),
+        ("val/mean/kappa", "nominal", "val/loss"),
+    ],
+)
+def test_a_single_models_best_checkpoint_is_that_of_the_same_number(config, photos, monitor, kind, expected):
+    config = replace(config, trainer=replace(config.trainer, monitor=monitor))
+    shine = Attribute("shine", 5, kind)
+    assert Experiment(config, photos).single(shine, "equal-epochs").config.trainer.monitor == expected
+
+
+class TestNames:
+    def test_all_differ(self, planned):
+        assert len({run.name for run in planned}) == len(planned)
+
+    def test_stay_when_nothing_that_matters_changes(self, planned, config, photos):
+        other = replace(config, out="elsewhere", test=False, data=replace(config.data, num_workers=1))
+        assert [run.name for run in plan_comparison(other, photos, [0, 1])] == [run.name for run in planned]
+
+    def test_change_with_a_setting(self, planned, config, photos):
+        other = replace(config, optimizer=replace(config.optimizer, lr=2e-3))
+        assert not {run.name for run in plan_comparison(other, photos, [0, 1])} & {run.name for run in planned}
+
+    def test_change_with_one_heads_recipe_where_it_is_trained(self, planned, config, photos):
+        other = replace(config, heads=config.heads | {"lines": {"resample": "natural"}})
+        same = [a.name == b.name for a, b in zip(planned, plan_comparison(other, photos, [0, 1]), strict=True)]
+        assert same == [False, True, False] * 2
+
+    def test_change_with_a_photo_of_the_same_name(self, config, photos, schema, graded_folder, tmp_path):
+        root = shutil.copytree(graded_folder, tmp_path / "photos")
+        moved = replace(config, data=replace(config.data, root=str(root)))
+        before = [run.name for run in plan_comparison(moved, load_photos(moved.data, schema), [0])]
+        assert before == [run.name for run in plan_comparison(config, photos, [0])]
+        with next(root.glob("images/*")).open("ab") as file:
+            file.write(b"more")
+        after = [run.name for run in plan_comparison(moved, load_photos(moved.data, schema), [0])]
+        assert before[0] != after[0]
+
+
+@pytest.mark.parametrize(("seeds", "words"), [([], "none given"), ([3, 1, 3], "3 stands twice")])
+def test_seeds_are_different_ones(seeds, words):
+    with pytest.raises(UserError, match=words):
+        check_seeds(seeds)
+
+
+def test_one_attribute_has_nothing_to_be_compared_with(config, photos):
+    one = replace(photos, manifest=replace(photos.manifest, schema=Schema((Attribute("shine", 5),))))
+    with pytest.raises(UserError, match="shine is the only attribute"):
+        plan_comparison(config, one, [0])
+
+
+def test_seeds_go_to_every_model(config, photos):
+    runs = with_seeds([Experiment(config, photos).shared("a"), Experiment(config, photos).shared("b")], [7, 8])
+    assert [run.title for run in runs] == ["a, seed 7", "b, seed 7", "a, seed 8", "b, seed 8"]

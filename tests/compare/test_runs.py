@@ -1,0 +1,161 @@
+"""Runs are trained in processes of their own; here a short script stands for the training."""
+
+import os
+import signal
+import stat
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+import yaml
+
+from multiskin.compare.plan import plan_comparison
+from multiskin.compare.runs import Runs
+from multiskin.config import FitConfig, TrainerConfig
+from multiskin.errors import UserError
+
+FIT = """\
+    #!{python}
+    import json, os, pathlib, signal, sys, time, yaml
+    settings = yaml.safe_load(open(sys.argv[sys.argv.index("--config") + 1]))
+    run = pathlib.Path(settings["out"])
+    run.mkdir(parents=True, exist_ok=True)
+    print("epoch 1/2  train/loss 1.0")
+    fault = pathlib.Path("{faults}") / run.name.split("-")[1]
+    if fault.is_file():
+        words = fault.read_text()
+        if words == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if words == "wait":
+            fault.unlink()
+            try:
+                time.sleep(60)
+            except KeyboardInterrupt:
+                sys.exit(130)
+        sys.exit("multiskin: error: " + words)
+    with open("{faults}/trained", "a") as file:
+        file.write(run.name + " " + os.environ["OMP_NUM_THREADS"] + chr(10))
+    print("epoch 2/2  train/loss 0.5")
+    sides = ["val", "test"] if settings["test"] else ["val"]
+    (run / "metrics.json").write_text(json.dumps(dict.fromkeys(sides, 0)))
+"""
+
+
+@pytest.fixture
+def planned(data_config, photos):
+    return plan_comparison(FitConfig(data=data_config, trainer=TrainerConfig(max_epochs=2)), photos, [0])
+
+
+@pytest.fixture
+def faults(tmp_path, monkeypatch):
+    """A folder of faults to come, by the second word of a run's name; `trained` lists what was trained."""
+    folder = tmp_path / "faults"
+    folder.mkdir()
+    fit = tmp_path / "fit"
+    fit.write_text(textwrap.dedent(FIT).format(python=sys.executable, faults=folder))
+    fit.chmod(fit.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(sys, "executable", str(fit))
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path):
+    runs = Runs(tmp_path / "compare", "test")
+    with runs.opened():
+        yield runs
+
+
+def trained(faults):
+    return [line.split() for line in (faults / "trained").read_text().splitlines()]
+
+
+def test_what_is_finished_is_not_trained_again(runs, planned, faults):
+    assert runs.train(planned, 1, lambda *_: None) == {}
+    assert [name for name, _ in trained(faults)] == [run.name for run in planned]
+    assert runs.train(planned, 1, lambda *_: None) == {}
+    assert len(trained(faults)) == len(planned)
+
+
+def test_a_run_that_was_not_measured_on_test_photos_is_not_finished(runs, planned, faults):
+    Runs(runs.root, "val").train(planned, 1, lambda *_: None)
+    assert not any(map(runs.finished, planned))
+    runs.train(planned, 1, lambda *_: None)
+    assert all(map(runs.finished, planned))
+
+
+def test_a_failed_run_is_named_and_the_others_go_on(runs, planned, faults):
+    (faults / "shine").write_text("data.root: gone")
+    failures = runs.train(planned, 1, lambda *_: None)
+    assert list(failures) == ["single-shine, seed 0"]
+    assert failures["single-shine, seed 0"].startswith("data.root: gone; ")
+    assert "data.root: gone" in runs.log(planned[1]).read_text()
+    (faults / "shine").unlink()
+    assert runs.train(planned, 1, lambda *_: None) == {}
+    assert [name for name, _ in trained(faults)] == [planned[0].name, planned[2].name, planned[1].name]
+
+
+def test_a_killed_run_is_a_failed_run(runs, planned, faults):
+    (faults / "lines").write_text("die")
+    failures = runs.train(planned, 1, lambda *_: None)
+    assert failures["single-lines, seed 0"].startswith("killed by SIGKILL; ")
+
+
+def test_several_at_once_share_the_cores(runs, planned, faults):
+    runs.train(planned, 3, lambda *_: None)
+    assert {threads for _, threads in trained(faults)} == {"2"}
+
+
+def test_progress_counts_image_passes_over_all_runs(runs, planned, faults):
+    told = []
+    (faults / "shine").write_text("no")
+    runs.train(planned, 1, lambda what, passes: told.append((what, passes)))
+    shared, shine, lines = (run.image_passes for run in planned)
+    assert told[0] == ("3 of 3 runs to train", 0)
+    assert ("shared, seed 0: epoch 1/2", shared // 2) in told
+    assert told[-1] == ("single-lines, seed 0: finished", shared + shine + lines)
+    (faults / "shine").unlink()
+    told.clear()
+    runs.train(planned, 1, lambda what, passes: told.append((what, passes)))
+    assert told[0] == ("1 of 3 runs to train", shared + lines)
+
+
+def test_an_interrupt_leaves_no_process_behind(runs, planned, faults):
+    (faults / "shine").write_text("wait")
+
+    def interrupt():
+        while (faults / "shine").exists():
+            time.sleep(0.02)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        runs.train(planned, 1, lambda *_: None)
+    assert [name for name, _ in trained(faults)] == [planned[0].name]
+    assert runs.train(planned, 1, lambda *_: None) == {}
+
+
+def test_the_settings_of_a_run_are_those_that_were_planned(runs, planned):
+    settings = yaml.safe_load(runs.settings(planned[1]).read_text())
+    assert settings["data"]["draws_per_epoch"] == planned[1].config.data.draws_per_epoch
+    assert settings["out"] == str(runs.folder(planned[1]).root)
+    assert settings["test"]
+
+
+class TestFolder:
+    def test_two_comparisons_do_not_mix(self, runs):
+        with pytest.raises(UserError, match="another run is at work"), Runs(runs.root, "test").opened():
+            pass
+
+    def test_what_holds_something_else_stays(self, tmp_path):
+        (tmp_path / "thesis.txt").write_text("")
+        with pytest.raises(UserError, match="there is something already"), Runs(tmp_path, "test").opened():
+            pass
+
+    def test_what_cannot_be_made_is_named(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(UserError, match="--out"), Runs(tmp_path / "file" / "compare", "test").opened():
+            pass

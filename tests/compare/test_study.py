@@ -1,0 +1,95 @@
+"""What a file of a study may say, and the runs that it asks for."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from multiskin.compare.study import Study, plan_study, require_same_photos
+from multiskin.config import FitConfig, Recipe
+from multiskin.errors import UserError
+
+CONTENT = {
+    "title": "Loss",
+    "baseline": "plain",
+    "rows": {"plain": {"recipe.loss": "cross_entropy"}, "focal": {"recipe.loss": "focal", "recipe.dropout": 0.1}},
+    "options": {"recipe.dropout": 0.5, "recipe.augment": ["Resize"]},
+    "seeds": [3],
+}
+STUDIES = sorted((Path(__file__).parents[2] / "configs" / "studies").glob("*.yaml"))
+
+
+def load(tmp_path, **changes):
+    content = {key: value for key, value in (CONTENT | changes).items() if value is not ...}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(content))
+    return Study.load(tmp_path / "study.yaml")
+
+
+def test_a_rows_own_options_count_more_than_those_of_all(tmp_path):
+    arguments = load(tmp_path).arguments("focal")
+    assert sorted(arguments) == ['--recipe.augment=["Resize"]', "--recipe.dropout=0.1", "--recipe.loss=focal"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"title": ...}, "no title; every study has title, baseline, rows"),
+        ({"rows": {"plain": {}}}, "rows: give at least two"),
+        ({"rows": {"plain": {}, "focal": "focal"}}, "rows: give at least two, each with its options"),
+        ({"baseline": "plane"}, "unknown row 'plane': did you mean 'plain'"),
+        ({"seed": [1]}, "unknown key 'seed': did you mean 'seeds'"),
+        ({"full": {"epochs": 3}}, "full: unknown key 'epochs'"),
+        ({"full": {"rows": {"a": {}, "b": {}}}}, "baseline: unknown row 'plain'"),
+    ],
+)
+def test_a_mistake_is_named_with_the_file(tmp_path, changes, words):
+    with pytest.raises(UserError, match=words) as error:
+        load(tmp_path, **changes)
+    assert str(tmp_path / "study.yaml") in str(error.value)
+
+
+def test_a_file_that_is_no_study_is_named(tmp_path):
+    (tmp_path / "list.yaml").write_text("[1, 2]")
+    with pytest.raises(UserError, match=r"list\.yaml: a study is a mapping"):
+        Study.load(tmp_path / "list.yaml")
+    with pytest.raises(UserError, match=r"none\.yaml"):
+        Study.load(tmp_path / "none.yaml")
+
+
+def test_in_full_is_what_full_says_and_all_else_as_before(tmp_path):
+    study = load(tmp_path, full={"seeds": [0, 1, 2]})
+    assert study.in_full() == replace(study, seeds=[0, 1, 2])
+    with pytest.raises(UserError, match="says nothing under 'full'"):
+        load(tmp_path).in_full()
+
+
+def test_every_row_is_a_network_for_all_attributes_and_seeds(data_config, photos):
+    base = FitConfig(data=data_config)
+    configs = {"plain": base, "focal": replace(base, recipe=Recipe(loss="focal"))}
+    runs = plan_study(configs, photos, [4, 5])
+    assert [run.title for run in runs] == ["plain, seed 4", "focal, seed 4", "plain, seed 5", "focal, seed 5"]
+    assert all(run.schema == photos.manifest.schema for run in runs)
+
+
+def test_rows_with_the_same_settings_would_say_nothing(data_config, photos):
+    base = FitConfig(data=data_config)
+    with pytest.raises(UserError, match="rows a and b have the same settings"):
+        plan_study({"a": base, "b": base}, photos, [0])
+
+
+def test_rows_share_their_photos(data_config):
+    base = FitConfig(data=data_config)
+    other = replace(base, data=replace(base.data, root="elsewhere"))
+    require_same_photos({"a": base, "b": replace(base, data=replace(base.data, batch_size=3))})
+    with pytest.raises(UserError, match=r"row b: data\.root differs from that of a"):
+        require_same_photos({"a": base, "b": other})
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_the_studies_that_come_with_it_choose_on_validation_photos(path):
+    study = Study.load(path)
+    for variant in (study, study.in_full()):
+        assert variant.options["test"] is False
+        assert len(variant.rows) > 1
+    assert len(study.in_full().seeds) >= 3

@@ -1,0 +1,426 @@
+"""The page, tables and pictures of a comparison say what its results say, and no more."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from PIL import Image
+
+from multiskin.compare.answers import Answers, Pair
+from multiskin.compare.comparison import Comparison
+from multiskin.compare.cost import Cost
+from multiskin.compare.resampled import resampled_metrics
+from multiskin.compare.statistics import compare
+from multiskin.reports import comparison as of_comparison
+from multiskin.reports.comparison import results_json, write_comparison, write_comparison_figures
+from multiskin.reports.comparison_charts import draw_costs, draw_differences, draw_levels
+from multiskin.reports.comparison_lines import lines_of
+from multiskin.reports.comparison_tables import comparison_table_markdown
+from multiskin.reports.styles import LIGHT, picture_style
+from multiskin.schema import Attribute, Schema
+
+if TYPE_CHECKING:
+    from tests.reports.conftest import Page
+
+FIVE = Schema.load(str(files("multiskin.embedded") / "schema.yaml"))
+MIXED = Schema(
+    (
+        Attribute("유분", 5, display={"ko": "유분"}),
+        Attribute("lines", 3, display={"en": "Modified severity | of <b>lines</b> on the whole forehead"}),
+        Attribute("kind", 3, kind="nominal", display={"en": "Kind", "ko": "종류"}),
+    )
+)
+CONFIG = {
+    "schema": "/secret/schema.yaml",
+    "out": "/secret/out",
+    "seed": 0,
+    "data": {"root": "/secret/photos", "manifest": "/secret/inputs/shared.csv", "batch_size": 32},
+    "model": {"backbone": "efficientnet_b0", "weights": "/secret/weights.pth"},
+}
+COST = [
+    Cost("parameters", "", "", 4_040_000, 20_070_000, 4.97),
+    Cost("time to train", "s", "", 1233.0, 3866.4, 3.14),
+    Cost("checkpoint", "bytes", "", 49_100_000, 244_000_000, 4.97),
+    Cost("latency of one photo", "ms", "CPU (AVX2, threads: 2)", 21.3, 104.2, 4.88, 4.71, 5.03, 40),
+    Cost("throughput in batches of 32", "photos/s", "CPU (AVX2, threads: 2)", 1821.4, 371.2, 4.91, 4.85, 4.98, 22),
+    Cost("latency of one photo", "ms", "Some GPU", 2.13, 10.2, 4.79, 4.7, 4.9, 200),
+]
+SHARES = (0.35, 0.3, 0.2, 0.1, 0.05)  # of grades
+PHOTOS = (400, 300, 200, 250, 80)  # graded for each attribute, of 400 of 80 subjects
+
+
+def pair(attribute: Attribute, photos: int, better: float, seeds: int, random: np.random.Generator) -> Pair:
+    """Two sides that see the same hard photos, of which the candidate has less noise of its own."""
+    shares = np.array(SHARES[: attribute.grades])
+    true = random.choice(attribute.grades, photos, p=shares / shares.sum())
+    hard = random.normal(size=photos)
+
+    def side(noise: float) -> Answers:
+        seen = true + 0.4 * hard + noise * random.normal(size=(seeds, photos))
+        weights = np.exp(-((np.arange(attribute.grades) - seen[..., None]) ** 2))
+        return Answers(weights.argmax(-1), weights / weights.sum(-1, keepdims=True))
+
+    number = random.permutation(400)[:photos]
+    subjects = np.array([f"s{photo // 5:02}" for photo in number])
+    return Pair(
+        attribute, np.array([f"{photo:03}.png" for photo in number]), subjects, true, side(0.5 - better), side(0.5)
+    )
+
+
+def comparison_of(
+    schema: Schema = FIVE, seeds: Sequence[int] = (0, 1, 2), photos: Sequence[int] = PHOTOS, **more: Any
+) -> Comparison:
+    random = np.random.default_rng(len(seeds))
+    better = (0.15, 0.0, 0.05, -0.15, 0.0)
+    pairs = [pair(a, n, b, len(seeds), random) for a, n, b in zip(schema, photos, better, strict=False)]
+    by_seed = [
+        (seeds[position], of.attribute.name, metric, candidate, baseline)
+        for of, metrics in zip(pairs, resampled_metrics(pairs, 1, 0), strict=True)
+        for metric, values in metrics.items()
+        for position, (candidate, baseline) in enumerate(values[0].T)
+    ]
+    ordinal = [attribute.name for attribute in schema if attribute.ordinal]
+    made = Comparison(
+        schema,
+        list(seeds),
+        protocol="equal-epochs",
+        side="test",
+        photos=400,
+        config=CONFIG,
+        results=compare(pairs, 200),
+        by_seed=pd.DataFrame(by_seed, columns=["seed", "attribute", "metric", "candidate", "baseline"]),
+        cost=pd.DataFrame(COST),
+        constant={name: {"p_recall": 0.2 + 0.01 * place} for place, name in enumerate(ordinal)},
+        second_rater={name: {"n": 90.0, "p_recall": 0.7 + 0.01 * place} for place, name in enumerate(ordinal)},
+        missing={},
+        versions={"Python": "3.12.3", "multiskin": "0.1.0"},
+    )
+    return replace(made, **more)
+
+
+@pytest.fixture(scope="module")
+def five() -> Comparison:
+    return comparison_of()
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Comparison:
+    return comparison_of(MIXED, second_rater={})
+
+
+@pytest.fixture(scope="module")
+def root(five: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("five")
+    write_comparison(five, root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def page(root: Path, read_page: "Callable[[Path], Page]") -> "Page":
+    return read_page(root / "report.html")
+
+
+@pytest.fixture
+def page_of(read_page: "Callable[[Path], Page]", tmp_path: Path) -> "Callable[[Comparison], Page]":
+    return lambda comparison: read_page(write_comparison(comparison, tmp_path))
+
+
+def result(comparison: Comparison, attribute: str, metric: str = "p_recall") -> pd.Series:
+    of = comparison.results
+    return of[(of["attribute"] == attribute) & (of["metric"] == metric)].iloc[0]
+
+
+def signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def plain(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")
+
+
+def limits(found: pd.Series, which: str) -> str:
+    return f"{plain(found[f'{which}_low'])} to {plain(found[f'{which}_high'])}"
+
+
+def test_it_leaves_everything_and_nothing_half_written(root: Path) -> None:
+    names = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+    pictures = {f"figures/{name}.png" for name in ("differences", "levels", "cost")}
+    assert names == {"results.json", "table.csv", "table.md", "report.html"} | pictures
+
+
+def test_the_page_can_be_opened_by_anyone_anywhere(page: "Page") -> None:
+    page.assert_alone()
+    page.assert_sound()
+    page.assert_own_colours()
+    assert not re.search(r"\b(nan|None|secret)\b", page.source)
+
+
+def test_it_begins_with_an_answer_that_its_interval_carries(five: Comparison, page: "Page") -> None:
+    mean = result(five, "mean")
+    answer = (
+        f"One model instead of 5: mean P-Recall {signed(mean['difference'])} (95 % interval of the method "
+        f"{limits(mean, 'method')}): {mean['verdict']}. The 5 single models together have 5.0 times as many parameters "
+        "and take 4.9 (CPU) and 4.8 (Some GPU) times as long to answer."
+    )
+    assert answer in page.text.replace(" )", ")").replace("( ", "(")
+    assert "400 test photos of 80 subjects, with seeds 0, 1, 2" in page.text
+    for words in ("Exploratory", "Still being tuned", "Not complete", "Missing runs", "Nothing learned"):
+        assert words not in page.text
+
+
+def test_the_main_table_is_that_of_the_results(five: Comparison, page: "Page") -> None:
+    for place, attribute in enumerate(FIVE):
+        found, [row, *_] = result(five, attribute.name), page.rows(f"{attribute.title()} {attribute.display['ko']}")
+        assert row == [
+            f"{attribute.title()} {attribute.display['ko']}",
+            plain(0.2 + 0.01 * place),
+            f"{plain(0.7 + 0.01 * place)} on 90",
+            plain(found["baseline"]),
+            plain(found["candidate"]),
+            signed(found["difference"]),
+            limits(found, "trained"),
+            limits(found, "method"),
+            plain(found["detectable"]),
+            found["verdict"],
+        ]
+    note = result(five, "hydration")["note"]
+    assert note
+    assert f"Some grades are rare among these photos, and their photos weigh the more: Dryness: {note}." in page.text
+    [main, others] = page.rows("mean")
+    assert main[1:3] == ["0.220", "0.720"]
+    mae = result(five, "mean", "mae")
+    assert others[2] == (
+        f"{signed(mae['difference'])} {limits(mae, 'method')} {plain(mae['baseline'])} → {plain(mae['candidate'])}"
+    )
+    gain = f"{result(five, 'mean')['gain_percent']:+.1f}".replace("-", "−")
+    assert f"P-Recall {gain} %" in page.text
+
+
+def test_costs_are_told_in_their_units_under_their_device(page: "Page") -> None:
+    assert page.rows("parameters") == [["parameters", "20.1 M", "4.04 M", "4.97"]]
+    assert page.rows("time to train") == [["time to train", "1:04:26", "0:20:33", "3.14"]]
+    assert page.rows("checkpoint") == [["checkpoint", "244 MB", "49.1 MB", "4.97"]]
+    slow, fast = page.rows("latency of one photo")
+    assert slow == ["latency of one photo", "104 ms", "21.3 ms", "4.88 4.71 to 5.03"]
+    assert fast[1:3] == ["10.2 ms", "2.13 ms"]
+    assert page.rows("throughput in batches of 32")[0][1:3] == ["371 photos/s", "1 821 photos/s"]
+    titles = [row[0].strip() for row in page.cells]
+    assert titles.index("CPU (AVX2, threads: 2)") < titles.index("latency of one photo") < titles.index("Some GPU")
+
+
+def test_results_json_is_plain_sorted_and_complete(five: Comparison, root: Path) -> None:
+    one = comparison_of(seeds=[4])  # has no interval of the method
+    for comparison, text in ((five, (root / "results.json").read_text(encoding="utf-8")), (one, results_json(one))):
+        content = json.loads(text, parse_constant=pytest.fail)
+        assert list(content) == sorted(vars(comparison))
+        assert "secret" not in text
+        for name in ("results", "by_seed", "cost"):
+            pd.testing.assert_frame_equal(
+                pd.DataFrame(content[name])[list(getattr(comparison, name))].fillna(np.nan),
+                getattr(comparison, name),
+                check_dtype=False,
+            )
+        assert Schema.from_dict(content["schema"]) == FIVE
+        assert content["config"]["model"] == {"backbone": "efficientnet_b0", "weights": "file"}
+        assert content["second_rater"] == comparison.second_rater
+
+
+def test_table_csv_is_the_results(five: Comparison, root: Path) -> None:
+    table = pd.read_csv(root / "table.csv", dtype={"note": object}).fillna({"note": ""})
+    pd.testing.assert_frame_equal(table, five.results, check_dtype=False)
+
+
+def cells(markdown: str) -> list[list[str]]:
+    lines = [line for line in markdown.splitlines() if line.startswith("|")]
+    return [next(csv.reader([line.strip("|").replace("\\|", "¦")], delimiter="|")) for line in lines]
+
+
+def test_the_markdown_is_a_line_for_each_head_and_cost(mixed: Comparison) -> None:
+    text = comparison_table_markdown(mixed)
+    table = [[cell.strip() for cell in row] for row in cells(text)]
+    assert [len(row) for row in table] == [10] * 6 + [6] * 8
+    assert [row[0] for row in table[2:6]] == [
+        "유분",
+        "Modified severity ¦ of <b>lines</b> on the whole forehead",
+        "Kind",
+        "mean",
+    ]
+    kind = result(mixed, "kind", "balanced_accuracy")
+    numbers = [plain(kind["baseline"]), plain(kind["candidate"]), signed(kind["difference"])]
+    assert table[4][1:6] == ["–", "–", *numbers]
+    assert text.startswith("P-Recall and balanced accuracy on 400 test photos of 80 subjects; seeds 0, 1, 2;")
+
+
+def test_attributes_without_an_order_have_an_answer_of_their_own(
+    mixed: Comparison, page_of: "Callable[[Comparison], Page]"
+) -> None:
+    page, kind = page_of(mixed), result(mixed, "kind", "balanced_accuracy")
+    page.assert_sound()
+    assert f"Kind: balanced accuracy {signed(kind['difference'])}" in page.text
+    assert "One model instead of 3: mean P-Recall" in page.text
+    assert "stay out of the mean" in page.text
+    assert "No second rater has graded these photos" in page.text
+    assert "second rater" not in [cell.strip() for row in page.cells for cell in row]
+    for words in ("유분", "종류", "of <b>lines</b> on"):
+        assert words in page.text
+    assert len(page.rows("Kind 종류")) == 1  # no other metric
+
+
+def test_a_single_ordered_attribute_is_no_mean(mixed: Comparison, page_of: "Callable[[Comparison], Page]") -> None:
+    schema = Schema(MIXED.attributes[1:])
+    page = page_of(comparison_of(schema, second_rater={}))
+    assert not page.rows("mean")
+    assert "Multi-task gain" not in page.text
+    assert page.text.count("(95 % interval of the method") == 2
+
+
+def test_one_seed_on_validation_photos_promises_little(page_of: "Callable[[Comparison], Page]", tmp_path: Path) -> None:
+    reasons = {"shared, seed 1": f"killed by SIGKILL; all it said: {tmp_path}/runs/shared-1-ab.log"}
+    comparison = comparison_of(seeds=[7], side="val", protocol="equal-compute", missing=reasons)
+    page, mean = page_of(comparison), result(comparison, "mean")
+    assert f"(95 % interval of these trained models {limits(mean, 'trained')})" in page.text.replace(" )", ")")
+    assert "interval of the method" not in page.text
+    assert all(row[7] == "–" for row in page.rows("Oil 유분"))
+    for words in (
+        "Exploratory. Each model was trained once",
+        "Still being tuned. These are validation photos",
+        "Not complete. 1 run is missing",
+        "shared, seed 1: killed by SIGKILL; all it said: runs/shared-1-ab.log",
+        "took as many photos through a network",
+        "with seed 7.",
+    ):
+        assert words in page.text
+    assert str(tmp_path) not in page.source + (tmp_path / "results.json").read_text(encoding="utf-8")
+    caption = comparison_table_markdown(comparison)
+    assert "400 validation photos" in caption
+    assert "Still being tuned on these photos. One seed, so exploratory." in caption
+
+
+def test_an_attribute_without_grades_stays_out_of_the_mean(page_of: "Callable[[Comparison], Page]") -> None:
+    comparison = comparison_of(photos=(400, 300, 200, 250, 0))
+    page, lines = page_of(comparison), lines_of(comparison)
+    [row, others] = page.rows("Dryness 건조함") + page.rows("Dryness")
+    assert row[3:] == ["–"] * 6 + [result(comparison, "hydration")["verdict"]]
+    assert others[1] == "– – → –"
+    assert lines[-1].constant == pytest.approx(np.mean([0.2, 0.21, 0.22, 0.23]))
+    assert lines[-1].by_seed["candidate"].mean() == pytest.approx(lines[-1].found.candidate)
+    assert not re.search(r"\b(nan|None)\b", page.source)
+
+
+def test_who_learned_nothing_is_named(five: Comparison, page_of: "Callable[[Comparison], Page]") -> None:
+    page = page_of(replace(five, constant=five.constant | {"oil": {"p_recall": 0.99}}))
+    assert "Neither side is above the best constant answer" in page.text
+    assert "which is better: Oil." in page.text
+
+
+def test_photos_of_nobody_known_are_not_called_subjects(page_of: "Callable[[Comparison], Page]") -> None:
+    comparison = comparison_of()
+    page = page_of(replace(comparison, results=comparison.results.assign(unit_kind="photos")))
+    assert "400 test photos, with seeds" in page.text
+    assert "Whose photos they are is not known" in page.text
+    assert "would differ on other photos" in page.text
+
+
+@pytest.fixture(params=["five", "mixed", "one seed"])
+def any_comparison(request: pytest.FixtureRequest, five: Comparison, mixed: Comparison) -> Comparison:
+    return {"five": five, "mixed": mixed, "one seed": comparison_of(seeds=[0])}[request.param]
+
+
+def points(figure: Figure) -> list[list[float]]:
+    """What is drawn as lines and marks, x by x, what is nowhere left out."""
+    drawn = [np.asarray(line.get_xdata(orig=False), float) for line in figure.axes[0].lines]
+    return [np.round(x, 9).tolist() for x in drawn if len(x) and not np.isnan(x).any()]
+
+
+def test_every_difference_is_drawn_with_its_intervals(any_comparison: Comparison) -> None:
+    lines = lines_of(any_comparison)
+    with picture_style():
+        figure = draw_differences(lines)
+        drawn = points(figure)
+        labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert [0.0, 0.0] in drawn
+    for line, label in zip(lines, labels, strict=True):
+        found = line.found
+        expected = [[found.difference], [found.trained_low, found.trained_high]]
+        if found.seeds > 1:
+            expected.append([found.method_low, found.method_high])
+            expected.append(list(line.by_seed["candidate"] - line.by_seed["baseline"]))
+        for x in expected:
+            assert np.round(x, 9).tolist() in drawn
+        assert label.startswith(line.title[:20])
+
+
+def test_every_level_is_drawn_beside_what_is_known_of_others(any_comparison: Comparison) -> None:
+    lines = lines_of(any_comparison)
+    with picture_style():
+        drawn = points(draw_levels(lines))
+    expected = [[getattr(line.found, side) for line in lines] for side in ("candidate", "baseline")]
+    expected.append([line.constant for line in lines if line.constant is not None])
+    expected.append([line.second for line in lines if line.second is not None])
+    for x in filter(None, expected):
+        assert np.round(x, 9).tolist() in drawn
+
+
+def test_the_mean_of_seeds_is_the_mean(any_comparison: Comparison) -> None:
+    for line in lines_of(any_comparison):
+        assert line.by_seed["candidate"].mean() == pytest.approx(line.found.candidate)
+        assert line.by_seed["baseline"].mean() == pytest.approx(line.found.baseline)
+
+
+def test_every_ratio_is_drawn_and_written(five: Comparison) -> None:
+    with picture_style():
+        axes = draw_costs(five.cost).axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [cost.ratio for cost in COST]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [cost.quantity for cost in COST]
+    written = {text.get_text() for text in axes.texts}
+    assert {f"{cost.ratio:.2f}" for cost in COST} | {"Some GPU", "the models and their training"} <= written
+
+
+def test_no_word_is_cut_off_or_over_another(any_comparison: Comparison) -> None:
+    lines = [line._replace(title=line.title.encode("ascii", "replace").decode()) for line in lines_of(any_comparison)]
+    with picture_style():
+        for figure in (draw_differences(lines), draw_levels(lines), draw_costs(any_comparison.cost)):
+            figure.draw_without_rendering()
+            axes = figure.axes[0]
+            words = [
+                *axes.get_yticklabels(),
+                axes.xaxis.label,
+                *axes.texts,
+                *(t for of in figure.legends for t in of.texts),
+            ]
+            boxes = [word.get_window_extent() for word in words]
+            for number, box in enumerate(boxes):
+                assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1, words[number]
+                assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1, words[number]
+                assert not any(box.overlaps(other) for other in boxes[:number]), words[number]
+
+
+def test_pictures_are_light_and_name_what_no_font_has_by_number(
+    mixed: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[list[str]] = []
+
+    def keep(lines: Sequence[Any]) -> Figure:
+        drawn.append([line.title for line in lines])
+        return draw_differences(lines)
+
+    monkeypatch.setattr(of_comparison, "draw_differences", keep)
+    monkeypatch.setattr(of_comparison, "drawable", str.isascii)
+    write_comparison_figures(mixed, tmp_path / "figures")
+    assert drawn[0][0] == "attribute 1"
+    assert drawn[0][2:] == ["Kind", "mean"]
+    for path in (tmp_path / "figures").iterdir():
+        with Image.open(path) as picture:
+            assert picture.format == "PNG"
+            assert 900 < picture.width < 1100
+            assert to_hex(np.array(picture.getpixel((0, 0))[:3]) / 255) == LIGHT["paper"]

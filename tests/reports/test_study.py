@@ -1,0 +1,68 @@
+"""The tables of a study."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from multiskin.compare.findings import CREDITS, Findings
+from multiskin.compare.study import Study
+from multiskin.reports.study import findings_markdown, write_findings
+from multiskin.schema import Attribute, Schema
+
+SCHEMA = Schema((Attribute("oil", 3, display={"en": "Oil"}), Attribute("kind", 2, "nominal")))
+
+
+def results(row, candidate, difference):
+    judged = (("oil", "p_recall"), ("oil", "mae"), ("kind", "balanced_accuracy"), ("mean", "p_recall"))
+    limits = {"trained_low": -0.1, "trained_high": 0.1, "method_low": -0.2, "method_high": 0.25}
+    return [
+        {"row": row, "attribute": name, "metric": metric, "candidate": candidate, "difference": difference} | limits
+        for name, metric in judged
+    ]
+
+
+@pytest.fixture
+def findings():
+    return Findings(
+        Study("Loss", {"plain": {}, "focal": {"recipe.loss": "focal"}}, "plain"),
+        SCHEMA,
+        [0, 1],
+        "val",
+        pd.DataFrame(
+            {"row": ["plain", "focal"], "parameters": [4e6, 4e6], "image_passes": [9.0, 9.0], "seconds": [61, 59]}
+        ),
+        pd.DataFrame(results("plain", 0.5, 0.0) + results("focal", 0.61234, 0.11234)),
+        pd.DataFrame([("plain", "oil", 0, 12, 0.25), ("focal", "oil", 0, 12, -0.5)], columns=CREDITS),
+        {},
+    )
+
+
+def test_a_line_a_variant_by_what_each_head_is_judged_by(findings):
+    lines = findings_markdown(findings).splitlines()
+    assert lines[0] == "**Loss** (validation photos, seeds 0, 1)."
+    assert "|  | parameters | training | Oil | kind | mean |" in lines
+    assert "| focal | 4 M | 0:00:59 | **0.612** | **0.612** | **0.612** |" in lines
+
+
+def test_differences_stand_with_the_methods_interval(findings):
+    text = findings_markdown(findings)
+    assert "Less plain, with the method's 95 % interval:" in text
+    assert "| focal | +0.112 (−0.200 to 0.250)" in text
+
+
+def test_of_one_seed_the_findings_are_exploratory(findings):
+    findings.seeds.pop()
+    text = findings_markdown(findings)
+    assert "exploratory" in text
+    assert "| focal | +0.112 (−0.100 to 0.100)" in text
+
+
+def test_credits_stand_by_grade(findings):
+    assert "| focal | −0.50 |" in findings_markdown(findings)
+
+
+def test_files_are_for_other_programs_too(findings, tmp_path):
+    assert write_findings(findings, tmp_path).read_text() == findings_markdown(findings)
+    assert pd.read_csv(tmp_path / "results.csv")["difference"].max() == pytest.approx(0.11234)
+    assert json.loads((tmp_path / "study.json").read_text())["rows"]["focal"] == {"recipe.loss": "focal"}
