@@ -15,6 +15,7 @@ from multiskin.cli.comparing import compare, study
 from multiskin.cli.data import data_check, data_init, data_render
 from multiskin.cli.measuring import predict, report, test, validate
 from multiskin.cli.parsers import Parser, summary
+from multiskin.cli.sweeping import sweep
 from multiskin.cli.training import fit
 from multiskin.errors import UserError, unknown
 
@@ -22,6 +23,7 @@ GO_ON = {  # what takes long keeps what is finished
     "fit": "; the same command with --ckpt_path last goes on",
     "compare": "; the same command goes on",
     "study": "; the same command goes on",
+    "sweep": "; the same command goes on",
 }
 
 
@@ -110,6 +112,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "predict": predict,
     "compare": compare,
     "study": study,
+    "sweep": sweep,
     "data init": data_init,
     "data check": data_check,
     "data render": data_render,

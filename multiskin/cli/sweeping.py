@@ -1,0 +1,132 @@
+"""The command that searches settings."""
+
+import json
+import shlex
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from multiskin.cli.parsers import Parser, summary
+from multiskin.cli.photos import checked_photos, with_photos_drawn
+from multiskin.cli.settings import is_given, parse
+from multiskin.cli.terminal import console, teller, warn
+from multiskin.errors import UserError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+    from multiskin.compare.space import Space
+    from multiskin.compare.sweep import Sweep
+    from multiskin.config import FitConfig
+    from multiskin.schema import Schema
+
+NAME = "multiskin sweep"
+
+
+def sweep(arguments: list[str]) -> None:
+    """Search settings: train many runs, each with what the results of those before suggest."""
+    config, schema, options = parse(NAME, summary(sweep), arguments, _add_options)
+    from multiskin.compare.space import load_space
+    from multiskin.training.fit import check, check_weights, monitor_mode
+
+    if is_given("--ckpt_path", arguments):
+        raise UserError("--ckpt_path: a sweep goes on by itself when it is started again")
+    check(config, schema)
+    space = load_space(Path(options.space), config.trainer.monitor, schema.names)
+    _check_space(space, config, schema, arguments)
+    mode = monitor_mode(config.trainer.monitor, schema)
+    root = Path(config.out if is_given("--out", arguments) else f"{config.out}-sweep")
+    if options.wandb is not None:
+        _write_wandb_sweep(Path(options.wandb), space, config, mode, _command(arguments, config, root))
+        return
+    _require_optuna()
+    from multiskin.compare.sweep import Sweep
+    from multiskin.compare.trials import PARTS, train
+
+    check_weights(config)
+    photos = checked_photos(with_photos_drawn(config), schema)
+    search = Sweep(root, config, photos, space, mode)
+    failures = train(search, options.trials, options.jobs, teller(PARTS * options.trials))
+    warn(f"{name}: {reason}" for name, reason in failures.items())
+    _report(search)
+
+
+def _add_options(parser: "ArgumentParser") -> None:
+    from jsonargparse.typing import PositiveInt
+
+    parser.add_argument(
+        "--space", required=True, help="a YAML file of options to search, such as configs/sweeps/first.yaml"
+    )
+    parser.add_argument("--trials", type=PositiveInt, default=20, help="runs of all processes that work on this sweep")
+    parser.add_argument("--jobs", type=PositiveInt, default=1, help="runs at the same time; they share the cores")
+    parser.add_argument("--wandb", help="write the sweep to this file for 'wandb sweep' instead, and train nothing")
+
+
+def _check_space(space: "Space", config: "FitConfig", schema: "Schema", arguments: list[str]) -> None:
+    """Finds the mistakes in what would be tried before hours are spent on the rest."""
+    from multiskin.compare.space import with_options
+    from multiskin.training.fit import check
+
+    for option, dimension in space.items():
+        for value in dimension.bounds:
+            try:
+                if not option.startswith("heads."):  # whose values the check looks at
+                    parse(NAME, "", [*arguments, f"--{option}={json.dumps(value, default=str)}"], _add_options)
+                check(with_options(config, {option: value}), schema)
+            except UserError as error:
+                raise UserError(f"--space: {option}: {error}") from error
+
+
+def _require_optuna() -> None:
+    for package in ("optuna", "sklearn"):
+        if find_spec(package) is None:
+            raise UserError(f"sweep: {package} is not installed; run: pip install 'multiskin[sweep]'")
+
+
+def _report(search: "Sweep") -> None:
+    """Draws and prints what the sweep has come to so far.
+
+    Raises:
+        UserError: no trial has finished.
+    """
+    from multiskin.reports.sweep import draw_importances, draw_trials, print_best
+    from multiskin.run import RunFolder
+
+    ranking, importances, folder = search.ranking(), search.importances(), RunFolder(search.root)
+    if ranking.empty:
+        raise UserError(f"--out {search.root}: no trial has finished, and what they said stands in its runs/*.log")
+    with search.locked():
+        draw_trials(ranking, search.space, search.mode, folder.figure("parallel_coordinates"))
+        if importances:
+            draw_importances(importances, len(ranking), search.config.trainer.monitor, folder.figure("importances"))
+    print_best(ranking, console())
+    if unfinished := (search.table()["state"] == "unfinished").sum():
+        print(f"{unfinished} unfinished: at work in other processes, or stopped and gone on with at the next start")
+    print(f"all trials: {search.root / 'trials.csv'}, figures/")
+    print(f"train with the best: multiskin fit --config {search.best}")
+
+
+def _command(arguments: list[str], config: "FitConfig", root: Path) -> str:
+    """What an agent of W&B runs: each run in the folder of its id, with the options that it is told."""
+    own = Parser(NAME, add_help=False)
+    for option in ("--space", "--trials", "--jobs", "--wandb", "--out"):
+        own.add_argument(option)
+    loggers = ",".join(dict.fromkeys([*config.log.logger, "wandb"]))
+    fit = ["python", "-m", "multiskin", "fit", *own.parse_known_args(arguments)[1]]
+    fit += ["--test=false", f"--log.logger=[{loggers}]", "--out"]
+    return f'exec {shlex.join(fit)} {shlex.quote(str(root))}/"$WANDB_RUN_ID" "$@"'
+
+
+def _write_wandb_sweep(path: Path, space: "Space", config: "FitConfig", mode: str, command: str) -> None:
+    import yaml
+
+    from multiskin.compare.space import wandb_sweep
+    from multiskin.run import write_whole
+
+    if path.exists():
+        raise UserError(f"--wandb {path}: there is something already; name another file or remove this one")
+    if config.offline:
+        raise UserError("--wandb: W&B's agents reach for the network; leave --offline out")
+    content = wandb_sweep(space, config.trainer.monitor, mode, config.log.project, command)
+    write_whole(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000))
+    print(f"run: wandb sweep {path}\nand then in this folder the 'wandb agent' that it names, as often as you like")

@@ -1,0 +1,249 @@
+"""A Bayesian search over settings: its study and its folder, which several processes may share."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import yaml
+from filelock import BaseFileLock, FileLock, Timeout
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from multiskin.compare.space import Choices, Range, Space, with_options
+from multiskin.config import FitConfig
+from multiskin.data.photos import Photos
+from multiskin.data.splits import split_table
+from multiskin.errors import UserError
+from multiskin.run import RunFolder, write_whole
+from multiskin.training.checkpoints import deciding_settings
+
+ENOUGH = 10  # finished trials for importances to be more than chance
+STATES = {TrialState.COMPLETE: "finished", TrialState.FAIL: "failed", TrialState.RUNNING: "unfinished"}
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One that this process has for itself while it holds the lock."""
+
+    number: int
+    options: Mapping[str, Any]
+    run: RunFolder
+    lock: BaseFileLock
+
+    @property
+    def name(self) -> str:
+        return self.run.root.name
+
+    @property
+    def log(self) -> Path:
+        """What its training says."""
+        return self.run.root.with_suffix(".log")
+
+
+class Sweep:
+    """A search and its folder, in which other processes may be at work, too.
+
+    Trials are drawn by a tree-structured Parzen estimator (Bergstra et al. 2011), each with a seed of its own, so that
+    no two workers draw the same, and one that is started again goes on as if it had not been stopped.
+
+    Args:
+        root: the folder; what it holds of the same search is gone on with.
+        config: what all trials have in common.
+        photos: checked, with their split.
+        space: the options to search.
+        mode: whether config.trainer.monitor is better at its min or its max.
+
+    Raises:
+        UserError: the folder cannot be used, or is that of another search.
+    """
+
+    def __init__(self, root: Path, config: FitConfig, photos: Photos, space: Space, mode: str) -> None:
+        self.root = root
+        self.settings = root / "settings"  # that trials are trained from
+        self.best = root / "best.yaml"  # the settings of the best one, for a run of its own
+        self.config = replace(config, ckpt_path=None)
+        self.space = space
+        self.mode = mode
+        self.taken: set[int] = set()  # by this process, which tries none twice
+        database = root / "sweep.db"
+        self._make_folder(database)
+        with self.locked():
+            self.study = _study(database, StudyDirection.MINIMIZE if mode == "min" else StudyDirection.MAXIMIZE)
+            self._require_same(photos)
+            photos.manifest.schema.save(self.settings / "schema.yaml")
+            self.earlier = len(self._trials())
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps the study and the results for one process, as none does for more than a moment."""
+        with FileLock(self.root / ".lock"):
+            yield
+
+    def _make_folder(self, database: Path) -> None:
+        """With the database, which comes first, the folder is a sweep's."""
+        if self.root.exists() and not database.exists():
+            RunFolder.require_free(self.root)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            database.touch()
+            self.settings.mkdir(exist_ok=True)
+        except OSError as error:
+            raise UserError(f"--out {self.root}: {error.strerror}; name a folder that can be written") from error
+
+    def _require_same(self, photos: Photos) -> None:
+        table = split_table(photos.manifest, photos.split).to_csv(index=False)
+        search = {key: value for key, value in deciding_settings(asdict(self.config)) if key not in self.space}
+        search |= {f"the search of {option}": asdict(dimension) for option, dimension in self.space.items()}
+        search["the digest of the photos with their split"] = blake2b(table.encode(), digest_size=4).hexdigest()
+        now, before = json.loads(json.dumps(search)), self.study.user_attrs.get("search")
+        if before is None:
+            self.study.set_user_attr("search", now)
+        elif before != now:
+            changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
+            words = "; ".join(f"{key} was {before.get(key)} and is {now.get(key)}" for key in changed)
+            raise UserError(f"--out {self.root}: another sweep: {words}; name another folder")
+
+    def _trials(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False)
+
+    def finished(self) -> list[FrozenTrial]:
+        """The trials that have a value, from the best to the worst."""
+        trials = [trial for trial in self._trials() if trial.state == TrialState.COMPLETE]
+        return sorted(trials, key=lambda trial: trial.values[0], reverse=self.mode == "max")
+
+    def take(self, total: int) -> Trial | None:
+        """A trial to train, one that was stopped or else a new one; None if there are enough.
+
+        Args:
+            total: trials of all processes; one that failed before this process began does not count.
+        """
+        with self.locked():
+            trials = self._trials()
+            stopped = (self._take_up(trial) for trial in trials if trial.state == TrialState.RUNNING)
+            if trial := next(filter(None, stopped), None):
+                return trial
+            counted = sum(trial.state != TrialState.FAIL or trial.number >= self.earlier for trial in trials)
+            return self._draw(len(trials)) if counted < total else None
+
+    def _take_up(self, trial: FrozenTrial) -> Trial | None:
+        if trial.number in self.taken:
+            return None
+        if trial.params.keys() != self.space.keys():  # killed while it was drawn
+            self.study.tell(trial.number, state=TrialState.FAIL)
+            return None
+        return self._own(trial)
+
+    def _draw(self, number: int) -> Trial | None:
+        seed = np.random.SeedSequence([self.config.seed, number]).generate_state(1)[0]
+        self.study.sampler = optuna.samplers.TPESampler(seed=int(seed))
+        return self._own(self.study.ask({option: _distribution(dimension) for option, dimension in self.space.items()}))
+
+    def _own(self, trial: FrozenTrial | optuna.Trial) -> Trial | None:
+        """None if another process is at work on it, be it no more than the training that a killed one has left."""
+        run = RunFolder(self.root / "runs" / trial_name(trial.number))
+        run.root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(run.root.with_suffix(".lock"), timeout=0)
+        try:
+            lock.acquire()
+            with run.locked():
+                self.taken.add(trial.number)
+        except (Timeout, UserError):
+            lock.release()
+            return None
+        return Trial(trial.number, self._options(trial.params), run, lock)
+
+    def _options(self, labels: Mapping[str, Any]) -> dict[str, Any]:
+        """What the labels that a study keeps stand for."""
+        return {option: dimension.value(labels[option]) for option, dimension in self.space.items()}
+
+    def write_settings(self, trial: Trial) -> Path:
+        """The file that a trial is trained from."""
+        config = replace(with_options(self.config, trial.options), schema="schema.yaml", out=str(trial.run.root))
+        return _write(replace(config, test=False), self.settings / f"{trial.name}.yaml")
+
+    def finish(self, trial: Trial) -> None:
+        """Keeps what a trained trial has come to, the best value of all epochs; without any it has failed."""
+        values = pd.read_csv(trial.run.curves)[self.config.trainer.monitor].dropna()
+        if values.empty:
+            return self.fail(trial)
+        return self._tell(trial, TrialState.COMPLETE, float(values.min() if self.mode == "min" else values.max()))
+
+    def fail(self, trial: Trial) -> None:
+        """Keeps that nothing is to be learnt from a trial."""
+        self._tell(trial, TrialState.FAIL)
+
+    def _tell(self, trial: Trial, state: TrialState, value: float | None = None) -> None:
+        with self.locked():
+            self.study.tell(trial.number, value, state)
+            self._save()
+
+    def _save(self) -> None:
+        """Writes all trials as a table, and the best one's settings for a run of its own."""
+        write_whole(self.root / "trials.csv", self.table().to_csv(index=False))
+        for best in self.finished()[:1]:
+            config = with_options(self.config, self._options(best.params))
+            schema = f"{self.settings.name}/schema.yaml"
+            _write(replace(config, schema=schema, out=str(self.root / "best")), self.best)
+
+    def table(self) -> pd.DataFrame:
+        """Every trial: its name, its state, what it has come to, and its options."""
+        monitor = self.config.trainer.monitor
+        rows = [
+            {"trial": trial_name(trial.number), "state": STATES[trial.state], monitor: trial.value}
+            | {option: trial.params.get(option) for option in self.space}
+            for trial in self._trials()
+        ]
+        return pd.DataFrame(rows, columns=["trial", "state", monitor, *self.space], dtype=object)
+
+    def ranking(self) -> pd.DataFrame:
+        """The finished trials of the table without their state, from the best to the worst."""
+        table = self.table()
+        finished = table[table["state"] == STATES[TrialState.COMPLETE]].drop(columns="state")
+        return finished.sort_values(self.config.trainer.monitor, ascending=self.mode == "min", kind="stable")
+
+    def importances(self) -> dict[str, float]:
+        """Each option's share of what explains the differences between trials by fANOVA (Hutter et al. 2014).
+
+        Empty if there are too few trials to tell.
+        """
+        if len(self.space) < 2 or len({trial.value for trial in self.finished()}) < ENOUGH:
+            return {}
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        return optuna.importance.get_param_importances(self.study, evaluator=evaluator)
+
+
+def trial_name(number: int) -> str:
+    return f"trial-{number:04}"
+
+
+def _write(config: FitConfig, path: Path) -> Path:
+    write_whole(path, yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True))
+    return path
+
+
+def _distribution(dimension: Range | Choices) -> BaseDistribution:
+    if isinstance(dimension, Choices):
+        return CategoricalDistribution(dimension.labels)
+    if dimension.whole:
+        return IntDistribution(int(dimension.low), int(dimension.high), log=dimension.log)
+    return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
+
+
+def _study(database: Path, direction: StudyDirection) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    url = URL.create("sqlite", database=str(database))  # as a text of ours it might end at a question mark
+    try:
+        storage = optuna.storages.RDBStorage(url.render_as_string(), {"connect_args": {"timeout": 60}})  # seconds
+        return optuna.create_study(storage=storage, study_name="sweep", direction=direction, load_if_exists=True)
+    except (RuntimeError, SQLAlchemyError) as error:  # Optuna's own, of a database from another version
+        raise UserError(f"{database}: {' '.join(str(error).split())}; name another folder with --out") from error

@@ -1,0 +1,240 @@
+"""The study of a sweep: what is drawn, kept, gone on with and refused; nothing is trained."""
+
+import json
+import math
+import sqlite3
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from multiskin.cli.settings import fit_config
+from multiskin.compare.space import Choices, Range
+from multiskin.compare.sweep import ENOUGH, Sweep
+from multiskin.config import FitConfig, OptimizerConfig, TrainerConfig
+from multiskin.errors import UserError
+
+MONITOR = "val/mean/rps_balanced"
+SPACE = {
+    "optimizer.lr": Range(1e-5, 1e-1, log=True, whole=False),
+    "data.batch_size": Choices((4, 8)),
+    "trainer.max_epochs": Range(2, 5, log=False, whole=True),
+    "heads.lines.augment": Choices((["Resize"], [{"RandomCrop": {"size": 30}}])),
+}
+
+
+@pytest.fixture
+def config(data_config, tmp_path):
+    return FitConfig(data=data_config, trainer=TrainerConfig(monitor=MONITOR), out=str(tmp_path / "unused"))
+
+
+@pytest.fixture
+def begin(tmp_path, config, photos):
+    """Begins the sweep as a process of its own would, with changes."""
+
+    def begin(**changes):
+        settings = {"root": tmp_path / "sweep", "config": config, "photos": photos, "space": SPACE, "mode": "min"}
+        return Sweep(**settings | changes)
+
+    return begin
+
+
+def train(sweep, trial, values=None):
+    """What a training leaves behind: its best is the better the nearer the learning rate is to 0.001."""
+    distance = abs(math.log10(trial.options["optimizer.lr"]) + 3)
+    write_curves(trial, values or [1 + distance, distance, 2 + distance])
+    sweep.finish(trial)
+    trial.lock.release()
+
+
+def write_curves(trial, values):
+    trial.run.curves.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"epoch": epoch, MONITOR: value} for epoch, value in enumerate(values)]
+    pd.DataFrame([*rows, {"epoch": 0, "train/loss": 0.1}]).to_csv(trial.run.curves, index=False)
+
+
+def drawn(sweep, trials):
+    options = []
+    while trial := sweep.take(trials):
+        options.append(trial.options)
+        train(sweep, trial)
+    return options
+
+
+class TestTrials:
+    def test_every_trial_is_a_run_with_the_settings_that_were_drawn(self, begin, config, tmp_path, monkeypatch):
+        sweep = begin()
+        trial = sweep.take(1)
+        assert trial.run.root == tmp_path / "sweep" / "runs" / "trial-0000"
+        settings = fit_config("fit", "", ["--config", str(sweep.write_settings(trial))])[0]
+        assert settings.out == str(trial.run.root)
+        assert not settings.test
+        assert settings.optimizer == replace(config.optimizer, lr=trial.options["optimizer.lr"])
+        assert settings.trainer == replace(config.trainer, max_epochs=trial.options["trainer.max_epochs"])
+        assert settings.heads == {"lines": {"augment": trial.options["heads.lines.augment"]}}
+        assert settings.data == replace(config.data, batch_size=trial.options["data.batch_size"])
+        assert 1e-5 <= settings.optimizer.lr <= 1e-1
+        assert settings.data.batch_size in (4, 8)
+
+    @pytest.mark.parametrize(("mode", "best"), [("min", 1.5), ("max", 4.0)])
+    def test_what_counts_is_the_best_epoch(self, begin, mode, best):
+        sweep = begin(mode=mode)
+        train(sweep, sweep.take(1), [2.0, 1.5, 4.0])
+        assert sweep.ranking()[MONITOR].tolist() == [best]
+
+    def test_a_trial_without_any_value_has_failed(self, begin):
+        sweep = begin()
+        train(sweep, sweep.take(1), [math.nan])
+        assert sweep.table()["state"].tolist() == ["failed"]
+
+    def test_one_that_was_stopped_and_started_again_draws_what_it_would_have_drawn(self, begin, tmp_path):
+        whole = drawn(begin(root=tmp_path / "whole"), 12)  # the first ten know nothing of each other
+        assert drawn(begin(), 11) == whole[:11]
+        assert drawn(begin(), 12) == whole[11:]
+
+    def test_another_seed_draws_others(self, begin, config, tmp_path):
+        other = begin(root=tmp_path / "other", config=replace(config, seed=1))
+        assert begin().take(1).options != other.take(1).options
+
+    def test_trials_come_to_where_the_best_are(self, begin, tmp_path):
+        rates = {}
+        for mode in ("min", "max"):
+            sweep = begin(root=tmp_path / mode, mode=mode)
+            rates[mode] = []
+            while trial := sweep.take(16):
+                rates[mode].append(math.log10(trial.options["optimizer.lr"]))
+                train(sweep, trial, rates[mode][-1:])
+        assert rates["min"][:10] == rates["max"][:10]  # by chance
+        assert np.mean(rates["min"][10:]) + 1 < np.mean(rates["max"][10:])  # they range over four decades
+
+    def test_a_failed_trial_counts_until_the_next_start(self, begin):
+        sweep = begin()
+        for _ in range(2):
+            trial = sweep.take(2)
+            sweep.fail(trial)
+            trial.lock.release()
+        assert sweep.take(2) is None
+        again = begin()
+        assert [again.take(2).number, again.take(2).number] == [2, 3]
+        assert again.take(2) is None
+
+
+class TestSeveralProcesses:
+    def test_share_the_trials_and_no_folder(self, begin):
+        first, second = begin(), begin()
+        trials = [first.take(4), second.take(4), second.take(4), first.take(4)]
+        assert [trial.number for trial in trials] == [0, 1, 2, 3]
+        assert len({trial.run.root for trial in trials}) == 4
+        assert len({trial.options["optimizer.lr"] for trial in trials}) == 4
+        assert first.take(4) is second.take(4) is None
+
+    def test_what_one_has_left_is_gone_on_with_by_another_in_its_folder(self, begin):
+        first, second = begin(), begin()
+        left = first.take(1)
+        assert second.take(1) is None
+        left.lock.release()  # as happens when a process is gone
+        taken = second.take(1)
+        assert (taken.number, taken.options, taken.run) == (left.number, left.options, left.run)
+
+    def test_nothing_is_taken_twice_by_the_same_one(self, begin):
+        sweep = begin()
+        sweep.take(1).lock.release()
+        assert sweep.take(1) is None
+
+    def test_a_training_that_goes_on_by_itself_is_let_be(self, begin):
+        first, second = begin(), begin()
+        left = first.take(2)
+        left.lock.release()
+        with left.run.locked():
+            assert second.take(2).number == 1
+        assert begin().take(2).number == 0
+
+    def test_one_that_was_killed_while_it_was_drawn_is_failed(self, begin):
+        sweep = begin()
+        sweep.study.ask()
+        assert sweep.take(1) is None  # it counts for this one
+        assert sweep.table()["state"].tolist() == ["failed"]
+        assert begin().take(1).number == 1
+
+
+class TestResults:
+    def test_the_table_has_every_trial(self, begin):
+        sweep = begin()
+        trials = [sweep.take(3) for _ in range(3)]
+        train(sweep, trials[0])
+        sweep.fail(trials[1])
+        table = pd.read_csv(sweep.root / "trials.csv")
+        assert table.columns.tolist() == ["trial", "state", MONITOR, *SPACE]
+        assert table["trial"].tolist() == ["trial-0000", "trial-0001", "trial-0002"]
+        assert table["state"].tolist() == ["finished", "failed", "unfinished"]
+        assert table[MONITOR].notna().tolist() == [True, False, False]
+        assert table["optimizer.lr"].tolist() == [trial.options["optimizer.lr"] for trial in trials]
+        assert [json.loads(text) for text in table["heads.lines.augment"]] == [
+            trial.options["heads.lines.augment"] for trial in trials
+        ]
+
+    @pytest.mark.parametrize("mode", ["min", "max"])
+    def test_the_best_come_first_and_the_very_best_is_a_config(self, begin, config, mode):
+        sweep = begin(mode=mode)
+        trials = [sweep.take(4) for _ in range(4)]
+        for trial, value in zip(trials, (0.4, 0.1, 0.9, 0.5), strict=True):
+            train(sweep, trial, [value])
+        order = [1, 0, 3, 2] if mode == "min" else [2, 3, 0, 1]
+        assert sweep.ranking()["trial"].tolist() == [trials[number].name for number in order]
+        best, schema = fit_config("fit", "", ["--config", str(sweep.best)])
+        assert best.optimizer.lr == trials[order[0]].options["optimizer.lr"]
+        assert best.heads["lines"]["augment"] == trials[order[0]].options["heads.lines.augment"]
+        assert best.out == str(sweep.root / "best")
+        assert best.test == config.test
+        assert schema.names == ("shine", "lines")
+
+    def test_the_option_that_matters_is_found(self, begin):
+        sweep = begin()
+        drawn(sweep, ENOUGH - 1)
+        assert sweep.importances() == {}
+        drawn(sweep, 15)
+        importances = sweep.importances()
+        assert importances.keys() == SPACE.keys()
+        assert max(importances, key=importances.get) == "optimizer.lr"
+        assert sum(importances.values()) == pytest.approx(1)
+
+
+class TestFolder:
+    def test_what_was_searched_stays_the_same(self, begin, config, photos):
+        begin()
+        with pytest.raises(UserError, match=r"another sweep: optimizer.weight_decay was 0.05 and is 0.1; name another"):
+            begin(config=replace(config, optimizer=OptimizerConfig(weight_decay=0.1)))
+        with pytest.raises(UserError, match=r"the search of data.batch_size was .* and is None"):
+            begin(space={option: of for option, of in SPACE.items() if option != "data.batch_size"})
+        with pytest.raises(UserError, match="digest of the photos with their split"):
+            begin(photos=replace(photos, split=photos.split[::-1]))
+        other = replace(config, out="elsewhere", test=False, optimizer=OptimizerConfig(lr=0.5))  # which is searched
+        begin(config=other)
+
+    def test_what_holds_something_else_stays(self, begin, tmp_path):
+        (tmp_path / "sweep").mkdir()
+        (tmp_path / "sweep" / "thesis.txt").touch()
+        with pytest.raises(UserError, match="there is something already"):
+            begin()
+        assert [path.name for path in (tmp_path / "sweep").iterdir()] == ["thesis.txt"]
+
+    def test_what_cannot_be_made_is_named(self, begin, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(UserError, match=r"--out .*file.sweep"):
+            begin(root=tmp_path / "file" / "sweep")
+
+    def test_a_database_that_is_none_is_named(self, begin, tmp_path):
+        (tmp_path / "sweep").mkdir()
+        (tmp_path / "sweep" / "sweep.db").write_text("no database, but long enough to be looked at" * 10)
+        with pytest.raises(UserError, match=r"sweep\.db: .*not a database.*name another folder"):
+            begin()
+
+    def test_any_name_will_do(self, begin, tmp_path):
+        root = tmp_path / "피부? {x} 100%25 #1"
+        begin(root=root).take(1)
+        with sqlite3.connect(root / "sweep.db") as database:
+            assert database.execute("select count(*) from trials").fetchone() == (1,)
+        database.close()
+        assert yaml.safe_load((root / "settings" / "schema.yaml").read_text())["attributes"]
