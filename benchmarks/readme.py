@@ -2,7 +2,7 @@
 
     python benchmarks/readme.py
 
-Each table stands between two comments, <!-- NAME --> and <!-- /NAME -->, where NAME.csv is in benchmarks/results/.
+Each table stands between two comments, <!-- NAME --> and <!-- /NAME -->, where NAME.json is in benchmarks/results/.
 """
 
 import json
@@ -18,7 +18,7 @@ HEADINGS = {"p_recall": "P-Recall", "kappa": "kappa", "mae": "MAE"}
 
 def main() -> None:
     text = README.read_text(encoding="utf-8")
-    for path in sorted(RESULTS.glob("*.csv")):
+    for path in sorted(RESULTS.glob("*.json")):
         begin, end = f"<!-- {path.stem} -->", f"<!-- /{path.stem} -->"
         before, found, rest = text.partition(begin)
         if found:
@@ -28,17 +28,48 @@ def main() -> None:
 
 def table(path: Path) -> list[str]:
     """The lines of a result file as Markdown, and where its numbers come from."""
-    results = pd.read_csv(path)
+    source = json.loads(path.read_text(encoding="utf-8"))
+    if "measured" in source:
+        return [
+            *of_devices(source["measured"]),
+            "",
+            f"{source['network']}; {source['interval']}. `{source['command']}`.",
+        ]
+    results = pd.read_csv(path.with_suffix(".csv"))
+    if "coverage" in results:
+        return [*of_coverage(results), "", f"`{source['command']}`."]
     if "tone" in results:
         return of_tones(results)
     if "features" in results:
         return of_trivial_models(results)
-    source = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     if "part" in results:
         return [*of_times(results), "", f"`{source['command']}`, {source['machine']}."]
     seeds = ", ".join(map(str, source["seeds"]))
     origin = f"Seeds {seeds}; {source['interval']}. `{source['command']}`, {source['machine']}."
     return [*of_heads(results), "", origin]
+
+
+def of_devices(measured: list[dict]) -> list[str]:
+    """A line a device: seconds a step without and with determinism."""
+    lines = []
+    for row in measured:
+        value, low, high = row["ratio"]
+        seconds = (f"{row[key]:.3f}" for key in ("seconds_a_step", "seconds_a_step_deterministic"))
+        lines.append([row["device"], *seconds, f"{value:.2f} ({low:.2f} to {high:.2f})"])
+    return markdown(["device", "seconds a step", "deterministic", "ratio"], lines)
+
+
+def of_coverage(results: pd.DataFrame) -> list[str]:
+    """A line for each number of seeds and variance over them: how often an interval held the truth."""
+    graded = results[results["model"] == "graded"]
+    lines = []
+    for (seeds, variance), group in graded.groupby(["seeds", "seed_variance"]):
+        cells = []
+        for interval_of in ("trained", "method"):
+            of = 100 * group.loc[group["interval"] == interval_of, "coverage"]
+            cells.append(f"{of.median():.1f} ({of.min():.1f} to {of.max():.1f})")
+        lines.append([str(seeds), f"{variance:g}", *cells])
+    return markdown(["seeds", "seed variance", "these trained models", "the method"], lines)
 
 
 def of_times(results: pd.DataFrame) -> list[str]:
