@@ -7,6 +7,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # the networks are tiny, and threads that w
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
 from multiskin.config import Columns, DataConfig
@@ -43,6 +44,25 @@ def graded_folder(tmp_path_factory):
             table.append({"image": name, "subject": f"p{subject}", "shine": None, "lines": None} | grades)
     pd.DataFrame(table).astype({"shine": "Int64", "lines": "Int64"}).to_csv(root / "labels.csv", index=False)
     return root
+
+
+@pytest.fixture(scope="session")
+def write_settings(graded_folder, schema):
+    """Writes a user's own config and schema, side by side in a folder; parts of the config take what is changed."""
+
+    def write(folder, **changes):
+        schema.save(folder / "schema.yaml")
+        config = {
+            "schema": "schema.yaml",
+            "data": {"root": str(graded_folder), "columns": {"subject": "subject"}, "num_workers": 0},
+            "trainer": {"max_epochs": 2, "progress": False},
+        }
+        for part, options in changes.items():
+            config[part] = config.get(part, {}) | options if isinstance(options, dict) else options
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        return folder / "config.yaml"
+
+    return write
 
 
 def draw_skin(shine, lines, seed):

@@ -21,18 +21,9 @@ TINY = ["--model.backbone", "test_efficientnet", "--model.weights", "none", "--m
 
 
 @pytest.fixture(scope="module")
-def settings(graded_folder, schema, tmp_path_factory):
-    """A user's own config and schema, side by side in a folder."""
-    folder = tmp_path_factory.mktemp("settings")
-    schema.save(folder / "schema.yaml")
-    config = {
-        "schema": "schema.yaml",
-        "data": {"root": str(graded_folder), "columns": {"subject": "subject"}, "batch_size": 4, "num_workers": 0},
-        "recipe": {"augment": ["RandomResizedCrop", "HorizontalFlip"]},
-        "trainer": {"max_epochs": 2, "progress": False},
-    }
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    return folder / "config.yaml"
+def settings(write_settings, tmp_path_factory):
+    augment = ["RandomResizedCrop", "HorizontalFlip"]
+    return write_settings(tmp_path_factory.mktemp("settings"), data={"batch_size": 4}, recipe={"augment": augment})
 
 
 @pytest.fixture(scope="module")

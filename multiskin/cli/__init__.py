@@ -3,6 +3,7 @@
 Imports stay inside the commands, so that help comes at once.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from multiskin.cli.sweeping import sweep
 from multiskin.cli.training import fit
 from multiskin.errors import UserError, unknown
 
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 GO_ON = {  # what takes long keeps what is finished
     "fit": "; the same command with --ckpt_path last goes on",
     "compare": "; the same command goes on",
@@ -40,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or closing it would fail again
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
-            return _end(2, f"error: {place}{error.strerror or error}; make room or choose another place{go_on}")
+            remedy = "; make room or choose another place" if error.errno in UNWRITABLE else ""
+            return _end(2, f"error: {place}{error.strerror or error}{remedy}{go_on}")
         except (KeyboardInterrupt, EOFError, RuntimeError) as error:
             if terminated:  # SLURM stops the processes that read photos, too, of which torch makes an error
                 return _end(143, f"terminated{go_on}")

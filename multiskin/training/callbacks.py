@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, TQDMProgressBar
+from pytorch_lightning.callbacks import Callback, EarlyStopping, TQDMProgressBar
 
 
 class TimeLeft:
@@ -45,6 +45,13 @@ class ProgressBar(TQDMProgressBar):
         items = super().get_metrics(trainer, pl_module)
         items.pop("v_num", None)
         return items | {"left": self.time_left(trainer.global_step, trainer.estimated_stepping_batches)}
+
+
+class Patience(EarlyStopping):
+    """Lightning's, for a run that may be started again: one that it has stopped early has nothing to go on with."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
 
 class EpochLine(Callback):

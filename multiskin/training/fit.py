@@ -13,7 +13,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 import yaml
-from pytorch_lightning.callbacks import Callback, EarlyStopping
+from pytorch_lightning.callbacks import Callback
 
 from multiskin.config import FitConfig, TrainerConfig, check_values, head_recipes
 from multiskin.data.datamodule import SkinDataModule
@@ -29,7 +29,7 @@ from multiskin.resampling import grade_distribution
 from multiskin.run import RunFolder, first_process, whole, write_whole
 from multiskin.schema import MISSING, Schema
 from multiskin.training.averaging import ema
-from multiskin.training.callbacks import EpochLine, ProgressBar
+from multiskin.training.callbacks import EpochLine, Patience, ProgressBar
 from multiskin.training.checkpoints import (
     WholeFiles,
     checkpoint_callbacks,
@@ -215,7 +215,7 @@ def _callbacks(options: TrainerConfig, mode: str, run: RunFolder) -> list[Callba
         callbacks.append(ema(options.ema_decay))
     callbacks.append(SharedStatistics())  # after the averaged weights have taken their place
     if options.patience is not None:
-        callbacks.append(EarlyStopping(options.monitor, patience=options.patience, mode=mode))
+        callbacks.append(Patience(options.monitor, patience=options.patience, mode=mode))
     if _shows_progress(options):
         callbacks.append(ProgressBar())
     return callbacks

@@ -11,23 +11,16 @@ from multiskin.cli import main
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, graded_folder, schema):
-    """A config and its schema."""
+def folder(tmp_path_factory, write_settings):
+    """A config, its schema and a study."""
     folder = tmp_path_factory.mktemp("comparing")
-    schema.save(folder / "schema.yaml")
-    settings = {
-        "schema": "schema.yaml",
-        "out": str(folder / "runs" / "first"),
-        "data": {
-            "root": str(graded_folder),
-            "columns": {"subject": "subject"},
-            "split": {"ratios": [0.5, 0.2, 0.3]},
-            "num_workers": 0,
-        },
-        "model": {"backbone": "test_efficientnet", "weights": "none", "input_size": 48},
-        "trainer": {"max_epochs": 1, "accelerator": "cpu"},
-    }
-    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    write_settings(
+        folder,
+        out=str(folder / "runs" / "first"),
+        data={"split": {"ratios": [0.5, 0.2, 0.3]}},
+        model={"backbone": "test_efficientnet", "weights": "none", "input_size": 48},
+        trainer={"max_epochs": 1, "accelerator": "cpu"},
+    )
     study = {
         "title": "Loss",
         "config": "config.yaml",

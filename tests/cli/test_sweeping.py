@@ -23,17 +23,14 @@ MONITOR = "val/mean/rps_balanced"
 
 
 @pytest.fixture
-def folder(tmp_path, graded_folder, schema, monkeypatch):
+def folder(tmp_path, write_settings, monkeypatch):
     """Where the command is given: a config, its schema and a space."""
-    schema.save(tmp_path / "schema.yaml")
-    settings = {
-        "schema": "schema.yaml",
-        "out": "runs/first",
-        "data": {"root": str(graded_folder), "columns": {"subject": "subject"}, "num_workers": 0},
-        "model": {"backbone": "test_efficientnet", "weights": "none", "input_size": 48},
-        "trainer": {"max_epochs": 2, "accelerator": "cpu", "precision": "32-true"},
-    }
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
+    write_settings(
+        tmp_path,
+        out="runs/first",
+        model={"backbone": "test_efficientnet", "weights": "none", "input_size": 48},
+        trainer={"accelerator": "cpu", "precision": "32-true"},
+    )
     (tmp_path / "space.yaml").write_text(SPACE)
     monkeypatch.chdir(tmp_path)
     return tmp_path

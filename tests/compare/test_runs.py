@@ -1,10 +1,6 @@
 """Runs are trained in processes of their own; here a short script stands for the training."""
 
-import os
 import signal
-import stat
-import sys
-import textwrap
 import threading
 import time
 
@@ -16,57 +12,10 @@ from multiskin.compare.runs import Runs
 from multiskin.config import FitConfig, TrainerConfig
 from multiskin.errors import UserError
 
-FIT = """\
-    #!{python}
-    import json, os, pathlib, signal, sys, time, yaml
-    settings = yaml.safe_load(open(sys.argv[sys.argv.index("--config") + 1]))
-    run = pathlib.Path(settings["out"])
-    run.mkdir(parents=True, exist_ok=True)
-    print("epoch 1/2  train/loss 1.0")
-    fault = pathlib.Path("{faults}") / run.name.split("-")[1]
-    if fault.is_file():
-        words = fault.read_text()
-        if words == "die":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if words == "wait":
-            fault.unlink()
-            try:
-                time.sleep(60)
-            except KeyboardInterrupt:
-                sys.exit(130)
-        sys.exit("multiskin: error: " + words)
-    with open("{faults}/trained", "a") as file:
-        file.write(run.name + " " + os.environ["OMP_NUM_THREADS"] + chr(10))
-    print("epoch 2/2  train/loss 0.5")
-    sides = ["val", "test"] if settings["test"] else ["val"]
-    (run / "metrics.json").write_text(json.dumps(dict.fromkeys(sides, 0)))
-"""
-
 
 @pytest.fixture
 def planned(data_config, photos):
     return plan_comparison(FitConfig(data=data_config, trainer=TrainerConfig(max_epochs=2)), photos, [0])
-
-
-@pytest.fixture
-def faults(tmp_path, monkeypatch):
-    """A folder of faults to come, by the second word of a run's name; `trained` lists what was trained."""
-    folder = tmp_path / "faults"
-    folder.mkdir()
-    fit = tmp_path / "fit"
-    fit.write_text(textwrap.dedent(FIT).format(python=sys.executable, faults=folder))
-    fit.chmod(fit.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setattr(sys, "executable", str(fit))
-    monkeypatch.delenv("OMP_NUM_THREADS")
-    monkeypatch.setattr(os, "cpu_count", lambda: 6)
-    return folder
-
-
-@pytest.fixture
-def runs(tmp_path):
-    runs = Runs(tmp_path / "compare", "test")
-    with runs.opened():
-        yield runs
 
 
 def trained(faults):

@@ -3,9 +3,6 @@
 import multiprocessing
 import os
 import signal
-import stat
-import sys
-import textwrap
 import threading
 import time
 
@@ -16,48 +13,8 @@ from multiskin.compare.sweep import Sweep
 from multiskin.compare.trials import PARTS, train
 from multiskin.config import FitConfig, TrainerConfig
 
-FIT = """\
-    #!{python} -S
-    import json, os, pathlib, signal, sys, time
-    lines = open(sys.argv[sys.argv.index("--config") + 1]).read().splitlines()
-    run = pathlib.Path(next(line for line in lines if line.startswith("out: "))[5:])
-    rate = float(next(line for line in lines if line.startswith("  lr: "))[6:])
-    print("epoch 1/2  train/loss 1.0", flush=True)
-    fault = pathlib.Path("{faults}") / run.name
-    if fault.is_file():
-        words = fault.read_text()
-        if words == "die":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if words == "wait":
-            (fault.parent / "pid").write_text(str(os.getpid()))
-            fault.unlink()
-            try:
-                time.sleep(60)
-            except KeyboardInterrupt:
-                sys.exit(130)
-        sys.exit("multiskin: error: " + words)
-    with open("{faults}/trained", "a") as file:
-        file.write(run.name + " " + os.environ["OMP_NUM_THREADS"] + chr(10))
-    (run / "logs").mkdir()
-    (run / "logs" / "metrics.csv").write_text(f"epoch,val/loss\\n0,{{rate + 1}}\\n1,{{rate}}\\n")
-    (run / "metrics.json").write_text(json.dumps({{"val": {{}}}}))
-"""
 SPACE = {"optimizer.lr": Range(1e-4, 1e-2, log=True, whole=False)}
 FORKED = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-
-
-@pytest.fixture
-def faults(tmp_path, monkeypatch):
-    """A folder of faults to come, by the name of a run; `trained` lists what was trained."""
-    folder = tmp_path / "faults"
-    folder.mkdir()
-    fit = tmp_path / "fit"
-    fit.write_text(textwrap.dedent(FIT).format(python=sys.executable, faults=folder))
-    fit.chmod(fit.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setattr(sys, "executable", str(fit))
-    monkeypatch.delenv("OMP_NUM_THREADS")
-    monkeypatch.setattr(os, "cpu_count", lambda: 6)
-    return folder
 
 
 @pytest.fixture

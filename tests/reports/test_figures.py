@@ -33,13 +33,13 @@ SCHEMAS = {
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """The figures that were saved."""
     saved: list[Figure] = []
-    save = figures._save
+    save = figures.save
 
     def keep(figure: Figure, path: Path) -> None:
         save(figure, path)
         saved.append(figure)
 
-    monkeypatch.setattr(figures, "_save", keep)
+    monkeypatch.setattr(figures, "save", keep)
     return saved
 
 

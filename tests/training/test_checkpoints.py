@@ -1,5 +1,6 @@
 """A run that was stopped at any moment and gone on with ends as the run that was not: weights, curves and all."""
 
+import itertools
 import os
 import random
 import signal
@@ -111,6 +112,22 @@ def test_a_run_may_be_stopped_twice(config, photos, whole, tmp_path, monkeypatch
 
 def test_a_run_that_never_began_begins(config, photos, whole, tmp_path):
     assert_same_run(fit(replace(config, out=str(tmp_path / "run"), ckpt_path="last"), photos), whole)
+
+
+def test_a_run_that_stopped_early_does_not_go_on(config, photos, tmp_path, monkeypatch):
+    log, rising = SkinModule.log, itertools.count()
+
+    def log_worse(module, name, value, **options):
+        log(module, name, float(next(rising)) if name == "val/loss" else value, **options)
+
+    monkeypatch.setattr(SkinModule, "log", log_worse)
+    trainer = replace(config.trainer, max_epochs=8, patience=1, monitor="val/loss")
+    stopping = replace(config, out=str(tmp_path / "run"), trainer=trainer)
+    run = fit(stopping, photos)
+    before = {path: path.read_bytes() for path in (run.best, run.last, run.curves)}
+    assert pd.read_csv(run.curves)["epoch"].max() == 1
+    fit(replace(stopping, ckpt_path="last"), photos)
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_finished_run_stays_as_it_is(config, photos, whole, tmp_path):

@@ -20,24 +20,14 @@ BATCH_NORM, LAYER_NORM = "test_efficientnet", "test_convnext"
 
 
 @pytest.fixture(scope="module")
-def settings(graded_folder, schema, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("settings")
-    schema.save(folder / "schema.yaml")
-    config = {
-        "schema": "schema.yaml",
-        "data": {
-            "root": str(graded_folder),
-            "columns": {"ignore": ["subject"]},
-            "split": {"ratios": [0.5, 0.3, 0.2]},
-            "draws_per_epoch": 12,
-            "num_workers": 0,
-        },
-        "model": {"weights": "none", "input_size": 64},
-        "recipe": {"augment": ["HorizontalFlip"], "dropout": 0, "resample": "balanced"},
-        "trainer": {"max_epochs": 2, "progress": False, "accelerator": "cpu"},
-    }
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    return folder / "config.yaml"
+def settings(write_settings, tmp_path_factory):
+    return write_settings(
+        tmp_path_factory.mktemp("settings"),
+        data={"columns": {"ignore": ["subject"]}, "split": {"ratios": [0.5, 0.3, 0.2]}, "draws_per_epoch": 12},
+        model={"weights": "none", "input_size": 64},
+        recipe={"augment": ["HorizontalFlip"], "dropout": 0, "resample": "balanced"},
+        trainer={"accelerator": "cpu"},
+    )
 
 
 def train(settings, out, backbone, processes):
