@@ -22,7 +22,7 @@ def compare(arguments: list[str]) -> None:
     """Train one model and a model per attribute, and tell which is better and what each costs."""
     config, schema, options = parse("multiskin compare", summary(compare), arguments, _add_options)
     from multiskin.compare.comparison import summarise
-    from multiskin.compare.plan import check_seeds, plan_comparison
+    from multiskin.compare.plan import check_seeds, plan_comparison, require_measurable
     from multiskin.compare.runs import Runs
     from multiskin.reports.comparison import write_comparison
     from multiskin.reports.tables import print_comparison
@@ -37,7 +37,11 @@ def compare(arguments: list[str]) -> None:
     check_weights(config)
     root = Path(config.out if is_given("--out", arguments) else f"{config.out}-compare")
     config = with_photos_drawn(config)
-    planned = plan_comparison(config, checked_photos(config, schema), seeds, options.protocol)
+    photos = checked_photos(config, schema)
+    require_measurable(photos, ("val", "test") if config.test else ("val",))
+    planned = plan_comparison(config, photos, seeds, options.protocol)
+    for run in planned:
+        check(run.config, run.schema)
     runs = Runs(root, "test" if config.test else "val")
     with runs.opened():
         failures = runs.train(planned, options.jobs, teller(sum(run.image_passes for run in planned)))
@@ -58,11 +62,15 @@ def study(arguments: list[str]) -> None:
     parser.add_argument("--out", type=Path, help="the folder of its runs and tables; default: runs/NAME")
     options, of_fit = parser.parse_known_args(arguments)
     from multiskin.compare.findings import find
+    from multiskin.compare.plan import require_measurable
     from multiskin.compare.runs import Runs
     from multiskin.compare.study import Study, plan_study
     from multiskin.reports.study import write_findings
     from multiskin.training.fit import check, check_weights
 
+    for option in ("--seed", "--ckpt_path", "--schema"):
+        if is_given(option, of_fit):
+            raise UserError(f"{option}: is not for a study, which has --seeds and goes on when it is started again")
     asked = Study.load(options.config)
     asked = asked.in_full() if options.full else asked
     configs, schema = _variants(asked, options.config, of_fit)
@@ -71,7 +79,9 @@ def study(arguments: list[str]) -> None:
         check_weights(config)
     baseline = with_photos_drawn(configs[asked.baseline])
     configs = {row: replace(each, data=replace(each.data, root=baseline.data.root)) for row, each in configs.items()}
-    planned = plan_study(configs, checked_photos(baseline, schema), options.seeds or asked.seeds)
+    photos = checked_photos(baseline, schema)
+    require_measurable(photos, ("val", "test") if baseline.test else ("val",))
+    planned = plan_study(configs, photos, options.seeds or asked.seeds)
     root = options.out or Path("runs") / options.config.stem
     runs = Runs(root, "test" if baseline.test else "val")
     with runs.opened():

@@ -20,6 +20,7 @@ from multiskin.data.validation import photo_path, second_headings
 from multiskin.errors import UserError
 from multiskin.schema import MISSING, Attribute, Schema
 from multiskin.training.checkpoints import deciding_settings
+from multiskin.training.fit import monitor_mode
 
 Protocol = Literal["equal-epochs", "equal-compute"]
 SHARED = "shared"
@@ -159,6 +160,21 @@ def plan_comparison(
     return with_seeds(models, seeds)
 
 
+def require_measurable(photos: Photos, sides: Sequence[str]) -> None:
+    """Every attribute is graded where its models are measured, for one without a grade would leave them unmeasured.
+
+    Raises:
+        UserError: one is not.
+    """
+    for side in sides:
+        for attribute, counts in zip(photos.manifest.schema, photos.side(side).grade_counts(), strict=True):
+            if not counts.any():
+                remedy = "change the split, or take the attribute out of the schema"
+                raise UserError(
+                    f"no {side} photo is graded for {attribute.name}, so its models cannot be compared; {remedy}"
+                )
+
+
 def with_seeds(models: Sequence[PlannedRun], seeds: Sequence[int]) -> list[PlannedRun]:
     """Every model with every seed, seed by seed, so that what is stopped has whole seeds."""
     return [replace(model, config=replace(model.config, seed=seed)) for seed in seeds for model in models]
@@ -185,8 +201,11 @@ def check_seeds(seeds: Sequence[int]) -> None:
 def _monitor_of(attribute: Attribute, monitor: str) -> str:
     """What decides on the best checkpoint of a model for one attribute: the shared model's number, of that attribute.
 
-    Ordered attributes' numbers do not exist for others.
+    Where there is no such number, as ordered attributes' of others, it is the loss.
     """
-    if monitor == "val/loss" or not attribute.ordinal:
+    own = f"val/{attribute.name}/{monitor.split('/')[-1]}"
+    try:
+        monitor_mode(own, Schema((attribute,)))
+    except UserError:
         return "val/loss"
-    return f"val/{attribute.name}/{monitor.split('/')[-1]}"
+    return own

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 STOPPED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM
 EPOCH = re.compile(r"epoch (\d+)/(\d+) ")  # what fit prints at the end of each
@@ -21,11 +22,17 @@ class FitProcess:
         threads: of the process; more threads than cores would wait for each other.
     """
 
-    def __init__(self, settings: Path, log: Path, threads: int) -> None:
+    def __init__(self, settings: Path, log: Path, threads: str) -> None:
         self.settings = settings
         self.log = log
-        self.environment = os.environ | {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": str(threads)}
+        self.environment = os.environ | {
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONIOENCODING": "utf-8:backslashreplace",
+            "OMP_NUM_THREADS": threads,
+        }
         self.process: subprocess.Popen[str] | None = None
+        self.stopped = False
+        self.beginning = Lock()
 
     def run(self, on_epoch: Callable[[int, int], None]) -> str:
         """Trains to the end, and tells why that was not possible, or nothing.
@@ -34,13 +41,19 @@ class FitProcess:
             on_epoch: called with (epochs done, epochs) after each.
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self._begin() as self.process:
+        with self.beginning:
+            if self.stopped:
+                return "stopped before it began"
+            self.process = self._begin()
+        with self.process:
             last = self._follow(self.process, on_epoch)
         reason = _reason(self.process.returncode, last)
         return f"{reason}; all it said: {self.log}" if reason else ""
 
     def stop(self) -> None:
-        """Ends it as a scheduler does, and waits; nothing happens to one that has ended or not begun."""
+        """Ends it as a scheduler does, and waits; one that has not begun never will."""
+        with self.beginning:
+            self.stopped = True
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             self.process.wait()
@@ -58,6 +71,7 @@ class FitProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
+            errors="replace",  # the name of a photo may be in any encoding
         )
 
     def _follow(self, process: "subprocess.Popen[str]", on_epoch: Callable[[int, int], None]) -> str:
@@ -82,7 +96,11 @@ def _reason(status: int, last: str) -> str:
     return last.removeprefix("multiskin: error: ") or f"exit status {status}"
 
 
-def threads_each(at_once: int) -> int:
-    """Of each of several trainings at once, which share the cores."""
-    given = os.environ.get("OMP_NUM_THREADS")
-    return int(given) if given else max((os.cpu_count() or 1) // at_once, 1)
+def threads_each(at_once: int) -> str:
+    """Of each of several trainings at once, which share the cores, unless the user has said how many."""
+    return os.environ.get("OMP_NUM_THREADS") or str(max(_cores() // at_once, 1))
+
+
+def _cores() -> int:
+    """Those that this process may use, which a container or a scheduler may have limited."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,17 @@ from multiskin.errors import UserError, unknown
 Options = Mapping[str, Any]  # by their dotted names, as on the command line
 REQUIRED = ("title", "baseline", "rows")
 IN_FULL = ("rows", "options", "seeds")
-OF_PHOTOS = ("root", "manifest", "render", "faces", "columns", "split", "on_bad_row")
+OF_RUNS = ("seed", "schema", "out", "ckpt_path")  # what a study decides itself
+OF_PHOTOS = (
+    "data.root",
+    "data.manifest",
+    "data.render",
+    "data.faces",
+    "data.columns",
+    "data.split",
+    "data.on_bad_row",
+    "test",
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,7 @@ class Study:
             raise UserError(f"study {path}: {' '.join(str(error).split())}") from error
         if not isinstance(content, dict):
             raise UserError(f"study {path}: a study is a mapping with {', '.join(REQUIRED)}")
+        content = _with_text_for_names(content)
         for key in REQUIRED:
             if key not in content:
                 raise UserError(f"study {path}: no {key}; every study has {', '.join(REQUIRED)}")
@@ -62,6 +74,7 @@ class Study:
         study = cls(**content)
         for variant in (study, study.in_full()) if study.full else (study,):
             _require_rows(variant, path)
+            _require_kinds(variant, path)
         return study
 
     def in_full(self) -> "Study":
@@ -94,6 +107,31 @@ def _require_rows(study: Study, path: Path) -> None:
         raise unknown("row", study.baseline, rows, f"study {path}: baseline")
 
 
+def _with_text_for_names(content: dict[str, Any]) -> dict[str, Any]:
+    """With rows and baseline by text, for 224 is a number to YAML; what is left empty is not there."""
+    given = {key: value for key, value in content.items() if value is not None}
+    if "baseline" in given:
+        given["baseline"] = str(given["baseline"])
+    if isinstance(given.get("rows"), dict):
+        given["rows"] = {str(name): {} if options is None else options for name, options in given["rows"].items()}
+    if isinstance(given.get("full"), dict):
+        given["full"] = _with_text_for_names(given["full"])
+    return given
+
+
+def _require_kinds(study: Study, path: Path) -> None:
+    seeds = study.seeds
+    if not isinstance(seeds, list) or not all(type(seed) is int and seed >= 0 for seed in seeds):
+        raise UserError(f"study {path}: seeds: {seeds!r}; give a list of whole numbers of at least 0")
+    if not isinstance(study.config, str):
+        raise UserError(f"study {path}: config: {study.config!r}; give the name of a file beside this one")
+    if not isinstance(study.options, dict):
+        raise UserError(f"study {path}: options: {study.options!r}; give a mapping, or leave it out")
+    for name in (*study.options, *(option for row in study.rows.values() for option in row)):
+        if name in OF_RUNS:
+            raise UserError(f"study {path}: {name}: is the study's own, not an option; its seeds stand under 'seeds'")
+
+
 def require_same_photos(configs: Mapping[str, FitConfig]) -> None:
     """All variants are trained and measured on the same photos, or a difference would say nothing of them.
 
@@ -103,9 +141,9 @@ def require_same_photos(configs: Mapping[str, FitConfig]) -> None:
     first, *others = configs
     for row in others:
         for option in OF_PHOTOS:
-            values = [getattr(configs[each].data, option) for each in (first, row)]
+            values = [attrgetter(option)(configs[each]) for each in (first, row)]
             if values[0] != values[1]:
-                raise UserError(f"row {row}: data.{option} differs from that of {first}; all rows share their photos")
+                raise UserError(f"row {row}: {option} differs from that of {first}; all rows share their photos")
 
 
 def plan_study(configs: Mapping[str, FitConfig], photos: Photos, seeds: Sequence[int]) -> list[PlannedRun]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from multiskin.compare.plan import Experiment, check_seeds, plan_comparison, with_seeds
+from multiskin.compare.plan import Experiment, check_seeds, plan_comparison, require_measurable, with_seeds
 from multiskin.config import FitConfig, Recipe, TrainerConfig
 from multiskin.data.photos import load_photos
 from multiskin.errors import UserError
@@ -91,6 +91,8 @@ def test_draws_that_are_given_are_shared_out_too(config, photos):
         ("val/lines/kappa", "ordinal", "val/shine/kappa"),
         ("val/loss", "ordinal", "val/loss"),
         ("val/mean/kappa", "nominal", "val/loss"),
+        ("val/lines/balanced_accuracy", "ordinal", "val/loss"),
+        ("val/lines/balanced_accuracy", "nominal", "val/shine/balanced_accuracy"),
     ],
 )
 def test_a_single_models_best_checkpoint_is_that_of_the_same_number(config, photos, monitor, kind, expected):
@@ -131,6 +133,15 @@ class TestNames:
 def test_seeds_are_different_ones(seeds, words):
     with pytest.raises(UserError, match=words):
         check_seeds(seeds)
+
+
+def test_a_side_without_a_grade_is_found_before_anything_is_trained(photos):
+    require_measurable(photos, ["train"])
+    test = photos.split == "test"
+    grades = photos.manifest.grades.copy()
+    grades[test, photos.manifest.schema.index("lines")] = MISSING
+    with pytest.raises(UserError, match="no test photo is graded for lines"):
+        require_measurable(replace(photos, manifest=replace(photos.manifest, grades=grades)), ["train", "test"])
 
 
 def test_one_attribute_has_nothing_to_be_compared_with(config, photos):

@@ -39,6 +39,11 @@ def test_a_rows_own_options_count_more_than_those_of_all(tmp_path):
         ({"rows": {"plain": {}, "focal": "focal"}}, "rows: give at least two, each with its options"),
         ({"baseline": "plane"}, "unknown row 'plane': did you mean 'plain'"),
         ({"seed": [1]}, "unknown key 'seed': did you mean 'seeds'"),
+        ({"seeds": 3}, "seeds: 3; give a list"),
+        ({"seeds": [-1]}, "seeds: .* whole numbers of at least 0"),
+        ({"config": 3}, "config: 3; give the name of a file"),
+        ({"options": {"seed": 3}}, "seed: is the study's own"),
+        ({"rows": {"plain": {"schema": "a.yaml"}, "focal": {}}}, "schema: is the study's own"),
         ({"full": {"epochs": 3}}, "full: unknown key 'epochs'"),
         ({"full": {"rows": {"a": {}, "b": {}}}}, "baseline: unknown row 'plain'"),
     ],
@@ -47,6 +52,12 @@ def test_a_mistake_is_named_with_the_file(tmp_path, changes, words):
     with pytest.raises(UserError, match=words) as error:
         load(tmp_path, **changes)
     assert str(tmp_path / "study.yaml") in str(error.value)
+
+
+def test_names_may_be_numbers_and_options_left_empty(tmp_path):
+    study = load(tmp_path, rows={112: None, 224: {"model.input_size": 224}}, baseline=112, options=None)
+    assert study.rows == {"112": {}, "224": {"model.input_size": 224}}
+    assert (study.baseline, study.options) == ("112", {})
 
 
 def test_a_file_that_is_no_study_is_named(tmp_path):
@@ -82,6 +93,8 @@ def test_rows_share_their_photos(data_config):
     base = FitConfig(data=data_config)
     other = replace(base, data=replace(base.data, root="elsewhere"))
     require_same_photos({"a": base, "b": replace(base, data=replace(base.data, batch_size=3))})
+    with pytest.raises(UserError, match="row b: test differs from that of a"):
+        require_same_photos({"a": base, "b": replace(base, test=False)})
     with pytest.raises(UserError, match=r"row b: data\.root differs from that of a"):
         require_same_photos({"a": base, "b": other})
 

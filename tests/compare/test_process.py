@@ -1,0 +1,49 @@
+"""A training as a process of its own; here a short script stands for it."""
+
+import os
+
+import pytest
+
+from multiskin.compare.process import FitProcess, threads_each
+
+
+@pytest.fixture
+def process(tmp_path, faults):
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"out: {tmp_path / 'run-a'}\ntest: true\noptimizer:\n  lr: 0.1\n")
+    return FitProcess(settings, tmp_path / "logs" / "run-a.log", "3")
+
+
+def test_epochs_are_told_and_what_it_says_is_kept(process, faults):
+    told = []
+    assert process.run(lambda *epoch: told.append(epoch)) == ""
+    assert told == [(1, 2), (2, 2)]
+    assert process.log.read_text().startswith("epoch 1/2  train/loss 1.0\n")
+    assert (faults / "trained").read_text() == "run-a 3\n"
+    assert not process.killed
+
+
+def test_one_that_is_stopped_before_it_begins_never_does(process, faults):
+    process.stop()
+    assert process.run(print) == "stopped before it began"
+    assert not (faults / "trained").exists()
+
+
+def test_what_is_no_text_is_kept_as_well_as_can_be(process, faults):
+    (faults / "a").write_bytes("gone: \udcff.jpg".encode("utf-8", "surrogateescape"))
+    assert "gone: " in process.run(lambda *_: None)
+
+
+def test_killed_is_not_failed(process, faults):
+    (faults / "a").write_text("die")
+    assert process.run(lambda *_: None).startswith("killed by SIGKILL")
+    assert process.killed
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "2"), ("4,2", "4,2")])
+def test_threads_are_shared_out_unless_they_are_given(given, expected, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert threads_each(3) == expected
