@@ -42,7 +42,7 @@ def compare(arguments: list[str]) -> None:
     planned = plan_comparison(config, photos, seeds, options.protocol)
     for run in planned:
         check(run.config, run.schema)
-    runs = Runs(root, "test" if config.test else "val")
+    runs = Runs(root, "test" if config.test else "val", "compare")
     with runs.opened():
         failures = runs.train(planned, options.jobs, teller(sum(run.image_passes for run in planned)))
         comparison = summarise(runs, planned, options.protocol, failures)
@@ -83,7 +83,7 @@ def study(arguments: list[str]) -> None:
     require_measurable(photos, ("val", "test") if baseline.test else ("val",))
     planned = plan_study(configs, photos, options.seeds or asked.seeds)
     root = options.out or Path("runs") / options.config.stem
-    runs = Runs(root, "test" if baseline.test else "val")
+    runs = Runs(root, "test" if baseline.test else "val", "study")
     with runs.opened():
         failures = runs.train(planned, options.jobs, teller(sum(run.image_passes for run in planned)))
         table = write_findings(find(asked, runs, planned, failures), root)

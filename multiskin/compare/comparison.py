@@ -12,14 +12,12 @@ import yaml
 
 from multiskin.compare.answers import Pair, read_pair
 from multiskin.compare.cost import available_devices, measure_cost
-from multiskin.compare.plan import SHARED, PlannedRun, Protocol, single_name
+from multiskin.compare.plan import PACKAGES, SHARED, PlannedRun, Protocol, single_name
 from multiskin.compare.runs import Runs
 from multiskin.compare.statistics import compare
 from multiskin.errors import UserError
 from multiskin.run import RunFolder
 from multiskin.schema import Attribute, Schema
-
-PACKAGES = ("multiskin", "torch", "timm", "pytorch-lightning", "albumentations")
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,22 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from multiskin import __version__
 from multiskin.config import FitConfig
 from multiskin.data.photos import Photos
 from multiskin.data.table import read_table
-from multiskin.data.validation import photo_path, second_headings
+from multiskin.data.validation import second_headings
 from multiskin.errors import UserError
 from multiskin.schema import MISSING, Attribute, Schema
 from multiskin.training.checkpoints import deciding_settings
@@ -24,6 +25,7 @@ from multiskin.training.fit import monitor_mode
 
 Protocol = Literal["equal-epochs", "equal-compute"]
 SHARED = "shared"
+PACKAGES = ("multiskin", "torch", "timm", "pytorch-lightning", "albumentations")  # of which results depend
 UNSAFE = r"[^\w.+-]+"  # in the names of files
 SPLIT = "split"  # the column of a table whose split was made for it
 
@@ -38,6 +40,7 @@ class PlannedRun:
         schema: the attributes it learns.
         table: the photos that it learns from and is measured on, with their split; cells as text.
         image_passes: photos that training takes through the network if it is not stopped early.
+        contents: a digest of each photo's bytes, by its path in the table.
     """
 
     model: str
@@ -45,6 +48,7 @@ class PlannedRun:
     schema: Schema
     table: pd.DataFrame
     image_passes: int
+    contents: Mapping[str, str]
 
     @property
     def title(self) -> str:
@@ -63,13 +67,14 @@ class PlannedRun:
     @cached_property
     def digest(self) -> str:
         """Of all that decides on its weights."""
-        root, image = Path(self.config.data.root), self.config.data.columns.image
+        weights = Path(self.config.model.weights)
         content = {
-            "version": __version__,
+            "versions": {name: version(name) for name in PACKAGES},
             "settings": dict(deciding_settings(asdict(self.config))),
             "schema": self.schema.to_dict(),
             "table": self.table.to_csv(index=False),
-            "bytes": [photo_path(root, path).stat().st_size for path in self.table[image]],  # of the same name or not
+            "photos": [self.contents[path] for path in self.table[self.config.data.columns.image]],
+            "weights": _digest_of(weights) if weights.is_file() else "",
         }
         return blake2b(json.dumps(content, ensure_ascii=False).encode(), digest_size=4).hexdigest()
 
@@ -89,6 +94,9 @@ class Experiment:
         if config.data.columns.split is None:
             self.cells = self.cells.assign(**{SPLIT: photos.split})
         self.graded = photos.side("train").grades != MISSING  # (N, H)
+        with ThreadPoolExecutor() as pool:
+            places = [photos.manifest.path(index) for index in range(len(photos.manifest))]
+            self.contents = dict(zip(photos.manifest.paths, pool.map(_digest_of, places), strict=True))
 
     @property
     def draws(self) -> int:
@@ -129,7 +137,7 @@ class Experiment:
         )
         data = replace(config.data, columns=columns, render=None, faces=None, draws_per_epoch=draws)
         passes = draws * config.trainer.max_epochs
-        return PlannedRun(model, replace(config, data=data, ckpt_path=None), schema, table, passes)
+        return PlannedRun(model, replace(config, data=data, ckpt_path=None), schema, table, passes, self.contents)
 
     def _headings(self, schema: Schema) -> list[str]:
         """The columns that bear on these attributes."""
@@ -138,6 +146,11 @@ class Experiment:
         second = [name for name in second_headings(schema, columns.second_rater) if name in self.cells]
         grades = [attribute.heading for attribute in schema]
         return list(dict.fromkeys([*filter(None, known), *grades, *second]))
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "blake2b").hexdigest()
 
 
 def plan_comparison(

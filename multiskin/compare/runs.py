@@ -18,6 +18,7 @@ from multiskin.errors import UserError
 from multiskin.run import RunFolder, write_whole
 
 INPUTS = "inputs"
+MARK = ".multiskin"  # says that a folder is ours, and whose
 Tell = Callable[[str, int], None]  # what has happened, and how many image passes of all runs are done
 
 
@@ -27,11 +28,13 @@ class Runs:
     Args:
         root: the folder, which may hold runs from before; those with other settings are never touched.
         side: the photos that a finished run is measured on: test, or val while settings are still being chosen.
+        command: whose folder it is, compare or study, which would write over each other's results.
     """
 
-    def __init__(self, root: Path, side: str) -> None:
+    def __init__(self, root: Path, side: str, command: str) -> None:
         self.root = root
         self.side = side
+        self.command = command
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -40,10 +43,14 @@ class Runs:
         Raises:
             UserError: another one is at work there, or it holds something else.
         """
-        if self.root.exists() and not (self.root / INPUTS).is_dir():
+        mark = self.root / MARK
+        if not mark.is_file():
             RunFolder.require_free(self.root)
+        elif mark.read_text(encoding="utf-8") != self.command:
+            raise UserError(f"--out {self.root}: holds what another command left; name another folder")
         try:
             (self.root / INPUTS).mkdir(parents=True, exist_ok=True)
+            write_whole(mark, self.command)
         except OSError as error:
             raise UserError(f"--out {self.root}: {error.strerror}; name a folder that can be written") from error
         with RunFolder(self.root).locked():

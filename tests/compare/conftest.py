@@ -50,7 +50,7 @@ PREPROCESSING = Preprocessing(32, (0.5,) * 3, (0.5,) * 3)
 
 @pytest.fixture
 def runs(tmp_path):
-    runs = Runs(tmp_path / "compare", "test")
+    runs = Runs(tmp_path / "compare", "test", "compare")
     with runs.opened():
         yield runs
 

@@ -30,7 +30,7 @@ def test_what_is_finished_is_not_trained_again(runs, planned, faults):
 
 
 def test_a_run_that_was_not_measured_on_test_photos_is_not_finished(runs, planned, faults):
-    Runs(runs.root, "val").train(planned, 1, lambda *_: None)
+    Runs(runs.root, "val", "compare").train(planned, 1, lambda *_: None)
     assert not any(map(runs.finished, planned))
     runs.train(planned, 1, lambda *_: None)
     assert all(map(runs.finished, planned))
@@ -96,15 +96,22 @@ def test_the_settings_of_a_run_are_those_that_were_planned(runs, planned):
 
 class TestFolder:
     def test_two_comparisons_do_not_mix(self, runs):
-        with pytest.raises(UserError, match="another run is at work"), Runs(runs.root, "test").opened():
+        with pytest.raises(UserError, match="another run is at work"), Runs(runs.root, "test", "compare").opened():
             pass
 
     def test_what_holds_something_else_stays(self, tmp_path):
-        (tmp_path / "thesis.txt").write_text("")
-        with pytest.raises(UserError, match="there is something already"), Runs(tmp_path, "test").opened():
+        (tmp_path / "inputs").mkdir()
+        with pytest.raises(UserError, match="there is something already"), Runs(tmp_path, "test", "compare").opened():
+            pass
+
+    def test_what_another_command_left_stays(self, runs):
+        with (
+            pytest.raises(UserError, match="holds what another command left"),
+            Runs(runs.root, "val", "study").opened(),
+        ):
             pass
 
     def test_what_cannot_be_made_is_named(self, tmp_path):
         (tmp_path / "file").write_text("")
-        with pytest.raises(UserError, match="--out"), Runs(tmp_path / "file" / "compare", "test").opened():
+        with pytest.raises(UserError, match="--out"), Runs(tmp_path / "file" / "compare", "test", "compare").opened():
             pass
