@@ -1,6 +1,7 @@
 """A tiny set of graded photos that every room of the tests may read; whoever writes to it cleans up."""
 
 import os
+import signal
 
 os.environ["OMP_NUM_THREADS"] = "1"  # the networks are tiny, and threads that wait for each other slow everything down
 
@@ -14,6 +15,9 @@ from multiskin.config import Columns, DataConfig
 from multiskin.data.manifest import load_manifest
 from multiskin.data.photos import load_photos
 from multiskin.schema import Attribute, Schema
+
+# A shell that starts tests in the background has them ignore Ctrl-C, and with them the processes that they interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SUBJECTS = 12  # with two photos each
 HEIGHT, WIDTH = 40, 48
