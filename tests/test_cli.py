@@ -62,6 +62,7 @@ class TestEmbedded:
         assert main(["test", str(run)]) == 0
         assert json.loads((run / "metrics.json").read_text()) == results
 
+    @pytest.mark.slow
     def test_a_damaged_set_can_be_drawn_again(self, tmp_path, capsys):
         check = ["data", "check", "--data.render.persons", "[6, 2, 2]", "--data.render.size", "48"]
         assert main(check) == 0
@@ -117,6 +118,7 @@ class TestFit:
             content = torch.load(path, weights_only=True)
             assert content["blueprint"]["schema"] == yaml.safe_load((run / "schema.yaml").read_text())
 
+    @pytest.mark.slow
     def test_the_saved_config_does_the_same_run_again(self, run, tmp_path):
         again = tmp_path / "again"
         assert main(["fit", "--config", str(run / "config.yaml"), "--out", str(again)]) == 0
@@ -143,6 +145,7 @@ class TestFit:
             for key in (f"train/{name}/loss", f"val/{name}/rps_balanced", f"sampling/{name}/effective"):
                 assert logged[key].notna().all()
 
+    @pytest.mark.slow
     def test_without_averaged_weights_and_without_test(self, settings, tmp_path):
         arguments = ["--trainer.ema_decay", "null", "--trainer.max_epochs", "1", "--test", "false"]
         assert main(["fit", "--config", str(settings), "--out", str(tmp_path / "run"), *TINY, *arguments]) == 0

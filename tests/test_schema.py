@@ -38,7 +38,7 @@ schemas = st.lists(
 ).map(lambda several: Schema(tuple(several)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(schemas)
 def test_a_schema_survives_yaml(tmp_path_factory, schema):
     path = tmp_path_factory.getbasetemp() / "schema.yaml"

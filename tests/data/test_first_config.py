@@ -168,7 +168,7 @@ def columns_used(save, ask):
         return used
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(tables(), st.data())
 def test_any_table_gives_files_that_load_or_an_error(rows, data):
     def ask(question, choices, answer):
@@ -182,7 +182,7 @@ def test_any_table_gives_files_that_load_or_an_error(rows, data):
     assert len(columns_used(save, ask)) in (0, len(rows[0]))  # every column has exactly one place
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.binary(max_size=60) | st.text(',"\n\r\t\0a.jpg01', max_size=60).map(str.encode))
 def test_any_bytes_give_files_that_load_or_an_error(content):
     columns_used(lambda path: path.write_bytes(content), default)

@@ -232,6 +232,7 @@ def test_preprocessing_survives_yaml_and_json(steps):
     assert Preprocessing.from_dict(json.loads(json.dumps(content))) == preprocessing
 
 
+@pytest.mark.slow
 def test_the_import_asks_nobody_for_a_newer_version():
     program = """
 import os, socket

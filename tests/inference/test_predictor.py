@@ -202,6 +202,7 @@ def test_pixels_and_a_lossless_file_of_them_are_the_same_photo(
     assert not np.allclose(darker.probabilities, result.prediction.probabilities, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_needs_no_training_tools() -> None:
     code = "import sys, multiskin.inference.predictor; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

@@ -31,6 +31,7 @@ def test_forgets_the_beginning_within_a_small_training():
     assert averaged < 1e-4 < 0.99**30
 
 
+@pytest.mark.slow
 def test_the_averaged_network_learns_what_a_small_training_teaches(tmp_path):
     """90 photos whose brightness is their grade; with a decay of 0.99 from the start nothing is learned (.2219)."""
     random = np.random.default_rng(0)

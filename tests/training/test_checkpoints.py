@@ -97,6 +97,7 @@ def test_checkpoints_at_the_end_of_epochs_alone_do_as_well(config, photos, whole
     assert_same_run(fit(replace(ours, ckpt_path="last"), photos), whole)
 
 
+@pytest.mark.slow
 def test_with_workers_too(config, photos, whole, tmp_path, monkeypatch):
     ours = replace(config, out=str(tmp_path / "run"), data=replace(config.data, num_workers=2))
     stop_after(STEPS + 3, monkeypatch, photos, ours)

@@ -174,7 +174,11 @@ def curves(run):
 
 @pytest.mark.parametrize(
     ("stop", "workers"),
-    [(signal.SIGINT, 2), (signal.SIGTERM, 0), *(pytest.param(stop, 2 - w, marks=slow) for w, stop in enumerate(ENDS))],
+    [
+        (signal.SIGINT, 0),
+        (signal.SIGTERM, 0),
+        *(pytest.param(stop, workers, marks=slow) for stop in ENDS for workers in (1, 2)),
+    ],
 )
 def test_a_run_that_is_stopped_says_how_it_goes_on(stop, workers, start, tmp_path, assert_goes_on):
     fitting = start(tmp_path / "run", "--data.num_workers", workers).after_an_epoch()
@@ -218,7 +222,7 @@ def test_the_program_is_interrupted_in_a_terminal(arguments, tmp_path, assert_go
 
 
 # smaller than the split, the first curves and best.ckpt
-@pytest.mark.parametrize("largest_file", [pytest.param(600, marks=slow), 1450, 1_000_000])
+@pytest.mark.parametrize("largest_file", [pytest.param(600, marks=slow), 1450, pytest.param(1_000_000, marks=slow)])
 def test_a_file_that_has_no_room_is_named(largest_file, start, tmp_path, assert_goes_on):
     fitting = start(tmp_path / "run", largest_file=largest_file)
     status, said = fitting.end()

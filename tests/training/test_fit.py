@@ -95,6 +95,7 @@ class TestLoggers:
         with pytest.raises(UserError, match=r"pip install 'multiskin\[mlflow\]'"):
             fit(replace(config, log=LogConfig(["mlflow"])), photos)
 
+    @pytest.mark.slow
     def test_wandb_works_offline_without_a_key_and_keeps_code_and_pictures_to_itself(
         self, graded_folder, schema, tmp_path
     ):

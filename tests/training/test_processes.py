@@ -72,6 +72,7 @@ def test_validation_counts_every_photo_once(two, schema):
             assert logged[f"val/{key}"] == pytest.approx(value, abs=1e-4), key
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(settings, tmp_path, two):
     """Layer norm knows no batch, so that nothing is left to differ but the order of sums."""
     run, _ = two

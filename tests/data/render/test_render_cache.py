@@ -112,6 +112,7 @@ def test_a_photo_that_has_no_room_leaves_nothing(home):
     assert sets(home) == []
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_no_process_and_a_part_that_the_next_one_clears_away(home, tmp_path):
     (tmp_path / "draw.py").write_text(SCRIPT)
     command = [sys.executable, str(tmp_path / "draw.py"), "12"]
