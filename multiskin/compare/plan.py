@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from multiskin.config import FitConfig
+from multiskin.config import FitConfig, head_recipes
 from multiskin.data.photos import Photos
 from multiskin.data.table import read_table
 from multiskin.data.validation import second_headings
@@ -64,17 +64,27 @@ class PlannedRun:
         """The model's name as file names can have it."""
         return re.sub(UNSAFE, "_", self.model)
 
+    @property
+    def weights(self) -> Path | None:
+        """The user's own file of first weights, if there is one."""
+        path = Path(self.config.model.weights).expanduser()
+        return path if path.is_file() else None
+
     @cached_property
     def digest(self) -> str:
         """Of all that decides on its weights."""
-        weights = Path(self.config.model.weights)
+        recipes = [asdict(recipe) for recipe in head_recipes(self.config, self.schema.names)]
+        rest = asdict(self.config) | {"recipe": {}, "heads": {}}  # what every head overrides is of no account
         content = {
             "versions": {name: version(name) for name in PACKAGES},
-            "settings": dict(deciding_settings(asdict(self.config))),
-            "schema": self.schema.to_dict(),
+            "settings": dict(deciding_settings(rest)),
+            "heads": [
+                (each.name, each.kind, each.grades, each.grade_names, each.column, recipe)
+                for each, recipe in zip(self.schema, recipes, strict=True)
+            ],
             "table": self.table.to_csv(index=False),
             "photos": [self.contents[path] for path in self.table[self.config.data.columns.image]],
-            "weights": _digest_of(weights) if weights.is_file() else "",
+            "weights": _digest_of(self.weights) if self.weights else "",
         }
         return blake2b(json.dumps(content, ensure_ascii=False).encode(), digest_size=4).hexdigest()
 

@@ -14,6 +14,7 @@ import yaml
 
 from multiskin.compare.plan import PlannedRun
 from multiskin.compare.process import FitProcess, threads_each
+from multiskin.data.dataset import worker_count
 from multiskin.errors import UserError
 from multiskin.run import RunFolder, write_whole
 
@@ -81,7 +82,7 @@ class Runs:
         left = [run for run in planned if not self.finished(run)]
         tally = _Tally([run.image_passes for run in planned if run not in left], tell)
         tell(f"{len(left)} of {len(planned)} runs to train", tally.finished)
-        processes = [FitProcess(self.settings(run), self.log(run), threads_each(at_once)) for run in left]
+        processes = [FitProcess(self.settings(run, at_once), self.log(run), threads_each(at_once)) for run in left]
         pool = ThreadPoolExecutor(at_once)
         try:
             reasons = list(pool.map(tally.follow, left, processes))
@@ -91,8 +92,8 @@ class Runs:
                 process.stop()
         return {run.title: reason for run, reason in zip(left, reasons, strict=True) if reason}
 
-    def settings(self, run: PlannedRun) -> Path:
-        """The file of settings that a run is trained from, written with the others that it names."""
+    def settings(self, run: PlannedRun, at_once: int = 1) -> Path:
+        """The file of settings that a run is trained from, from whatever folder, written with the others it names."""
         inputs = self.root.resolve() / INPUTS
         text = run.table.to_csv(index=False)
         table = inputs / f"{run.stem}-{blake2b(text.encode(), digest_size=4).hexdigest()}.csv"
@@ -100,8 +101,16 @@ class Runs:
         config = replace(
             run.config,
             schema=schema.name,
-            out=str(self.folder(run).root),
-            data=replace(run.config.data, manifest=str(table)),
+            out=str(self.folder(run).root.resolve()),
+            data=replace(
+                run.config.data,
+                root=str(Path(run.config.data.root).resolve()),
+                manifest=str(table),
+                num_workers=worker_count(run.config.data.num_workers, at_once),
+            ),
+            model=replace(
+                run.config.model, weights=str(run.weights.resolve()) if run.weights else run.config.model.weights
+            ),
             test=self.side == "test",
         )
         write_whole(table, text)

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from multiskin.compare.space import Choices, Range, Space, with_options
 from multiskin.config import FitConfig
+from multiskin.data.dataset import worker_count
 from multiskin.data.photos import Photos
 from multiskin.data.splits import split_table
 from multiskin.errors import UserError
@@ -166,9 +167,10 @@ class Sweep:
         """What the labels that a study keeps stand for."""
         return {option: dimension.value(labels[option]) for option, dimension in self.space.items()}
 
-    def write_settings(self, trial: Trial) -> Path:
-        """The file that a trial is trained from."""
+    def write_settings(self, trial: Trial, at_once: int = 1) -> Path:
+        """The file that a trial is trained from, beside so many others."""
         config = replace(with_options(self.config, trial.options), schema="schema.yaml", out=str(trial.run.root))
+        config = replace(config, data=replace(config.data, num_workers=worker_count(config.data.num_workers, at_once)))
         return _write(replace(config, test=False), self.settings / f"{trial.name}.yaml")
 
     def finish(self, trial: Trial) -> None:

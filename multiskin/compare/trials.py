@@ -31,7 +31,7 @@ def train(sweep: Sweep, total: int, at_once: int, tell: Tell) -> dict[str, str]:
     try:
         while True:
             while len(at_work) < at_once and (trial := sweep.take(total)):
-                process = FitProcess(sweep.write_settings(trial), trial.log, threads_each(at_once))
+                process = FitProcess(sweep.write_settings(trial, at_once), trial.log, threads_each(at_once))
                 at_work[pool.submit(tally.follow, trial, process)] = trial, process
             if not at_work:
                 return failures

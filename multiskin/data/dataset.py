@@ -80,12 +80,16 @@ class GradedPhotos(Dataset[Item]):
         return _item(self.manifest, row, image, self.weights[row])
 
 
-def worker_count(asked: int | None) -> int:
-    """How many processes read photos: what is asked, else what leaves two cores to the network, 8 at most.
+def worker_count(asked: int | None, networks: int = 1) -> int:
+    """How many processes read photos for one network: what is asked, else what leaves two cores to it, 8 at most.
 
     On two cores that is none: the network's threads wait for each other, and every disturbance costs them all.
+
+    Args:
+        asked: by the user, if at all.
+        networks: how many are trained at the same time, each with workers of its own.
     """
-    return asked if asked is not None else min(max((os.cpu_count() or 1) - 2, 0), 8)
+    return asked if asked is not None else min(max((os.cpu_count() or 1) // networks - 2, 0), 8)
 
 
 def one_thread(_: int) -> None:

@@ -118,6 +118,33 @@ class TestNames:
         same = [a.name == b.name for a, b in zip(planned, plan_comparison(other, photos, [0, 1]), strict=True)]
         assert same == [False, True, False] * 2
 
+    def test_stay_with_other_words_for_the_same_grades(self, planned, config, photos):
+        attributes = tuple(
+            replace(each, display={"en": "Other"}, highest={"en": "most"}) for each in photos.manifest.schema
+        )
+        told = replace(photos, manifest=replace(photos.manifest, schema=Schema(attributes)))
+        assert [run.name for run in plan_comparison(config, told, [0, 1])] == [run.name for run in planned]
+
+    def test_stay_when_what_every_head_overrides_changes(self, planned, config, photos):
+        said = {
+            "shine": config.heads["shine"] | {"decision": "median"},
+            "lines": config.heads["lines"] | {"decision": "argmax"},
+        }
+        one, other = (
+            replace(config, heads=said, recipe=replace(config.recipe, decision=each)) for each in ("credit", "argmax")
+        )
+        names = [[run.name for run in plan_comparison(each, photos, [0])] for each in (one, other)]
+        assert names[0] == names[1] != [run.name for run in planned[:3]]
+
+    def test_change_with_the_users_own_weights(self, config, photos, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        config = replace(config, model=replace(config.model, weights="~/own.pth"))
+        names = []
+        for content in (b"one", b"two"):
+            (tmp_path / "own.pth").write_bytes(content)
+            names.append({run.name for run in plan_comparison(config, photos, [0])})
+        assert not names[0] & names[1]
+
     def test_change_with_a_photo_of_the_same_name(self, config, photos, schema, graded_folder, tmp_path):
         root = shutil.copytree(graded_folder, tmp_path / "photos")
         moved = replace(config, data=replace(config.data, root=str(root)))

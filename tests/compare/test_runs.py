@@ -1,15 +1,18 @@
 """Runs are trained in processes of their own; here a short script stands for the training."""
 
+import os
 import signal
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
 
 from multiskin.compare.plan import plan_comparison
 from multiskin.compare.runs import Runs
-from multiskin.config import FitConfig, TrainerConfig
+from multiskin.config import FitConfig, ModelConfig, TrainerConfig
 from multiskin.errors import UserError
 
 
@@ -92,6 +95,26 @@ def test_the_settings_of_a_run_are_those_that_were_planned(runs, planned):
     assert settings["data"]["draws_per_epoch"] == planned[1].config.data.draws_per_epoch
     assert settings["out"] == str(runs.folder(planned[1]).root)
     assert settings["test"]
+
+
+def test_a_run_can_be_done_again_from_any_folder(data_config, photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.pth").write_bytes(b"")
+    data = replace(data_config, root=os.path.relpath(data_config.root))
+    config = FitConfig(data=data, model=ModelConfig(weights="own.pth"))
+    runs = Runs(Path("compare"), "test", "compare")
+    with runs.opened():
+        settings = yaml.safe_load(runs.settings(plan_comparison(config, photos, [0])[0]).read_text())
+    places = settings["data"]["root"], settings["data"]["manifest"], settings["model"]["weights"], settings["out"]
+    assert all(Path(place).is_absolute() for place in places)
+    assert Path(settings["model"]["weights"]) == tmp_path / "own.pth"
+
+
+def test_runs_at_the_same_time_share_the_workers_that_read_photos(runs, data_config, photos, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    run = plan_comparison(FitConfig(data=replace(data_config, num_workers=None)), photos, [0])[0]
+    workers = [yaml.safe_load(runs.settings(run, each).read_text())["data"]["num_workers"] for each in (1, 2, 4)]
+    assert workers == [6, 2, 0]
 
 
 class TestFolder:
