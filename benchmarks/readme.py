@@ -36,6 +36,11 @@ def table(path: Path) -> list[str]:
             f"{source['network']}; {source['interval']}. `{source['command']}`.",
         ]
     results = pd.read_csv(path.with_suffix(".csv"))
+    if "protocol" in source:
+        return [*of_comparison(results), "", *of_costs(source["cost"]), "", told_of(source)]
+    if "baseline" in source:
+        details = f"By grade, and with its costs: [{source['title'].lower()}](benchmarks/results/{path.stem}.md)."
+        return [*of_study(results, source["baseline"]), "", f"{told_of(source)} {details}"]
     if "coverage" in results:
         return [*of_coverage(results), "", f"`{source['command']}`."]
     if "tone" in results:
@@ -47,6 +52,55 @@ def table(path: Path) -> list[str]:
     seeds = ", ".join(map(str, source["seeds"]))
     origin = f"Seeds {seeds}; {source['interval']}. `{source['command']}`, {source['machine']}."
     return [*of_heads(results), "", origin]
+
+
+def told_of(source: dict) -> str:
+    """Where the numbers of a comparison or study come from."""
+    photos = "Test photos" if source["side"] == "test" else "Validation photos"
+    seeds = source["seeds"]
+    told = f"seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f"seed {seeds[0]} alone, so exploratory"
+    return f"{photos}, {told}; `python -m {source['command']}`, {source['machine']}."
+
+
+def of_comparison(results: pd.DataFrame) -> list[str]:
+    """A line a head: P-Recall of both sides and their difference, with the method's interval and what it shows."""
+    lines = []
+    for _, row in judged(results).iterrows():
+        difference = f"{row['difference']:+.3f} ({row['method_low']:+.3f} to {row['method_high']:+.3f})"
+        values = (f"{row[side]:.3f}" for side in ("baseline", "candidate"))
+        lines.append([row["attribute"], *values, difference, f"{row['detectable']:.3f}", row["verdict"]])
+    headings = ["attribute", "single models", "shared model", "difference", "smallest detectable", "verdict"]
+    return markdown(headings, lines)
+
+
+def of_costs(costs: list[dict]) -> list[str]:
+    """A line a quantity: how many times as much the single models cost."""
+    lines = []
+    for cost in costs:
+        bounds = "" if cost["low"] is None else f" ({cost['low']:.2f} to {cost['high']:.2f})"
+        lines.append(
+            [f"{cost['quantity']}{', ' * bool(cost['device'])}{cost['device']}", f"{cost['ratio']:.2f}{bounds}"]
+        )
+    return markdown(["cost", "single models / shared model"], lines)
+
+
+def of_study(results: pd.DataFrame, baseline: str) -> list[str]:
+    """A line a variant: P-Recall of every head and of their mean, and how far the mean is from the baseline's."""
+    lines = []
+    for name, of_row in judged(results).groupby("row", sort=False):
+        mean = of_row[of_row["attribute"] == "mean"].iloc[0]
+        of = "trained" if pd.isna(mean["method_low"]) else "method"
+        bounds = f"{mean['difference']:+.3f} ({mean[f'{of}_low']:+.3f} to {mean[f'{of}_high']:+.3f})"
+        lines.append(
+            [str(name), *(f"{value:.3f}" for value in of_row["candidate"]), "" if name == baseline else bounds]
+        )
+    attributes = judged(results)["attribute"].unique()
+    return markdown(["", *attributes, f"mean less {baseline}"], lines)
+
+
+def judged(results: pd.DataFrame) -> pd.DataFrame:
+    """The lines of the metric that ordered attributes are judged by."""
+    return results[results["metric"] == "p_recall"]
 
 
 def of_devices(measured: list[dict]) -> list[str]:

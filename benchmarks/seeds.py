@@ -74,7 +74,7 @@ def _fit(run: Path, seed: int, wanted: dict) -> None:
     unbroken = not run.exists()
     if unbroken:
         run.parent.mkdir(parents=True, exist_ok=True)
-        write_json(_record(run), wanted | {"threads": _threads()})
+        write_json(_record(run), wanted | {"threads": threads()})
     command = [sys.executable, "-m", "multiskin", "fit", *wanted["arguments"], "--seed", str(seed), "--out", str(run)]
     start = time.monotonic()
     subprocess.run([*command, "--ckpt_path", "last"], check=True)
@@ -82,7 +82,7 @@ def _fit(run: Path, seed: int, wanted: dict) -> None:
     write_json(_record(run), origin(run) | {"seconds": seconds})
 
 
-def _threads() -> int:
+def threads() -> int:
     """Of a training process."""
     return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
 

@@ -1,0 +1,65 @@
+"""The comparisons and studies whose results stand in the README: run or gone on with, and kept beside this script.
+
+    python benchmarks/experiments.py compare skin5_london --data.faces data/london_faces
+    python benchmarks/experiments.py study loss
+
+Further options are those of `multiskin compare` and `multiskin study`. Results are KIND_NAME.json (all of it, and where
+it comes from), .csv, .md and, of a comparison, pictures.
+"""
+
+import argparse
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from seeds import RESULTS, commit, threads
+
+from multiskin.run import write_json
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = {"compare": ROOT / "configs", "study": ROOT / "configs" / "studies"}
+CONTENT = {"compare": "results.json", "study": "study.json"}
+TABLES = {"compare": "table.csv", "study": "results.csv"}
+PICTURES = ("differences", "cost")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=CONFIGS)
+    parser.add_argument("name", help="of a file in configs/ or configs/studies/")
+    parser.add_argument("--runs", type=Path, help="where the runs go; default: runs/KIND-NAME")
+    parser.add_argument("--commit", help="that finished runs were trained at; default: the one that is checked out")
+    given, options = parser.parse_known_args()
+    runs = given.runs or Path("runs") / f"{given.kind}-{given.name}"
+    config = (CONFIGS[given.kind] / f"{given.name}.yaml").relative_to(ROOT)
+    command = ["multiskin", given.kind, "--config", str(config), *options]
+    subprocess.run([sys.executable, "-m", *command, "--out", str(runs)], check=True)
+    keep(given.kind, given.name, runs, " ".join(_without_places(command)), given.commit or commit())
+
+
+def keep(kind: str, name: str, runs: Path, command: str, made_at: str) -> None:
+    """Copies what a finished comparison or study has left into the results, with its origin."""
+    origin = {
+        "command": command,
+        "machine": f"{platform.machine()}, threads: {threads()}, no GPU",
+        "commit": made_at,
+    }
+    content = json.loads((runs / CONTENT[kind]).read_text(encoding="utf-8"))
+    write_json(RESULTS / f"{kind}_{name}.json", origin | content)
+    shutil.copy(runs / TABLES[kind], RESULTS / f"{kind}_{name}.csv")
+    shutil.copy(runs / "table.md", RESULTS / f"{kind}_{name}.md")
+    for picture in PICTURES:
+        if (runs / "figures" / f"{picture}.png").is_file():
+            shutil.copy(runs / "figures" / f"{picture}.png", RESULTS / f"{kind}_{name}_{picture}.png")
+
+
+def _without_places(command: list[str]) -> list[str]:
+    """The command as others would give it: with the places of files here by their last name alone."""
+    return [str(Path("data") / Path(word).name) if Path(word).is_absolute() else word for word in command]
+
+
+if __name__ == "__main__":
+    main()
