@@ -40,6 +40,11 @@ def count(value: int) -> str:
     return f"{value:,}".replace(",", "\u202f")
 
 
+def percent(share: float) -> str:
+    """A share 0..1; one that is not 0 is never written as if it were."""
+    return "< 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+
+
 def amount(value: float, unit: str) -> str:
     """So much of some unit, in three digits."""
     if unit == "s":

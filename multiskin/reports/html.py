@@ -12,7 +12,15 @@ from multiskin.reports import formats
 from multiskin.reports.styles import DARK, LIGHT
 from multiskin.run import write_whole
 
-FILTERS = (formats.number, formats.signed, formats.span, formats.between, formats.count, formats.amount)
+FILTERS = (
+    formats.number,
+    formats.signed,
+    formats.span,
+    formats.between,
+    formats.count,
+    formats.percent,
+    formats.amount,
+)
 
 
 def write_page(path: Path, template: str, content: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from multiskin.reports.charts import draw_confusion, draw_curves, draw_grades, d
 from multiskin.reports.grade_counts import SIDE_TITLES, graded_table, head_counts, sides
 from multiskin.reports.graded import GradedPredictions, read_text_table
 from multiskin.reports.html import write_page
+from multiskin.reports.mistakes import head_mistakes
 from multiskin.reports.results import ENOUGH, by_group, results
 from multiskin.reports.settings import as_text
 from multiskin.reports.thumbnails import head_examples
@@ -60,6 +61,7 @@ def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, An
         "name": run.root.resolve().name,
         "schema": schema,
         "config": config,
+        "drawn": bool(config["data"].get("render") and not config["data"].get("faces")),
         "side": side,
         "side_title": SIDE_TITLES[side],
         "predictions": predictions,
@@ -70,6 +72,7 @@ def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, An
         "resamples": RESAMPLES,
         "units": int(predictions.units.max()) + 1,
         "confusions": _confusions(predictions),
+        "mistakes": head_mistakes(predictions),
         "curves": draw_curves(curves, schema, config["trainer"]["monitor"]) if len(curves) else [],
         "epochs": curves["epoch"].nunique(),
         "sampling": _sampling(curves, schema),

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from multiskin.metrics.bootstrap import Interval
-from multiskin.reports.formats import amount, between, count, number, signed, span
+from multiskin.reports.formats import amount, between, count, number, percent, signed, span
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,10 @@ def test_amounts_have_digits_that_one_can_take_in(value: float, unit: str, writt
 
 def test_counts_are_told_in_thousands() -> None:
     assert count(1_234_567) == "1\u202f234\u202f567"
+
+
+@pytest.mark.parametrize(
+    ("share", "written"), [(0.0, "0 %"), (0.004, "< 1 %"), (0.006, "1 %"), (0.345, "34 %"), (1.0, "100 %")]
+)
+def test_shares(share: float, written: str) -> None:
+    assert percent(share) == written

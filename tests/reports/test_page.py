@@ -177,6 +177,18 @@ def test_groups_stand_in_natural_order_with_their_gap(full: RunFolder, page: "Pa
     assert page.rows("NA")  # a value, not a blank
 
 
+def test_each_grade_has_its_recall_and_what_it_is_taken_for(full: RunFolder, page: "Page") -> None:
+    table = pd.read_csv(full.predictions("test"))
+    found = table.loc[table["유분_true"] == 0, "유분"]
+    [row] = [row for row in page.rows("하") if len(row) == 6]
+    assert row[1] == str(len(found))
+    assert row[2].split()[0] == f"{(found == 0).mean():.2f}"
+    assert row[3:5] == ["0 %", f"{(found > 0).mean():.0%}".replace("%", " %")]
+    most = found[found > 0].value_counts()
+    assert row[5].startswith(f"{('하', '중', '상')[most.index[0]]} ({most.iloc[0] / len(found):.0%}".replace("%", " %"))
+    assert len(page.rows("a&b")[0]) == 4  # too low or too high says nothing of classes
+
+
 def test_what_was_logged_is_told(page: "Page") -> None:
     assert page.rows(f"Lines {SCRIPT}")[-1] == [f"Lines {SCRIPT}", "1 250", "1 250"]
     assert "training time 1:01:01" in page.text
