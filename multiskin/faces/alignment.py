@@ -1,0 +1,59 @@
+"""A face upright in a square, and what was found there brought back to the photo."""
+
+import cv2
+import numpy as np
+
+from multiskin.faces.anatomy import CENTRE, LANDMARKS, REACH
+from multiskin.faces.detection import DetectedFace
+
+
+def align(photo: np.ndarray, face: DetectedFace, size: int, margin: float) -> tuple[np.ndarray, np.ndarray]:
+    """Cuts out a face, turned upright, from the hairline to the chin.
+
+    Args:
+        photo: (h, w, 3) or (h, w).
+        face: where it is.
+        size: height and width of the crop, pixels.
+        margin: what is added on each side, as a share of half the face's height.
+
+    Returns:
+        The crop, in which the photo is mirrored at its edges, and the transform (2, 3) from photo to crop, pixels.
+    """
+    there = in_crop(LANDMARKS, size, margin)
+    transform = similarity(np.array(face.landmarks), there)
+    return cut(photo, transform, size), transform
+
+
+def in_crop(points: np.ndarray, size: int, margin: float) -> np.ndarray:
+    """Where points (N, 2) in the units of `anatomy` lie in a crop, pixels."""
+    return (points - CENTRE) * (size / (2 * REACH * (1 + margin))) + (size - 1) / 2
+
+
+def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Turn, scale and shift (2, 3) that take points (N, 2) nearest to others in the sense of least squares."""
+    z, w = source @ (1, 1j), target @ (1, 1j)
+    factor = np.vdot(z - z.mean(), w - w.mean()) / np.vdot(z - z.mean(), z - z.mean()).real
+    shift = w.mean() - factor * z.mean()
+    return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
+
+
+def moved(points: np.ndarray, transform: np.ndarray) -> np.ndarray:
+    """Points (N, 2) after a transform (2, 3)."""
+    return points @ transform[:, :2].T + transform[:, 2]
+
+
+def cut(photo: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:
+    """The crop of `align` from another picture of the same height and width, such as a mask."""
+    shrink = min(1.0, float(np.sqrt(np.linalg.det(transform[:, :2]))))
+    if shrink < 1:  # by area first, for sampling would skip pixels
+        width, height = (max(round(shrink * side), 1) for side in photo.shape[1::-1])
+        ratio = np.array([width, height]) / photo.shape[1::-1]
+        photo = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
+        shift = transform[:, 2] + transform[:, :2] @ ((1 / ratio - 1) / 2)  # of the centre of the first pixel
+        transform = np.column_stack([transform[:, :2] / ratio, shift])
+    return cv2.warpAffine(photo, transform, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def restore(values: np.ndarray, transform: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A map (size, size) of a crop in its place in the photo, (h, w) = shape; 0 outside the crop."""
+    return cv2.warpAffine(values, transform, shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)

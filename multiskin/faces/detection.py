@@ -1,0 +1,77 @@
+"""Faces in a photograph, by the detector that the user names: the one that comes along, or a file of another."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from os import getpid
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from multiskin.errors import UserError
+from multiskin.faces.mtcnn import Mtcnn
+from multiskin.faces.yunet import YuNet
+
+DEFAULT = "mtcnn"
+SIDE = 320  # pixels: the longer side of what detectors see, whatever the photo, so that time and memory have a bound
+
+Detector = Callable[[np.ndarray], np.ndarray]
+"""Pixels (h, w, 3) uint8 RGB to faces (N, 15): left, top, width, height, five landmarks x and y, confidence 0..1."""
+
+
+@dataclass(frozen=True)
+class DetectedFace:
+    """Where a face lies, in pixels of the photo; x runs to the right and y down, and 0 is the first pixel's centre.
+
+    Attributes:
+        box: left, top, width, height.
+        landmarks: x and y of the eyes, the tip of the nose and the corners of the mouth, each pair's left in the
+            photo, which is the person's right, first.
+        confidence: 0..1, on a scale of the detector's own.
+    """
+
+    box: tuple[float, float, float, float]
+    landmarks: tuple[tuple[float, float], ...]
+    confidence: float
+
+
+def find_faces(photo: np.ndarray, detector: str = DEFAULT) -> list[DetectedFace]:
+    """The faces of a photo (h, w, 3) uint8 RGB, the largest first; none is an answer too.
+
+    Args:
+        photo: decoded pixels.
+        detector: mtcnn, or the path of a YuNet model, an .onnx file.
+
+    Raises:
+        UserError: no such detector.
+    """
+    scale = min(1.0, SIDE / max(photo.shape[:2]))
+    height, width = (max(round(scale * side), 1) for side in photo.shape[:2])
+    small = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
+    found = load_detector(detector)(small)  # (N, 15)
+    stretch = np.array(photo.shape[1::-1]) / (width, height)
+    found[:, :4] *= np.tile(stretch, 2)
+    found[:, 4:14] = found[:, 4:14] * np.tile(stretch, 5) + np.tile(stretch - 1, 5) / 2  # of centres of pixels
+    return [_face(*row) for row in found[np.argsort(-found[:, 2] * found[:, 3], kind="stable")].tolist()]
+
+
+def _face(left: float, top: float, width: float, height: float, *others: float) -> DetectedFace:
+    *landmarks, confidence = others
+    points = tuple(zip(landmarks[::2], landmarks[1::2], strict=True))
+    return DetectedFace((left, top, width, height), points, confidence)
+
+
+def load_detector(name: str) -> Detector:
+    """A detector by its name or its file, kept from one call to the next."""
+    return _load_detector(name, getpid())
+
+
+@lru_cache
+def _load_detector(name: str, _process: int) -> Detector:
+    """Each process loads its own: one that was forked would inherit locks and threads in whatever state they were."""
+    if name == DEFAULT:
+        return Mtcnn()
+    if not Path(name).is_file():
+        raise UserError(f"face detector {name!r}: no such file; give {DEFAULT}, or the path of a YuNet .onnx file")
+    return YuNet(name)

@@ -1,0 +1,50 @@
+"""The three small networks of MTCNN, with the weights that the package of that name brings along.
+
+That package's own code needs TensorFlow, which its weights do not: they are lists of arrays.
+"""
+
+from importlib.metadata import distribution
+
+import joblib
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+class Network:
+    """Convolutions and a full connection, with PReLU after each and the maximum over windows after the first ones.
+
+    Args:
+        name: of the file of weights.
+        windows: the size of each maximum, in pixels.
+        outputs: how many last layers stand side by side, and not one on the other.
+    """
+
+    def __init__(self, name: str, windows: tuple[int, ...], outputs: int) -> None:
+        path = distribution("mtcnn").locate_file(f"mtcnn/assets/weights/{name}.lz4")
+        weights = [_as_in_torch(torch.from_numpy(array)) for array in joblib.load(path)]
+        body, ends = weights[: -2 * outputs], weights[-2 * outputs :]
+        self.layers = list(zip(body[::3], body[1::3], body[2::3], strict=True))
+        self.outputs = list(zip(ends[::2], ends[1::2], strict=True))
+        self.windows = windows
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """Pixels (B, 3, h, w) to one (B, C) for each output, or (B, C, h', w') where nothing is fully connected."""
+        windows = iter(self.windows)
+        for weight, bias, slope in self.layers:
+            x = F.prelu(_layer(x, weight, bias), slope.flatten())
+            if window := next(windows, None):
+                x = F.max_pool2d(x, window, stride=2, ceil_mode=True)
+        return [_layer(x, weight, bias) for weight, bias in self.outputs]
+
+
+def _as_in_torch(weight: Tensor) -> Tensor:
+    """From (h, w, in, out) to (out, in, h, w), and from (in, out) to (out, in)."""
+    order = {4: (3, 2, 0, 1), 2: (1, 0)}.get(weight.ndim)
+    return weight if order is None else weight.permute(order).contiguous()
+
+
+def _layer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    if weight.ndim == 4:
+        return F.conv2d(x, weight, bias)
+    return F.linear(x.transpose(1, -1).flatten(1), weight, bias)  # (B, w, h, C): columns first, as it was trained

@@ -1,0 +1,133 @@
+"""Where in a photo there is skin: by the form of a face and the colour of its cheeks; in a close-up by colour alone.
+
+Colours are CIELAB (D65). What skin looks like is measured in each photo, so that no tone and no light has to be known.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from multiskin.faces.alignment import align, moved, restore, similarity
+from multiskin.faces.anatomy import BARE, BROWS, EYES, LANDMARKS, LIPS, NOSTRILS, OUTLINE, REACH
+from multiskin.faces.detection import DetectedFace
+
+SIDE = 384  # pixels of what masks are made on, whatever the photo
+MARGIN = 0.15  # around the face, for those whose outline is wider than the average
+UNIT = SIDE / (2 * REACH * (1 + MARGIN))  # pixels for a unit of `anatomy`
+LARGEST_MARK = (0.5 * UNIT) ** 2  # square pixels: a larger patch of another colour within a face is no mark on its skin
+RIM = round(0.06 * UNIT)  # pixels: around eyes and brows, whose forms differ
+SOFT = 1.0  # pixels: deviation of the blur of edges
+
+# Least deviations of skin, lightness as a share of its own: cheeks are more even than a face, with its light and shade.
+LEAST_LIGHTNESS, LEAST_CHROMA = 0.17, 4.0
+BRIGHTER = 0.5  # what a deviation to the bright side counts: skin shines
+FARTHEST = 4.0, 5.0  # deviations from skin: up to the first a pixel is skin, from the second on it is not
+ROUNDS, OUTLYING = 3, 2.5  # of measuring, and the deviations from which a pixel is left out of the next
+DARK = 0.45  # of the lightness of skin: no lip, but the gap between lips
+
+# What no skin is, whatever its tone and its light: black, grey, green and blue, or more colourful than blood.
+BLACK, GREEN, BLUE, GREY, GAUDY = 12, 0, -12, 3, 60
+LITTLE = 0.05  # share of a photo: with less of what may be skin it is no close-up of it
+
+
+class Colours(NamedTuple):
+    """What skin looks like: the median and the deviation of L, a and b, (3,) each."""
+
+    median: np.ndarray
+    deviation: np.ndarray
+
+
+def skin_mask(photo: np.ndarray, face: DetectedFace | None, lips: bool = False) -> np.ndarray:
+    """How far each pixel of a photo is skin of one face, or of whatever a close-up shows: (h, w) float32, 0..1.
+
+    Eyes, brows, nostrils, open mouths and what is not of the colour of skin, such as hair, are left out; marks on skin
+    are skin. Neck and ears are left out beside a face. The mask of a photo that shows no skin is 0 throughout.
+
+    Args:
+        photo: (h, w, 3) uint8 RGB.
+        face: whose skin is meant; None takes the photo for a close-up.
+        lips: whether the lips of a face count as skin.
+    """
+    if face is None:
+        return _close_up(photo)
+    crop, transform = align(photo, face, SIDE, MARGIN)
+    landmarks = moved(np.array(face.landmarks), transform)
+    return restore(_face_skin(_lab(crop), landmarks, lips), transform, photo.shape[:2])
+
+
+def _face_skin(lab: np.ndarray, landmarks: np.ndarray, lips: bool) -> np.ndarray:
+    """The mask of an aligned crop, (SIDE, SIDE)."""
+    colours = measure(lab[_drawn(BARE, LANDMARKS, landmarks) > 0])
+    skin = likeness(lab, colours) * _drawn((OUTLINE,), LANDMARKS, landmarks)
+    skin = _without_holes(skin, LARGEST_MARK)
+    eyes = _drawn((*EYES, *BROWS), LANDMARKS[:2], landmarks[:2])
+    mouth = _drawn((LIPS,), LANDMARKS[3:], landmarks[3:])
+    skin[cv2.dilate(eyes, np.ones((2 * RIM + 1, 2 * RIM + 1))) + _drawn(NOSTRILS, LANDMARKS, landmarks) > 0] = 0
+    skin[mouth > 0] = _lips(lab, colours)[mouth > 0] if lips else 0
+    return cv2.GaussianBlur(skin, (0, 0), SOFT)
+
+
+def _close_up(photo: np.ndarray) -> np.ndarray:
+    scale = min(1.0, SIDE / max(photo.shape[:2]))
+    width, height = (max(round(scale * side), 1) for side in photo.shape[1::-1])
+    lab = _lab(cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA))
+    possible = _possible(lab)
+    if possible.mean() < LITTLE:
+        return np.zeros(photo.shape[:2], np.float32)
+    skin = _without_holes(likeness(lab, measure(lab[possible])), np.inf)
+    return cv2.resize(cv2.GaussianBlur(skin, (0, 0), SOFT), photo.shape[1::-1])
+
+
+def _lab(photo: np.ndarray) -> np.ndarray:
+    """(h, w, 3) uint8 RGB to float32 L 0..100, a and b."""
+    return cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+
+
+def measure(lab: np.ndarray) -> Colours:
+    """The colours of pixels (N, 3) that are mostly skin; hair, shine and shade among them are left out."""
+    for _ in range(ROUNDS):
+        median = np.median(lab, axis=0)
+        least = [LEAST_LIGHTNESS * median[0], LEAST_CHROMA, LEAST_CHROMA]
+        deviation = np.maximum(1.4826 * np.median(np.abs(lab - median), axis=0), least)  # as of a normal distribution
+        lab = lab[(np.abs(lab - median) <= OUTLYING * deviation).all(axis=1)]
+    return Colours(median, deviation)
+
+
+def likeness(lab: np.ndarray, colours: Colours) -> np.ndarray:
+    """How far each pixel (h, w, 3) is of these colours: (h, w) float32, 0..1."""
+    apart = (lab - colours.median) / colours.deviation
+    apart[..., 0] *= np.where(apart[..., 0] > 0, BRIGHTER, 1)
+    near, far = FARTHEST
+    return np.clip((far - np.linalg.norm(apart, axis=-1)) / (far - near), 0, 1).astype(np.float32)
+
+
+def _lips(lab: np.ndarray, colours: Colours) -> np.ndarray:
+    """Where a mouth is no darker than lips and as red as skin, which teeth are not: (h, w) float32, 0 or 1."""
+    red = lab[..., 1] > colours.median[1] - colours.deviation[1]
+    return (red & (lab[..., 0] > DARK * colours.median[0])).astype(np.float32)
+
+
+def _possible(lab: np.ndarray) -> np.ndarray:
+    """Which pixels may be skin of some tone in some light: (h, w) bool."""
+    lightness, a, b = np.moveaxis(lab, -1, 0)
+    chroma = np.hypot(a, b)
+    return (lightness > BLACK) & (a > GREEN) & (b > BLUE) & (chroma > GREY) & (chroma < GAUDY)
+
+
+def _drawn(outlines: Sequence[np.ndarray], anchors: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """The insides of outlines, moved as the anchors are to the landmarks: (SIDE, SIDE) float32, 0 or 1."""
+    drawing, transform = np.zeros((SIDE, SIDE), np.float32), similarity(anchors, landmarks)
+    for outline in outlines:
+        cv2.fillPoly(drawing, [np.rint(moved(outline, transform)).astype(np.int32)], 1.0)
+    return drawing
+
+
+def _without_holes(skin: np.ndarray, largest: float) -> np.ndarray:
+    """Patches of other colours that are surrounded by skin count as skin, up to a number of pixels."""
+    height, width = skin.shape
+    _, labels, patches, _ = cv2.connectedComponentsWithStats((skin < 1).astype(np.uint8), connectivity=4)
+    left, top, across, down, pixels = patches.T
+    inside = (left > 0) & (top > 0) & (left + across < width) & (top + down < height) & (pixels < largest)
+    return np.where(inside[labels], np.float32(1), skin)

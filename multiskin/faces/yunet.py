@@ -1,0 +1,32 @@
+"""YuNet (Wu et al. 2023), a small face detector that OpenCV runs from a model file."""
+
+from threading import Lock
+
+import cv2
+import numpy as np
+
+from multiskin.errors import UserError
+
+LEAST = 0.8  # confidence
+
+
+class YuNet:
+    """Finds faces in pixels, (h, w, 3) uint8 RGB to (N, 15); see `detection.Detector`.
+
+    Raises:
+        UserError: the file is no model of a YuNet.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.lock = Lock()  # the size of the next picture is a state of the detector
+        try:
+            self.detector = cv2.FaceDetectorYN.create(path, "", (32, 32), LEAST)
+            self(np.zeros((32, 32, 3), np.uint8))
+        except cv2.error as error:
+            raise UserError(f"face detector {path}: not a YuNet model; give one of OpenCV's zoo of models") from error
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        with self.lock:
+            self.detector.setInputSize(pixels.shape[1::-1])
+            _, found = self.detector.detect(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+        return np.empty((0, 15)) if found is None else found.astype(float)

@@ -1,0 +1,112 @@
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader, Dataset
+
+from multiskin.errors import UserError
+from multiskin.faces import FaceCrop
+from multiskin.faces.alignment import align, cut, in_crop, moved, restore, similarity
+from multiskin.faces.anatomy import CENTRE, LANDMARKS, REACH
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(-3, 3), st.floats(0.1, 50), st.floats(-100, 100), st.floats(-100, 100))
+def test_a_similarity_is_found_again(angle, factor, right, down):
+    turn = factor * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    transform = np.column_stack([turn, (right, down)])
+    np.testing.assert_allclose(similarity(LANDMARKS, moved(LANDMARKS, transform)), transform, atol=1e-8)
+
+
+def test_a_similarity_is_the_nearest():
+    random = np.random.default_rng(0)
+    source, target = random.normal(size=(2, 5, 2))
+    best = similarity(source, target)
+
+    def distance(transform):
+        return ((moved(source, transform) - target) ** 2).sum()
+
+    for change in 0.05 * random.normal(size=(100, 4)):
+        cosine, sine, right, down = change
+        assert distance(best) <= distance(best - np.array([[cosine, -sine, right], [sine, cosine, down]]))
+
+
+@pytest.mark.parametrize("turn", [0, 30, -90, 180])
+@pytest.mark.parametrize("unit", [10, 60])
+def test_a_crop_shows_the_face_upright_and_whole(draw_face, turn, unit):
+    drawn = draw_face(unit=unit, turn=turn, shape=(600, 600))
+    crop, transform = align(drawn.photo, drawn.face, 200, 0.2)
+    assert crop.shape == (200, 200, 3)
+    wanted = in_crop(LANDMARKS, 200, 0.2)
+    np.testing.assert_allclose(moved(np.array(drawn.face.landmarks), transform), wanted, atol=1e-6)
+    upright = draw_face(unit=200 / (2 * REACH * 1.2), shape=(200, 200)).photo
+    assert np.abs(cv2.blur(crop, (9, 9)).astype(int) - cv2.blur(upright, (9, 9))).mean() < 8
+
+
+def test_the_middle_of_a_face_is_the_middle_of_the_crop():
+    np.testing.assert_allclose(in_crop(CENTRE[None], 200, 0.1), [[99.5, 99.5]])
+    hairline, chin = in_crop(CENTRE - np.array([(0, REACH), (0, -REACH)]), 200, 0.0)
+    assert (hairline[1], chin[1]) == (pytest.approx(-0.5), pytest.approx(199.5))
+
+
+def test_a_fine_grid_becomes_grey_in_a_small_crop(draw_face):
+    drawn = draw_face(unit=120, shape=(1200, 1200))
+    grid = np.indices((1200, 1200)).sum(axis=0) % 2
+    grid = (255 * grid).astype(np.uint8)
+    crop = cut(grid, align(drawn.photo, drawn.face, 64, 0.0)[1], 64)
+    assert crop.min() > 110
+    assert crop.max() < 145
+
+
+@pytest.mark.parametrize("size", [80, 400])
+def test_a_map_goes_back_to_where_it_was_cut(draw_face, size):
+    drawn = draw_face(turn=20)
+    _, transform = align(drawn.photo, drawn.face, size, 0.1)
+    hill = np.zeros(drawn.photo.shape[:2], np.float32)
+    eye = drawn.place(LANDMARKS[:1])[0]
+    cv2.circle(hill, np.rint(eye).astype(int).tolist(), 12, 1.0, -1)
+    back = restore(cut(hill, transform, size), transform, hill.shape)
+    assert back.shape == hill.shape
+    assert back.sum() == pytest.approx(hill.sum(), rel=0.02)
+    places = np.indices(hill.shape)
+    np.testing.assert_allclose(
+        (places * back).sum((1, 2)) / back.sum(), (places * hill).sum((1, 2)) / hill.sum(), atol=0.2
+    )
+    assert back[0, 0] == 0
+
+
+def test_the_step_crops_to_the_face_or_leaves_the_photo(draw_face):
+    drawn, step = draw_face(turn=15), FaceCrop(size=96)
+    crop = step(drawn.photo)
+    assert crop.shape == (96, 96, 3)
+    assert crop.dtype == np.uint8
+    np.testing.assert_array_equal(crop, step(drawn.photo))
+    skin = np.full((50, 70, 3), 180, np.uint8)
+    assert step(skin) is skin
+
+
+class Cropped(Dataset):
+    def __init__(self, photo, step):
+        self.photo, self.step = photo, step
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return self.step(self.photo)
+
+
+def test_the_step_works_in_processes_that_read_photos(draw_face):
+    photo, step = draw_face().photo, FaceCrop(size=64)
+    crop = step(photo)  # which loads a detector in this process too
+    assert pickle.loads(pickle.dumps(step)) == step
+    for (found,) in DataLoader(Cropped(photo, step), num_workers=1, timeout=60):
+        np.testing.assert_array_equal(found, crop)
+
+
+def test_the_step_says_what_is_wrong_with_its_detector():
+    with pytest.raises(UserError, match="no such file"):
+        FaceCrop(detector="nothing.onnx")(np.zeros((9, 9, 3), np.uint8))
