@@ -108,6 +108,9 @@ class DataConfig:
     split: SplitConfig = field(default_factory=SplitConfig)
     on_bad_row: Literal["error", "skip"] = "error"
     """Stop at bad rows with a report, or leave them out and list them in the run folder."""
+    exclude: str | None = None
+    """Grades not to learn from: a CSV with columns image and attribute, blank for all of a photo; if it has a column
+    exclude, as the suspects.csv of 'multiskin suspects' has, its rows with yes. Test photos keep their grades."""
     transform: list[Step] = field(default_factory=lambda: ["Resize"])
     """What validation, test and prediction do to a photo: Resize, CenterCrop."""
     batch_size: int = 32

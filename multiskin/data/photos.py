@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from multiskin.config import Columns, DataConfig
+from multiskin.data.exclusion import LEARNED_FROM, Exclusions
 from multiskin.data.manifest import Manifest, check_training_grades, load_manifest
 from multiskin.data.splits import make_split, split_table
 from multiskin.data.table import Problem, read_table
@@ -49,21 +50,30 @@ class Photos:
 def load_photos(config: DataConfig, schema: Schema, progress: Progress | None = None) -> Photos:
     """The photos that a run learns from and is measured on, with the table's split or one made for it.
 
+    What config.exclude lists is no grade of theirs any more, but for test photos; the split stays what it would be.
+
     Raises:
-        UserError: a table that cannot be used, or a split that leaves an attribute without a training grade.
+        UserError: a table or a list that cannot be used, or an attribute that is left without a training grade.
     """
+    exclusions = None if config.exclude is None else Exclusions.read(config.exclude, schema)
     manifest, skipped = load_manifest(config, schema, progress)
     split = manifest.split
     if split is None:
         split = make_split(manifest, config.split.ratios, config.split.seed)
+    notices = []
+    if exclusions is not None:
+        manifest, notice = exclusions.leave_out(manifest, split)
+        notices.append(notice)
     warnings = check_training_grades(manifest.select(split == "train"))
-    return Photos(manifest, split, skipped, warnings)
+    return Photos(manifest, split, skipped, [*notices, *warnings])
 
 
 def load_side(
     config: DataConfig, schema: Schema, saved_split: Path, side: str, progress: Progress | None = None
 ) -> tuple[Manifest, list[Problem]]:
     """The photos of one side of a finished run's split, and why rows were left out.
+
+    Grades that the run was not to learn from are left out again, whatever has become of the list of them.
 
     Raises:
         UserError: a split or a table that cannot be used, or a table without some photo that the run had.
@@ -76,16 +86,20 @@ def load_side(
             f"{config.root}: photo {lacking[0]} of {saved_split} is not in the table {config.manifest} any more; "
             "put it back, or measure on another table with --table"
         )
-    return manifest.select(saved.reindex(manifest.paths).to_numpy() == side), skipped
+    photos = manifest.select(saved["split"].reindex(manifest.paths).to_numpy() == side)
+    if config.exclude is not None and side in LEARNED_FROM:
+        had = saved.loc[photos.paths, [attribute.true_column for attribute in schema]] != ""
+        photos = replace(photos, grades=np.where(had, photos.grades, MISSING))
+    return photos, skipped
 
 
-def _read_split(path: Path) -> pd.Series:
-    """The side of every photo of a run, by its path."""
+def _read_split(path: Path) -> pd.DataFrame:
+    """The side and the grades of every photo of a run, by its path; cells as text."""
     try:
-        sides = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("image")["split"]
-        if sides.index.has_duplicates:
-            raise ValueError("a photo stands twice")
-        return sides
+        saved = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("image")
+        if saved.index.has_duplicates or "split" not in saved:
+            raise ValueError("a photo stands twice, or on no side")
+        return saved
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path}: not the split that 'fit' wrote; restore it, or measure with --table") from error
 

@@ -32,13 +32,28 @@ def make_split(manifest: Manifest, ratios: Sequence[float], seed: int) -> np.nda
     Raises:
         UserError: ratios that are not three shares, no share for train, or a negative seed.
     """
-    shares = _shares(ratios)
+    return np.array(SIDES)[_parts(manifest, _shares(ratios), seed)]
+
+
+def make_folds(manifest: Manifest, folds: int, seed: int) -> np.ndarray:
+    """The fold of every photo, (N,) of 0..folds-1: parts of one size, made as the sides of a split are.
+
+    Raises:
+        UserError: fewer subjects than folds, or a negative seed.
+    """
+    subjects = len(set(_subject_keys(manifest)))
+    if subjects < folds:
+        raise UserError(f"--folds {folds}: the photos are of {subjects} subjects; every fold needs one, so take fewer")
+    return _parts(manifest, np.full(folds, 1 / folds), seed)
+
+
+def _parts(manifest: Manifest, shares: np.ndarray, seed: int) -> np.ndarray:
+    """Which of the parts with these shares each photo is in, (N,)."""
     if seed < 0:
         raise UserError(f"data.split.seed is {seed}; give 0 or more")
     _, subject = np.unique(_subject_keys(manifest), return_inverse=True)  # sorted: the row order is forgotten here
     counts = _cell_counts(manifest, subject)
-    sides = _stratify(counts, shares, np.random.default_rng(seed))
-    return np.array(SIDES)[sides[subject]]
+    return _stratify(counts, shares, np.random.default_rng(seed))[subject]
 
 
 def split_table(manifest: Manifest, split: np.ndarray) -> pd.DataFrame:
@@ -85,11 +100,11 @@ def _cell_counts(manifest: Manifest, subject: np.ndarray) -> np.ndarray:
 
 
 def _stratify(counts: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The side (S,) of every subject, by its counts (S, C + 1)."""
-    wanted = np.outer(shares, counts.sum(axis=0))  # (3, C + 1), photos that each side has yet to get
+    """The side (S,) of every subject, by its counts (S, C + 1); as many sides as there are shares."""
+    wanted = np.outer(shares, counts.sum(axis=0))  # (sides, C + 1), photos that each side has yet to get
     wanted[:, -1] = _whole_photos(shares, counts[:, -1].sum())
     shuffled = rng.permutation(len(counts))
-    chance = rng.random((len(counts), len(SIDES)))  # decides between equal sides
+    chance = rng.random((len(counts), len(shares)))  # decides between equal sides
     sides = np.full(len(counts), -1)
     filled = np.flatnonzero(shares).tolist()  # the sides that are to get photos
     empty = filled.copy()

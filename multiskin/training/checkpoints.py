@@ -29,6 +29,7 @@ FREE = (
     "log",
     "data.root",
     "data.manifest",  # the photos themselves are compared
+    "data.exclude",  # and the grades that it leaves
     "data.num_workers",
     "trainer.progress",
     "trainer.every_n_train_steps",
