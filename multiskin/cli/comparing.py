@@ -22,9 +22,10 @@ def compare(arguments: list[str]) -> None:
     """Train one model and a model per attribute, and tell which is better and what each costs."""
     config, schema, options = parse("multiskin compare", summary(compare), arguments, _add_options)
     from multiskin.compare.comparison import summarise
+    from multiskin.compare.earlier import set_aside
     from multiskin.compare.plan import check_seeds, plan_comparison, require_measurable
     from multiskin.compare.runs import Runs
-    from multiskin.reports.comparison import write_comparison
+    from multiskin.reports.comparison import FILES, write_comparison
     from multiskin.reports.tables import print_comparison
     from multiskin.training.fit import check, check_weights
 
@@ -44,12 +45,13 @@ def compare(arguments: list[str]) -> None:
         check(run.config, run.schema)
     runs = Runs(root, "test" if config.test else "val", "compare")
     with runs.opened():
+        _say(set_aside(runs, planned, {"protocol": options.protocol}, FILES))
         failures = runs.train(planned, options.jobs, teller(sum(run.image_passes for run in planned)))
         comparison = summarise(runs, planned, options.protocol, failures)
         page = write_comparison(comparison, root)
     print_comparison(comparison, console())
     print(f"report: {page}")
-    _require_none(failures, len(planned))
+    require_none(failures, len(planned))
 
 
 def study(arguments: list[str]) -> None:
@@ -61,11 +63,12 @@ def study(arguments: list[str]) -> None:
     parser.add_argument("--jobs", type=whole(1), default=1, help="runs at the same time; they share the cores")
     parser.add_argument("--out", type=Path, help="the folder of its runs and tables; default: runs/NAME")
     options, of_fit = parser.parse_known_args(arguments)
+    from multiskin.compare.earlier import set_aside
     from multiskin.compare.findings import find
     from multiskin.compare.plan import require_measurable
     from multiskin.compare.runs import Runs
     from multiskin.compare.study import Study, plan_study
-    from multiskin.reports.study import write_findings
+    from multiskin.reports.study import FILES, write_findings
     from multiskin.training.fit import check, check_weights
 
     for option in ("--seed", "--ckpt_path", "--schema"):
@@ -85,10 +88,11 @@ def study(arguments: list[str]) -> None:
     root = options.out or Path("runs") / options.config.stem
     runs = Runs(root, "test" if baseline.test else "val", "study")
     with runs.opened():
+        _say(set_aside(runs, planned, {"baseline": asked.baseline}, FILES))
         failures = runs.train(planned, options.jobs, teller(sum(run.image_passes for run in planned)))
         table = write_findings(find(asked, runs, planned, failures), root)
     print(f"{table.read_text(encoding='utf-8')}\n{table}")
-    _require_none(failures, len(planned))
+    require_none(failures, len(planned))
 
 
 def _variants(asked: "Study", file: Path, of_fit: list[str]) -> tuple[dict[str, "FitConfig"], "Schema"]:
@@ -107,7 +111,12 @@ def _variants(asked: "Study", file: Path, of_fit: list[str]) -> tuple[dict[str, 
     return configs, parsed[asked.baseline][1]
 
 
-def _require_none(failures: dict[str, str], planned: int) -> None:
+def _say(what: str) -> None:
+    if what:
+        print(what, flush=True)
+
+
+def require_none(failures: dict[str, str], planned: int) -> None:
     if failures:
         reasons = "".join(f"\n  {title}: {reason}" for title, reason in failures.items())
         raise UserError(f"{len(failures)} of {planned} runs failed; start again to try them again:{reasons}")
@@ -122,6 +131,6 @@ def _add_options(parser: "ArgumentParser") -> None:
         choices=["equal-epochs", "equal-compute"],
         default="equal-epochs",
         help="single models are trained for as many epochs of their own photos, or together on as many photos as the "
-        "shared one",
+        "shared one, for which nothing is stopped early: trainer.patience is null",
     )
     parser.add_argument("--jobs", type=PositiveInt, default=1, help="runs at the same time; they share the cores")

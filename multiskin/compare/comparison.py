@@ -12,7 +12,7 @@ import yaml
 
 from multiskin.compare.answers import Pair, read_pair
 from multiskin.compare.cost import available_devices, measure_cost
-from multiskin.compare.plan import PACKAGES, SHARED, PlannedRun, Protocol, single_name
+from multiskin.compare.plan import PACKAGES, SHARED, PlannedRun, Protocol, names_of, single_name
 from multiskin.compare.runs import Runs
 from multiskin.compare.statistics import compare
 from multiskin.errors import UserError
@@ -26,6 +26,7 @@ class Comparison:
 
     Attributes:
         schema: the attributes.
+        runs: the names of all that were planned, by model and seed.
         seeds: those of which every run is finished.
         protocol: how much the single models were trained.
         side: of the split that they are compared on: test, or val while settings are still being chosen.
@@ -37,10 +38,11 @@ class Comparison:
         constant: what the best constant answer gets, by attribute and metric.
         second_rater: what a second rater gets, likewise; empty where there is none.
         missing: why planned runs are not there, by title.
-        versions: of the packages that the numbers come from.
+        versions: of the packages that all runs were planned with, or their names would differ; and Python's, here.
     """
 
     schema: Schema
+    runs: dict[str, dict[str, str]]
     seeds: list[int]
     protocol: Protocol
     side: str
@@ -70,6 +72,7 @@ def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, mis
     devices = available_devices()
     return Comparison(
         schema,
+        names_of(planned),
         seeds,
         protocol,
         runs.side,
@@ -77,7 +80,7 @@ def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, mis
         yaml.safe_load(shared[0].config.read_text(encoding="utf-8")),
         results,
         _by_seed(results, schema, seeds, shared, singles, runs.side),
-        pd.DataFrame(measure_cost(shared[0], [folders[0] for folders in singles.values()], devices)),
+        pd.DataFrame(measure_cost(shared, list(zip(*singles.values(), strict=True)), devices)),
         {name: _constant(head) for name, head in measured["heads"].items()},
         measured.get("second_rater", {}),
         missing,

@@ -40,6 +40,10 @@ class Cost(NamedTuple):
         low: of the ratio's 95 % interval; NaN where there is nothing random, or one measurement only.
         high: likewise.
         repeats: measurements of each model, whose medians are shown, summed over the singles.
+        shared_least: over seeds, of what shared is the mean of; NaN where it is not, or there is one seed.
+        shared_most: likewise.
+        singles_least: likewise.
+        singles_most: likewise.
     """
 
     quantity: str
@@ -51,6 +55,10 @@ class Cost(NamedTuple):
     low: float = np.nan
     high: float = np.nan
     repeats: int = 1
+    shared_least: float = np.nan
+    shared_most: float = np.nan
+    singles_least: float = np.nan
+    singles_most: float = np.nan
 
 
 def available_devices() -> list[Device]:
@@ -58,17 +66,25 @@ def available_devices() -> list[Device]:
     return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 
 
-def measure_cost(shared: RunFolder, singles: Sequence[RunFolder], devices: Sequence[Device]) -> list[Cost]:
-    """All costs of one seed's shared model and of its models for single attributes.
+def measure_cost(
+    shared: Sequence[RunFolder], singles: Sequence[Sequence[RunFolder]], devices: Sequence[Device]
+) -> list[Cost]:
+    """All costs of a shared model and of models for single attributes: of training over seeds, else of the first seed.
 
     Takes about a minute for five attributes, an EfficientNet-B0 and two cores.
+
+    Args:
+        shared: a run for each seed.
+        singles: the runs for single attributes of each seed.
+        devices: what to measure on.
 
     Raises:
         UserError: a run without its best checkpoint, or no such device.
     """
-    costs = [*network_cost(*_loaded(shared, singles, "cpu")), *training_cost(shared, singles)]
+    first = shared[0], singles[0]
+    costs = [*network_cost(*_loaded(*first, "cpu")), *training_cost(shared, singles), checkpoint_cost(*first)]
     for device in devices:
-        costs += inference_cost(*_loaded(shared, singles, device))
+        costs += inference_cost(*_loaded(*first, device))
     return costs
 
 
@@ -86,18 +102,36 @@ def network_cost(shared: Predictor, singles: Sequence[Predictor]) -> list[Cost]:
     ]
 
 
-def training_cost(shared: RunFolder, singles: Sequence[RunFolder]) -> list[Cost]:
-    """What training took, as the runs of a comparison have it on record."""
+def training_cost(shared: Sequence[RunFolder], singles: Sequence[Sequence[RunFolder]]) -> list[Cost]:
+    """What training took, as the runs of each seed have it on record."""
     return [
-        _summed("image passes in training", "", image_passes, shared, singles),
-        _summed("time to train", "s", training_seconds, shared, singles),
-        _summed("checkpoint", "bytes", lambda run: run.best.stat().st_size, shared, singles),
+        _over_seeds("image passes in training", "", image_passes, shared, singles),
+        _over_seeds("time to train", "s", training_seconds, shared, singles),
     ]
+
+
+def checkpoint_cost(shared: RunFolder, singles: Sequence[RunFolder]) -> Cost:
+    return _summed("checkpoint", "bytes", lambda run: run.best.stat().st_size, shared, singles)
 
 
 def _summed(quantity: str, unit: str, count: Callable[[Model], float], shared: Model, singles: Sequence[Model]) -> Cost:
     one, many = count(shared), sum(count(single) for single in singles)
     return Cost(quantity, unit, "", one, many, many / one)
+
+
+def _over_seeds(
+    quantity: str,
+    unit: str,
+    count: Callable[[RunFolder], float],
+    shared: Sequence[RunFolder],
+    singles: Sequence[Sequence[RunFolder]],
+) -> Cost:
+    """The mean over seeds, with the least and the most where there are several."""
+    one, many = [count(run) for run in shared], [sum(map(count, runs)) for runs in singles]
+    cost = Cost(quantity, unit, "", float(np.mean(one)), float(np.mean(many)), sum(many) / sum(one))
+    if len(shared) == 1:
+        return cost
+    return cost._replace(shared_least=min(one), shared_most=max(one), singles_least=min(many), singles_most=max(many))
 
 
 def parameters(predictor: Predictor) -> int:
@@ -118,7 +152,7 @@ def image_passes(run: RunFolder) -> int:
 
 
 def training_seconds(run: RunFolder) -> float:
-    """The seconds of a run's epochs, with validation and saving."""
+    """The seconds of a run's epochs, with validation and saving, on the clock: the longer, the more was at work."""
     return float(_epoch_seconds(run).sum())
 
 

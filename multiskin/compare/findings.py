@@ -10,9 +10,9 @@ import pandas as pd
 from multiskin.compare.answers import Pair, read_pair
 from multiskin.compare.comparison import require_whole_seeds
 from multiskin.compare.cost import image_passes, parameters, training_seconds
-from multiskin.compare.plan import PlannedRun
+from multiskin.compare.plan import PlannedRun, names_of
 from multiskin.compare.runs import Runs
-from multiskin.compare.statistics import compare
+from multiskin.compare.statistics import against_itself, compare
 from multiskin.compare.study import Study
 from multiskin.inference.predictor import Predictor
 from multiskin.metrics.functional import credit_matrix
@@ -29,6 +29,7 @@ class Findings:
     Attributes:
         study: what was asked.
         schema: the attributes.
+        runs: the names of all that were planned, by variant and seed.
         seeds: those of which every run is finished; of a single one the findings are exploratory.
         side: of the split that is measured: test, or val while settings are still being chosen.
         costs: of each variant its parameters, and the image passes and seconds of training, means over seeds.
@@ -39,6 +40,7 @@ class Findings:
 
     study: Study
     schema: Schema
+    runs: dict[str, dict[str, str]]
     seeds: list[int]
     side: str
     costs: pd.DataFrame
@@ -60,10 +62,11 @@ def find(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[
     return Findings(
         study,
         schema,
+        names_of(planned),
         seeds,
         runs.side,
         costs=pd.DataFrame([_cost(row, folders[row]) for row in study.rows]),
-        results=pd.concat([compare(pairs[row]).assign(row=row) for row in study.rows], ignore_index=True),
+        results=_results(study, pairs),
         by_grade=pd.DataFrame([line for row in study.rows for line in _credits(row, pairs[row])], columns=CREDITS),
         missing=missing,
     )
@@ -78,6 +81,12 @@ def _pairs(
     pairs = {row: [read_pair(each, tables[row], tables[study.baseline]) for each in schema] for row in others}
     itself = [replace(pair, candidate=pair.baseline) for pair in pairs[others[0]]]
     return {row: pairs.get(row, itself) for row in study.rows}
+
+
+def _results(study: Study, pairs: Mapping[str, Sequence[Pair]]) -> pd.DataFrame:
+    compared = {row: compare(pairs[row]) for row in study.rows if row != study.baseline}
+    itself = against_itself(next(iter(compared.values())))
+    return pd.concat([compared.get(row, itself).assign(row=row) for row in study.rows], ignore_index=True)
 
 
 def _cost(row: str, runs: Sequence[RunFolder]) -> dict[str, Any]:

@@ -103,6 +103,11 @@ class Experiment:
         self.cells = read_table(Path(config.data.root) / config.data.manifest).cells.loc[photos.manifest.rows]
         if config.data.columns.split is None:
             self.cells = self.cells.assign(**{SPLIT: photos.split})
+        left = {
+            attribute.heading: self.cells[attribute.heading].where(grades != MISSING, "")
+            for attribute, grades in zip(self.manifest.schema, self.manifest.grades.T, strict=True)
+        }
+        self.cells = self.cells.assign(**left)  # without the grades of data.exclude
         self.graded = photos.side("train").grades != MISSING  # (N, H)
         with ThreadPoolExecutor() as pool:
             places = [photos.manifest.path(index) for index in range(len(photos.manifest))]
@@ -145,7 +150,7 @@ class Experiment:
             ignore=[],
             second_rater=second if any(name in table for name in second_headings(schema, second)) else None,
         )
-        data = replace(config.data, columns=columns, render=None, faces=None, draws_per_epoch=draws)
+        data = replace(config.data, columns=columns, render=None, faces=None, exclude=None, draws_per_epoch=draws)
         passes = draws * config.trainer.max_epochs
         return PlannedRun(model, replace(config, data=data, ckpt_path=None), schema, table, passes, self.contents)
 
@@ -169,7 +174,7 @@ def plan_comparison(
     """The shared model and a model for each attribute, seed by seed.
 
     With equal epochs a single model is trained for as many as the shared one, of its own photos; with equal compute all
-    single models together take as many photos through a network as the shared one.
+    single models together take as many photos through a network as the shared one, and none is stopped early.
 
     Raises:
         UserError: no seed, a seed given twice, or fewer than two attributes.
@@ -178,6 +183,8 @@ def plan_comparison(
     schema = photos.manifest.schema
     if len(schema) < 2:
         raise UserError(f"schema: {schema.names[0]} is the only attribute; a comparison takes at least two")
+    if protocol == "equal-compute":
+        config = replace(config, trainer=replace(config.trainer, patience=None))
     experiment = Experiment(config, photos)
     models = [experiment.shared(), *(experiment.single(attribute, protocol) for attribute in schema)]
     return with_seeds(models, seeds)
@@ -201,6 +208,14 @@ def require_measurable(photos: Photos, sides: Sequence[str]) -> None:
 def with_seeds(models: Sequence[PlannedRun], seeds: Sequence[int]) -> list[PlannedRun]:
     """Every model with every seed, seed by seed, so that what is stopped has whole seeds."""
     return [replace(model, config=replace(model.config, seed=seed)) for seed in seeds for model in models]
+
+
+def names_of(planned: Sequence[PlannedRun]) -> dict[str, dict[str, str]]:
+    """The name of each run, by its model and its seed as text."""
+    names: dict[str, dict[str, str]] = {}
+    for run in planned:
+        names.setdefault(run.model, {})[str(run.config.seed)] = run.name
+    return names
 
 
 def single_name(attribute: Attribute) -> str:

@@ -3,8 +3,7 @@
 Each is an ordinary run that `fit` does, with its settings and its table under inputs/, and can be done again by itself.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from hashlib import blake2b
@@ -13,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from multiskin.compare.plan import PlannedRun
+from multiskin.compare.pool import Job, Pool, Tell
 from multiskin.compare.process import FitProcess, threads_each
 from multiskin.data.dataset import worker_count
 from multiskin.errors import UserError
@@ -20,7 +20,6 @@ from multiskin.run import RunFolder, write_whole
 
 INPUTS = "inputs"
 MARK = ".multiskin"  # says that a folder is ours, and whose
-Tell = Callable[[str, int], None]  # what has happened, and how many image passes of all runs are done
 
 
 class Runs:
@@ -74,23 +73,18 @@ class Runs:
         Args:
             planned: the runs.
             at_once: how many are trained at the same time; they share the cores.
-            tell: called as the runs go on.
+            tell: called as the runs go on, with how many image passes of all runs are done.
 
         Returns:
             Why runs failed, by title.
         """
-        left = [run for run in planned if not self.finished(run)]
-        tally = _Tally([run.image_passes for run in planned if run not in left], tell)
-        tell(f"{len(left)} of {len(planned)} runs to train", tally.finished)
-        processes = [FitProcess(self.settings(run, at_once), self.log(run), threads_each(at_once)) for run in left]
-        pool = ThreadPoolExecutor(at_once)
-        try:
-            reasons = list(pool.map(tally.follow, left, processes))
-        finally:  # on an interrupt no process may be left behind, nor begin
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in processes:
-                process.stop()
-        return {run.title: reason for run, reason in zip(left, reasons, strict=True) if reason}
+        work = _Left(self, planned, at_once)
+        tell(f"{len(work.left)} of {len(planned)} runs to train", work.done)
+        return Pool(work, at_once, tell).train()
+
+    def inputs(self, name: str) -> Path:
+        """The file of settings of a run by its name."""
+        return self.root / INPUTS / f"{name}.yaml"
 
     def settings(self, run: PlannedRun, at_once: int = 1) -> Path:
         """The file of settings that a run is trained from, from whatever folder, written with the others it names."""
@@ -119,20 +113,23 @@ class Runs:
         return settings
 
 
-class _Tally:
-    """Counts the image passes that are done, over all runs."""
+class _Left:
+    """The runs that are not finished, in their order."""
 
-    def __init__(self, finished: Sequence[int], tell: Tell) -> None:
-        self.finished = sum(finished)
-        self.passes: dict[str, int] = {}
-        self.tell = tell
+    def __init__(self, runs: Runs, planned: Sequence[PlannedRun], at_once: int) -> None:
+        self.runs = runs
+        self.at_once = at_once
+        self.left = [run for run in planned if not runs.finished(run)]
+        self.waiting = iter(self.left)
+        self.done = sum(run.image_passes for run in planned if run not in self.left)
 
-    def follow(self, run: PlannedRun, process: FitProcess) -> str:
-        """Trains a run and tells how it goes on; returns why it failed, or nothing."""
-        reason = process.run(lambda done, epochs: self._count(run, done / epochs, f"epoch {done}/{epochs}"))
-        self._count(run, 1.0, f"failed: {reason}" if reason else "finished")
-        return reason
+    def take(self) -> Job | None:
+        run = next(self.waiting, None)
+        if run is None:
+            return None
+        process = FitProcess(self.runs.settings(run, self.at_once), self.runs.log(run), threads_each(self.at_once))
+        return Job(run.title, run.image_passes, self.runs.folder(run), self.runs.side, process, options="")
 
-    def _count(self, run: PlannedRun, share: float, what: str) -> None:
-        self.passes[run.title] = round(run.image_passes * share)
-        self.tell(f"{run.title}: {what}", self.finished + sum(self.passes.values()))
+    def end(self, job: Job, reason: str) -> str:
+        self.done += job.size
+        return f"failed: {reason}" if reason else "finished"

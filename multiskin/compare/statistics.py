@@ -11,13 +11,14 @@ import torch
 from multiskin.compare.answers import Pair
 from multiskin.compare.intervals import PairedDifference, effective_number
 from multiskin.compare.resampled import number_units, resampled_metrics
-from multiskin.metrics.bootstrap import Interval
+from multiskin.compare.words import plural, verdict, whose
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 
 RESAMPLES = 10_000
 BY_GRADE = ("p_recall", "macro_mae", "balanced_accuracy")  # averaged over grades: a photo of a rare one weighs more
 FEW = 5  # subjects of a grade, fewer than which a note tells
 MEAN = "mean"
+INTERVALS = ("trained_low", "trained_high", "method_low", "method_high")
 
 
 class Compared(NamedTuple):
@@ -60,7 +61,8 @@ def compare(pairs: Sequence[Pair], resamples: int = RESAMPLES, seed: int = 0) ->
             detectable: the smallest difference that this test set shows with 80 % probability
             seed_sd: deviation of the difference over seeds; NaN with one seed
             seeds, photos, units: how many; units are what is drawn
-            unit_kind: "subjects" or "photos"
+            subjects: how many units are; the others are photos of nobody known
+            unit_kind: "subjects", "photos", or "subjects and photos" where some subjects are known
             effective_units: how many equal units would make as sure
             gain_percent: multi-task gain, positive if the candidate is better (Maninis et al., 2019); NaN if the
                 baseline is not above 0
@@ -68,7 +70,7 @@ def compare(pairs: Sequence[Pair], resamples: int = RESAMPLES, seed: int = 0) ->
             note: which grades are absent or rare
     """
     units, number = number_units(pairs)
-    subjects = any((pair.subjects != "").any() for pair in pairs)
+    known = _known_subjects(pairs, units, number)
     values = resampled_metrics(pairs, resamples, seed)
     by_pair = [
         _compared(pair, of_photo, number, of_pair) for pair, of_photo, of_pair in zip(pairs, units, values, strict=True)
@@ -77,8 +79,22 @@ def compare(pairs: Sequence[Pair], resamples: int = RESAMPLES, seed: int = 0) ->
     means = [_mean(lines) for lines in zip(*ordinal, strict=True)]
     photos = {pair.attribute.name: len(pair.true) for pair in pairs}
     photos[MEAN] = len(set().union(*(pair.images for pair in pairs if pair.attribute.ordinal)))
-    rows = [_row(line, "subjects" if subjects else "photos", photos) for lines in (*by_pair, means) for line in lines]
-    return pd.DataFrame(rows)
+    return pd.DataFrame([_row(line, known, photos) for lines in (*by_pair, means) for line in lines])
+
+
+def _known_subjects(pairs: Sequence[Pair], units: Sequence[np.ndarray], number: int) -> np.ndarray:
+    """(U,) whether a unit is a subject, and not a photo of nobody known."""
+    known = np.zeros(number, dtype=bool)
+    for pair, of_photo in zip(pairs, units, strict=True):
+        known[of_photo[pair.subjects != ""]] = True
+    return known
+
+
+def _kind(known: np.ndarray) -> str:
+    """What units are called."""
+    if known.all() and len(known):
+        return "subjects"
+    return "subjects and photos" if known.any() else "photos"
 
 
 def _compared(pair: Pair, units: np.ndarray, number: int, values: dict[str, np.ndarray]) -> list[Compared]:
@@ -103,11 +119,14 @@ def _shares(true: np.ndarray, units: np.ndarray, number: int, by_grade: bool) ->
 def _rare_grades(pair: Pair) -> str:
     notes = []
     for grade in range(pair.attribute.grades):
-        of_grade = pair.units[pair.true == grade]
-        photos, units = len(of_grade), len(np.unique(of_grade))
-        if units < FEW:
-            whose = f" of {units} subjects" if units < photos else ""
-            notes.append(f"grade {pair.attribute.grade_label(grade)}: {photos or 'no'} photos{whose}")
+        of_grade = pair.subjects[pair.true == grade]
+        photos, strangers = len(of_grade), int((of_grade == "").sum())
+        subjects = len(np.unique(of_grade[of_grade != ""]))
+        if subjects + strangers < FEW:
+            owners = whose(subjects, strangers) if subjects + strangers < photos else ""
+            notes.append(
+                f"grade {pair.attribute.grade_label(grade)}: {photos or 'no'} {plural(photos, 'photo')}{owners}"
+            )
     return "; ".join(notes)
 
 
@@ -133,10 +152,10 @@ def gain_percent(candidate: float, baseline: float, higher_is_better: bool) -> f
     return gain if higher_is_better else -gain
 
 
-def _row(line: Compared, unit_kind: str, photos: dict[str, int]) -> dict[str, Any]:
+def _row(line: Compared, known: np.ndarray, photos: dict[str, int]) -> dict[str, Any]:
     candidate, baseline = line.values[0].mean(axis=1)
     difference = PairedDifference.resampled(line.values[:, 0] - line.values[:, 1], line.shares)
-    seeds, higher = len(difference.by_seed), HIGHER_IS_BETTER[line.metric]
+    seeds, higher, unit_kind = len(difference.by_seed), HIGHER_IS_BETTER[line.metric], _kind(known)
     return {
         "attribute": line.attribute,
         "metric": line.metric,
@@ -153,35 +172,18 @@ def _row(line: Compared, unit_kind: str, photos: dict[str, int]) -> dict[str, An
         "seeds": seeds,
         "photos": photos[line.attribute],
         "units": np.count_nonzero(line.shares),
+        "subjects": np.count_nonzero(line.shares[known]),
         "unit_kind": unit_kind,
         "effective_units": effective_number(line.shares),
         "gain_percent": line.gain,
-        "verdict": _verdict(difference, higher, unit_kind),
+        "verdict": verdict(difference, higher, unit_kind),
         "note": line.note,
     }
 
 
-def _verdict(difference: PairedDifference, higher_is_better: bool, unit_kind: str) -> str:
-    if math.isnan(difference.value):
-        return "unknown: no graded photo"
-    if math.isnan(difference.trained.low):
-        return f"unknown: too few {unit_kind}"
-    if len(difference.by_seed) > 1:
-        return in_words(difference.method, higher_is_better)
-    return f"as trained: {in_words(difference.trained, higher_is_better)}; of the method one seed shows nothing"
-
-
-def in_words(interval: Interval, higher_is_better: bool) -> str:
-    """What an interval of a difference shows, and no more."""
-    worst, best = (interval.low, interval.high) if higher_is_better else (-interval.high, -interval.low)
-    if worst == best == 0:
-        return "the same"
-    if worst > 0:
-        return "better"
-    if best < 0:
-        return "worse"
-    return f"no difference shown; at most {_rounded_up(-worst)} worse or {_rounded_up(best)} better"
-
-
-def _rounded_up(value: float) -> str:
-    return f"{math.ceil(1000 * value) / 1000:.3f}"
+def against_itself(compared: pd.DataFrame) -> pd.DataFrame:
+    """The lines of a baseline as its own candidate, from those of any candidate: what is known of a difference is 0."""
+    differences = ["difference", *INTERVALS, "detectable", "seed_sd", "gain_percent"]
+    lines = compared.assign(candidate=compared["baseline"])
+    lines[differences] = lines[differences].where(lines[differences].isna(), 0.0)
+    return lines.assign(verdict=lines["verdict"].where(lines["difference"].isna(), "the same"))

@@ -26,6 +26,7 @@ OF_PHOTOS = (
     "data.columns",
     "data.split",
     "data.on_bad_row",
+    "data.exclude",
     "test",
 )
 

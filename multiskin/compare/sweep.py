@@ -20,6 +20,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from multiskin.compare.space import Choices, Range, Space, with_options
+from multiskin.compare.words import changes
 from multiskin.config import FitConfig
 from multiskin.data.dataset import worker_count
 from multiskin.data.photos import Photos
@@ -109,10 +110,8 @@ class Sweep:
         now, before = json.loads(json.dumps(search)), self.study.user_attrs.get("search")
         if before is None:
             self.study.set_user_attr("search", now)
-        elif before != now:
-            changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
-            words = "; ".join(f"{key} was {before.get(key)} and is {now.get(key)}" for key in changed)
-            raise UserError(f"--out {self.root}: another sweep: {words}; name another folder")
+        elif changed := changes(before, now):
+            raise UserError(f"--out {self.root}: another sweep: {'; '.join(changed)}; name another folder")
 
     def _trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)

@@ -14,10 +14,23 @@ from matplotlib.figure import Figure
 from multiskin.compare.comparison import Comparison
 from multiskin.compare.cost import LATENCY, PARAMETERS
 from multiskin.compare.statistics import MEAN, RESAMPLES
-from multiskin.metrics.bootstrap import Interval
+from multiskin.compare.words import caveat, plural
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 from multiskin.reports.comparison_charts import ON_NO_DEVICE, draw_costs, draw_differences, draw_levels
-from multiskin.reports.comparison_lines import JUDGED_BY, METRICS, Line, leading, lines_of, rows
+from multiskin.reports.comparison_lines import (
+    JUDGED_BY,
+    METRICS,
+    Line,
+    difference,
+    judging,
+    leading,
+    limits,
+    lines_of,
+    rows,
+    whose,
+    widest,
+)
+from multiskin.reports.comparison_missing import from_here
 from multiskin.reports.comparison_tables import comparison_table_markdown
 from multiskin.reports.fonts import drawable
 from multiskin.reports.formats import number
@@ -28,6 +41,7 @@ from multiskin.reports.styles import page_style, picture_style
 from multiskin.reports.svg import to_svg
 from multiskin.run import whole, write_whole
 
+FILES = ("results.json", "table.csv", "table.md", "figures", "report.html")  # what is written, its record first
 SPOKEN = {
     "differences": "Differences between the shared and the single models with their intervals, as in the table",
     "levels": "What the shared and the single models get, as in the table",
@@ -46,7 +60,7 @@ def write_comparison(comparison: Comparison, root: Path) -> Path:
         comparison: what is told.
         root: the folder that the comparison's runs are in.
     """
-    comparison = replace(comparison, missing=_from_here(comparison.missing, root))
+    comparison = replace(comparison, missing=from_here(comparison.missing, root))
     write_whole(root / "results.json", results_json(comparison))
     write_whole(root / "table.csv", comparison.results.to_csv(index=False))
     write_whole(root / "table.md", comparison_table_markdown(comparison))
@@ -54,11 +68,6 @@ def write_comparison(comparison: Comparison, root: Path) -> Path:
     page = root / "report.html"
     write_page(page, "comparison", _content(comparison))
     return page
-
-
-def _from_here(reasons: Mapping[str, str], root: Path) -> dict[str, str]:
-    """Names files as they are found from the page, for where the folder stands may name people."""
-    return {title: reason.replace(f"{root}/", "") for title, reason in reasons.items()}
 
 
 def results_json(comparison: Comparison) -> str:
@@ -108,11 +117,17 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "lines": lines,
         "leading": leading(lines),
         "useless": [line for line in lines if line.is_useless],
-        "units": max(line.found.units for line in lines),
+        "whose": whose(widest(lines)),
+        "widest": widest(lines),
+        "strangers": widest(lines).units - widest(lines).subjects,
         "unit_kind": lines[0].found.unit_kind,
         "side_title": SIDE_TITLES[comparison.side],
         "interval_name": "of the method" if several else "of these trained models",
-        "interval_of": _of_method if several else _of_trained,
+        "judging": judging,
+        "difference": difference,
+        "limits": limits,
+        "plural": plural,
+        "caveat": caveat(len(comparison.seeds)),
         "key_costs": _key_costs(comparison.cost),
         "charts": _charts(lines, comparison.cost),
         "others": _other_metrics(results),
@@ -125,14 +140,6 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "resamples": RESAMPLES,
         "settings": as_text(comparison.config),
     }
-
-
-def _of_method(found: Any) -> Interval:
-    return Interval(found.difference, found.method_low, found.method_high)
-
-
-def _of_trained(found: Any) -> Interval:
-    return Interval(found.difference, found.trained_low, found.trained_high)
 
 
 def _key_costs(cost: pd.DataFrame) -> list[str]:

@@ -6,8 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from multiskin.compare import words
 from multiskin.compare.comparison import Comparison
 from multiskin.compare.statistics import MEAN
+from multiskin.compare.words import DECIMALS
+from multiskin.metrics.bootstrap import Interval
+from multiskin.reports.formats import ABSENT, count, signed
 from multiskin.schema import Attribute
 
 METRICS = {
@@ -60,6 +64,31 @@ def rows(table: pd.DataFrame) -> list[Any]:
     return list(table.itertuples(index=False))
 
 
+def judging(found: Any) -> Interval:
+    """A difference with the interval that its verdict is of: the method's, or with one seed these trained models'."""
+    if found.seeds > 1:
+        return Interval(found.difference, found.method_low, found.method_high)
+    return Interval(found.difference, found.trained_low, found.trained_high)
+
+
+def limits(low: float, high: float) -> str:
+    """Of a difference, written no narrower than they are; a dash where there are none."""
+    return ABSENT if np.isnan(low) else words.limits(low, high).replace("-", "−")
+
+
+def difference(interval: Interval) -> str:
+    """The value, with further digits where one that is not 0 by its interval would be written as 0."""
+    decimals = DECIMALS
+    while (interval.low > 0 or interval.high < 0) and not round(interval.value, decimals):
+        decimals += 1
+    return signed(interval.value, decimals)
+
+
+def whose(found: Any) -> str:
+    """What follows the number of its photos: of how many subjects they are."""
+    return words.whose(found.subjects, found.units - found.subjects, count)
+
+
 def lines_of(comparison: Comparison) -> list[Line]:
     """A line for each head, and one for the mean of the ordinal ones that are graded, if there are several."""
     lines = [_head(comparison, attribute) for attribute in comparison.schema]
@@ -69,6 +98,11 @@ def lines_of(comparison: Comparison) -> list[Line]:
         if attribute.ordinal and line.found.photos
     ]
     return [*lines, _mean(comparison, averaged)] if len(averaged) > 1 else lines
+
+
+def widest(lines: Sequence[Line]) -> Any:
+    """What was found on the most units."""
+    return max((line.found for line in lines), key=lambda found: found.units)
 
 
 def leading(lines: Sequence[Line]) -> list[Line]:

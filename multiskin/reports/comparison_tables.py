@@ -5,32 +5,34 @@ from collections.abc import Sequence
 import pandas as pd
 
 from multiskin.compare.comparison import Comparison
-from multiskin.reports.comparison_lines import Line, lines_of, rows
-from multiskin.reports.formats import amount, number, signed, span
+from multiskin.compare.words import DECIMALS, caveat, plural
+from multiskin.reports.comparison_lines import Line, difference, judging, limits, lines_of, rows, whose, widest
+from multiskin.reports.comparison_missing import missing_markdown
+from multiskin.reports.formats import amount, number, span
 from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.markdown import markdown_table
-
-DECIMALS = 3
 
 
 def comparison_table_markdown(comparison: Comparison) -> str:
     """What each head is judged by on both sides and how sure their difference is; and below, what both sides cost."""
     lines = lines_of(comparison)
-    return f"{_caption(comparison, lines)}\n\n{_scores(lines)}\n\n{_costs(comparison.cost)}\n"
+    parts = [_caption(comparison, lines), _scores(lines), _costs(comparison.cost)]
+    return "\n\n".join(parts) + missing_markdown(comparison.missing) + "\n"
 
 
 def _caption(comparison: Comparison, lines: Sequence[Line]) -> str:
     metrics = " and ".join(dict.fromkeys(line.metric for line in lines))
-    photos = f"{comparison.photos} {SIDE_TITLES[comparison.side]} photos"
-    if lines[0].found.unit_kind == "subjects":
-        photos += f" of {max(line.found.units for line in lines)} subjects"
-    seeds = ", ".join(map(str, comparison.seeds))
-    told = [f"{metrics} on {photos}; seeds {seeds}; {comparison.protocol}; 95 % intervals of the difference."]
+    photos = f"{comparison.photos} {SIDE_TITLES[comparison.side]} {plural(comparison.photos, 'photo')}"
+    seeds = f"{plural(len(comparison.seeds), 'seed')} {', '.join(map(str, comparison.seeds))}"
+    told = [
+        f"{metrics} on {photos}{whose(widest(lines))}; {seeds}; {comparison.protocol};",
+        "95 % intervals of the difference.",
+    ]
     if comparison.side != "test":
         told.append("Still being tuned on these photos.")
     if len(comparison.seeds) == 1:
         told.append("One seed, so exploratory.")
-    return " ".join(told)
+    return " ".join([*told, caveat(len(comparison.seeds))]).rstrip()
 
 
 def _scores(lines: Sequence[Line]) -> str:
@@ -47,9 +49,9 @@ def _score(line: Line) -> list[str]:
     return [
         line.title,
         *(number(value, DECIMALS) for value in values),
-        signed(found.difference, DECIMALS),
-        span(found.trained_low, found.trained_high, DECIMALS),
-        span(found.method_low, found.method_high, DECIMALS),
+        difference(judging(found)),
+        limits(found.trained_low, found.trained_high),
+        limits(found.method_low, found.method_high),
         number(found.detectable, DECIMALS),
         found.verdict,
     ]
@@ -61,11 +63,16 @@ def _costs(cost: pd.DataFrame) -> str:
         [
             row.quantity,
             row.device,
-            amount(row.singles, row.unit),
-            amount(row.shared, row.unit),
+            _over_seeds(row.singles, row.singles_least, row.singles_most, row.unit),
+            _over_seeds(row.shared, row.shared_least, row.shared_most, row.unit),
             number(row.ratio),
             span(row.low, row.high),
         ]
         for row in rows(cost)
     )
     return markdown_table(heading, lines)
+
+
+def _over_seeds(mean: float, least: float, most: float, unit: str) -> str:
+    over = f" ({amount(least, unit)} to {amount(most, unit)})" if least < most else ""
+    return f"{amount(mean, unit)}{over}"

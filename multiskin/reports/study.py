@@ -1,35 +1,39 @@
 """The tables that a study leaves behind, for a README and for other programs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from multiskin.compare.findings import Findings
 from multiskin.compare.statistics import MEAN
-from multiskin.reports.comparison_lines import JUDGED_BY, METRICS
-from multiskin.reports.formats import amount, number, signed, span
+from multiskin.compare.words import DECIMALS, caveat, plural
+from multiskin.metrics.bootstrap import Interval
+from multiskin.reports.comparison_lines import JUDGED_BY, METRICS, difference, limits
+from multiskin.reports.comparison_missing import from_here, missing_markdown
+from multiskin.reports.formats import amount, number
 from multiskin.reports.markdown import markdown_table
 from multiskin.run import write_json, write_whole
 
-DECIMALS = 3
+FILES = ("study.json", "table.md", "results.csv", "by_grade.csv", "costs.csv")  # what a study writes, its record first
 
 
 def write_findings(findings: Findings, root: Path) -> Path:
-    """Writes table.md, results.csv, by_grade.csv, costs.csv and study.json, and returns the first.
+    """Writes study.json, table.md, results.csv, by_grade.csv and costs.csv, and returns the table.
 
     Args:
         findings: of a study.
         root: its folder.
     """
-    for name in ("results", "by_grade", "costs"):
-        write_whole(root / f"{name}.csv", getattr(findings, name).to_csv(index=False, float_format="%.6g"))
+    findings = replace(findings, missing=from_here(findings.missing, root))
     study = findings.study
     write_json(
         root / "study.json",
         {
             "title": study.title,
             "baseline": study.baseline,
+            "runs": findings.runs,
             "seeds": findings.seeds,
             "side": findings.side,
             "options": dict(study.options),
@@ -37,6 +41,8 @@ def write_findings(findings: Findings, root: Path) -> Path:
             "missing": findings.missing,
         },
     )
+    for name in ("results", "by_grade", "costs"):
+        write_whole(root / f"{name}.csv", getattr(findings, name).to_csv(index=False, float_format="%.6g"))
     table = root / "table.md"
     write_whole(table, findings_markdown(findings))
     return table
@@ -45,14 +51,15 @@ def write_findings(findings: Findings, root: Path) -> Path:
 def findings_markdown(findings: Findings) -> str:
     """A line for each variant: what it costs and gets; then how it differs from the baseline; then its credits."""
     parts = [_caption(findings), _scores(findings), _differences(findings)]
-    return "\n\n".join([*parts, *_by_grade(findings)]) + "\n"
+    return "\n\n".join([*parts, *_by_grade(findings)]) + missing_markdown(findings.missing) + "\n"
 
 
 def _caption(findings: Findings) -> str:
-    seeds = ", ".join(map(str, findings.seeds))
-    one = " One seed, so exploratory: how much another training would differ is not known." * (len(findings.seeds) == 1)
+    number_of_seeds = len(findings.seeds)
+    seeds = f"{plural(number_of_seeds, 'seed')} {', '.join(map(str, findings.seeds))}"
+    one = "One seed, so exploratory: how much another training would differ is not known." * (number_of_seeds == 1)
     side = "test" if findings.side == "test" else "validation"
-    return f"**{findings.study.title}** ({side} photos, seeds {seeds}).{one}"
+    return f"**{findings.study.title}** ({side} photos, {seeds}). {one}{caveat(number_of_seeds)}".rstrip()
 
 
 def _judged(findings: Findings) -> pd.DataFrame:
@@ -74,7 +81,8 @@ def _scores(findings: Findings) -> str:
         ]
         lines.append([cost["row"], amount(cost["parameters"], ""), amount(cost["seconds"], "s"), *cells])
     metrics = " and ".join(METRICS[metric] for metric in judged["metric"].unique())
-    return f"{metrics}, the best of each column bold:\n\n{markdown_table(heading, lines)}"
+    told = f"{metrics}, the best of each column bold; training is time on the clock, a mean over seeds"
+    return f"{told}:\n\n{markdown_table(heading, lines)}"
 
 
 def _best(judged: pd.DataFrame) -> pd.Series:
@@ -95,8 +103,8 @@ def _differences(findings: Findings) -> str:
             of_row = judged[judged["row"] == row]
             columns = of_row["difference"], of_row[f"{of}_low"], of_row[f"{of}_high"]
             cells = (
-                f"{signed(value, DECIMALS)} ({span(low, high, DECIMALS)})"
-                for value, low, high in zip(*columns, strict=True)
+                f"{difference(interval)} ({limits(interval.low, interval.high)})"
+                for interval in map(Interval, *columns)
             )
             lines.append([row, *cells])
     whose = "the method's" if of == "method" else "these trained models'"

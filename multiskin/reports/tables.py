@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from multiskin.compare.comparison import Comparison
-from multiskin.compare.statistics import MEAN
+from multiskin.compare.words import DECIMALS, caveat, plural
 from multiskin.data.photos import Photos
 from multiskin.data.validation import SIDES
-from multiskin.reports.comparison_lines import JUDGED_BY, METRICS
+from multiskin.reports.comparison_lines import difference, judging, limits, lines_of
+from multiskin.reports.formats import number
 from multiskin.schema import Schema
 
 ORDINAL = {
@@ -29,6 +30,7 @@ ORDINAL = {
 SECOND_RATER = "\n2nd rater: what a second rater gets, measured by the grades of the first"
 LEGEND = """P-Recall over the grades present; constant: what the best constant answer gets
 RPS balanced over the grades: lower is better, as for MAE"""
+ASCII = str.maketrans("−–", "--")  # signs that not every terminal has
 NOMINAL = {"n": "photos", "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"}
 
 
@@ -56,18 +58,18 @@ def print_results(
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """One line a head and one for their mean: both sides, their difference, and what can be said of it."""
-    seeds = ", ".join(map(str, comparison.seeds))
-    title = f"{comparison.side}: {comparison.photos} photos, seeds {seeds}"
+    seeds = f"{plural(len(comparison.seeds), 'seed')} {', '.join(map(str, comparison.seeds))}"
+    title = f"{comparison.side}: {comparison.photos} {plural(comparison.photos, 'photo')}, {seeds}"
     table = _narrow_table(title, "metric", "shared", "single", "difference", "95 % interval")
     table.add_column("shared is")
-    for row in comparison.results.to_dict("records"):
-        if row["metric"] in JUDGED_BY.values():
-            name, of = row["attribute"], "method" if len(comparison.seeds) > 1 else "trained"
-            label = name if name == MEAN else comparison.schema[name].title()
-            numbers = (f"{row['candidate']:.3f}", f"{row['baseline']:.3f}", f"{row['difference']:+.3f}")
-            interval = f"{row[f'{of}_low']:+.3f} to {row[f'{of}_high']:+.3f}"
-            table.add_row(label, METRICS[row["metric"]], *numbers, interval, row["verdict"])
+    for line in lines_of(comparison):
+        found, interval = line.found, judging(line.found)
+        numbers = (number(found.candidate, DECIMALS), number(found.baseline, DECIMALS), difference(interval))
+        cells = (line.metric, *numbers, limits(interval.low, interval.high), found.verdict)
+        table.add_row(line.title, *(cell.translate(ASCII) for cell in cells))
     console.print(table)
+    if told := caveat(len(comparison.seeds)):
+        console.print(told)
 
 
 def _table(

@@ -1,13 +1,18 @@
 """One model against many, as a user has it: real trainings, which are small."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 import yaml
 
 from multiskin.cli import main
+from multiskin.reports.comparison import FILES
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +93,58 @@ class TestWhole:
         out = folder / "runs" / "changed"
         command = ["compare", "--config", folder / "config.yaml", "--seeds", "3", "--test", "false", "--out", out]
         assert run(*command) == 0
+        assert "results that were here" not in capsys.readouterr().out
+        before = (out / "results.json").read_bytes()
         assert run(*command, "--heads", "{lines: {loss: squared_emd}}") == 0
-        assert "2 of 3 runs to train" in capsys.readouterr().out  # that of shine alone is the same as before
+        said = capsys.readouterr().out
+        assert "2 of 3 runs to train" in said  # that of shine alone is the same as before
+        [moved] = [line for line in said.splitlines() if line.startswith("the results that were here are in results-")]
+        assert moved.endswith("/ now: settings of shared: heads.lines.loss was None and is squared_emd")
+        assert said.index(moved) < said.index("2 of 3 runs to train")
+        [kept] = out.glob("results-*")
+        assert (kept / "results.json").read_bytes() == before
+        assert {path.name for path in kept.iterdir()} == set(FILES)
+        assert {path.name for path in out.iterdir()} >= set(FILES)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="has no groups of processes as terminals interrupt them")
+    def test_an_interrupt_ends_in_one_line_and_leaves_no_process(self, folder):
+        out = folder / "runs" / "interrupted"
+        command = [
+            sys.executable,
+            "-m",
+            "multiskin",
+            "compare",
+            "--config",
+            str(folder / "config.yaml"),
+            "--seeds",
+            "3",
+        ]
+        command += ["--jobs", "2", "--test", "false", "--trainer.max_epochs", "3", "--out", str(out)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, start_new_session=True, **pipes) as process:
+            next(line for line in process.stdout if ": epoch 1/3" in line)
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all
+            said = process.communicate(timeout=120)[1]
+        assert process.returncode == 130
+        assert said == "multiskin: interrupted; the same command goes on\n"
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)
+        assert not (out / "results.json").exists()
+
+        again = subprocess.run(command, **pipes, check=True)
+        assert f"report: {out / 'report.html'}" in again.stdout
+        curves = [pd.read_csv(path)["epoch"] for path in out.glob("runs/*/logs/metrics.csv")]
+        assert len(curves) == 3
+        for epochs in curves:
+            assert sorted(set(epochs.dropna())) == [0, 1, 2]
 
     def test_a_study_ends_in_a_table(self, folder, capsys):
         out = folder / "runs" / "study"
         assert run("study", "--config", folder / "study.yaml", "--out", out, "--seeds", "0", "1", "--jobs", "2") == 0
         assert "**Loss** (validation photos, seeds 0, 1)." in capsys.readouterr().out
         assert (out / "table.md").read_text().count("| focal |") >= 2
+        assert run("study", "--config", folder / "study.yaml", "--out", out, "--seeds", "0") == 0
+        said = capsys.readouterr().out
+        assert "now: seeds were 0 1 and are 0; settings are the same" in said
+        assert "0 of 2 runs to train" in said
+        assert len(list(out.glob("results-*/table.md"))) == 1

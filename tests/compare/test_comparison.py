@@ -38,7 +38,7 @@ def test_everything_is_of_the_runs_that_were_planned(runs, planned, finish):
     assert passes["singles"] == planned[1].image_passes + planned[2].image_passes
     assert by_quantity.loc["parameters", "ratio"] > 1.9
     assert found.constant == {"shine": {"p_recall": 0.25}, "lines": {"p_recall": 0.25}}
-    assert folders["shared, seed 0"].best.is_file()
+    assert found.runs["single-lines"]["1"] == folders["single-lines, seed 1"].root.name
 
 
 def test_the_values_of_every_seed_are_those_that_the_results_are_means_of(runs, planned, finish):

@@ -9,7 +9,15 @@ import torch
 from torch import nn
 
 from multiskin.compare import cost
-from multiskin.compare.cost import available_devices, inference_cost, macs, measure_cost, network_cost, parameters
+from multiskin.compare.cost import (
+    available_devices,
+    inference_cost,
+    macs,
+    measure_cost,
+    network_cost,
+    parameters,
+    training_cost,
+)
 from multiskin.compare.memory import weight_bytes
 from multiskin.compare.timing import time_by_turns
 from multiskin.config import Columns, DataConfig, FitConfig, ModelConfig, Recipe, TrainerConfig
@@ -160,7 +168,7 @@ def runs(graded_folder, tmp_path_factory):
 def test_runs_are_measured_on_every_device(runs, monkeypatch):
     monkeypatch.setattr(cost, "BUDGET", 0.0)
     shared, *singles = runs.values()
-    lines = measure_cost(shared, singles, available_devices())
+    lines = measure_cost([shared], [singles], available_devices())
     costs = by_quantity(lines)
     assert len(lines) == 6 + 3 * len(available_devices())
     passes, checkpoint, seconds = (costs[name] for name in ("image passes in training", "checkpoint", "time to train"))
@@ -178,6 +186,26 @@ def test_runs_are_measured_on_every_device(runs, monkeypatch):
     assert all(line.low <= line.ratio <= line.high for line in timed)
 
 
+def test_what_training_took_is_a_mean_over_seeds_with_its_range(tmp_path):
+    def run(name, seconds):
+        folder = RunFolder(tmp_path / name)
+        folder.curves.parent.mkdir(parents=True)
+        pd.DataFrame({"train/seconds": seconds}).to_csv(folder.curves, index=False)
+        folder.config.write_text("data: {draws_per_epoch: 10}")
+        return folder
+
+    shared = [run("shared-0", [3.0, 1.0]), run("shared-1", [4.0, 2.0, 2.0])]
+    singles = [[run("a-0", [5.0]), run("b-0", [5.0, 5.0])], [run("a-1", [1.0]), run("b-1", [6.0])]]
+    passes, seconds = training_cost(shared, singles)
+    assert (seconds.shared, seconds.shared_least, seconds.shared_most) == (6, 4, 8)
+    assert (seconds.singles, seconds.singles_least, seconds.singles_most) == (11, 7, 15)
+    assert seconds.ratio == pytest.approx(11 / 6)
+    assert (passes.shared, passes.singles) == (25, 25)
+    alone = training_cost(shared[:1], singles[:1])[1]
+    assert (alone.shared, alone.singles) == (4, 15)
+    assert np.isnan([alone.shared_least, alone.singles_most, alone.low]).all()
+
+
 def test_a_run_that_was_stopped_early_counts_its_own_epochs(runs, tmp_path):
     folder = RunFolder(tmp_path)
     folder.curves.parent.mkdir()
@@ -188,4 +216,4 @@ def test_a_run_that_was_stopped_early_counts_its_own_epochs(runs, tmp_path):
 
 def test_a_run_without_its_best_network_is_refused(runs, tmp_path):
     with pytest.raises(UserError, match=r"best\.ckpt"):
-        measure_cost(runs["shared"], [RunFolder(tmp_path)], ["cpu"])
+        measure_cost([runs["shared"]], [[RunFolder(tmp_path)]], ["cpu"])

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from multiskin.compare.findings import find
+from multiskin.compare.findings import _results, find
 from multiskin.compare.study import Study, plan_study
 from multiskin.config import FitConfig, Recipe, SplitConfig, TrainerConfig
 from multiskin.data.photos import load_photos
@@ -30,6 +30,22 @@ def test_every_row_stands_against_the_baseline_and_the_baseline_against_itself(f
     assert (results.loc["plain", "difference"].dropna() == 0).all()
     same = results.loc["plain", "candidate"].dropna()
     pd.testing.assert_series_equal(same, results.loc["focal", "baseline"].dropna(), check_names=False)
+
+
+def test_runs_are_told_by_row_and_seed(found):
+    findings, folders = found
+    assert {(row, int(seed)): name for row, names in findings.runs.items() for seed, name in names.items()} == {
+        key: folder.root.name for key, folder in folders.items()
+    }
+
+
+def test_nothing_is_resampled_for_the_baseline_against_itself(monkeypatch, found):
+    monkeypatch.setattr("multiskin.compare.findings.compare", lambda pairs: calls.append(pairs) or table)
+    calls, table = [], found[0].results[found[0].results["row"] == "focal"].drop(columns="row")
+    pairs = {row: [row] for row in STUDY.rows}
+    results = _results(STUDY, pairs)
+    assert calls == [["focal"]]
+    assert results["row"].unique().tolist() == ["plain", "focal"]
 
 
 def test_costs_are_means_over_seeds(found):

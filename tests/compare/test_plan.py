@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from multiskin.compare.plan import Experiment, check_seeds, plan_comparison, require_measurable, with_seeds
+from multiskin.compare.plan import Experiment, check_seeds, names_of, plan_comparison, require_measurable, with_seeds
 from multiskin.config import FitConfig, Recipe, TrainerConfig
 from multiskin.data.photos import load_photos
 from multiskin.errors import UserError
@@ -65,6 +65,20 @@ def test_with_equal_epochs_a_single_models_epoch_is_what_is_graded_for_it(planne
     for run, attribute in zip(planned, (None, "shine", "lines"), strict=False):
         assert run.config.data.draws_per_epoch == graded_in_training(photos, attribute)
         assert run.image_passes == 4 * graded_in_training(photos, attribute)
+
+
+def test_with_equal_compute_nothing_is_stopped_early(config, photos):
+    patience = {
+        protocol: {run.config.trainer.patience for run in plan_comparison(config, photos, [0], protocol)}
+        for protocol in ("equal-epochs", "equal-compute")
+    }
+    assert patience == {"equal-epochs": {config.trainer.patience}, "equal-compute": {None}}
+
+
+def test_runs_are_named_by_model_and_seed(planned):
+    names = names_of(planned)
+    assert [*names] == ["shared", "single-shine", "single-lines"]
+    assert names["shared"] == {"0": planned[0].name, "1": planned[3].name}
 
 
 @pytest.mark.parametrize("draws", [None, 1000])

@@ -56,6 +56,14 @@ def test_a_killed_run_is_a_failed_run(runs, planned, faults):
     assert failures["single-lines, seed 0"].startswith("killed by SIGKILL; ")
 
 
+def test_a_run_that_ends_well_without_results_is_a_failed_run(runs, planned, faults):
+    (faults / "shine").write_text("leave")
+    failures = runs.train(planned, 1, lambda *_: None)
+    expected = f"ended without results on test photos; all it said: {runs.log(planned[1])}"
+    assert failures == {"single-shine, seed 0": expected}
+    assert runs.finished(planned[2])
+
+
 def test_several_at_once_share_the_cores(runs, planned, faults):
     runs.train(planned, 3, lambda *_: None)
     assert {threads for _, threads in trained(faults)} == {"2"}

@@ -12,8 +12,7 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, cohen_kappa_score, mean_absolute_error, recall_score
 
 from multiskin.compare.answers import Answers, Pair
-from multiskin.compare.statistics import compare, gain_percent, in_words
-from multiskin.metrics.bootstrap import Interval
+from multiskin.compare.statistics import against_itself, compare, gain_percent
 from multiskin.schema import Attribute
 
 METRICS = ["p_recall", "kappa", "mae", "macro_mae", "accuracy", "rps"]
@@ -194,6 +193,45 @@ def test_photos_are_drawn_where_no_subject_is_known() -> None:
     assert line(table, "depth", "mae")["effective_units"] == pytest.approx(50)
 
 
+def test_photos_of_nobody_known_are_drawn_by_themselves_beside_subjects() -> None:
+    pair, other = made(photos=60, subjects=15), made("width", photos=40, subjects=15, seed=2)
+    strangers = pair.images < pair.images[10]
+    mixed = replace(pair, subjects=np.where(strangers, "", pair.subjects))
+    table = compare([mixed, other], 50)
+    assert (table["unit_kind"] == "subjects and photos").all()
+    found = line(table, "depth", "mae")
+    assert found[["photos", "units", "subjects"]].tolist() == [60, 25, 15]
+    assert line(table, "width", "mae")[["units", "subjects"]].tolist() == 2 * [len(set(other.subjects))]
+    assert line(table, "mean", "mae")[["units", "subjects"]].tolist() == [25, 15]
+    named = replace(pair, subjects=np.where(strangers, np.char.add("only ", pair.images), pair.subjects))
+    limits = [line(compare([each], 50), "depth", "mae")[LIMITS].tolist() for each in (mixed, named)]
+    assert np.ptp(limits, axis=1).min() > 0
+    by_hand = compare([replace(named, subjects=np.where(strangers, pair.images, pair.subjects))], 50)
+    assert limits[0] == line(by_hand, "depth", "mae")[LIMITS].tolist()
+
+
+def test_rare_grades_of_nobody_known_are_told_as_such() -> None:
+    pair = made(k=2, photos=20, subjects=10)
+    true = np.zeros(20, dtype=int)
+    true[:4] = 1
+    subjects = pair.subjects.copy()
+    subjects[:4] = ["", "one", "one", "one"]
+    note = line(compare([replace(pair, true=true, subjects=subjects)], 20), "depth", "macro_mae")["note"]
+    assert note == "grade 1: 4 photos, 1 of nobody known and the others of 1 subject"
+    true[1:4] = 0
+    note = line(compare([replace(pair, true=true, subjects=subjects)], 20), "depth", "macro_mae")["note"]
+    assert note == "grade 1: 1 photo"
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_baseline_against_itself_is_what_it_is_without_drawing_again(seeds: int) -> None:
+    pairs = [made("depth", seeds=seeds), none_graded(made(seeds=seeds))]
+    itself = [replace(pair, candidate=pair.baseline) for pair in pairs]
+    found, expected = against_itself(compare(pairs, 50)), compare(itself, 50)
+    pd.testing.assert_frame_equal(found.drop(columns="verdict"), expected.drop(columns="verdict"))
+    assert set(found["verdict"]) == {"the same", "unknown: no graded photo"}
+
+
 def test_one_seed_is_exploratory() -> None:
     table = compare([made(seeds=1)], 100)
     assert table[["method_low", "method_high", "seed_sd"]].isna().all(axis=None)
@@ -234,7 +272,7 @@ def test_rare_grades_are_told_and_widen_what_is_averaged_over_grades() -> None:
     rare = replace(rare, subjects=np.where(true == 1, "one", pair.subjects))
     table = compare([rare], 200)
     of_grades = table[(table["attribute"] == "depth") & table["metric"].isin(["p_recall", "macro_mae"])]
-    assert (of_grades["note"] == "grade 1: 2 photos of 1 subjects; grade 2: no photos").all()
+    assert (of_grades["note"] == "grade 1: 2 photos of 1 subject; grade 2: no photos").all()
     assert (of_grades["effective_units"] < 2).all()
     assert (of_grades["verdict"] == "unknown: too few subjects").all()
     assert (line(table, "mean", "p_recall")["note"]).startswith("depth: grade 1")
@@ -251,23 +289,6 @@ def test_gains_are_in_percent_of_the_baseline() -> None:
     for metric in METRICS:
         gains = [line(table, name, metric)["gain_percent"] for name in ("depth", "width")]
         assert line(table, "mean", metric)["gain_percent"] == pytest.approx(np.mean(gains))
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "higher_is_better", "words"),
-    [
-        (0.01, 0.2, True, "better"),
-        (0.01, 0.2, False, "worse"),
-        (-0.2, -0.01, True, "worse"),
-        (-0.2, -0.01, False, "better"),
-        (0.0, 0.0, True, "the same"),
-        (-0.0101, 0.02, True, "no difference shown; at most 0.011 worse or 0.020 better"),
-        (-0.0101, 0.02, False, "no difference shown; at most 0.020 worse or 0.011 better"),
-        (0.0, 0.02, True, "no difference shown; at most 0.000 worse or 0.020 better"),
-    ],
-)
-def test_words_go_as_far_as_the_interval(low: float, high: float, higher_is_better: bool, words: str) -> None:
-    assert in_words(Interval(0.0, low, high), higher_is_better) == words
 
 
 def test_ten_thousand_resamples_take_seconds() -> None:

@@ -74,6 +74,13 @@ def test_a_failed_trial_is_named_and_the_others_go_on(begin, faults):
     assert states(sweep) == ["finished", "failed", "finished", "finished"]
 
 
+def test_a_trial_that_ends_well_without_results_is_a_failed_trial(begin, faults):
+    (faults / "trial-0001").write_text("leave")
+    sweep = begin()
+    assert train(sweep, 2, 1, quiet)["trial-0001"].startswith("ended without results on val photos; ")
+    assert states(sweep) == ["finished", "failed"]
+
+
 def test_a_killed_trial_is_gone_on_with_at_the_next_start(begin, faults):
     (faults / "trial-0000").write_text("die")
     sweep = begin()
@@ -120,7 +127,7 @@ def test_progress_counts_the_trials_of_all(begin, faults):
     (faults / "trial-0001").write_text("no")
     train(begin(), 1, 1, quiet)
     train(begin(), 3, 1, lambda *what: told.append(what))
-    assert told[0] == ("1 trials are finished", PARTS)
+    assert told[0] == ("1 trial finished", PARTS)
     assert ("trial-0001: epoch 1/2", 1.5 * PARTS) in told
     assert told[-1][0].startswith("trial-0002: finished; the best is ")
     assert told[-1][1] == 2 * PARTS

@@ -1,7 +1,9 @@
 """The page, tables and pictures of a comparison say what its results say, and no more."""
 
 import csv
+import io
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,18 +17,22 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
+from rich.console import Console
 
 from multiskin.compare.answers import Answers, Pair
 from multiskin.compare.comparison import Comparison
 from multiskin.compare.cost import Cost
 from multiskin.compare.resampled import resampled_metrics
 from multiskin.compare.statistics import compare
+from multiskin.compare.words import in_words
+from multiskin.metrics.bootstrap import Interval
 from multiskin.reports import comparison as of_comparison
-from multiskin.reports.comparison import results_json, write_comparison, write_comparison_figures
+from multiskin.reports.comparison import FILES, results_json, write_comparison, write_comparison_figures
 from multiskin.reports.comparison_charts import draw_costs, draw_differences, draw_levels
 from multiskin.reports.comparison_lines import lines_of
 from multiskin.reports.comparison_tables import comparison_table_markdown
 from multiskin.reports.styles import LIGHT, picture_style
+from multiskin.reports.tables import print_comparison
 from multiskin.schema import Attribute, Schema
 
 if TYPE_CHECKING:
@@ -47,9 +53,10 @@ CONFIG = {
     "data": {"root": "/secret/photos", "manifest": "/secret/inputs/shared.csv", "batch_size": 32},
     "model": {"backbone": "efficientnet_b0", "weights": "/secret/weights.pth"},
 }
+RANGES = {"shared_least": 1100.0, "shared_most": 1300.0, "singles_least": 3800.0, "singles_most": 3900.0}
 COST = [
     Cost("parameters", "", "", 4_040_000, 20_070_000, 4.97),
-    Cost("time to train", "s", "", 1233.0, 3866.4, 3.14),
+    Cost(*("time to train", "s", "", 1233.0, 3866.4, 3.14), **RANGES),
     Cost("checkpoint", "bytes", "", 49_100_000, 244_000_000, 4.97),
     Cost("latency of one photo", "ms", "CPU (AVX2, threads: 2)", 21.3, 104.2, 4.88, 4.71, 5.03, 40),
     Cost("throughput in batches of 32", "photos/s", "CPU (AVX2, threads: 2)", 1821.4, 371.2, 4.91, 4.85, 4.98, 22),
@@ -92,6 +99,7 @@ def comparison_of(
     ordinal = [attribute.name for attribute in schema if attribute.ordinal]
     made = Comparison(
         schema,
+        {"shared": {str(seed): f"shared-{seed}-ab" for seed in seeds}},
         list(seeds),
         protocol="equal-epochs",
         side="test",
@@ -149,13 +157,16 @@ def plain(value: float) -> str:
 
 
 def limits(found: pd.Series, which: str) -> str:
-    return f"{plain(found[f'{which}_low'])} to {plain(found[f'{which}_high'])}"
+    """Rounded outwards; no limit of these comparisons is so near to 0 that it takes more digits."""
+    low, high = math.floor(1000 * found[f"{which}_low"]), math.ceil(1000 * found[f"{which}_high"])
+    return f"{plain(low / 1000)} to {plain(high / 1000)}"
 
 
 def test_it_leaves_everything_and_nothing_half_written(root: Path) -> None:
     names = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
     pictures = {f"figures/{name}.png" for name in ("differences", "levels", "cost")}
     assert names == {"results.json", "table.csv", "table.md", "report.html"} | pictures
+    assert set(FILES) == {path.name for path in root.iterdir()}
 
 
 def test_the_page_can_be_opened_by_anyone_anywhere(page: "Page") -> None:
@@ -208,7 +219,10 @@ def test_the_main_table_is_that_of_the_results(five: Comparison, page: "Page") -
 
 def test_costs_are_told_in_their_units_under_their_device(page: "Page") -> None:
     assert page.rows("parameters") == [["parameters", "20.1 M", "4.04 M", "4.97"]]
-    assert page.rows("time to train") == [["time to train", "1:04:26", "0:20:33", "3.14"]]
+    assert page.rows("time to train") == [
+        ["time to train", "1:04:26 1:03:20 to 1:05:00", "0:20:33 0:18:20 to 0:21:40", "3.14"]
+    ]
+    assert "means over seeds with the least and the most below; the time is what the clock told" in page.text
     assert page.rows("checkpoint") == [["checkpoint", "244 MB", "49.1 MB", "4.97"]]
     slow, fast = page.rows("latency of one photo")
     assert slow == ["latency of one photo", "104 ms", "21.3 ms", "4.88 4.71 to 5.03"]
@@ -323,9 +337,103 @@ def test_who_learned_nothing_is_named(five: Comparison, page_of: "Callable[[Comp
     assert "which is better: Oil." in page.text
 
 
+def test_photos_of_nobody_known_are_told_beside_subjects(page_of: "Callable[[Comparison], Page]") -> None:
+    comparison = comparison_of()
+    results = comparison.results.assign(unit_kind="subjects and photos", subjects=comparison.results["units"] - 23)
+    mixed = replace(comparison, results=results)
+    page, whose = page_of(mixed), "400 test photos, 23 of nobody known and the others of 57 subjects"
+    assert f"judged on {whose}, with seeds 0, 1, 2." in page.text
+    assert "these 57 subjects. Resampling draws whole subjects" in page.text
+    assert "23 photos of nobody known are drawn by themselves, and if several are of one person" in page.text
+    assert "draw the same subjects and photos for both" in page.text
+    assert f"P-Recall on {whose}; seeds" in comparison_table_markdown(mixed)
+
+
+def test_one_photo_of_one_subject_and_one_stranger_is_told_as_one(page_of: "Callable[[Comparison], Page]") -> None:
+    comparison = comparison_of(seeds=[3])
+    results = comparison.results.assign(units=2, subjects=1, unit_kind="subjects and photos")
+    one = replace(comparison, photos=1, results=results)
+    page, table = page_of(one), comparison_table_markdown(one)
+    assert "judged on 1 test photo, 1 of nobody known and the others of 1 subject, with seed 3." in page.text
+    assert "a photo of this 1 subject." in page.text
+    assert "1 photo of nobody known is drawn by itself" in page.text
+    assert "seed 3;" in table
+    for text in (page.text, table, printed(one)):
+        assert not re.search(r"(?<![\d.,])1 (photos|subjects|seeds|runs)\b", text)
+        assert "seeds 3" not in text
+
+
+def test_two_seeds_are_too_few_wherever_the_methods_interval_stands(page_of: "Callable[[Comparison], Page]") -> None:
+    two, three = comparison_of(seeds=[0, 1]), comparison_of()
+    for text in (page_of(two).text, comparison_table_markdown(two), printed(two)):
+        assert "Two seeds: too few to rely on the method's interval" in " ".join(text.split())
+    for text in (page_of(three).text, comparison_table_markdown(three), printed(three)):
+        assert "too few to rely" not in " ".join(text.split())
+
+
+def printed(comparison: Comparison) -> str:
+    file = io.StringIO()
+    print_comparison(comparison, Console(file=file, width=120))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "written", "interval"),
+    [
+        (0.0251, 0.0002, 0.05, "+0.025", "0.0002 to 0.050"),
+        (0.0003, 0.0001, 0.0005, "+0.0003", "0.0001 to 0.001"),
+        (0.0001, -0.0002, 0.0004, "0.000", "−0.001 to 0.001"),
+        (-0.0251, -0.05, -0.0002, "−0.025", "−0.050 to −0.0002"),
+    ],
+)
+def test_page_table_and_terminal_print_what_the_verdict_says(
+    five: Comparison,
+    page_of: "Callable[[Comparison], Page]",
+    difference: float,
+    low: float,
+    high: float,
+    written: str,
+    interval: str,
+) -> None:
+    verdict = in_words(Interval(difference, low, high), higher_is_better=True)
+    numbers = {"difference": difference, "method_low": low, "method_high": high, "verdict": verdict}
+    comparison = replace(five, results=five.results.assign(**numbers))
+    page = page_of(comparison)
+    [row, others] = page.rows("mean")
+    assert [row[5], row[7], row[9]] == [written, interval, verdict]
+    assert others[1].startswith(f"{written} {interval} ")
+    assert f"P-Recall {written} (95 % interval of the method {interval})" in page.text.replace(" )", ")")
+    [cells_of_mean] = [row for row in cells(comparison_table_markdown(comparison)) if row[0].strip() == "mean"]
+    assert [cell.strip() for cell in cells_of_mean[5:8:2]] == [written, interval]
+    on_terminal = " ".join(next(line for line in printed(comparison).splitlines() if line.startswith("mean")).split())
+    assert f"{written} {interval} {verdict}"[:60].replace("−", "-") in on_terminal
+
+
+def test_the_terminal_has_a_line_for_each_head(mixed: Comparison) -> None:
+    text = printed(mixed)
+    assert text.startswith("test: 400 photos, seeds 0, 1, 2")
+    for name in ("유분", "Kind", "mean"):
+        assert any(line.startswith(name) for line in text.splitlines())
+    for line in lines_of(mixed):
+        assert f"{line.found.candidate:.3f}" in text
+
+
+def test_runs_that_are_missing_are_named_beneath_the_table() -> None:
+    assert "Left out" not in comparison_table_markdown(comparison_of())
+    table = comparison_table_markdown(comparison_of(missing={"shared, seed 7": "killed by SIGKILL"}))
+    assert table.endswith(
+        "\n\nLeft out are the seeds of 1 run that did not finish:\n\n- shared, seed 7: killed by SIGKILL\n"
+    )
+
+
+def test_it_says_whose_versions_it_shows(page: "Page") -> None:
+    assert "All runs were planned with these versions of the packages" in page.text
+    assert "Python's is that of the process that compared them" in page.text
+
+
 def test_photos_of_nobody_known_are_not_called_subjects(page_of: "Callable[[Comparison], Page]") -> None:
     comparison = comparison_of()
-    page = page_of(replace(comparison, results=comparison.results.assign(unit_kind="photos")))
+    page = page_of(replace(comparison, results=comparison.results.assign(unit_kind="photos", subjects=0)))
     assert "400 test photos, with seeds" in page.text
     assert "Whose photos they are is not known" in page.text
     assert "would differ on other photos" in page.text

@@ -1,13 +1,14 @@
 """The tables of a study."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from multiskin.compare.findings import CREDITS, Findings
 from multiskin.compare.study import Study
-from multiskin.reports.study import findings_markdown, write_findings
+from multiskin.reports.study import FILES, findings_markdown, write_findings
 from multiskin.schema import Attribute, Schema
 
 SCHEMA = Schema((Attribute("oil", 3, display={"en": "Oil"}), Attribute("kind", 2, "nominal")))
@@ -27,7 +28,8 @@ def findings():
     return Findings(
         Study("Loss", {"plain": {}, "focal": {"recipe.loss": "focal"}}, "plain"),
         SCHEMA,
-        [0, 1],
+        {row: {seed: f"{row}-{seed}-ab" for seed in ("0", "1", "2")} for row in ("plain", "focal")},
+        [0, 1, 2],
         "val",
         pd.DataFrame(
             {"row": ["plain", "focal"], "parameters": [4e6, 4e6], "image_passes": [9.0, 9.0], "seconds": [61, 59]}
@@ -40,7 +42,7 @@ def findings():
 
 def test_a_line_a_variant_by_what_each_head_is_judged_by(findings):
     lines = findings_markdown(findings).splitlines()
-    assert lines[0] == "**Loss** (validation photos, seeds 0, 1)."
+    assert lines[0] == "**Loss** (validation photos, seeds 0, 1, 2)."
     assert "|  | parameters | training | Oil | kind | mean |" in lines
     assert "| focal | 4 M | 0:00:59 | **0.612** | **0.612** | **0.612** |" in lines
 
@@ -52,10 +54,30 @@ def test_differences_stand_with_the_methods_interval(findings):
 
 
 def test_of_one_seed_the_findings_are_exploratory(findings):
-    findings.seeds.pop()
+    del findings.seeds[1:]
     text = findings_markdown(findings)
-    assert "exploratory" in text
+    assert "(validation photos, seed 0). One seed, so exploratory" in text
     assert "| focal | +0.112 (−0.100 to 0.100)" in text
+
+
+def test_of_two_seeds_the_methods_interval_is_not_relied_on(findings):
+    assert "Two seeds" not in findings_markdown(findings)
+    findings.seeds.pop()
+    assert findings_markdown(findings).startswith("**Loss** (validation photos, seeds 0, 1). Two seeds: too few")
+
+
+def test_limits_are_never_surer_than_they_are(findings):
+    results = findings.results.assign(method_low=0.0002, method_high=0.2501)
+    assert "| focal | +0.112 (0.0002 to 0.251)" in findings_markdown(replace(findings, results=results))
+
+
+def test_seeds_that_were_left_out_are_named_with_the_reason(findings, tmp_path):
+    missing = {"focal, seed 3": f"killed by SIGKILL; all it said: {tmp_path}/runs/focal-3-ab.log"}
+    table = write_findings(replace(findings, missing=missing), tmp_path).read_text()
+    reason = "killed by SIGKILL; all it said: runs/focal-3-ab.log"
+    assert table.endswith(f"Left out are the seeds of 1 run that did not finish:\n\n- focal, seed 3: {reason}\n")
+    assert json.loads((tmp_path / "study.json").read_text())["missing"] == {"focal, seed 3": reason}
+    assert "Left out" not in findings_markdown(findings)
 
 
 def test_credits_stand_by_grade(findings):
@@ -65,4 +87,7 @@ def test_credits_stand_by_grade(findings):
 def test_files_are_for_other_programs_too(findings, tmp_path):
     assert write_findings(findings, tmp_path).read_text() == findings_markdown(findings)
     assert pd.read_csv(tmp_path / "results.csv")["difference"].max() == pytest.approx(0.11234)
-    assert json.loads((tmp_path / "study.json").read_text())["rows"]["focal"] == {"recipe.loss": "focal"}
+    record = json.loads((tmp_path / "study.json").read_text())
+    assert record["rows"]["focal"] == {"recipe.loss": "focal"}
+    assert record["runs"] == findings.runs
+    assert set(FILES) == {path.name for path in tmp_path.iterdir()}

@@ -1,0 +1,97 @@
+"""Words and digits go as far as an interval does, and no further."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from multiskin.compare.words import caveat, changes, in_words, limits, plural, rounded_down, rounded_up, whose
+from multiskin.metrics.bootstrap import Interval
+
+NUMBERS = st.floats(-2, 2, allow_subnormal=False)
+
+
+@settings(max_examples=200, deadline=None)
+@given(NUMBERS)
+def test_limits_are_written_outwards_and_only_nothing_as_nothing(value: float) -> None:
+    down, up = rounded_down(value), rounded_up(value)
+    assert Decimal(down) <= Decimal(repr(value)) <= Decimal(up)
+    assert Decimal(up) - Decimal(down) <= Decimal("0.001")
+    for text in (down, up):
+        assert len(text.partition(".")[2]) >= 3
+        assert (Decimal(text) == 0) == (value == 0)
+        assert text != "-0.000"
+
+
+@settings(max_examples=200, deadline=None)
+@given(NUMBERS, NUMBERS, st.booleans())
+def test_the_limits_that_are_printed_say_what_the_words_say(one: float, other: float, higher: bool) -> None:
+    low, high = sorted((one, other))
+    down, up = map(float, limits(low, high).split(" to "))
+    words = in_words(Interval((low + high) / 2, low, high), higher)
+    assert in_words(Interval(0.0, down, up), higher) == words
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "written"),
+    [
+        (0.07, 0.07, "0.070 to 0.070"),
+        (0.0002, 0.0516, "0.0002 to 0.052"),
+        (-0.0516, -0.0002, "-0.052 to -0.0002"),
+        (-0.0002, 0.0002, "-0.001 to 0.001"),
+        (-0.0, 0.0, "0.000 to 0.000"),
+        (0.00059, 1.0, "0.0005 to 1.000"),
+        (-1e20, float("inf"), "-100000000000000000000.000 to inf"),
+    ],
+)
+def test_limits_have_further_digits_where_they_would_be_nothing(low: float, high: float, written: str) -> None:
+    assert limits(low, high) == written
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "higher_is_better", "words"),
+    [
+        (0.01, 0.2, True, "better"),
+        (0.01, 0.2, False, "worse"),
+        (-0.2, -0.01, True, "worse"),
+        (-0.2, -0.01, False, "better"),
+        (0.0, 0.0, True, "the same"),
+        (-0.0101, 0.02, True, "no difference shown; at most 0.011 worse or 0.020 better"),
+        (-0.0101, 0.02, False, "no difference shown; at most 0.020 worse or 0.011 better"),
+        (0.0, 0.02, True, "no difference shown; at most 0.000 worse or 0.020 better"),
+    ],
+)
+def test_words_go_as_far_as_the_interval(low: float, high: float, higher_is_better: bool, words: str) -> None:
+    assert in_words(Interval(0.0, low, high), higher_is_better) == words
+
+
+def test_numbers_agree_with_their_nouns() -> None:
+    assert [f"{number} {plural(number, 'photo')}" for number in (0, 1, 2)] == ["0 photos", "1 photo", "2 photos"]
+
+
+@pytest.mark.parametrize(
+    ("subjects", "strangers", "words"),
+    [
+        (0, 7, ""),
+        (1, 0, " of 1 subject"),
+        (80, 0, " of 80 subjects"),
+        (1, 1, ", 1 of nobody known and the others of 1 subject"),
+        (60, 23, ", 23 of nobody known and the others of 60 subjects"),
+    ],
+)
+def test_photos_of_nobody_known_are_no_subjects(subjects: int, strangers: int, words: str) -> None:
+    assert whose(subjects, strangers) == words
+
+
+def test_only_two_seeds_need_a_warning_about_the_methods_interval() -> None:
+    assert [bool(caveat(seeds)) for seeds in (1, 2, 3, 5)] == [False, True, False, False]
+    assert caveat(2).startswith("Two seeds: too few")
+
+
+def test_changes_are_told_by_name() -> None:
+    assert changes({"a": 1, "b": 2, "c": 3}, {"b": 2, "c": 4, "d": 5}) == [
+        "a was 1 and is None",
+        "c was 3 and is 4",
+        "d was None and is 5",
+    ]
