@@ -16,6 +16,7 @@ from multiskin.cli.comparing import compare, study
 from multiskin.cli.data import data_check, data_init, data_render
 from multiskin.cli.measuring import predict, report, test, validate
 from multiskin.cli.parsers import Parser, summary
+from multiskin.cli.suspecting import suspects
 from multiskin.cli.sweeping import sweep
 from multiskin.cli.training import fit
 from multiskin.errors import UserError, unknown
@@ -26,6 +27,7 @@ GO_ON = {  # what takes long keeps what is finished
     "compare": "; the same command goes on",
     "study": "; the same command goes on",
     "sweep": "; the same command goes on",
+    "suspects": "; the same command goes on",
 }
 
 
@@ -116,6 +118,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "compare": compare,
     "study": study,
     "sweep": sweep,
+    "suspects": suspects,
     "data init": data_init,
     "data check": data_check,
     "data render": data_render,

@@ -1,0 +1,128 @@
+"""How many wrong labels the first part of the list of suspects holds, where they were planted.
+
+    python benchmarks/suspects.py --root data/ham10000_small --plantings 0 1 2
+
+In a copy of the table 8 % of the labels of training and validation photos become another class, each as likely,
+and 'multiskin suspects' is run on it. Labels that were wrong from the start count as right, so that the precision looks
+lower than it is. What is finished in --runs is not trained again.
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from seeds import RESAMPLES, RESULTS, commit
+
+from multiskin.metrics.bootstrap import interval, sampling_units
+from multiskin.run import write_json
+
+CONFIG = "configs/ham10000.yaml"
+IMAGE, LABEL, SUBJECT, SPLIT = "image", "dx", "lesion_id", "split"  # columns of its table
+SHARE = 0.08  # of labels, replaced
+FIRST = 0.2  # of the list
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, default=Path("data/ham10000_small"), help="where the photos are")
+    parser.add_argument("--weights", default="auto", help="as model.weights")
+    parser.add_argument("--plantings", type=int, nargs="+", default=[0, 1, 2], help="seeds, a search for each")
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--runs", type=Path, default=Path("runs/benchmark/suspects"), help="where the searches go")
+    given = parser.parse_args()
+    lists = [search(given, seed) for seed in given.plantings]
+    found = {name: interval(values) for name, values in resampled(lists).items()}
+    for name, each in found.items():
+        print(f"{name:<16} {each.value:.3f} ({each.low:.3f} to {each.high:.3f})")
+    write_json(
+        RESULTS / "suspects.json",
+        {name: [round(value, 4) for value in each] for name, each in found.items()}
+        | {"by_planting": [{name: round(value, 4) for name, value in measure(ranked).items()} for ranked in lists]}
+        | provenance(given),
+    )
+
+
+def plant(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The table with labels replaced outside of its test photos."""
+    random = np.random.default_rng(seed)
+    classes, label = np.unique(table[LABEL], return_inverse=True)
+    learned_from = np.flatnonzero(table[SPLIT] != "test")
+    replaced = random.choice(learned_from, round(SHARE * len(learned_from)), replace=False)
+    label[replaced] = (label[replaced] + random.integers(1, len(classes), len(replaced))) % len(classes)
+    return table.assign(**{LABEL: classes[label]})
+
+
+def search(given: argparse.Namespace, seed: int) -> pd.DataFrame:
+    """The ranked list, with a column that tells which labels were planted."""
+    right = pd.read_csv(given.root / "labels.csv", dtype=str, keep_default_na=False)
+    planted, out = given.runs / f"planted-{seed}.csv", given.runs / str(seed)
+    given.runs.mkdir(parents=True, exist_ok=True)
+    plant(right, seed).to_csv(planted, index=False)
+    command = [sys.executable, "-m", "multiskin", "suspects", "--config", CONFIG, "--data.root", str(given.root)]
+    command += ["--data.manifest", str(planted.resolve()), "--model.weights", given.weights]
+    subprocess.run([*command, "--folds", str(given.folds), "--out", str(out)], check=True)
+    ranked = pd.read_csv(out / "suspects.csv", dtype={IMAGE: str, "given": str, "subject": str}, keep_default_na=False)
+    truth = right.set_index(IMAGE)[LABEL]
+    return ranked.assign(planted=ranked["given"] != ranked[IMAGE].map(truth))
+
+
+def measure(ranked: pd.DataFrame, weights: np.ndarray | None = None) -> dict[str, float]:
+    """What the first part of a list and its recommendations hold, each label counted as often as its weight says."""
+    count = np.ones(len(ranked)) if weights is None else weights
+    planted, yes = ranked["planted"].to_numpy(), (ranked["exclude"] == "yes").to_numpy()
+    first = np.cumsum(count) <= FIRST * count.sum()
+    return {
+        "recall_first": float(count[first & planted].sum() / count[planted].sum()),
+        "precision_first": float(count[first & planted].sum() / count[first].sum()),
+        "recall_yes": float(count[yes & planted].sum() / count[planted].sum()),
+        "precision_yes": float(count[yes & planted].sum() / count[yes].sum()) if count[yes].sum() else np.nan,
+        "share_yes": float(count[yes].sum() / count.sum()),
+    }
+
+
+def resampled(lists: list[pd.DataFrame]) -> dict[str, np.ndarray]:
+    """Each number averaged over plantings, (1 + R,): as it is, and with plantings and the photos of each drawn anew.
+
+    Photos of a subject are drawn together, and the list of a resample is the one that was ranked.
+    """
+    random = np.random.default_rng(0)
+    rows = [pd.DataFrame([measure(ranked) for ranked in lists]).mean()]
+    for _ in range(RESAMPLES):
+        drawn = [lists[number] for number in random.integers(len(lists), size=len(lists))]
+        rows.append(pd.DataFrame([measure(ranked, draw(ranked, random)) for ranked in drawn]).mean())
+    return {str(name): values.to_numpy() for name, values in pd.DataFrame(rows).items()}
+
+
+def draw(ranked: pd.DataFrame, random: np.random.Generator) -> np.ndarray:
+    """How often each label counts in a resample of subjects."""
+    units = sampling_units(ranked["subject"].to_numpy(), len(ranked))
+    number = units.max() + 1
+    return random.multinomial(number, np.full(number, 1 / number))[units].astype(float)
+
+
+def provenance(given: argparse.Namespace) -> dict[str, object]:
+    threads = os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
+    machine = f"{platform.machine()}, threads: {threads}, no GPU"
+    return {
+        "command": f"python benchmarks/suspects.py --plantings {' '.join(map(str, given.plantings))}",
+        "config": CONFIG,
+        "folds": given.folds,
+        "replaced": SHARE,
+        "first": FIRST,
+        "plantings": given.plantings,
+        "interval": f"95 %, {RESAMPLES} bootstrap resamples of plantings and, in each, of the subjects",
+        "machine": torch.cuda.get_device_name() if torch.cuda.is_available() else machine,
+        "versions": {name: version(name) for name in ("torch", "timm", "pytorch-lightning", "albumentations")},
+        "commit": commit(),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""The command that looks for wrong labels."""
+
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from multiskin.cli.comparing import require_none
+from multiskin.cli.parsers import summary
+from multiskin.cli.photos import checked_photos, with_photos_drawn
+from multiskin.cli.settings import is_given, parse
+from multiskin.cli.terminal import teller
+from multiskin.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from jsonargparse import ArgumentParser
+
+NAME = "multiskin suspects"
+
+
+def suspects(arguments: list[str]) -> None:
+    """Rank labels by how wrong they look to models that have not seen the photo, for a list to leave out."""
+    config, schema, options = parse(NAME, summary(suspects), arguments, _add_options)
+    from multiskin.compare.folds import FEWEST, graded_photos, out_of_fold, plan_folds
+    from multiskin.compare.runs import Runs
+    from multiskin.explain.suspects import rank_suspects
+    from multiskin.run import write_whole
+    from multiskin.training.fit import check, check_weights
+
+    for option in ("--ckpt_path", "--test"):
+        if is_given(option, arguments):
+            raise UserError(f"{option}: every fold is measured, and what was stopped goes on when it is started again")
+    if options.folds < FEWEST:
+        raise UserError(f"--folds is {options.folds}; give {FEWEST} or more: to judge, to validate and to learn from")
+    check(config, schema)
+    check_weights(config)
+    root = Path(config.out if is_given("--out", arguments) else f"{config.out}-suspects")
+    config = with_photos_drawn(config)
+    photos = graded_photos(checked_photos(config, schema), options.sides)
+    planned = plan_folds(config, photos, options.folds)
+    runs = Runs(root, "test", "suspects")
+    with runs.opened():
+        failures = runs.train(planned, options.jobs, teller(sum(run.image_passes for run in planned)))
+        require_none(failures, len(planned))
+        table = rank_suspects(photos.manifest, out_of_fold(runs, planned, photos.manifest))
+        ranked, text = root / "suspects.csv", table.to_csv(index=False, float_format="%.4g")
+        _keep_other(ranked, text)
+        write_whole(ranked, text)
+    _tell(table)
+    print(f"all labels, the most doubtful first: {ranked}")
+    print(f"look at those with yes, clear what is fine, and train without the others: --data.exclude {ranked}")
+
+
+def _add_options(parser: "ArgumentParser") -> None:
+    from jsonargparse.typing import PositiveInt
+
+    parser.add_argument("--folds", type=PositiveInt, default=5, help="parts of the photos; as many models are trained")
+    parser.add_argument(
+        "--sides",
+        choices=["train", "val", "test"],
+        nargs="+",
+        default=["train", "val"],
+        help="of the split whose labels are looked at; photos of no other side are used",
+    )
+    parser.add_argument("--jobs", type=PositiveInt, default=1, help="runs at the same time; they share the cores")
+
+
+def _keep_other(path: Path, text: str) -> None:
+    """Moves a list away that says something else, for somebody may have worked through it."""
+    if path.is_file() and path.read_bytes() != text.encode():
+        names = (path.with_stem(f"{path.stem}-{number}") for number in count(1))
+        other = path.rename(next(name for name in names if not name.exists()))
+        print(f"the list that was here before: {other}")
+
+
+def _tell(table: "pd.DataFrame") -> None:
+    """How many labels of each attribute are likely wrong."""
+    for attribute, labels in table.groupby("attribute", sort=False):
+        print(f"{attribute}: {(labels['exclude'] == 'yes').sum()} of {len(labels)} labels are likely wrong")

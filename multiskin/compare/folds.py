@@ -1,0 +1,90 @@
+"""Cross-validation by subject: runs that together judge every photo by a model that has never seen its person."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from multiskin.compare.plan import SPLIT, Experiment, PlannedRun
+from multiskin.compare.runs import Runs
+from multiskin.config import FitConfig
+from multiskin.data.manifest import Manifest
+from multiskin.data.photos import Photos
+from multiskin.data.splits import make_folds
+from multiskin.errors import UserError
+from multiskin.schema import MISSING
+
+FEWEST = 3  # one to judge, one to choose the best checkpoint by, and one to learn from
+
+
+def graded_photos(photos: Photos, sides: Sequence[str]) -> Photos:
+    """The photos on these sides of the split that have a grade."""
+    chosen = np.isin(photos.split, list(sides)) & (photos.manifest.grades != MISSING).any(axis=1)
+    return replace(photos, manifest=photos.manifest.select(chosen), split=photos.split[chosen])
+
+
+def plan_folds(config: FitConfig, photos: Photos, folds: int) -> list[PlannedRun]:
+    """A run for each fold: it judges that one as test photos, is validated on the next, and learns from the others.
+
+    Args:
+        config: the settings of all; their data.split.seed also tells the folds apart.
+        photos: all of them graded; their own split is of no account.
+        folds: how many, at least three.
+
+    Raises:
+        UserError: fewer subjects than folds, or a fold without a grade of some attribute.
+    """
+    number = make_folds(photos.manifest, folds, config.data.split.seed)
+    _require_grades(photos.manifest, number, folds)
+    unsplit = replace(config.data, columns=replace(config.data.columns, split=None))
+    whole = Experiment(replace(config, data=unsplit), photos).shared()
+    return [_holding_out(fold, whole, config, number, folds) for fold in range(folds)]
+
+
+def _require_grades(manifest: Manifest, number: np.ndarray, folds: int) -> None:
+    for fold in range(folds):
+        for attribute, counts in zip(manifest.schema, manifest.grade_counts(number == fold), strict=True):
+            if not counts.any():
+                raise UserError(
+                    f"--folds {folds}: too few photos are graded for {attribute.name} to put some in every fold; take "
+                    "fewer folds, or take the attribute out of the schema"
+                )
+
+
+def _holding_out(fold: int, whole: PlannedRun, config: FitConfig, number: np.ndarray, folds: int) -> PlannedRun:
+    """The run that never sees a fold, from one on all photos."""
+    sides = np.select([number == fold, number == (fold + 1) % folds], ["test", "val"], "train")
+    draws = config.data.draws_per_epoch or int((sides == "train").sum())
+    return replace(
+        whole,
+        model=f"fold-{fold + 1}",
+        config=replace(whole.config, data=replace(whole.config.data, draws_per_epoch=draws)),
+        table=whole.table.assign(**{SPLIT: sides}),
+        image_passes=draws * config.trainer.max_epochs,
+    )
+
+
+def out_of_fold(runs: Runs, planned: Sequence[PlannedRun], manifest: Manifest) -> dict[str, np.ndarray]:
+    """What the finished runs of all folds say of photos that they have not seen.
+
+    Returns:
+        The probabilities of every attribute's grades, (N, K) by its name, for the N photos in their order.
+
+    Raises:
+        UserError: predictions that are not those of these photos.
+    """
+    columns = {attribute.name: attribute.prediction_columns[-attribute.grades :] for attribute in manifest.schema}
+    wanted = ["image", *(heading for headings in columns.values() for heading in headings)]
+    table = pd.concat([_read(runs.folder(run).predictions(runs.side), wanted) for run in planned])
+    if sorted(table.index) != sorted(manifest.paths):
+        raise UserError(f"{runs.root}: predictions of other photos; name another folder with --out")
+    return {name: table.loc[manifest.paths, headings].to_numpy(float) for name, headings in columns.items()}
+
+
+def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, usecols=columns, dtype={"image": str}, keep_default_na=False).set_index("image")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not what was written there; remove this run's folder and start again") from error

@@ -1,0 +1,220 @@
+"""Labels that look wrong: planted ones come first, whatever the network thinks of how often grades occur."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import softmax
+
+from multiskin.data.manifest import Manifest
+from multiskin.explain.suspects import UNLIKELY, calibrate, of_grade, rank_suspects
+from multiskin.schema import MISSING, Attribute, Schema
+
+ATTRIBUTES = Schema(
+    (Attribute("kind", 7, "nominal", grade_names=tuple("abcdefg")), Attribute("step", 5), Attribute("small", 3))
+)
+SHARES = {
+    "kind": (0.36, 0.21, 0.2, 0.1, 0.07, 0.04, 0.02),
+    "step": (0.42, 0.3, 0.17, 0.08, 0.03),
+    "small": (0.5, 0.3, 0.2),
+}
+PLANTED = 0.08
+
+
+def photos(grades, subject=None):
+    """A manifest of grades (N, 3), of no real photo."""
+    size = len(grades)
+    return Manifest(
+        ATTRIBUTES,
+        Path(),
+        paths=np.array([f"{i}.jpg" for i in range(size)], dtype=object),
+        grades=grades,
+        rows=np.arange(2, size + 2),
+        split=None,
+        subject=subject,
+        part=None,
+        groups=pd.DataFrame(index=range(size)),
+    )
+
+
+def network(true, attribute, random, sure=1.0, bias=0.0):
+    """Probabilities (N, K) of a network that is right about as often as one is on real photographs."""
+    k = attribute.grades
+    if attribute.ordinal:
+        seen = true + random.normal(scale=0.7, size=len(true))
+        logits = -((np.arange(k) - seen[:, None]) ** 2) / (2 * 0.7**2)
+    else:
+        logits = np.log(SHARES[attribute.name]) + random.normal(scale=1.2, size=(len(true), k)) + 2.5 * np.eye(k)[true]
+    return softmax(sure * (logits + bias * np.arange(k)), axis=1)
+
+
+def plant(true, k, random):
+    wrong = random.random(len(true)) < PLANTED
+    return np.where(wrong, (true + random.integers(1, k, len(true))) % k, true), wrong
+
+
+@pytest.fixture(params=[0, 1])
+def planted(request):
+    """Photos of which a third lacks each grade, the network's probabilities, and which labels are wrong, (N, 3)."""
+    random, size = np.random.default_rng(request.param), 2000
+    grades, wrong, probabilities = np.full((size, 3), MISSING), np.zeros((size, 3), bool), {}
+    for h, attribute in enumerate(ATTRIBUTES):
+        true = random.choice(attribute.grades, size, p=SHARES[attribute.name])
+        probabilities[attribute.name] = network(true, attribute, random, sure=2.0, bias=0.5)
+        given, planted = plant(true, attribute.grades, random)
+        graded = random.random(size) < 2 / 3
+        grades[graded, h], wrong[:, h] = given[graded], planted & graded
+    return photos(grades), probabilities, wrong
+
+
+def is_wrong(table, wrong):
+    """Whether each label of a ranked list is a planted one."""
+    return wrong[table["row"] - 2, [ATTRIBUTES.index(name) for name in table["attribute"]]]
+
+
+def test_every_label_stands_there_once(planted):
+    manifest, probabilities, _ = planted
+    table = rank_suspects(manifest, probabilities)
+    assert table["rank"].tolist() == list(range(1, len(table) + 1))
+    for h, name in enumerate(ATTRIBUTES.names):
+        of_head = table[table["attribute"] == name].sort_values("row")
+        graded = manifest.grades[:, h] != MISSING
+        assert of_head["row"].tolist() == manifest.rows[graded].tolist()
+        assert of_head["image"].tolist() == manifest.paths[graded].tolist()
+        words = [ATTRIBUTES[name].grade_label(grade) for grade in manifest.grades[graded, h]]
+        assert of_head["given"].tolist() == words
+
+
+def test_planted_labels_come_first(planted):
+    manifest, probabilities, wrong = planted
+    table = rank_suspects(manifest, probabilities)
+    first = table[: len(table) // 5]
+    assert is_wrong(first, wrong).sum() >= 0.75 * wrong.sum()
+    for h, name in enumerate(ATTRIBUTES.names):
+        found = is_wrong(first[first["attribute"] == name], wrong).sum()
+        assert found >= (0.5 if name == "small" else 0.75) * wrong[:, h].sum()
+
+
+def test_most_of_what_is_to_be_left_out_is_wrong(planted):
+    manifest, probabilities, wrong = planted
+    table = rank_suspects(manifest, probabilities)
+    chosen = table[table["exclude"] == "yes"]
+    assert is_wrong(chosen, wrong).mean() >= 0.65
+    assert is_wrong(chosen, wrong).sum() >= 0.3 * wrong.sum()
+    assert (chosen["p_given"] < UNLIKELY).all()
+    assert (chosen["given"] != chosen["suggested"]).all()
+
+
+def test_the_less_probable_a_label_the_earlier_it_stands(planted):
+    manifest, probabilities, _ = planted
+    assert rank_suspects(manifest, probabilities)["p_given"].is_monotonic_increasing
+
+
+def test_what_is_suggested_is_the_likeliest(planted):
+    manifest, probabilities, _ = planted
+    table = rank_suspects(manifest, probabilities)
+    assert (table["p_suggested"] >= table["p_given"]).all()
+    same = table["given"] == table["suggested"]
+    assert (table["p_suggested"] == table["p_given"])[same].all()
+
+
+def test_subjects_stand_there_where_they_are_known(planted):
+    manifest, probabilities, _ = planted
+    assert (rank_suspects(manifest, probabilities)["subject"] == "").all()
+    named = photos(manifest.grades, np.array([f"p{i // 2}" for i in range(len(manifest))], dtype=object))
+    table = rank_suspects(named, probabilities)
+    assert table["subject"].tolist() == [f"p{(row - 2) // 2}" for row in table["row"]]
+
+
+class TestCalibration:
+    @pytest.mark.parametrize("attribute", ATTRIBUTES.attributes, ids=lambda attribute: attribute.name)
+    def test_how_sure_and_how_biased_a_network_is_makes_no_difference(self, attribute):
+        random, k = np.random.default_rng(0), attribute.grades
+        true = random.choice(k, 1000, p=SHARES[attribute.name])
+        usual = network(true, attribute, random)
+        given, _ = plant(true, k, random)
+        expected = calibrate(usual, given)
+        for power in (0.5, 1.5):
+            other = softmax(power * (np.log(usual) + random.normal(scale=0.5, size=k)), axis=1)
+            assert calibrate(other, given) == pytest.approx(expected, abs=0.04)
+
+    @pytest.mark.parametrize("name", ["kind", "step"])
+    def test_probabilities_are_as_often_right_as_they_say(self, name, planted):
+        manifest, probabilities, _ = planted
+        h = ATTRIBUTES.index(name)
+        graded = manifest.grades[:, h] != MISSING
+        given = manifest.grades[graded, h]
+        before = probabilities[name][graded]
+        after = calibrate(before, given)
+        assert after.sum(axis=1) == pytest.approx(1)
+        assert calibration_error(after, given) < 0.7 * calibration_error(before, given)
+
+    def test_grades_are_as_frequent_as_among_the_labels(self, planted):
+        manifest, probabilities, _ = planted
+        for h, attribute in enumerate(ATTRIBUTES):
+            graded = manifest.grades[:, h] != MISSING
+            given = manifest.grades[graded, h]
+            calibrated = calibrate(probabilities[attribute.name][graded], given)
+            shares = np.bincount(given, minlength=attribute.grades) / len(given)
+            assert calibrated.mean(axis=0) == pytest.approx(shares, abs=0.005)
+
+    @pytest.mark.parametrize("given", [[0], [2, 2], [0, 1, 2]])
+    def test_few_labels_and_grades_that_nobody_gave_are_no_trouble(self, given):
+        calibrated = calibrate(np.eye(3)[given], np.array(given))
+        assert of_grade(calibrated, np.array(given)) == pytest.approx(1, abs=1e-3)
+
+    def test_the_loss_is_least(self):
+        """Any other factor or shifts have a higher one."""
+        random = np.random.default_rng(0)
+        attribute = ATTRIBUTES["step"]
+        true = random.choice(5, 500, p=SHARES["step"])
+        p = network(true, attribute, random, sure=2.0, bias=0.5)
+        given, _ = plant(true, 5, random)
+        least = -np.log(of_grade(calibrate(p, given), given)).mean()
+        for _ in range(200):
+            other = softmax(random.uniform(0.2, 1.5) * np.log(p) + random.normal(scale=0.7, size=5), axis=1)
+            assert -np.log(of_grade(other, given)).mean() > least
+
+
+def calibration_error(probabilities, given):
+    """How far shares of given grades lie from what was said, over tenths (Naeini et al., 2015), all grades together."""
+    said, came = probabilities.ravel(), np.eye(probabilities.shape[1])[given].ravel()
+    tenths = np.minimum((10 * said).astype(int), 9)
+    parts = [(tenths == tenth) for tenth in range(10)]
+    return sum(abs(said[part].sum() - came[part].sum()) for part in parts) / len(said)
+
+
+def other_scores(p, given):
+    """Scores that are known for the purpose, of probabilities as they are; the higher the more doubtful."""
+    of_given, thresholds = of_grade(p, given), np.array([p[given == k, k].mean() for k in range(p.shape[1])])
+    others = np.where(np.eye(p.shape[1], dtype=bool)[given], -np.inf, p).max(axis=1)
+    distance = np.abs(np.arange(p.shape[1]) - given[:, None])
+    return {
+        "self-confidence": 1 - of_given,
+        "normalised margin": others - of_given,
+        "confidence over its class threshold": -of_given / thresholds[given],
+        "margin of adjusted confidence": -of_grade(p - thresholds, given),
+        "expected distance": (p * distance).sum(axis=1),
+    }
+
+
+@pytest.mark.parametrize("bias", [0.0, 0.8])
+def test_no_other_score_finds_more(bias):
+    """Whether the network names grades as often as people do, or high ones more often."""
+    found: dict[str, list[float]] = {}
+    for seed in range(5):
+        random = np.random.default_rng(seed)
+        for name in ("kind", "step"):
+            attribute = ATTRIBUTES[name]
+            true = random.choice(attribute.grades, 2000, p=SHARES[name])
+            p = network(true, attribute, random, sure=1.5, bias=bias)
+            given, wrong = plant(true, attribute.grades, random)
+            scores = {"ours": 1 - of_grade(calibrate(p, given), given), **other_scores(p, given)}
+            for score, values in scores.items():
+                first = np.argsort(-values)[: len(true) // 5]
+                found.setdefault(score, []).append(wrong[first].sum() / wrong.sum())
+    recall = {score: np.mean(values) for score, values in found.items()}
+    ours = recall.pop("ours")
+    assert ours >= max(recall.values()) - 0.01
+    assert ours >= 0.8
