@@ -93,6 +93,18 @@ class RenderConfig:
 
 
 @dataclass
+class SkinConfig:
+    """What is done to every photo before anything else, in training and wherever the model is used."""
+
+    crop: bool = False
+    """Show the network the largest face alone, upright; a photo without one is shown whole."""
+    only: bool = False
+    """Make grey what is not skin or lips: hair, eyes, clothes, background."""
+    detector: str = "mtcnn"
+    """What finds faces: mtcnn, or the path of a YuNet .onnx file."""
+
+
+@dataclass
 class DataConfig:
     """The photographs and their grades."""
 
@@ -111,6 +123,7 @@ class DataConfig:
     exclude: str | None = None
     """Grades not to learn from: a CSV with columns image and attribute, blank for all of a photo; if it has a column
     exclude, as the suspects.csv of 'multiskin suspects' has, its rows with yes. Test photos keep their grades."""
+    skin: SkinConfig = field(default_factory=SkinConfig)
     transform: list[Step] = field(default_factory=lambda: ["Resize"])
     """What validation, test and prediction do to a photo: Resize, CenterCrop."""
     batch_size: int = 32

@@ -34,6 +34,7 @@ class Attribute:
     highest: Text = field(default_factory=dict)  # what grade K-1 means
     grade_names: tuple[str, ...] = ()  # what the table may hold in place of 0..K-1
     column: str = ""  # the table's heading, where it is not the name
+    lips: bool = False  # whether it shows on lips as well as on skin
 
     def __post_init__(self) -> None:
         where = f"schema: attribute {self.name!r}"
@@ -50,6 +51,8 @@ class Attribute:
             raise UserError(f"{where}: grades is {self.grades!r}; give the number of grades, 2 or more")
         if self.kind not in get_args(Kind):
             raise unknown("kind", self.kind, get_args(Kind), where)
+        if not isinstance(self.lips, bool):
+            raise UserError(f"{where}: lips is {self.lips!r}; give true where it shows on lips as well as on skin")
         if self.grade_names and len(self.grade_names) != self.grades:
             raise UserError(f"{where}: {len(self.grade_names)} grade_names for {self.grades} grades; name each one")
         if len(set(self.grade_names)) != len(self.grade_names):
@@ -91,6 +94,7 @@ class Attribute:
             "lowest": dict(self.lowest),
             "highest": dict(self.highest),
             "grade_names": list(self.grade_names),
+            "lips": self.lips,
         }
         return given | {key: value for key, value in words.items() if value}
 

@@ -7,21 +7,23 @@ import inspect
 import os
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
 
-from multiskin.config import Step
+from multiskin.config import SkinConfig, Step
 from multiskin.errors import UserError, unknown
+from multiskin.faces.step import SkinStep
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # the library asks its host for a newer version at import
 import albumentations as A
 
 SIZED = ("Resize", "CenterCrop", "RandomCrop", "RandomResizedCrop")  # take 'size', the input size by default
 DETERMINISTIC = ("Resize", "CenterCrop")
+FINER = 2  # pixels of a face that is cut out for one of the input, so that crops of it lose little
 
 PADDED = {"pad_if_needed": True, "border_mode": cv2.BORDER_REFLECT_101}  # a black frame would be learned
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -56,26 +58,36 @@ class Preprocessing:
         mean: of each channel, on the scale 0..1.
         std: likewise.
         steps: what validation, test and prediction do to a photo.
+        skin: what is done before, in training too.
     """
 
     input_size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     steps: tuple[Step, ...] = ("Resize",)
+    skin: SkinConfig = field(default_factory=SkinConfig)
 
     def to_dict(self) -> dict[str, Any]:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Preprocessing":
-        return cls(content["input_size"], tuple(content["mean"]), tuple(content["std"]), tuple(content["steps"]))
+        mean, std, steps = (tuple(content[key]) for key in ("mean", "std", "steps"))
+        skin = SkinConfig(**content.get("skin", {}))  # checkpoints from before this step have none
+        return cls(content["input_size"], mean, std, steps, skin)
 
 
 class PhotoTransform:
-    """A photo (h, w, 3) uint8 to (3, S, S) float32; what is random in it depends on the seed of the call alone."""
+    """A photo (h, w, 3) uint8 to (3, S, S) float32; what is random in it depends on the seed of the call alone.
+
+    Attributes:
+        skin: the first step, which makes a picture of the photo.
+        compose: all that is done to that picture.
+    """
 
     def __init__(self, steps: Sequence[Step], preprocessing: Preprocessing, where: str) -> None:
         size = preprocessing.input_size
+        self.skin = SkinStep(preprocessing.skin, FINER * size)
         self.compose = A.Compose(
             [
                 *(_create(step, size, where) for step in steps),
@@ -84,10 +96,14 @@ class PhotoTransform:
             ]
         )
 
-    def __call__(self, image: np.ndarray, seed: int) -> torch.Tensor:
+    def __call__(self, photo: np.ndarray, seed: int) -> torch.Tensor:
+        return self.prepare(self.skin(photo), seed)
+
+    def prepare(self, picture: np.ndarray, seed: int) -> torch.Tensor:
+        """What follows the first step."""
         # One stream for all steps: set_random_seed gives each step the same numbers, and all would happen at once.
         self.compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        pixels = self.compose(image=image)["image"]
+        pixels = self.compose(image=picture)["image"]
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
 
@@ -108,9 +124,11 @@ def evaluation_transform(preprocessing: Preprocessing) -> PhotoTransform:
     """
     where = "data.transform"
     for step in preprocessing.steps:
-        name, _ = _parse(step, where)
+        name, options = _parse(step, where)
         if name not in DETERMINISTIC:
             raise unknown("transform", name, DETERMINISTIC, f"{where} (no randomness outside training)")
+        if options.get("p", 1) != 1:
+            raise UserError(f"{where}: {name}: p is {options['p']}; leave it out, for nothing is random here")
     return PhotoTransform(preprocessing.steps, preprocessing, where)
 
 

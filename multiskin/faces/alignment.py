@@ -19,9 +19,13 @@ def align(photo: np.ndarray, face: DetectedFace, size: int, margin: float) -> tu
     Returns:
         The crop, in which the photo is mirrored at its edges, and the transform (2, 3) from photo to crop, pixels.
     """
-    there = in_crop(LANDMARKS, size, margin)
-    transform = similarity(np.array(face.landmarks), there)
+    transform = upright(face, size, margin)
     return cut(photo, transform, size), transform
+
+
+def upright(face: DetectedFace, size: int, margin: float) -> np.ndarray:
+    """The transform (2, 3) of `align`, for which the photo itself is not needed."""
+    return similarity(np.array(face.landmarks), in_crop(LANDMARKS, size, margin))
 
 
 def in_crop(points: np.ndarray, size: int, margin: float) -> np.ndarray:

@@ -81,13 +81,17 @@ class Predictor:
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Prediction:
         """Grades prepared images (B, 3, S, S)."""
-        logits = self.net(images.to(self.device, non_blocking=True)).logits
-        probabilities = self.net.probabilities(logits)
+        return self.read(self.net(images.to(self.device, non_blocking=True)).logits)
+
+    @torch.inference_mode()
+    def read(self, logits: Mapping[str, Tensor]) -> Prediction:
+        """What the logits (B, *) of all heads say, of a forward pass that is done."""
+        probabilities = self.net.probabilities(dict(logits))
         grades = self.net.decide(probabilities)
         columns = [
             head.score(probabilities[:, h, : attribute.grades])
             if attribute.ordinal
-            else torch.full((len(images),), torch.nan, device=self.device)
+            else torch.full_like(grades[:, h], torch.nan, dtype=probabilities.dtype)
             for h, (attribute, (_, head)) in enumerate(zip(self.schema, self.net.named_heads(), strict=True))
         ]
         scores = torch.stack(columns, dim=1)  # (B, H)

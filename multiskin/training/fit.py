@@ -62,8 +62,8 @@ def check(config: FitConfig, schema: Schema) -> None:
         UserError: the first one.
     """
     check_values(config)
-    preprocessing = Preprocessing(config.model.input_size, (0.5,) * 3, (0.5,) * 3, tuple(config.data.transform))
-    evaluation_transform(preprocessing)
+    preprocessing = _preprocessing(config, (0.5,) * 3, (0.5,) * 3)
+    evaluation_transform(preprocessing).skin.check()
     for attribute, recipe in zip(schema, head_recipes(config, schema.names), strict=True):
         create_loss(recipe.loss, attribute, [1] * attribute.grades, **recipe.loss_options)
         grade_distribution(recipe.resample, np.ones(attribute.grades), attribute)
@@ -72,6 +72,10 @@ def check(config: FitConfig, schema: Schema) -> None:
     _accelerator(config.trainer)
     check_loggers(config.log)
     create_backbone(config.model)
+
+
+def _preprocessing(config: FitConfig, mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocessing:
+    return Preprocessing(config.model.input_size, mean, std, tuple(config.data.transform), config.data.skin)
 
 
 def check_weights(config: FitConfig) -> None:
@@ -97,9 +101,7 @@ def fit(config: FitConfig, photos: Photos) -> RunFolder:
     mode = monitor_mode(config.trainer.monitor, schema)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     backbone = pretrained_backbone(config.model, offline=config.offline)
-    preprocessing = Preprocessing(
-        config.model.input_size, tuple(backbone.mean), tuple(backbone.std), tuple(config.data.transform)
-    )
+    preprocessing = _preprocessing(config, tuple(backbone.mean), tuple(backbone.std))
     data = SkinDataModule(train, val, recipes, preprocessing, config.data, config.seed)
     counts = tuple(tuple(counts.tolist()) for counts in train.grade_counts())
     blueprint = Blueprint(schema, config.model, tuple(recipes), counts)

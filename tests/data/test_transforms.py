@@ -246,3 +246,8 @@ print(os.environ["NO_ALBUMENTATIONS_UPDATE"])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1"]
+
+
+def test_nothing_is_left_to_chance_outside_training():
+    with pytest.raises(UserError, match=r"p is 0\.5; leave it out"):
+        evaluation_transform(Preprocessing(S, (0.5,) * 3, (0.5,) * 3, ({"Resize": {"p": 0.5}},)))

@@ -1,14 +1,9 @@
-import pickle
-
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils.data import DataLoader, Dataset
 
-from multiskin.errors import UserError
-from multiskin.faces import FaceCrop
 from multiskin.faces.alignment import align, cut, in_crop, moved, restore, similarity
 from multiskin.faces.anatomy import CENTRE, LANDMARKS, REACH
 
@@ -76,37 +71,3 @@ def test_a_map_goes_back_to_where_it_was_cut(draw_face, size):
         (places * back).sum((1, 2)) / back.sum(), (places * hill).sum((1, 2)) / hill.sum(), atol=0.2
     )
     assert back[0, 0] == 0
-
-
-def test_the_step_crops_to_the_face_or_leaves_the_photo(draw_face):
-    drawn, step = draw_face(turn=15), FaceCrop(size=96)
-    crop = step(drawn.photo)
-    assert crop.shape == (96, 96, 3)
-    assert crop.dtype == np.uint8
-    np.testing.assert_array_equal(crop, step(drawn.photo))
-    skin = np.full((50, 70, 3), 180, np.uint8)
-    assert step(skin) is skin
-
-
-class Cropped(Dataset):
-    def __init__(self, photo, step):
-        self.photo, self.step = photo, step
-
-    def __len__(self):
-        return 2
-
-    def __getitem__(self, index):
-        return self.step(self.photo)
-
-
-def test_the_step_works_in_processes_that_read_photos(draw_face):
-    photo, step = draw_face().photo, FaceCrop(size=64)
-    crop = step(photo)  # which loads a detector in this process too
-    assert pickle.loads(pickle.dumps(step)) == step
-    for (found,) in DataLoader(Cropped(photo, step), num_workers=1, timeout=60):
-        np.testing.assert_array_equal(found, crop)
-
-
-def test_the_step_says_what_is_wrong_with_its_detector():
-    with pytest.raises(UserError, match="no such file"):
-        FaceCrop(detector="nothing.onnx")(np.zeros((9, 9, 3), np.uint8))
