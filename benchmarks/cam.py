@@ -1,0 +1,133 @@
+"""What maps of all heads cost beside the forward pass that they come from, and what captum takes for them.
+
+    python benchmarks/cam.py             # four minutes; leave the machine alone meanwhile
+
+The default backbone at its default size with five heads, one random photo and 32 at once. The forward pass alone and
+the same with the maps of all heads take turns in one process; what the maps add is the median over rounds of the
+difference within a round. The maps are timed by themselves too, from a forward pass that is done: on a restless machine
+that is the surer number. Captum's five LayerGradCams take turns with ours. Maps are neither enlarged nor drawn.
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from captum.attr import LayerGradCam
+from determinism import name
+from seeds import RESULTS, commit
+
+from multiskin.compare.timing import time_by_turns
+from multiskin.config import ModelConfig, Recipe
+from multiskin.explain.cam import closed_form, head_maps
+from multiskin.explain.scalars import score
+from multiskin.heads import Head
+from multiskin.metrics.bootstrap import RESAMPLES, interval
+from multiskin.models.blueprint import Blueprint
+from multiskin.models.skinnet import SkinNet
+from multiskin.run import write_json
+from multiskin.schema import Attribute, Schema
+
+BACKBONE, SIZE, HEADS, GRADES = "efficientnet_b0", 224, 5, 5
+BOUNDS = {1: "at most 1 ms added", 32: "at most 5 % added"}  # photos at once, and what is asked of them
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=120, help="for each batch and device; default: 120")
+    parser.add_argument("--out", type=Path, default=RESULTS / "cam.json")
+    options = parser.parse_args()
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    load = os.getloadavg()[0]
+    measured = [measure(torch.device(device), batch, options.seconds) for device in devices for batch in BOUNDS]
+    for row in measured:
+        print("  ".join(f"{key} {value}" for key, value in row.items()))
+    write_json(options.out, {"measured": measured} | provenance(options.seconds, load))
+
+
+def measure(device: torch.device, batch: int, budget: float) -> dict[str, object]:
+    """Medians over rounds, with 95 % intervals of what the maps add and of how many times as long captum takes."""
+    net = network().to(device)
+    images = torch.randn(batch, 3, SIZE, SIZE, device=device)
+    with torch.no_grad():
+        output = net(images)
+    ours = [lambda: net(images), lambda: head_maps(net, images), lambda: closed_form(net, output)]
+    rivals = [lambda: head_maps(net, images), lambda: captum_maps(net, images)]
+    forward, with_maps, maps = resamples(ours, budget / 2)
+    mine, captum = resamples(rivals, budget / 2)
+    alone, added = np.median(forward, axis=1), np.median(with_maps - forward, axis=1)  # (1 + RESAMPLES,) each
+    return {
+        "device": name(device),
+        "photos": batch,
+        "rounds": [forward.shape[1], mine.shape[1]],
+        "forward_ms": rounded(alone)[0],
+        "added_ms": rounded(added),
+        "added_share": rounded(added / alone),
+        "maps_alone_ms": rounded(np.median(maps, axis=1)),
+        "captum_ms": rounded(np.median(captum, axis=1))[0],
+        "captum_ratio": rounded(np.median(captum, axis=1) / np.median(mine, axis=1)),
+        "bound": BOUNDS[batch],
+    }
+
+
+def network() -> SkinNet:
+    torch.manual_seed(0)
+    schema = Schema(tuple(Attribute(f"head_{number}", GRADES) for number in range(HEADS)))
+    counts = ((1,) * GRADES,) * HEADS
+    return Blueprint(schema, ModelConfig(BACKBONE, input_size=SIZE), (Recipe(),) * HEADS, counts).build().eval()
+
+
+def captum_maps(net: SkinNet, images: torch.Tensor) -> list[torch.Tensor]:
+    """As captum is used: a forward pass for each head, and the way back to what enters the pool."""
+
+    def explained(images: torch.Tensor, attribute: Attribute, key: str, head: Head) -> torch.Tensor:
+        return score(attribute, head, net(images).logits[key])
+
+    grad_cam = LayerGradCam(explained, net.backbone.net.global_pool)
+    heads = [(attribute, key, head) for attribute, (key, head) in zip(net.schema, net.named_heads(), strict=True)]
+    return [
+        grad_cam.attribute(images, additional_forward_args=head, attribute_to_layer_input=True).detach()
+        for head in heads
+    ]
+
+
+def resamples(ways: Sequence[Callable[[], object]], budget: float) -> np.ndarray:
+    """Milliseconds of each way in rounds by turns, as they are and as often drawn anew: (T, 1 + RESAMPLES, R)."""
+    rounds = 1000 * time_by_turns([finished(way) for way in ways], budget)  # (R, T)
+    draws = np.random.default_rng(0).integers(len(rounds), size=(RESAMPLES, len(rounds)))
+    return np.concatenate([rounds[None], rounds[draws]]).transpose(2, 0, 1)
+
+
+def finished(way: Callable[[], object]) -> Callable[[], None]:
+    """As it is served, without a graph, and done when it returns."""
+
+    @torch.no_grad()
+    def run() -> None:
+        way()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+    return run
+
+
+def rounded(values: np.ndarray) -> list[float]:
+    return [round(value, 4) for value in interval(values)]
+
+
+def provenance(seconds: float, load: float) -> dict[str, object]:
+    """What it takes to get the numbers again."""
+    return {
+        "command": f"python benchmarks/cam.py --seconds {seconds:g}",
+        "network": f"{BACKBONE}, {SIZE} pixels, {HEADS} heads of {GRADES} grades, random weights, float32",
+        "interval": f"95 %, {RESAMPLES} resamples of rounds",
+        "load_before": round(load, 1),
+        "versions": {package: version(package) for package in ("torch", "timm", "captum")},
+        "commit": commit(),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Captum's Grad-CAM, a pass forward and back for each head: for networks without a closed form, and to check it by."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from multiskin.errors import UserError
+from multiskin.explain.scalars import Scalar, score
+from multiskin.heads import Head
+from multiskin.models.backbone import Backbone
+from multiskin.models.skinnet import SkinNet
+from multiskin.schema import Attribute
+
+
+def layer_grad_cam(net: SkinNet, images: Tensor, scalar: Scalar = score) -> Tensor:
+    """The maps (B, H, h, w) of all heads, float32 and signed.
+
+    At the final map or, where heads read a class token that the final patches do not reach any more, at what enters
+    the last block.
+
+    Args:
+        net: in evaluation mode.
+        images: (B, 3, S, S), prepared.
+        scalar: what is explained of each head.
+
+    Raises:
+        UserError: a head without this scalar, or a backbone without a map that the heads depend on.
+    """
+    from captum.attr import LayerGradCam  # slow to import, and few networks need it
+
+    shown = Shown()
+    with torch.inference_mode(False), _features_by_way_of(shown, net.backbone, images[:1]) as features_of:
+
+        def explained(images: Tensor, attribute: Attribute, head: Head) -> Tensor:
+            return scalar(attribute, head, head(features_of(images)))
+
+        grad_cam, copy = LayerGradCam(explained, shown), images.clone()  # none of inference mode can be derived by
+        maps = [
+            grad_cam.attribute(copy, additional_forward_args=(attribute, head), relu_attributions=False)
+            for attribute, (_, head) in zip(net.schema, net.named_heads(), strict=True)
+        ]  # (B, 1, h, w) each
+    return torch.cat(maps, dim=1).detach().float()
+
+
+class Shown(nn.Module):
+    """What captum looks at: a picture (B, C, h, w) on its way through the network, which depends on nothing else."""
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return picture.detach().requires_grad_()
+
+
+@contextmanager
+def _features_by_way_of(shown: Shown, backbone: Backbone, image: Tensor) -> Iterator[Callable[[Tensor], Tensor]]:
+    """The way from images (B, 3, S, S) to features (B, C') on which the map passes through `shown`."""
+    with torch.no_grad():
+        size = backbone(image)[0].shape[2:]
+        hidden = backbone.net.forward_features(image)
+        blank, whole = (_read(backbone, hidden, size, look) for look in (torch.zeros_like, nn.Identity()))
+    if not torch.equal(blank, whole):
+        yield lambda images: _read(backbone, backbone.net.forward_features(images), size, shown)
+        return
+
+    def show_input(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        tokens, *others = inputs
+        if tokens.ndim != 3 or tokens.shape[1] < size.numel():
+            raise _without_map(backbone)
+        return _pass_through(tokens, size, shown), *others
+
+    handle = _last_block(backbone).register_forward_pre_hook(show_input)
+    try:
+        yield lambda images: backbone(images)[1]
+    finally:
+        handle.remove()
+
+
+def _read(backbone: Backbone, hidden: Tensor, size: torch.Size, look: Callable[[Tensor], Tensor]) -> Tensor:
+    """The features (B, C') of a final map, or of tokens, that pass through `look`."""
+    return backbone.net.forward_head(_pass_through(hidden, size, look), pre_logits=True)
+
+
+def _pass_through(hidden: Tensor, size: torch.Size, look: Callable[[Tensor], Tensor]) -> Tensor:
+    """What a network goes on with when `look` has been given its map or tokens as a picture (B, C, h, w)."""
+    if hidden.ndim == 4:
+        if hidden.shape[2:] == size:
+            return look(hidden)
+        return look(hidden.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    first, patches = hidden.split([hidden.shape[1] - size.numel(), size.numel()], dim=1)  # (B, *, C), (B, h * w, C)
+    picture = look(patches.transpose(1, 2).unflatten(2, size))
+    return torch.cat([first, picture.flatten(2).transpose(1, 2)], dim=1)
+
+
+def _last_block(backbone: Backbone) -> nn.Module:
+    blocks = getattr(backbone.net, "blocks", None)
+    if not isinstance(blocks, nn.Sequential | nn.ModuleList):
+        raise _without_map(backbone)
+    return blocks[-1]
+
+
+def _without_map(backbone: Backbone) -> UserError:
+    return UserError(
+        f"model.backbone: the heads of this {type(backbone.net).__name__} do not depend on its final map, and what "
+        "enters its last block is none; explain a model with another backbone, such as a convolutional one"
+    )
