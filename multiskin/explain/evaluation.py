@@ -1,0 +1,147 @@
+"""How good a network's maps are on graded photos, beside other methods' and beside maps that know nothing."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data import DataLoader
+
+from multiskin.data.dataset import one_thread, worker_count
+from multiskin.data.manifest import Manifest
+from multiskin.data.validation import Progress
+from multiskin.explain.means import group_means_of, means_of
+from multiskin.explain.measures import Measured, Values, faithfulness, localisation, outside_skin, randomisation
+from multiskin.explain.methods import AT_ONCE, OURS, maps_by_method
+from multiskin.explain.regions import Masks, PhotosWithRegions, SkinMask
+from multiskin.explain.similarity import head_similarity, mean_known
+from multiskin.inference.predictor import Predictor
+from multiskin.metrics.bootstrap import sampling_units
+from multiskin.schema import MISSING, Schema
+
+SAMPLED = 40  # photos for what takes many passes through the network
+
+
+@dataclass(frozen=True, eq=False)
+class MapEvaluation:
+    """What is measured of the maps of every head.
+
+    Attributes:
+        schema: the heads.
+        photos: how many were looked at.
+        sampled: of these, how many for deletion, insertion and randomisation.
+        units: how many subjects the intervals draw, photos of unknown ones by themselves.
+        seed: of the sample, the random maps, the networks that begin anew, and the resamples.
+        means: of every measure by head and method, from means_of.
+        groups: of some measures by group and head, from group_means_of.
+        similarity: (H, H), the mean rank correlation of two heads' maps of one photo; NaN where there is none.
+    """
+
+    schema: Schema
+    photos: int
+    sampled: int
+    units: int
+    seed: int
+    means: pd.DataFrame
+    groups: pd.DataFrame
+    similarity: np.ndarray
+
+
+def evaluate_maps(
+    predictor: Predictor,
+    photos: Manifest,
+    masks: Masks | None = None,
+    skin: SkinMask | None = None,
+    seed: int = 0,
+    sampled: int = SAMPLED,
+    batch_size: int = 32,
+    num_workers: int | None = None,
+    progress: Progress | None = None,
+) -> MapEvaluation:
+    """Measures the maps of graded photos, of each those of the heads that it is graded for.
+
+    Args:
+        predictor: the network.
+        photos: graded ones.
+        masks: where each attribute shows; without them nothing is said of where maps ought to be.
+        skin: where skin is; without it nothing is said of what lies outside.
+        seed: decides on everything random.
+        sampled: photos for deletion, insertion and randomisation, drawn at random; 0 to leave these out.
+        batch_size: photos at a time.
+        num_workers: processes that read photos.
+        progress: called with (photos done, photos), the sampled ones counted twice.
+
+    Raises:
+        UserError: a mask that is not of its photo's size.
+        ImageError: a photo or a mask that cannot be read.
+    """
+    data = PhotosWithRegions(photos, predictor.preprocessing, masks, skin)
+    sample = np.sort(np.random.default_rng(seed).permutation(len(photos))[:sampled])
+    record = _Record(photos.grades.shape, len(photos) + len(sample), progress)
+    similarity = _measure_all(predictor, data, seed, record, batch_size, worker_count(num_workers))
+    if len(sample):
+        _measure_sample(predictor, data, sample, seed, record)
+    return MapEvaluation(
+        photos.schema,
+        len(photos),
+        len(sample),
+        int(sampling_units(photos.subject, len(photos)).max()) + 1,
+        seed,
+        means_of(record.values, photos, seed),
+        group_means_of(record.values, photos, seed),
+        similarity,
+    )
+
+
+class _Record:
+    """Collects what is measured, and tells how far it has come."""
+
+    def __init__(self, shape: tuple[int, ...], steps: int, progress: Progress | None) -> None:
+        self.values: Values = defaultdict(lambda: np.full(shape, np.nan))
+        self.steps = steps
+        self.done = 0
+        self.progress = progress
+
+    def add(self, rows: np.ndarray, measured: Iterable[Measured]) -> None:
+        for method, measure, values in measured:
+            self.values[method, measure][rows] = values
+
+    def advance(self, photos: int) -> None:
+        self.done += photos
+        if self.progress is not None:
+            self.progress(self.done, self.steps)
+
+
+def _measure_all(
+    predictor: Predictor, data: PhotosWithRegions, seed: int, record: _Record, batch_size: int, workers: int
+) -> np.ndarray:
+    """How the maps of every photo lie; returns how alike those of different heads are, (H, H)."""
+    similarity = []
+    for batch in DataLoader(data, batch_size, num_workers=workers, worker_init_fn=one_thread):
+        rows = batch["row"].numpy()
+        maps = maps_by_method(predictor.net, batch["image"].to(predictor.device), rows, seed)
+        similarity.append(head_similarity(maps[OURS]))
+        record.add(rows, localisation(maps, batch["masks"].numpy()))
+        if data.skin is not None:
+            graded = data.manifest.grades[rows] != MISSING
+            record.add(rows, outside_skin(maps, batch["skin"].numpy(), graded))
+        record.advance(len(rows))
+    return mean_known(np.concatenate(similarity))
+
+
+def _measure_sample(
+    predictor: Predictor, data: PhotosWithRegions, rows: np.ndarray, seed: int, record: _Record
+) -> None:
+    """What becomes of some photos' maps as the network forgets, and of their scores as pixels go."""
+    images = torch.stack([data[row]["image"] for row in rows.tolist()]).to(predictor.device)
+    graded = data.manifest.grades[rows] != MISSING
+    maps = maps_by_method(predictor.net, images, rows, seed)
+    record.add(rows, randomisation(predictor.net, images, rows, maps, graded, seed))
+    grades = np.concatenate([predictor.predict(some).grades for some in images.split(AT_ONCE)])
+    for place in range(len(rows)):
+        one = slice(place, place + 1)
+        of_one = {method: of_method[one] for method, of_method in maps.items()}
+        record.add(rows[one], faithfulness(predictor.net, images[one], of_one, grades[one], graded[one]))
+        record.advance(1)

@@ -1,0 +1,79 @@
+"""Whether the network uses what a map points at: what becomes of a head's score as pixels go, or come back.
+
+Source: Petsiuk, Das and Saenko, 2018, https://arxiv.org/abs/1806.07421, section 3.2.
+"""
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from multiskin.models.skinnet import SkinNet
+
+BLUR = 0.1  # standard deviation, of the side: tone and light stay, and every sign of a condition goes
+STEPS = 10  # of as many pixels each
+
+
+def blurred(images: Tensor) -> Tensor:
+    """Photos (B, 3, S, S) with nothing left to grade; not blank ones, which the network has never seen."""
+    pictures, deviation = images.permute(0, 2, 3, 1).cpu().numpy(), BLUR * images.shape[-1]
+    soft = [cv2.GaussianBlur(picture, (0, 0), deviation, borderType=cv2.BORDER_REFLECT_101) for picture in pictures]
+    return torch.from_numpy(np.stack(soft)).permute(0, 3, 1, 2).to(images.device)
+
+
+def order_of(maps: np.ndarray) -> np.ndarray:
+    """The place of every pixel in the order of a map, the highest first: (P, S, S) to (P, S, S) from 0 to below 1."""
+    flat = maps.reshape(len(maps), -1)
+    places = np.empty(flat.shape, np.float32)
+    np.put_along_axis(places, np.argsort(-flat, axis=1, kind="stable"), np.arange(flat.shape[1], dtype=np.float32), 1)
+    return (places / flat.shape[1]).reshape(maps.shape)
+
+
+def mixtures(photo: Tensor, blank: Tensor, order: Tensor) -> Tensor:
+    """One photo with ever more of its pixels from another, in order: (STEPS + 1, 3, S, S), photo first, blank last.
+
+    Args:
+        photo: (3, S, S).
+        blank: (3, S, S).
+        order: (S, S), from order_of.
+    """
+    shares = torch.linspace(0, 1, STEPS + 1, device=photo.device)[:, None, None, None]  # of pixels replaced
+    return torch.where(order < shares, blank, photo)
+
+
+def area_under(curve: np.ndarray) -> np.ndarray:
+    """The mean height of curves (..., STEPS + 1), by the trapezoidal rule."""
+    return np.trapezoid(curve, dx=1 / (curve.shape[-1] - 1), axis=-1)
+
+
+@torch.inference_mode()
+def standard_score(net: SkinNet, images: Tensor, head: int, grade: int) -> np.ndarray:
+    """How high a head grades photos (B,), 0 to 1 so that heads compare.
+
+    That is the expected grade as a share of the highest grade; of a nominal head the probability of a given grade.
+    """
+    attribute, (name, module) = net.schema.attributes[head], net.named_heads()[head]
+    probabilities = module.probabilities(net(images).logits[name])
+    score = module.score(probabilities) / (attribute.grades - 1) if attribute.ordinal else probabilities[:, grade]
+    return score.float().cpu().numpy()
+
+
+def deletion_and_insertion(
+    net: SkinNet, photo: Tensor, blank: Tensor, order: np.ndarray, head: int, grade: int
+) -> tuple[float, float]:
+    """The areas under a head's score as a photo is blurred in the order of a map, and as it comes back from the blur.
+
+    A map that the network goes by has a small first and a large second one; of a random order both are as large.
+
+    Args:
+        net: in evaluation mode.
+        photo: (3, S, S), prepared.
+        blank: (3, S, S), from blurred.
+        order: (S, S), from order_of.
+        head: whose score.
+        grade: that was decided for the photo.
+    """
+    places = torch.from_numpy(order).to(photo.device)
+    both = torch.cat([mixtures(photo, blank, places), mixtures(blank, photo, places)])
+    deletion, insertion = area_under(standard_score(net, both, head, grade).reshape(2, -1))
+    return float(deletion), float(insertion)

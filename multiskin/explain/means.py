@@ -1,0 +1,102 @@
+"""What was measured of single photos, in two tables: means with intervals, over all of them and by group.
+
+The bootstrap draws subjects, as that of the metrics does.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from multiskin.data.manifest import Manifest
+from multiskin.explain.measures import Values
+from multiskin.explain.methods import OURS
+from multiskin.metrics.bootstrap import RESAMPLES, interval, sampling_units, unit_weights
+
+BY_GROUP = ("pointing", "energy")
+TRUE_GRADE = "true grade"  # a group that each head has of its own
+MEANS = ["head", "method", "measure", "photos", "subjects", "value", "low", "high", "lead", "lead_low", "lead_high"]
+GROUPS = ["column", "group", "measure", "head", "photos", "subjects", "value", "low", "high"]
+
+
+def means_of(values: Values, photos: Manifest, seed: int) -> pd.DataFrame:
+    """A line for each head, method and measure with a value.
+
+    Returns:
+        head, method, measure
+        photos, subjects: with a value
+        value, low, high: the mean and its 95 % interval
+        lead, lead_low, lead_high: what the network's own maps have more of it on the same photos; NaN for themselves
+    """
+    units, lines = sampling_units(photos.subject, len(photos)), []
+    for (method, measure), of_method in values.items():
+        ours = values[OURS, measure]
+        leads = np.full_like(ours, np.nan) if method == OURS else ours - of_method
+        own, ahead = (resampled_means(each, units, seed) for each in (of_method, leads))  # (1 + R, H)
+        for h, (name, known) in enumerate(zip(photos.schema.names, _known(of_method, units), strict=True)):
+            if known.any():
+                lines.append((name, method, measure, *known, *interval(own[:, h]), *interval(ahead[:, h])))
+    return pd.DataFrame(lines, columns=MEANS)
+
+
+def group_means_of(values: Values, photos: Manifest, seed: int) -> pd.DataFrame:
+    """A line for each group of photos, measure of BY_GROUP and head, of the network's own maps.
+
+    Returns:
+        column, group: what the photos have in common: a value of one of their groups, or the head's true grade
+        measure, head
+        photos, subjects: with a value
+        value, low, high: the mean and its 95 % interval
+    """
+    units, lines = sampling_units(photos.subject, len(photos)), []
+    for measure in BY_GROUP:
+        ours = values.get((OURS, measure), np.full(photos.grades.shape, np.nan))
+        for column, group, inside in _groups(photos):
+            of_group = np.where(inside, ours, np.nan)
+            means = resampled_means(of_group, units, seed)
+            for h, (name, known) in enumerate(zip(photos.schema.names, _known(of_group, units), strict=True)):
+                if known.any():
+                    lines.append((column, group, measure, name, *known, *interval(means[:, h])))
+    return pd.DataFrame(lines, columns=GROUPS)
+
+
+def _known(values: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Of how many photos and of how many subjects (N, H) has values, by head: (H, 2)."""
+    known = ~np.isnan(values)
+    return np.array([(np.count_nonzero(column), len(np.unique(units[column]))) for column in known.T])
+
+
+def _groups(photos: Manifest) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Every group: its column, its value, and who is in it, (N, H) or (N, 1)."""
+    for grade in range(photos.schema.max_grades):
+        yield TRUE_GRADE, str(grade), photos.grades == grade
+    for column, cells in photos.groups.items():
+        for group in sorted(set(cells) - {""}):
+            yield str(column), group, (cells == group).to_numpy()[:, None]
+
+
+def resampled_means(values: np.ndarray, units: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """The mean of each column over the photos that have a value: as they are, and then of each resample.
+
+    Args:
+        values: (N, M), NaN where a photo has none.
+        units: (N,) what each photo is drawn with, from sampling_units.
+        seed: the same one draws the same units.
+        resamples: R.
+
+    Returns:
+        (1 + R, M); NaN where no photo drawn has a value, and in all resamples where those of one unit alone have, for
+        nothing is known then of how another one would do.
+    """
+    known = ~np.isnan(values)
+    totals, counts = np.zeros((2, units.max() + 1, values.shape[1]))
+    np.add.at(totals, units, np.where(known, values, 0))
+    np.add.at(counts, units, known)
+    parts = [_ratio(weights @ totals, weights @ counts) for weights in unit_weights(len(counts), resamples, seed)]
+    means = np.concatenate(parts)
+    means[1:, np.count_nonzero(counts, axis=0) < 2] = np.nan
+    return means
+
+
+def _ratio(totals: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    return np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)

@@ -1,0 +1,53 @@
+"""Ways to a map of each head, side by side: the network's own, what others would use, and maps that know nothing."""
+
+import numpy as np
+from torch import Tensor
+
+from multiskin.explain.baselines import centre_blob, random_smooth, uniform
+from multiskin.explain.cam import closed_form, head_maps
+from multiskin.explain.layercam import layer_cam
+from multiskin.heads import Head
+from multiskin.models.skinnet import SkinNet
+from multiskin.schema import Attribute
+
+Maps = dict[str, np.ndarray]  # by method: (B, H, h, w)
+OURS, CHANCE = "cam", "uniform"
+AT_ONCE = 32  # photos
+
+
+def maps_by_method(net: SkinNet, images: Tensor, rows: np.ndarray, seed: int) -> Maps:
+    """Every method's maps of photos (B, 3, S, S), all as coarse as the network's own.
+
+    cam is signed and of the expected grade. grad_cam is as classifiers have it: of the logit of the likeliest grade,
+    and nothing below 0 (Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391). layer_cam is left out where the
+    network has none.
+
+    Args:
+        net: in evaluation mode.
+        images: prepared, on its device.
+        rows: (B,) the photos', by which random maps are drawn.
+        seed: likewise.
+    """
+    chunks = zip(images.split(AT_ONCE), np.split(rows, range(AT_ONCE, len(rows), AT_ONCE)), strict=True)
+    parts = [_maps_at_once(net, some, of_some, seed) for some, of_some in chunks]
+    return {method: np.concatenate([part[method] for part in parts]) for method in parts[0]}
+
+
+def _maps_at_once(net: SkinNet, images: Tensor, rows: np.ndarray, seed: int) -> Maps:
+    ours, _, output = head_maps(net, images)
+    others = closed_form(net, output, likeliest_logit) or head_maps(net, images, likeliest_logit)
+    layered = layer_cam(net, output)
+    _, *shape = ours.shape
+    return {
+        OURS: ours.cpu().numpy(),
+        "grad_cam": others.maps.relu().cpu().numpy(),
+        **({} if layered is None else {"layer_cam": layered.cpu().numpy()}),
+        "centre": centre_blob(rows, shape),
+        "random": random_smooth(rows, shape, seed),
+        CHANCE: uniform(rows, shape),
+    }
+
+
+def likeliest_logit(_attribute: Attribute, _head: Head, logits: Tensor) -> Tensor:
+    """The highest logit (B,) of logits (B, K)."""
+    return logits.float().amax(dim=1)

@@ -1,0 +1,81 @@
+"""How good the maps are, as files: a page and tables to read, and the numbers for other programs."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from multiskin.explain.evaluation import MapEvaluation
+from multiskin.explain.means import BY_GROUP
+from multiskin.explain.measures import DRAWS, THRESHOLD, TOLERANCE
+from multiskin.reports.explanation_tables import SMALL, Cell, Panel, panels_of
+from multiskin.reports.html import write_page
+from multiskin.reports.markdown import markdown_table
+from multiskin.run import write_json, write_whole
+
+UNMASKED = "Nobody has drawn where the attributes show, so nothing is said here of where maps ought to lie."
+
+
+def write_map_evaluation(evaluation: MapEvaluation, folder: Path) -> Path:
+    """Writes explanation.html, .md, .csv and .json and explanation_groups.csv, and returns the page.
+
+    Args:
+        evaluation: the measurement.
+        folder: where to; it is there.
+    """
+    panels, words = list(panels_of(evaluation)), _words(evaluation)
+    page = folder / "explanation.html"
+    write_whole(folder / "explanation.csv", evaluation.means.to_csv(index=False, float_format="%.6g"))
+    write_whole(folder / "explanation_groups.csv", evaluation.groups.to_csv(index=False, float_format="%.6g"))
+    write_json(folder / "explanation.json", _content(evaluation))
+    write_whole(folder / "explanation.md", _markdown(words, panels))
+    write_page(page, "explanation", {"words": words, "panels": panels})
+    return page
+
+
+def _content(evaluation: MapEvaluation) -> dict[str, Any]:
+    """Plain containers; a value that does not exist is null."""
+    similarity = pd.DataFrame(evaluation.similarity, evaluation.schema.names, list(evaluation.schema.names))
+    counts = {name: getattr(evaluation, name) for name in ("photos", "sampled", "units", "seed")}
+    tables = {
+        "means": evaluation.means.to_json(orient="records"),
+        "groups": evaluation.groups.to_json(orient="records"),
+        "similarity": similarity.to_json(orient="index"),
+    }
+    settings = {"mask_threshold": THRESHOLD, "pointing_tolerance": TOLERANCE, "random_networks": DRAWS}
+    return counts | settings | {name: json.loads(text) for name, text in tables.items()}
+
+
+def _words(evaluation: MapEvaluation) -> list[str]:
+    """What all the numbers rest on, in paragraphs."""
+    looked_at = (
+        f"Looked at are {evaluation.photos} photos of {evaluation.units} subjects, those of unknown ones counted by "
+        "themselves, and of each photo the maps of the heads that it is graded for. Intervals are 95 % ones: subjects "
+        f"are resampled. {SMALL}"
+    )
+    masked = (
+        f"A photo's mask is where the attribute is drawn with at least {100 * THRESHOLD:g} % of its full strength; "
+        "photos without such a place do not count."
+    )
+    tried = (
+        f"Insertion, deletion and networks that begin anew are tried on {evaluation.sampled} photos, drawn at random "
+        f"with seed {evaluation.seed}; insertion and deletion where the predicted grade is above 0, for elsewhere "
+        "there is nothing to delete."
+    )
+    has_masks = evaluation.means["measure"].isin(BY_GROUP).any()
+    return [looked_at, masked if has_masks else UNMASKED, *([tried] if evaluation.sampled else [])]
+
+
+def _markdown(words: Sequence[str], panels: Sequence[Panel]) -> str:
+    parts = ["# How good the maps are", *words]
+    for panel in panels:
+        rows = [[title, *map(_in_markdown, cells)] for title, cells in panel.rows]
+        parts += [f"## {panel.title}", panel.note, markdown_table(panel.heading, rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _in_markdown(cell: Cell) -> str:
+    text = f"**{cell.text}**" if cell.clear else cell.text
+    return f"{text} ({', '.join(cell.below)})" if cell.below else text

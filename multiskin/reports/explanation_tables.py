@@ -1,0 +1,165 @@
+"""What is measured of maps, as tables to read: the same for the page and for Markdown."""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from multiskin.compare.statistics import FEW
+from multiskin.explain.evaluation import MapEvaluation
+from multiskin.explain.measures import DRAWS, TOLERANCE
+from multiskin.explain.methods import CHANCE, OURS
+from multiskin.reports.formats import ABSENT, number, signed, span
+from multiskin.reports.results import ENOUGH, group_values
+from multiskin.schema import Schema
+
+SMALL = f"What rests on fewer than {ENOUGH} photos or {FEW} subjects says little, and is grey on the page."
+
+Line = Mapping[Hashable, Any]
+Lines = Mapping[tuple[str, str, str], Line]  # by measure, head and method
+
+METHODS = {
+    OURS: "this model's maps",
+    "grad_cam": "Grad-CAM with ReLU",
+    "layer_cam": "Layer-CAM",
+    "centre": "centre blob",
+    "random": "random map",
+    CHANCE: "uniform map",
+}
+IGNORANT = ("centre", "random")  # methods that a map has to be better than to say anything
+HIGHER = ("pointing", "energy", "auc", "faithfulness")  # measures of which that can be told
+MEASURES = {
+    "pointing": (
+        "Pointing game",
+        f"How often the map's highest pixel lies in the mask, or at most {100 * TOLERANCE:g} % of the side from it.",
+    ),
+    "energy": (
+        "Energy inside",
+        "The share of the map's positive part that lies in the mask; of the uniform map that is the mask's share of "
+        "the area.",
+    ),
+    "auc": (
+        "Area under the ROC curve",
+        "How likely the map is higher at a pixel in the mask than at one outside; 0.5 by chance.",
+    ),
+    "outside_skin": ("Outside the skin", "The share of the map's positive part that lies where no skin is."),
+    "faithfulness": (
+        "Insertion less deletion",
+        "How much more of the score comes back with the first pixels of the map than is left without them; 0 for a "
+        "random order. Scores are expected grades as shares of the highest one.",
+    ),
+    "insertion": (
+        "Insertion",
+        "The area under the score as a blurred photo becomes sharp in the order of the map; higher is better.",
+    ),
+    "deletion": (
+        "Deletion",
+        "The area under the score as the photo is blurred in the order of the map; lower is better.",
+    ),
+    "readouts_anew": (
+        "Heads that begin anew",
+        f"The rank correlation with the maps of {DRAWS} networks whose heads are random; near 0 for maps of what the "
+        "heads have learned, 1 for maps of the photo alone.",
+    ),
+    "readouts_anew_absolute": ("Heads that begin anew, without sign", "Mean size of the same correlations."),
+    "network_anew": ("Networks that begin anew", f"Likewise, with {DRAWS} networks that are random throughout."),
+    "network_anew_absolute": ("Networks that begin anew, without sign", "Mean size of the same correlations."),
+}
+
+
+class Cell(NamedTuple):
+    """A number as it is written, with what stands below it."""
+
+    text: str
+    below: tuple[str, ...] = ()  # lines
+    few: bool = False  # photos, too few to say much
+    clear: bool = False  # above 0
+
+
+class Panel(NamedTuple):
+    """A table with its words: a row is a title and its cells."""
+
+    title: str
+    note: str
+    heading: list[str]
+    rows: list[tuple[str, list[Cell]]]
+
+
+def panels_of(evaluation: MapEvaluation) -> Iterator[Panel]:
+    """Every table that there is something to say in, the answer first."""
+    lines = {(line["measure"], line["head"], line["method"]): line for line in evaluation.means.to_dict("records")}
+    known = [measure for measure in MEASURES if measure in {key[0] for key in lines}]
+    told = [measure for measure in known if measure in HIGHER]
+    if told:
+        yield _leads(evaluation.schema, lines, told)
+    for measure in known:
+        yield _of_measure(evaluation.schema, lines, measure)
+    yield _similarity(evaluation)
+    for key, of_groups in evaluation.groups.groupby(["column", "measure"], sort=False):
+        yield _of_groups(evaluation.schema, of_groups, *map(str, key))
+
+
+def _leads(schema: Schema, lines: Lines, measures: Sequence[str]) -> Panel:
+    """How far the network's maps are above those that know nothing."""
+    pairs = [(measure, method) for measure in measures for method in IGNORANT]
+    rows = [
+        (head.title(), [_lead(lines.get((measure, head.name, method))) for measure, method in pairs]) for head in schema
+    ]
+    return Panel(
+        "Better than a map that knows nothing?",
+        "How much higher this model's maps are than the centre blob and the random map on the same photos. What is "
+        "bold is clearly higher: its interval lies above 0.",
+        ["attribute", *(f"{MEASURES[measure][0]}, less {METHODS[method]}" for measure, method in pairs)],
+        rows,
+    )
+
+
+def _lead(line: Line | None) -> Cell:
+    if line is None:
+        return Cell(ABSENT)
+    return Cell(signed(line["lead"]), (span(line["lead_low"], line["lead_high"]),), clear=line["lead_low"] > 0)
+
+
+def _of_measure(schema: Schema, lines: Lines, measure: str) -> Panel:
+    """Every method's mean for every head, and of how many photos."""
+    title, note = MEASURES[measure]
+    methods = [method for method in METHODS if any((measure, head.name, method) in lines for head in schema)]
+    rows = []
+    for head in schema:
+        of_head = [lines.get((measure, head.name, method)) for method in methods]
+        photos = max((line["photos"] for line in of_head if line), default=0)
+        rows.append((head.title(), [*map(_mean, of_head), Cell(str(photos))]))
+    return Panel(title, note, ["attribute", *(METHODS[method] for method in methods), "photos"], rows)
+
+
+def _mean(line: Line | None) -> Cell:
+    if line is None:
+        return Cell(ABSENT)
+    few = line["photos"] < ENOUGH or line["subjects"] < FEW
+    return Cell(number(line["value"]), (span(line["low"], line["high"]),), few)
+
+
+def _similarity(evaluation: MapEvaluation) -> Panel:
+    titles = [head.title() for head in evaluation.schema]
+    rows = [
+        (title, [Cell(number(value)) for value in values])
+        for title, values in zip(titles, evaluation.similarity, strict=True)
+    ]
+    note = "The mean rank correlation of two heads' maps of one photo; near 1 would mean that both see the same."
+    return Panel("How alike the heads' maps are", note, ["attribute", *titles], rows)
+
+
+def _of_groups(schema: Schema, of_groups: pd.DataFrame, column: str, measure: str) -> Panel:
+    """The network's own maps by the values of one column."""
+    lines = {(line["group"], line["head"]): line for line in of_groups.to_dict("records")}
+    values, left_out = group_values(pd.Series(np.repeat(of_groups["group"], of_groups["photos"])))
+    rows = [(value, [_with_photos(lines.get((value, head.name))) for head in schema]) for value in values]
+    more = f" {left_out} further groups, those of the fewest photos, are in explanation_groups.csv." if left_out else ""
+    note = f"This model's maps. {SMALL}{more}"
+    return Panel(f"{MEASURES[measure][0]} by {column}", note, [column, *(head.title() for head in schema)], rows)
+
+
+def _with_photos(line: Line | None) -> Cell:
+    cell = _mean(line)
+    return cell if line is None else cell._replace(below=(*cell.below, f"n {line['photos']}"))

@@ -1,0 +1,161 @@
+"""The whole measurement on a small untrained network: what it counts, and that nothing else decides on it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from multiskin.config import ModelConfig, Recipe
+from multiskin.data.images import read_image
+from multiskin.data.manifest import Manifest
+from multiskin.data.transforms import Preprocessing
+from multiskin.explain.cam import head_maps
+from multiskin.explain.evaluation import MapEvaluation, evaluate_maps
+from multiskin.explain.localisation import energy_inside, upsampled
+from multiskin.explain.measures import THRESHOLD
+from multiskin.explain.similarity import rank_correlation
+from multiskin.inference.predictor import Predictor
+from multiskin.models.blueprint import Blueprint
+from multiskin.schema import MISSING, Schema
+
+SIZE = 48
+
+
+@pytest.fixture(scope="module")
+def predictor(schema: Schema) -> Predictor:
+    torch.manual_seed(0)
+    model = ModelConfig("test_efficientnet", weights="none", input_size=SIZE, output_stride=8)
+    counts = tuple((1,) * attribute.grades for attribute in schema)
+    net = Blueprint(schema, model, tuple(Recipe() for _ in schema), counts).build().eval()
+    for _, head in net.named_heads():
+        torch.nn.init.normal_(head.linear.weight)
+    return Predictor(net, Preprocessing(SIZE, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)), torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def photos(manifest: Manifest) -> Manifest:
+    return replace(manifest, groups=pd.DataFrame({"tone": np.resize(["dark", "light"], len(manifest))}))
+
+
+def masks(photo: Path, heading: str) -> np.ndarray | None:
+    """Shine is in the upper left, but not seen in the first photo; of lines nobody has drawn a mask."""
+    if heading != "shine":
+        return None
+    mask = np.zeros((40, 48))
+    mask[:20, :16] = THRESHOLD / 2 if photo.name == "00.png" else 0.7
+    return mask
+
+
+def left_half(photo: np.ndarray) -> np.ndarray:
+    skin = np.zeros(photo.shape[:2])
+    skin[:, :24] = 1
+    return skin
+
+
+@pytest.fixture(scope="module")
+def evaluation(predictor: Predictor, photos: Manifest) -> MapEvaluation:
+    return evaluate_maps(predictor, photos, masks, left_half, sampled=5, batch_size=7, num_workers=0)
+
+
+def line(evaluation: MapEvaluation, head: str, method: str, measure: str) -> pd.Series:
+    means = evaluation.means
+    [found] = means.index[(means["head"] == head) & (means["method"] == method) & (means["measure"] == measure)]
+    return means.loc[found]
+
+
+def test_energy_is_that_of_the_photos_one_by_one(
+    evaluation: MapEvaluation, predictor: Predictor, photos: Manifest
+) -> None:
+    shares = []
+    for row in np.flatnonzero(photos.grades[:, 0] != MISSING):
+        if photos.path(row).name != "00.png":
+            image = predictor.transform()(read_image(photos.path(row)), seed=0)[None]
+            cam = head_maps(predictor.net, image).maps[:, 0].numpy()
+            inside = np.zeros((1, SIZE, SIZE), bool)
+            inside[:, :24, :16] = True
+            shares.append(energy_inside(upsampled(cam, SIZE), inside).item())
+    found = line(evaluation, "shine", "cam", "energy")
+    assert found["photos"] == len(shares) == (photos.grades[:, 0] != MISSING).sum() - 1
+    assert found["value"] == pytest.approx(np.mean(shares), abs=1e-5)
+    assert found["low"] < found["value"] < found["high"]
+    assert "energy" not in evaluation.means.loc[evaluation.means["head"] == "lines", "measure"].tolist()
+
+
+def test_a_uniform_map_shows_what_chance_would_do(evaluation: MapEvaluation) -> None:
+    assert line(evaluation, "shine", "uniform", "energy")["value"] == pytest.approx((24 * 16) / SIZE**2)
+    assert line(evaluation, "shine", "uniform", "auc")["value"] == 0.5
+    assert line(evaluation, "lines", "uniform", "outside_skin")["value"] == pytest.approx(0.5)
+    own, chance = (line(evaluation, "shine", method, "energy") for method in ("cam", "uniform"))
+    assert chance["lead"] == pytest.approx(own["value"] - chance["value"])
+
+
+def test_what_takes_many_passes_is_measured_on_the_sample(evaluation: MapEvaluation, photos: Manifest) -> None:
+    sample = np.sort(np.random.default_rng(0).permutation(len(photos))[:5])
+    graded = (photos.grades[sample] != MISSING).sum(axis=0)
+    assert evaluation.sampled == 5
+    for h, name in enumerate(photos.schema.names):
+        assert line(evaluation, name, "cam", "network_anew")["photos"] == graded[h]
+    tried = evaluation.means[evaluation.means["measure"].isin(["deletion", "insertion", "faithfulness"])]
+    assert len(tried)
+    assert set(tried["method"]) == {"cam", "grad_cam", "layer_cam", "centre", "random"}
+    by_measure = tried.set_index(["measure", "head", "method"])["value"]
+    difference = by_measure["insertion"] - by_measure["deletion"]
+    np.testing.assert_allclose(by_measure["faithfulness"].sort_index(), difference.sort_index())
+    assert by_measure["deletion"].between(0, 1).all()
+
+
+def test_a_head_that_sees_nothing_has_nothing_to_delete(predictor: Predictor, photos: Manifest) -> None:
+    images = torch.stack([predictor.transform()(read_image(photos.path(row)), seed=0) for row in range(len(photos))])
+    seen = (predictor.predict(images).grades > 0) & (photos.grades != MISSING)
+    whole = evaluate_maps(predictor, photos, sampled=len(photos), num_workers=0)
+    for h, name in enumerate(photos.schema.names):
+        of_head = whole.means[(whole.means["head"] == name) & (whole.means["measure"] == "deletion")]
+        assert set(of_head["photos"]) == ({seen[:, h].sum()} if seen[:, h].any() else set())
+
+
+def test_similarity_is_over_all_photos(evaluation: MapEvaluation, predictor: Predictor, photos: Manifest) -> None:
+    images = torch.stack([predictor.transform()(read_image(photos.path(row)), seed=0) for row in range(len(photos))])
+    maps = head_maps(predictor.net, images).maps.numpy()
+    assert evaluation.similarity[0, 1] == pytest.approx(rank_correlation(maps[:, 0], maps[:, 1]).mean(), abs=1e-3)
+    np.testing.assert_allclose(evaluation.similarity, evaluation.similarity.T)
+    np.testing.assert_allclose(np.diag(evaluation.similarity), 1)
+
+
+def test_groups_are_named(evaluation: MapEvaluation) -> None:
+    assert set(evaluation.groups["column"]) == {"tone", "true grade"}
+    tones = evaluation.groups[(evaluation.groups["column"] == "tone") & (evaluation.groups["measure"] == "energy")]
+    assert tones["photos"].sum() == line(evaluation, "shine", "cam", "energy")["photos"]
+
+
+def test_batches_and_workers_change_nothing(evaluation: MapEvaluation, predictor: Predictor, photos: Manifest) -> None:
+    steps = []
+    again = evaluate_maps(
+        predictor,
+        photos,
+        masks,
+        left_half,
+        sampled=5,
+        batch_size=100,
+        num_workers=1,
+        progress=lambda done, of: steps.append((done, of)),
+    )
+    keys = ["head", "method", "measure"]
+    pd.testing.assert_frame_equal(
+        again.means.sort_values(keys, ignore_index=True),
+        evaluation.means.sort_values(keys, ignore_index=True),
+        atol=0.02,  # ranks of cells that are all but equal
+    )
+    total = len(photos) + 5
+    assert steps == [(done, total) for done in range(len(photos), total + 1)]
+
+
+def test_without_masks_nothing_is_said_of_where_maps_lie(predictor: Predictor, photos: Manifest) -> None:
+    bare = evaluate_maps(predictor, photos, sampled=0, num_workers=0)
+    assert bare.means.empty
+    assert bare.groups.empty
+    assert bare.similarity.shape == (2, 2)
+    assert (bare.photos, bare.sampled) == (len(photos), 0)
+    assert bare.units == len(set(photos.subject))

@@ -1,0 +1,69 @@
+"""Colours on photos, pixel by pixel."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from multiskin.explain.overlays import EVIDENCE, SIGNED, Colours, overlay
+
+PHOTO = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
+MAP = np.random.default_rng(1).normal(size=(6, 7))
+
+
+def slow_overlay(photo, values, limit, opacity, colours):
+    result = np.empty_like(photo)
+    for place in np.ndindex(values.shape):
+        strength = min(max(values[place] / limit, colours.lowest), 1)
+        colour = mpl.colormaps[colours.name](colours.zero + (1 - colours.zero) * strength)
+        cover = opacity * abs(strength)
+        for channel in range(3):
+            result[(*place, channel)] = round((1 - cover) * photo[(*place, channel)] + cover * 255 * colour[channel])
+    return result
+
+
+@pytest.mark.parametrize("colours", [EVIDENCE, SIGNED])
+@given(st.floats(0.01, 10), st.floats(0, 1))
+@settings(max_examples=20, deadline=None)
+def test_every_pixel_is_mixed_by_its_strength(colours: Colours, limit: float, opacity: float) -> None:
+    expected = slow_overlay(PHOTO, MAP, limit, opacity, colours)
+    found = overlay(PHOTO, MAP, limit, opacity, colours)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("colours", [EVIDENCE, SIGNED])
+def test_where_there_is_nothing_the_photo_stays(colours: Colours) -> None:
+    values = np.zeros(PHOTO.shape[:2])
+    values[0] = np.nan
+    np.testing.assert_array_equal(overlay(PHOTO, values, 1.0, 1.0, colours), PHOTO)
+    np.testing.assert_array_equal(overlay(PHOTO, MAP, 1.0, 0.0, colours), PHOTO)
+
+
+def test_what_speaks_for_less_is_shown_only_if_asked_for() -> None:
+    less = -np.abs(MAP)
+    np.testing.assert_array_equal(overlay(PHOTO, less, 1.0), PHOTO)
+    assert (overlay(PHOTO, less, 1.0, colours=SIGNED) != PHOTO).any(axis=2).all()
+    assert (EVIDENCE.shown(MAP) >= 0).all()
+    np.testing.assert_array_equal(SIGNED.shown(MAP), MAP)
+
+
+def test_colours_stay_full_beyond_the_limit_and_the_photo_shows_through() -> None:
+    full = overlay(PHOTO, np.full(MAP.shape, 2.0), 2.0)
+    np.testing.assert_array_equal(overlay(PHOTO, np.full(MAP.shape, 50.0), 2.0), full)
+    assert len(np.unique(full.reshape(-1, 3), axis=0)) > 1
+
+
+def test_noise_far_below_the_limit_is_not_seen() -> None:
+    noise = 0.004 * np.abs(MAP) / np.abs(MAP).max()
+    assert np.abs(overlay(PHOTO, noise, 1.0).astype(int) - PHOTO).max() <= 1
+
+
+def test_a_stronger_place_is_lighter_on_any_one_ground() -> None:
+    """So that a reader who sees no hues, or a print without colours, has the same order."""
+    ramp = np.linspace(0, 1, 40)[None]
+    for grey in (40, 120):
+        painted = overlay(np.full((1, 40, 3), grey, np.uint8), ramp, 1.0)
+        luminance = painted[0] @ np.array([0.2126, 0.7152, 0.0722])
+        assert (np.diff(luminance) >= -0.5).all()

@@ -1,0 +1,98 @@
+"""A mask comes to lie where the photo's pixels do, whatever the evaluation transform."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from multiskin.data.images import ImageError
+from multiskin.data.manifest import Manifest
+from multiskin.data.transforms import Preprocessing
+from multiskin.errors import UserError
+from multiskin.explain.regions import MaskFolder, PhotosWithRegions
+from multiskin.schema import MISSING, Attribute, Schema
+
+HEIGHT, WIDTH, SIZE = 40, 60, 16
+STEPS = [
+    ("Resize",),
+    ("CenterCrop",),
+    ({"CenterCrop": {"size": 24}}, "Resize"),
+    ({"CenterCrop": {"size": [50, 90]}}, "Resize"),  # reflects what is not there
+    ({"Resize": {"size": [48, 30]}}, {"CenterCrop": {"size": 20}}),
+]
+
+
+def blob() -> np.ndarray:
+    """A mask that is nowhere the same as its mirror images."""
+    down, across = np.ogrid[:HEIGHT, :WIDTH]
+    return np.clip(1.4 - np.hypot(down - 15, across - 22) / 8, 0, 0.7) + 0.3 * (across > 50)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, manifest: Manifest) -> Manifest:
+    """Two photos whose first channel is their mask; the second photo is graded for the second attribute alone."""
+    for name in ("a.b", "c"):
+        level = np.rint(255 * blob()).astype(np.uint8)
+        Image.fromarray(np.stack([level, level // 2, level // 3], axis=2)).save(tmp_path / f"{name}.png")
+    schema = Schema((Attribute("shine", 5, column="Shine!"), Attribute("lines", 3)))
+    two = replace(manifest.select(np.array([0, 1])), schema=schema, root=tmp_path)
+    return replace(two, paths=np.array(["a.b.png", "c.png"]), grades=np.array([[1, 0], [MISSING, 2]]))
+
+
+def preprocessing(*steps: str | dict) -> Preprocessing:
+    return Preprocessing(SIZE, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), steps or ("Resize",))
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_a_mask_lies_as_the_photo_does(steps: tuple, photos: Manifest) -> None:
+    data = PhotosWithRegions(photos, preprocessing(*steps), lambda *_: blob(), None)
+    item = data[0]
+    red = item["image"][0] * 0.25 + 0.5  # as the photo's first channel was
+    np.testing.assert_allclose(item["masks"][0], red, atol=1 / 255)
+    assert item["masks"][0].std() > 0.1
+
+
+def test_only_graded_attributes_are_asked_of_a_mask_by_their_headings(photos: Manifest) -> None:
+    asked = []
+
+    def masks(photo: Path, heading: str) -> np.ndarray | None:
+        asked.append((photo.name, heading))
+        return np.ones((HEIGHT, WIDTH)) if heading == "lines" else None
+
+    data = PhotosWithRegions(photos, preprocessing(), masks, None)
+    for row in (0, 1):
+        assert data[row]["row"] == row
+        assert data[row]["masks"].mean(dim=(1, 2)).tolist() == [0, 1]
+    assert set(asked) == {("a.b.png", "Shine!"), ("a.b.png", "lines"), ("c.png", "lines")}
+
+
+def test_skin_goes_the_same_way_and_all_is_skin_where_nobody_looks(photos: Manifest) -> None:
+    def right_half(photo: np.ndarray) -> np.ndarray:
+        assert photo.shape == (HEIGHT, WIDTH, 3)
+        return np.arange(WIDTH)[None] * np.ones((HEIGHT, 1)) >= WIDTH / 2
+
+    halved = PhotosWithRegions(photos, preprocessing(), None, right_half)[0]["skin"]
+    assert halved[:, : SIZE // 2].max() == 0
+    assert halved[:, SIZE // 2 :].min() == 1
+    whole = PhotosWithRegions(photos, preprocessing(), None, None)[0]
+    assert whole["skin"].min() == 1
+    assert whole["masks"].max() == 0
+
+
+def test_a_mask_of_another_size_is_an_error_that_names_it(photos: Manifest) -> None:
+    data = PhotosWithRegions(photos, preprocessing(), lambda *_: np.ones((HEIGHT, 7)), None)
+    with pytest.raises(UserError, match=r"a\.b\.png.*Shine!.*40 x 7 and 40 x 60"):
+        data[0]
+
+
+def test_a_folder_of_masks_is_read_as_the_renderer_writes_it(tmp_path: Path) -> None:
+    level = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+    Image.fromarray(level).save(tmp_path / "00007-2-lines.png")
+    (tmp_path / "00007-3-lines.png").write_bytes(b"nothing")
+    masks = MaskFolder(tmp_path)
+    np.testing.assert_allclose(masks(Path("images/00007-2.jpg"), "lines"), level / 255, atol=1e-6)
+    assert masks(Path("images/00007-2.jpg"), "shine") is None
+    with pytest.raises(ImageError, match="00007-3-lines"):
+        masks(Path("images/00007-3.jpg"), "lines")

@@ -1,0 +1,53 @@
+"""What the full colour stands for."""
+
+import numpy as np
+import pytest
+
+from multiskin.explain.scales import FINEST, LOGITS, RULES, Scale, finds_nothing, natural_scale
+from multiskin.schema import Attribute, Schema
+
+SCHEMA = Schema((Attribute("shine", 5), Attribute("lines", 3), Attribute("kind", 7, kind="nominal")))
+
+
+@pytest.mark.parametrize(
+    ("explained", "name", "scale"),
+    [
+        ("score", "shine", Scale("grades", 2.0)),
+        ("score", "lines", Scale("grades", 2.0)),  # the same colours for the same number of grades
+        ("score", "kind", Scale("logits", LOGITS)),
+        ("logit1", "shine", Scale("logits", LOGITS)),
+        ("p2", "kind", Scale("probability", 0.5)),
+        (">1", "shine", Scale("probability", 0.5)),
+    ],
+)
+def test_the_natural_scale_is_half_of_the_range(explained: str, name: str, scale: Scale) -> None:
+    assert natural_scale(explained, SCHEMA[name], SCHEMA) == scale
+
+
+NATURAL = Scale("grades", 2.0)
+
+
+@pytest.mark.parametrize("strongest", [0.0, 0.01, 3.0])
+def test_a_shared_scale_does_not_look_at_maps(strongest: float) -> None:
+    assert RULES["shared"](NATURAL, [np.full((2, 2), strongest)]) == NATURAL
+
+
+@pytest.mark.parametrize(("strongest", "full"), [(0.0, 2 / FINEST), (0.01, 2 / FINEST), (1.5, 1.5), (-3.0, 3.0)])
+def test_an_own_scale_is_the_strongest_value_but_makes_nothing_of_noise(strongest: float, full: float) -> None:
+    maps = [np.full((2, 2), strongest), np.array([[0.001]])]
+    assert RULES["each"](NATURAL, maps) == Scale("grades", pytest.approx(full))
+    assert RULES["each"](NATURAL, []).full == 2 / FINEST
+
+
+@pytest.mark.parametrize(
+    ("explained", "name", "grade", "nothing"),
+    [
+        ("score", "shine", 0, True),
+        (">2", "shine", 0, True),
+        ("score", "shine", 1, False),
+        ("p0", "shine", 0, False),  # the map tells of grade 0 itself
+        ("score", "kind", 0, False),  # grade 0 is one class like another
+    ],
+)
+def test_grade_zero_is_no_evidence_for_more(explained: str, name: str, grade: int, nothing: bool) -> None:
+    assert finds_nothing(explained, SCHEMA[name], grade) is nothing

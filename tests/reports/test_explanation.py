@@ -1,0 +1,117 @@
+"""The tables, the page and the numbers of an evaluation of maps."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from multiskin.explain.evaluation import MapEvaluation
+from multiskin.explain.means import GROUPS, MEANS
+from multiskin.reports.explanation import UNMASKED, write_map_evaluation
+from multiskin.reports.explanation_tables import MEASURES, METHODS
+from multiskin.schema import Attribute, Schema
+
+SCHEMA = Schema((Attribute("shine", 5, display={"en": "<Shine>"}), Attribute("lines", 3)))
+NONE = (np.nan, np.nan, np.nan)
+
+
+@pytest.fixture
+def evaluation() -> MapEvaluation:
+    means = [
+        ("shine", "cam", "energy", 60, 12, 0.5, 0.45, 0.55, *NONE),
+        ("shine", "centre", "energy", 60, 12, 0.3, 0.25, 0.35, 0.2, 0.1, 0.3),
+        ("shine", "random", "energy", 60, 12, 0.45, 0.4, 0.5, 0.05, -0.02, 0.11),
+        ("lines", "cam", "energy", 7, 1, 0.25, np.nan, np.nan, *NONE),
+        ("shine", "cam", "network_anew", 12, 9, -0.01, -0.1, 0.1, *NONE),
+    ]
+    groups = [
+        ("tone", "X", "energy", "shine", 50, 11, 0.52, 0.4, 0.6),
+        ("tone", "IX", "energy", "shine", 5, 5, 0.4, 0.1, 0.7),
+        ("tone", "X", "energy", "lines", 7, 1, 0.25, np.nan, np.nan),
+    ]
+    return MapEvaluation(
+        SCHEMA,
+        80,
+        20,
+        16,
+        3,
+        pd.DataFrame(means, columns=MEANS),
+        pd.DataFrame(groups, columns=GROUPS),
+        np.array([[1.0, -0.1], [-0.1, np.nan]]),
+    )
+
+
+def test_what_is_clearly_above_a_map_that_knows_nothing_is_bold(evaluation: MapEvaluation, tmp_path: Path) -> None:
+    write_map_evaluation(evaluation, tmp_path)
+    text = (tmp_path / "explanation.md").read_text()
+    heading = "| attribute | Energy inside, less centre blob | Energy inside, less random map |"
+    assert heading in text
+    assert "| <Shine> | **+0.20** (0.10 to 0.30) | +0.05 (−0.02 to 0.11) |" in text
+    assert "| lines | – | – |" in text
+
+
+def test_every_method_stands_beside_the_others_with_its_interval(evaluation: MapEvaluation, tmp_path: Path) -> None:
+    write_map_evaluation(evaluation, tmp_path)
+    text = (tmp_path / "explanation.md").read_text()
+    assert "| attribute | this model's maps | centre blob | random map | photos |" in text
+    assert "| <Shine> | 0.50 (0.45 to 0.55) | 0.30 (0.25 to 0.35) | 0.45 (0.40 to 0.50) | 60 |" in text
+    assert "| lines | 0.25 (–) | – | – | 7 |" in text
+    assert "## Networks that begin anew" in text
+    assert "| <Shine> | −0.01 (−0.10 to 0.10) | 12 |" in text
+    assert "| <Shine> | 1.00 | −0.10 |" in text
+    assert "| IX | 0.40 (0.10 to 0.70, n 5) | – |" in text
+
+
+def test_the_page_needs_nothing_and_marks_small_groups(
+    evaluation: MapEvaluation, tmp_path: Path, read_page: Callable
+) -> None:
+    path = write_map_evaluation(evaluation, tmp_path)
+    assert path == tmp_path / "explanation.html"
+    page = read_page(path)
+    page.assert_alone()
+    assert "16 subjects" in page.text
+    assert "seed 3" in page.text
+    assert page.rows("IX") == [["IX", "0.40 0.10 to 0.70 n 5", "–"]]
+    assert page.source.count('class="few"') == 4  # 7 photos of lines twice, 12 of a random network, 5 of IX
+    assert "<b>+0.20</b>" in page.source
+    assert "<b>+0.05</b>" not in page.source
+    assert "<Shine>" in page.text  # escaped, or it would be an element
+
+
+def test_few_subjects_are_marked_however_many_their_photos(
+    evaluation: MapEvaluation, tmp_path: Path, read_page: Callable
+) -> None:
+    of_one_person = replace(evaluation, groups=evaluation.groups.assign(subjects=1))
+    page = read_page(write_map_evaluation(of_one_person, tmp_path))
+    assert page.source.count('class="few"') == 5
+
+
+def test_numbers_are_for_other_programs_too(evaluation: MapEvaluation, tmp_path: Path) -> None:
+    write_map_evaluation(evaluation, tmp_path)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "explanation.csv"), evaluation.means)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "explanation_groups.csv"), evaluation.groups)
+    content = json.loads((tmp_path / "explanation.json").read_text())
+    assert content["photos"] == 80
+    assert content["means"][1]["lead"] == 0.2
+    assert content["means"][0]["lead"] is None
+    assert content["similarity"] == {"shine": {"shine": 1, "lines": -0.1}, "lines": {"shine": -0.1, "lines": None}}
+
+
+def test_without_masks_the_page_says_so(evaluation: MapEvaluation, tmp_path: Path, read_page: Callable) -> None:
+    bare = replace(evaluation, means=evaluation.means[:0], groups=evaluation.groups[:0], sampled=0)
+    page = read_page(write_map_evaluation(bare, tmp_path))
+    assert UNMASKED in page.text
+    assert "deletion" not in page.text
+    assert [words for words in page.words if "alike" in words]
+
+
+def test_all_that_is_measured_has_its_words() -> None:
+    assert set(METHODS) == {"cam", "grad_cam", "layer_cam", "centre", "random", "uniform"}
+    assert set(MEASURES) == {
+        *("pointing", "energy", "auc", "outside_skin", "deletion", "insertion", "faithfulness"),
+        *("readouts_anew", "readouts_anew_absolute", "network_anew", "network_anew_absolute"),
+    }
