@@ -14,6 +14,7 @@ from typing import NoReturn
 from multiskin import __version__
 from multiskin.cli.comparing import compare, study
 from multiskin.cli.data import data_check, data_init, data_render
+from multiskin.cli.explaining import explain
 from multiskin.cli.measuring import predict, report, test, validate
 from multiskin.cli.parsers import Parser, summary
 from multiskin.cli.suspecting import suspects
@@ -115,6 +116,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "test": test,
     "report": report,
     "predict": predict,
+    "explain": explain,
     "compare": compare,
     "study": study,
     "sweep": sweep,

@@ -87,10 +87,15 @@ def _example(predictions: GradedPredictions, head: int, line: int, photos: Path 
 def thumbnail(path: Path) -> str | None:
     """A small JPEG of the upright pixels alone, without EXIF, as a data URI; None if there is no readable photo."""
     try:
-        image = Image.fromarray(read_image(path))
+        return data_uri(read_image(path), SIDE)
     except ImageError:
         return None
-    image.thumbnail((SIDE, SIDE))
+
+
+def data_uri(pixels: np.ndarray, longest: int) -> str:
+    """A picture (h, w, 3) uint8 as a JPEG, with its longer side so many pixels long at most."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((longest, longest))
     file = BytesIO()
     image.save(file, "JPEG", quality=80, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,216 @@
+"""The command that shows where in photographs a model sees what it grades."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from multiskin.cli.parsers import Parser, add_inference_options, summary, whole
+from multiskin.cli.settings import fit_config
+from multiskin.cli.terminal import progress, warn
+from multiskin.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from multiskin.config import DataConfig
+    from multiskin.data.manifest import Manifest
+    from multiskin.explain.scalars import Scalar
+    from multiskin.inference.predictor import Predictor
+    from multiskin.reports.gallery import Wanted
+    from multiskin.run import RunFolder
+    from multiskin.schema import Attribute, Schema
+
+SIDES = ("val", "test")
+
+
+def explain(arguments: list[str]) -> None:
+    """Show where in photographs a model sees each attribute, and measure how far that can be trusted."""
+    options = _options(arguments)
+    from multiskin.explain.scalars import parse_scalar
+    from multiskin.inference.predictor import Predictor
+    from multiskin.run import RunFolder
+
+    models = [Path(model) for model in (options.model, options.against) if model is not None]
+    run = RunFolder.open(models[0]) if models[0].is_dir() else None
+    predictors = [
+        Predictor.from_checkpoint(RunFolder.open(model).best if model.is_dir() else model, options.device)
+        for model in models
+    ]
+    heads = _heads(options.heads, [predictor.schema for predictor in predictors])
+    scalar = parse_scalar(options.of, heads)
+    wanted = _wanted(options, run, [head.name for head in heads])
+    photos = _photos_of(options, run, predictors[0].schema) if options.evaluate else None
+    out = RunFolder.create(options.out).root
+    if wanted:
+        _write_pictures(options, out, predictors, wanted, scalar)
+    if photos is not None:
+        _evaluate(options, out, predictors[0], photos)
+
+
+def _options(arguments: list[str]) -> Namespace:
+    parser = Parser("multiskin explain", description=summary(explain))
+    parser.add_argument("model", help="a run folder or a .ckpt file")
+    parser.add_argument("photos", nargs="*", help="pictures, folders of pictures, .csv or .parquet tables")
+    parser.add_argument("--out", required=True, help="a new folder for what is written")
+    parser.add_argument("--column", default="image", help="the tables' column of paths, relative to the table")
+    parser.add_argument("--heads", nargs="+", metavar="HEAD", help="which attributes; default: all")
+    parser.add_argument(
+        "--of",
+        default="score",
+        help="what is explained: score, the expected grade; p2, the probability of grade 2; '>1', that of a grade "
+        "above 1; logit2; default: score",
+    )
+    parser.add_argument(
+        "--scale",
+        default="shared",
+        help="shared: a colour is the same amount in every head and photo; each: every head's strongest place has the "
+        "full colour unless it is too weak; default: shared",
+    )
+    parser.add_argument("--signed", action="store_true", help="show what speaks for less, too")
+    parser.add_argument(
+        "--skin",
+        action="store_true",
+        help="look for skin: show maps on it alone, and tell how much of them lies outside",
+    )
+    parser.add_argument("--worst", type=whole(1), default=0, metavar="N", help="each head's N worst errors in the run")
+    parser.add_argument(
+        "--side", default="test", help="the photos of --worst and --evaluate: test or val; default: test"
+    )
+    parser.add_argument("--root", help="where the run's photos are now; default: where they were")
+    parser.add_argument("--against", metavar="MODEL", help="another model, to be shown beside")
+    parser.add_argument("--evaluate", action="store_true", help="measure the maps on the run's photos")
+    parser.add_argument(
+        "--sample",
+        type=whole(0),
+        default=40,
+        metavar="N",
+        help="photos of --evaluate that take long: for deletion, insertion and networks that begin anew; default: 40",
+    )
+    add_inference_options(parser)
+    options = parser.parse_intermixed_args(arguments)  # or photos could not stand behind options
+    from multiskin.explain.scales import RULES
+
+    for option, known in (("scale", RULES), ("side", SIDES)):
+        if getattr(options, option) not in known:
+            raise unknown("word", getattr(options, option), known, f"--{option}")
+    if not (options.photos or options.worst or options.evaluate):
+        raise UserError("nothing to explain; give photos, --worst N or --evaluate")
+    return options
+
+
+def _heads(names: Sequence[str] | None, schemas: Sequence["Schema"]) -> list["Attribute"]:
+    """The heads asked for, or all that the models share.
+
+    Raises:
+        UserError: no such head, or one that not every model has with the same grades.
+    """
+    graded = [{(each.name, each.kind, each.grades) for each in schema} for schema in schemas]
+    shared = [each for each in schemas[0] if (each.name, each.kind, each.grades) in set.intersection(*graded)]
+    if not shared:
+        raise UserError("--against: no attribute with the same grades in both models; name a model of the same ones")
+    known = [attribute.name for attribute in shared]
+    for name in names or ():
+        if name not in known:
+            raise unknown("attribute", name, known, "--heads")
+    return [attribute for attribute in shared if names is None or attribute.name in names]
+
+
+def _wanted(options: Namespace, run: "RunFolder | None", heads: list[str]) -> list["Wanted"]:
+    """The pictures to be made: of the photos given, and of the run's worst errors."""
+    from multiskin.inference.files import find_photos
+    from multiskin.reports.gallery import Wanted, worst_errors
+    from multiskin.reports.graded import GradedPredictions
+    from multiskin.schema import Schema
+
+    paths = find_photos(options.photos, options.column) if options.photos else []
+    wanted = [Wanted("Photos", path, heads, {}) for path in paths]
+    if options.worst:
+        run = _run_of(run, "--worst")
+        table = run.predictions(options.side)
+        if not table.is_file():
+            command = "test" if options.side == "test" else "validate"
+            raise UserError(f"--worst: no predictions yet ({table}); run 'multiskin {command} {run.root}' first")
+        predictions = GradedPredictions.load(table, Schema.load(run.schema))
+        errors = worst_errors(predictions, heads, options.worst, Path(_data_config(options, run).root))
+        warn([] if errors else [f"--worst: no head has an error on the {options.side} photos"])
+        wanted += errors
+    return wanted
+
+
+def _run_of(run: "RunFolder | None", option: str) -> "RunFolder":
+    if run is None:
+        raise UserError(f"{option}: needs the run folder as the model; a checkpoint alone knows no photos")
+    return run
+
+
+def _data_config(options: Namespace, run: "RunFolder") -> "DataConfig":
+    """Where the run's photos are, and how they are read."""
+    from dataclasses import replace
+
+    saved = fit_config("multiskin explain", summary(explain), ["--config", str(run.config)])[0].data
+    config = replace(saved, root=options.root or saved.root, batch_size=options.batch_size)
+    return replace(config, num_workers=options.num_workers)
+
+
+def _photos_of(options: Namespace, run: "RunFolder | None", schema: "Schema") -> "Manifest":
+    """The graded photos of one side of the run's split."""
+    from multiskin.data.photos import load_side
+
+    run = _run_of(run, "--evaluate")
+    with progress("checking photos") as advance:
+        photos, skipped = load_side(_data_config(options, run), schema, run.split, options.side, advance)
+    warn(skipped)
+    if not len(photos):
+        raise UserError(f"{run.root}: the split has no {options.side} photo; name the other one with --side")
+    return photos
+
+
+def _write_pictures(
+    options: Namespace, out: Path, predictors: list["Predictor"], wanted: list["Wanted"], scalar: "Scalar"
+) -> None:
+    from multiskin.explain.overlays import EVIDENCE, SIGNED
+    from multiskin.explain.photos import explain_files
+    from multiskin.explain.scales import RULES
+    from multiskin.reports.explained import Look
+    from multiskin.reports.gallery import PAGE, write_gallery
+
+    colours = SIGNED if options.signed else EVIDENCE
+    look = Look(predictors[0].schema, _called(options), options.of, RULES[options.scale], colours)
+    paths = [want.path for want in wanted]
+    photos = explain_files(predictors, paths, scalar, options.batch_size, options.num_workers, options.skin)
+    with progress("explaining photos") as advance:
+        unread = write_gallery(out, wanted, photos, look, advance)
+    warn(photo.error for photo in unread)
+    if len(unread) == len(wanted):
+        raise UserError(f"none of {len(wanted)} photos could be read")
+    print(out / PAGE)
+
+
+def _called(options: Namespace) -> list[str]:
+    """A short name for each model, or all of its path where short ones would be the same."""
+    paths = [Path(model).resolve() for model in (options.model, options.against) if model is not None]
+    short = [path.parents[1].name if path.parent.name == "checkpoints" else path.stem for path in paths]
+    return short if len(set(short)) == len(short) else list(map(str, paths))
+
+
+def _evaluate(options: Namespace, out: Path, predictor: "Predictor", photos: "Manifest") -> None:
+    from multiskin.explain.evaluation import evaluate_maps
+    from multiskin.explain.regions import MaskFolder
+    from multiskin.faces.step import find_skin
+    from multiskin.reports.explanation import write_map_evaluation
+
+    drawn = photos.root / "masks"  # where the renderer leaves them
+    masks = MaskFolder(drawn) if drawn.is_dir() else None
+    skin = partial(find_skin, detector=predictor.preprocessing.skin.detector, lips=True) if options.skin else None
+    with progress("measuring maps") as advance:
+        evaluation = evaluate_maps(
+            predictor,
+            photos,
+            masks,
+            skin,
+            sampled=options.sample,
+            batch_size=options.batch_size,
+            num_workers=options.num_workers,
+            progress=advance,
+        )
+    print(write_map_evaluation(evaluation, out))

@@ -1,0 +1,215 @@
+"""The command that shows where a model sees what it grades, from its options to the files it leaves; nothing trains."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from multiskin.cli import main
+from multiskin.config import ModelConfig, Recipe
+from multiskin.data.transforms import Preprocessing
+from multiskin.explain import evaluation
+from multiskin.inference.evaluate import evaluate
+from multiskin.inference.predictor import Predictor
+from multiskin.models.blueprint import Blueprint
+from multiskin.reports import explanation
+from multiskin.run import RunFolder
+from multiskin.schema import Attribute, Schema
+
+SIZE = 48
+
+
+def save_checkpoint(schema: Schema, path: Path) -> Path:
+    """Of a network that was never trained, but is sure of what it sees."""
+    torch.manual_seed(0)
+    model = ModelConfig("test_efficientnet", weights="none", input_size=SIZE)
+    counts = tuple((1,) * attribute.grades for attribute in schema)
+    blueprint = Blueprint(schema, model, (Recipe(),) * len(schema), counts)
+    net = blueprint.build()
+    for _, head in net.named_heads():
+        torch.nn.init.normal_(head.linear.weight)
+    content = {
+        "blueprint": blueprint.to_dict(),
+        "preprocessing": Preprocessing(SIZE, (0.5,) * 3, (0.2,) * 3).to_dict(),
+        "state_dict": {f"net.{key}": value for key, value in net.state_dict().items()},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(content, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, write_settings, schema, photos):
+    """A run folder with everything that the command reads."""
+    run = RunFolder(tmp_path_factory.mktemp("runs") / "first")
+    run.root.mkdir()
+    write_settings(run.root)
+    photos.save(run.split, run.skipped)
+    predictor = Predictor.from_checkpoint(save_checkpoint(schema, run.best), "cpu")
+    evaluate(predictor, photos.side("val"), num_workers=0).table().to_csv(run.predictions("val"), index=False)
+    return run
+
+
+@pytest.fixture
+def files(tmp_path, graded_folder):
+    """Two photos of one name, and a file that is none."""
+    first, second, bad = tmp_path / "a" / "face.png", tmp_path / "b" / "face.jpg", tmp_path / "b" / "bad.jpg"
+    for path in (first, second):
+        path.parent.mkdir()
+        photo = Image.open(graded_folder / "images" / "02.png")
+        exif = photo.getexif()
+        exif[0x013B] = "whose photo it is"  # Artist
+        photo.save(path, exif=exif)
+    bad.write_bytes(b"no picture")
+    return [first, second, bad]
+
+
+def explain(*arguments: object) -> int:
+    return main(["explain", *map(str, arguments), "--num_workers", "0", "--device", "cpu"])
+
+
+def failure(capsys, *arguments: object) -> str:
+    assert explain(*arguments) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("multiskin: error: ")
+    return message
+
+
+def pictures(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.png"))
+
+
+class TestPhotos:
+    def test_each_has_a_picture_and_a_bad_one_is_named(self, run, files, tmp_path, capsys):
+        assert explain(run.root, *files, "--out", tmp_path / "out") == 0
+        said = capsys.readouterr()
+        assert said.out.strip() == str(tmp_path / "out" / "index.html")
+        assert "bad.jpg: not a" in said.err
+        assert pictures(tmp_path / "out") == ["0001-face.png", "0002-face.png"]
+        assert "bad.jpg: not a" in (tmp_path / "out" / "index.html").read_text()
+
+    def test_nothing_of_a_photo_is_kept_but_its_pixels(self, run, files, tmp_path):
+        assert b"whose photo it is" in files[1].read_bytes()
+        assert explain(run.best, "--out", tmp_path / "out", files[1]) == 0  # a checkpoint; photos behind an option
+        assert all(b"whose photo it is" not in path.read_bytes() for path in (tmp_path / "out").iterdir())
+
+    def test_fewer_heads_make_a_smaller_picture(self, run, files, tmp_path):
+        heights = {}
+        for heads in (["lines"], ["lines", "shine"]):
+            out = tmp_path / "-".join(heads)
+            options = ["--of", ">1", "--scale", "each", "--signed"]
+            assert explain(run.root, files[0], "--out", out, *options, "--heads", *heads) == 0
+            with Image.open(out / "0001-face.png") as picture:
+                heights[len(heads)] = picture.height
+        assert heights[1] > heights[2]  # two pictures side by side are larger than three
+
+    def test_maps_can_be_shown_on_skin_alone(self, run, files, tmp_path):
+        for options in ([], ["--skin"]):
+            assert explain(run.root, files[0], "--out", tmp_path / "-".join(["out", *options]), *options) == 0
+        whole, bare = (tmp_path / name / "0001-face.png" for name in ("out", "out---skin"))
+        assert whole.read_bytes() != bare.read_bytes()
+
+    def test_when_none_can_be_read_that_is_an_error(self, run, files, tmp_path, capsys):
+        assert "none of 1 photos" in failure(capsys, run.root, files[2], "--out", tmp_path / "out")
+
+
+class TestWorst:
+    def test_errors_of_the_run_are_shown_by_head(self, run, schema, tmp_path):
+        assert explain(run.root, "--worst", 1, "--side", "val", "--out", tmp_path / "out") == 0
+        table = pd.read_csv(run.predictions("val"))
+        true, found = (table[[f"{name}{ending}" for name in schema.names]].to_numpy() for ending in ("_true", ""))
+        wrong = (~np.isnan(true) & (true != found)).any(axis=0).tolist()
+        assert len(pictures(tmp_path / "out")) == sum(wrong) > 0
+        page = (tmp_path / "out" / "index.html").read_text()
+        assert [f"<h2>{attribute.title()}: worst errors</h2>" in page for attribute in schema] == wrong
+
+    def test_they_have_to_be_measured_first(self, run, tmp_path, capsys):
+        message = failure(capsys, run.root, "--worst", 1, "--out", tmp_path / "out")
+        assert f"multiskin test {run.root}" in message
+
+    def test_they_need_a_run(self, run, tmp_path, capsys):
+        assert "--worst: needs the run folder" in failure(capsys, run.best, "--worst", 1, "--out", tmp_path / "out")
+
+
+class TestAgainst:
+    def test_what_both_models_grade_stands_side_by_side(self, run, files, tmp_path):
+        other = save_checkpoint(Schema((Attribute("lines", 3), Attribute("shine", 4))), tmp_path / "other.ckpt")
+        assert explain(run.root, files[0], "--against", other, "--out", tmp_path / "out") == 0
+        assert pictures(tmp_path / "out") == ["0001-face.png"]
+        assert "Compared: first, other." in (tmp_path / "out" / "index.html").read_text()
+
+    def test_a_head_of_one_model_alone_is_named(self, run, files, tmp_path, capsys):
+        other = save_checkpoint(Schema((Attribute("lines", 3), Attribute("shine", 4))), tmp_path / "other.ckpt")
+        arguments = [run.root, files[0], "--against", other, "--out", tmp_path / "out", "--heads", "shine"]
+        assert "--heads: unknown attribute 'shine'" in failure(capsys, *arguments)
+
+    def test_models_without_a_common_attribute_cannot_be_compared(self, run, files, tmp_path, capsys):
+        other = save_checkpoint(Schema((Attribute("redness", 5),)), tmp_path / "other.ckpt")
+        arguments = [run.root, files[0], "--against", other, "--out", tmp_path / "out"]
+        assert "--against: no attribute" in failure(capsys, *arguments)
+
+
+class TestEvaluate:
+    @pytest.fixture
+    def measured(self, monkeypatch):
+        """What the measurement is called with, in place of measuring."""
+        calls: list = []
+        monkeypatch.setattr(
+            evaluation, "evaluate_maps", lambda *arguments, **options: calls.append((*arguments, options))
+        )
+        monkeypatch.setattr(explanation, "write_map_evaluation", lambda _, folder: folder / "explanation.html")
+        return calls
+
+    def test_it_measures_one_side_of_the_run(self, run, photos, measured, tmp_path, capsys):
+        assert explain(run.root, "--evaluate", "--side", "val", "--out", tmp_path / "out") == 0
+        [(_, manifest, masks, skin, options)] = measured
+        np.testing.assert_array_equal(manifest.rows, photos.side("val").rows)
+        assert masks is None
+        assert skin is None
+        assert options["sampled"] == 40
+        assert capsys.readouterr().out.strip() == str(tmp_path / "out" / "explanation.html")
+
+    def test_masks_beside_the_photos_are_used(self, run, graded_folder, measured, tmp_path):
+        root = tmp_path / "drawn"
+        root.mkdir()
+        for name in ("images", "labels.csv"):
+            (root / name).symlink_to(graded_folder / name)
+        (root / "masks").mkdir()
+        assert explain(run.root, "--evaluate", "--sample", 7, "--root", root, "--out", tmp_path / "out") == 0
+        [(_, _, masks, _, options)] = measured
+        assert masks.folder == root / "masks"
+        assert options["sampled"] == 7
+
+    def test_skin_is_measured_where_it_is_asked_for(self, run, measured, tmp_path):
+        assert explain(run.root, "--evaluate", "--skin", "--side", "val", "--out", tmp_path / "out") == 0
+        [(_, _, _, skin, _)] = measured
+        mask = skin(np.full((50, 70, 3), (205, 160, 140), np.uint8))
+        assert mask.shape == (50, 70)
+        assert mask.min() == 1
+
+    def test_it_needs_a_run(self, run, tmp_path, capsys):
+        assert "--evaluate: needs the run folder" in failure(capsys, run.best, "--evaluate", "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--heads", "shin"], "--heads: unknown attribute 'shin': did you mean 'shine'"),
+        (["--of", "p4"], "'lines'"),  # shine has a grade 4, lines has none
+        (["--scale", "own"], "--scale: unknown word 'own'"),
+        (["--side", "train"], "--side: unknown word 'train'"),
+        (["--against", "nowhere.ckpt"], "nowhere.ckpt"),
+        (["--out", "."], "--out .: there is something already"),
+    ],
+)
+def test_mistakes_get_one_message(run, files, tmp_path, capsys, monkeypatch, options, words):
+    monkeypatch.chdir(tmp_path)
+    assert words in failure(capsys, run.root, files[0], "--out", "out", *options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_a_photo_there_is_nothing_to_explain(run, tmp_path, capsys):
+    assert "nothing to explain" in failure(capsys, run.root, "--out", tmp_path / "out")
