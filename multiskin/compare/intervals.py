@@ -86,8 +86,8 @@ class PairedDifference:
     def method(self) -> Interval:
         """Of models trained anew: how they differ on average over seeds; NaN of a single seed.
 
-        The variance is shared + s^2 / S, where shared is the covariance between seeds and s^2 the variance over seeds,
-        which has the sampling error of each seed's own in it. Where sampling alone would give a larger s^2 in four of
+        The variance is shared + s^2 / S, where shared is the covariance between seeds, 0 at least, and s^2 the variance
+        over seeds, which has the sampling error of each seed's own in it. Where sampling alone would give a larger s^2 in four of
         ten test sets or more, the seeds are not seen to differ and the interval is that of these models; it is never
         narrower.
         """
@@ -97,7 +97,7 @@ class PairedDifference:
         if not self._seeds_differ():
             return self.trained
         shared, own = max(self.shared_variance, 0.0), self.seed_deviation**2 / seeds
-        variance = max(self.shared_variance + own, self.sampling_variance)
+        variance = max(shared + own, self.sampling_variance)
         freedom = 1 / ((shared / variance) ** 2 / self.freedom + (own / variance) ** 2 / (seeds - 1))
         return self._interval(variance, min(freedom, self.freedom))
 

@@ -47,13 +47,14 @@ def obuchowski_rockette(candidate: np.ndarray, baseline: np.ndarray, shared: flo
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
-def test_the_interval_of_the_method_is_that_of_readers_and_cases(seeds: int) -> None:
-    """Many subjects, and seeds that clearly differ."""
+@pytest.mark.parametrize("shared", [0.05, -0.05])
+def test_the_interval_of_the_method_is_that_of_readers_and_cases(seeds: int, shared: float) -> None:
+    """Many subjects, and seeds that clearly differ; a covariance below 0, which chance alone gives, counts as 0."""
     random = np.random.default_rng(seeds)
     candidate, baseline = random.normal(size=(2, seeds))
-    error, freedom = obuchowski_rockette(candidate, baseline, shared=0.05)
+    error, freedom = obuchowski_rockette(candidate, baseline, shared)
     low, high = (candidate - baseline).mean() + error * stats.t.ppf([0.025, 0.975], freedom)
-    difference = made(list(candidate - baseline), own=0.02, shared=0.05, units=1e9)
+    difference = made(list(candidate - baseline), own=0.02, shared=shared, units=1e9)
     assert difference.method == pytest.approx((difference.value, low, high))
 
 
