@@ -25,7 +25,7 @@ from multiskin.data.images import SUFFIXES, read_image
 from multiskin.data.render.faces import Face, load_faces
 from multiskin.data.render.faces import landmarks as marks
 from multiskin.data.render.tones import TONES
-from multiskin.faces import DEFAULT, find_faces, skin_mask
+from multiskin.faces import find_faces, skin_mask
 from multiskin.metrics.bootstrap import interval, unit_weights
 from multiskin.run import write_json
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="faces.csv, landmarks.json and the photos that they name")
     parser.add_argument("--without", type=Path, help="a folder of photos that show no face")
     parser.add_argument("--most", type=int, default=1000, help="of those photos, evenly spaced; default: 1000")
-    parser.add_argument("--detector", action="append", default=[DEFAULT], help=f"one more than {DEFAULT}")
+    parser.add_argument("--detector", action="append", default=[None], help="one more than MTCNN, which comes along")
     given, checked_out = parser.parse_args(), commit()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
@@ -57,7 +57,7 @@ def evenly(folder: Path | None, most: int) -> list[Path]:
     return [paths[i] for i in np.linspace(0, len(paths) - 1, min(most, len(paths)), dtype=int)]
 
 
-def detect(detector: str, photos: dict[bool, list[Path]]) -> dict[str, object]:
+def detect(detector: str | None, photos: dict[bool, list[Path]]) -> dict[str, object]:
     """How many photos with one face, and how many without any, a detector finds faces in."""
     found: dict[bool, list[int]] = {}
     spent = []
@@ -68,7 +68,7 @@ def detect(detector: str, photos: dict[bool, list[Path]]) -> dict[str, object]:
             found[shown].append(len(find_faces(pixels, detector)))
             spent.append(time.process_time() - start)
     return {
-        "detector": Path(detector).name,
+        "detector": "mtcnn" if detector is None else Path(detector).name,
         "photos_of_a_face": len(found[True]),
         "found": sum(number > 0 for number in found[True]),
         "found_more_than_one": sum(number > 1 for number in found[True]),

@@ -100,8 +100,8 @@ class SkinConfig:
     """Show the network the largest face alone, upright; a photo without one is shown whole."""
     only: bool = False
     """Make grey what is not skin or lips: hair, eyes, clothes, background."""
-    detector: str = "mtcnn"
-    """What finds faces: mtcnn, or the path of a YuNet .onnx file."""
+    detector: str | None = None
+    """What finds faces: the path of a YuNet .onnx file; default: MTCNN, which comes along."""
 
 
 @dataclass

@@ -87,9 +87,9 @@ class PairedDifference:
         """Of models trained anew: how they differ on average over seeds; NaN of a single seed.
 
         The variance is shared + s^2 / S, where shared is the covariance between seeds, 0 at least, and s^2 the variance
-        over seeds, which has the sampling error of each seed's own in it. Where sampling alone would give a larger s^2 in four of
-        ten test sets or more, the seeds are not seen to differ and the interval is that of these models; it is never
-        narrower.
+        over seeds, which has the sampling error of each seed's own in it. Where sampling alone would give a larger s^2
+        in four of ten test sets or more, the seeds are not seen to differ and the interval is that of these models; it
+        is never narrower.
         """
         seeds = len(self.by_seed)
         if seeds < 2:

@@ -9,7 +9,7 @@ from functools import cached_property
 from hashlib import blake2b, file_digest
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -73,11 +73,11 @@ class PlannedRun:
     @cached_property
     def digest(self) -> str:
         """Of all that decides on its weights."""
-        recipes = [asdict(recipe) for recipe in head_recipes(self.config, self.schema.names)]
+        recipes = [_switched_on(asdict(recipe)) for recipe in head_recipes(self.config, self.schema.names)]
         rest = asdict(self.config) | {"recipe": {}, "heads": {}}  # what every head overrides is of no account
         content = {
             "versions": {name: version(name) for name in PACKAGES},
-            "settings": dict(deciding_settings(rest)),
+            "settings": _switched_on(dict(deciding_settings(rest))),
             "heads": [
                 (each.name, each.kind, each.grades, each.grade_names, each.column, recipe)
                 for each, recipe in zip(self.schema, recipes, strict=True)
@@ -161,6 +161,13 @@ class Experiment:
         second = [name for name in second_headings(schema, columns.second_rater) if name in self.cells]
         grades = [attribute.heading for attribute in schema]
         return list(dict.fromkeys([*filter(None, known), *grades, *second]))
+
+
+def _switched_on(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without those that ask for nothing, so that a later option leaves names as they are while it is off."""
+    return {
+        option: value for option, value in settings.items() if value not in (None, {}, [], "") and value is not False
+    }
 
 
 def _digest_of(path: Path) -> str:

@@ -120,7 +120,7 @@ def evaluation_transform(preprocessing: Preprocessing) -> PhotoTransform:
     """What validation, test and prediction share.
 
     Raises:
-        UserError: a transform that is unknown or random.
+        UserError: a transform that is unknown or random, or a detector of faces that is not there.
     """
     where = "data.transform"
     for step in preprocessing.steps:
@@ -129,7 +129,9 @@ def evaluation_transform(preprocessing: Preprocessing) -> PhotoTransform:
             raise unknown("transform", name, DETERMINISTIC, f"{where} (no randomness outside training)")
         if options.get("p", 1) != 1:
             raise UserError(f"{where}: {name}: p is {options['p']}; leave it out, for nothing is random here")
-    return PhotoTransform(preprocessing.steps, preprocessing, where)
+    transform = PhotoTransform(preprocessing.steps, preprocessing, where)
+    transform.skin.check()  # before the first photo
+    return transform
 
 
 def _parse(step: Step, where: str) -> tuple[str, dict[str, Any]]:

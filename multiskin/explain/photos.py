@@ -119,7 +119,7 @@ def explain_files(
 
 
 def _require_same_view(steps: Sequence[SkinConfig]) -> None:
-    if len({(step.crop, step.detector if step.crop else "") for step in steps}) > 1:
+    if len({(step.crop, step.detector if step.crop else None) for step in steps}) > 1:
         raise UserError("--against: the models differ in data.skin.crop or detector; explain each by itself")
 
 
@@ -157,7 +157,7 @@ class PreparedPhotos(Dataset[PreparedPhoto | UnreadPhoto]):
         return PreparedPhoto(path, shown, images, regions, skin)
 
 
-def _skin(photo: np.ndarray, detector: str, framing: Framing, shape: tuple[int, ...]) -> Skin:
+def _skin(photo: np.ndarray, detector: str | None, framing: Framing, shape: tuple[int, ...]) -> Skin:
     """The skin of a photo as it is shown, in so many pixels."""
     masks = (framing(find_skin(photo, detector, lips)) for lips in (False, True))
     return Skin(*(cv2.resize(mask, shape[::-1], interpolation=cv2.INTER_AREA) for mask in masks))

@@ -1,8 +1,8 @@
 """Where the face and the skin are in a photograph."""
 
 from multiskin.faces.alignment import align, cut, restore
-from multiskin.faces.detection import DEFAULT, DetectedFace, find_faces
+from multiskin.faces.detection import DetectedFace, find_faces
 from multiskin.faces.skin import skin_mask
 from multiskin.faces.step import SkinStep, find_skin
 
-__all__ = ["DEFAULT", "DetectedFace", "SkinStep", "align", "cut", "find_faces", "find_skin", "restore", "skin_mask"]
+__all__ = ["DetectedFace", "SkinStep", "align", "cut", "find_faces", "find_skin", "restore", "skin_mask"]

@@ -13,7 +13,6 @@ from multiskin.errors import UserError
 from multiskin.faces.mtcnn import Mtcnn
 from multiskin.faces.yunet import YuNet
 
-DEFAULT = "mtcnn"
 SIDE = 320  # pixels: the longer side of what detectors see, whatever the photo, so that time and memory have a bound
 
 Detector = Callable[[np.ndarray], np.ndarray]
@@ -36,12 +35,12 @@ class DetectedFace:
     confidence: float
 
 
-def find_faces(photo: np.ndarray, detector: str = DEFAULT) -> list[DetectedFace]:
+def find_faces(photo: np.ndarray, detector: str | None = None) -> list[DetectedFace]:
     """The faces of a photo (h, w, 3) uint8 RGB, the largest first; none is an answer too.
 
     Args:
         photo: decoded pixels.
-        detector: mtcnn, or the path of a YuNet model, an .onnx file.
+        detector: the path of a YuNet model, an .onnx file; None for MTCNN, which comes along.
 
     Raises:
         UserError: no such detector.
@@ -62,16 +61,20 @@ def _face(left: float, top: float, width: float, height: float, *others: float) 
     return DetectedFace((left, top, width, height), points, confidence)
 
 
-def load_detector(name: str) -> Detector:
-    """A detector by its name or its file, kept from one call to the next."""
-    return _load_detector(name, getpid())
+def load_detector(path: str | None) -> Detector:
+    """A detector by its file, or MTCNN; kept from one call to the next.
+
+    Raises:
+        UserError: no such file, or no detector.
+    """
+    return _load_detector(path, getpid())
 
 
 @lru_cache
-def _load_detector(name: str, _process: int) -> Detector:
+def _load_detector(path: str | None, _process: int) -> Detector:
     """Each process loads its own: one that was forked would inherit locks and threads in whatever state they were."""
-    if name == DEFAULT:
+    if path is None:
         return Mtcnn()
-    if not Path(name).is_file():
-        raise UserError(f"face detector {name!r}: no such file; give {DEFAULT}, or the path of a YuNet .onnx file")
-    return YuNet(name)
+    if not Path(path).is_file():
+        raise UserError(f"face detector {path!r}: no such file; give a YuNet .onnx file, or none to take MTCNN")
+    return YuNet(path)

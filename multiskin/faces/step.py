@@ -68,6 +68,6 @@ def on_grey(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.rint(weight * photo + (1 - weight) * GREY).astype(np.uint8)
 
 
-def find_skin(photo: np.ndarray, detector: str, lips: bool) -> np.ndarray:
+def find_skin(photo: np.ndarray, detector: str | None, lips: bool) -> np.ndarray:
     """The mask of skin (h, w) float32, 0..1, of the largest face of a photo, or of a close-up without one."""
     return skin_mask(photo, next(iter(find_faces(photo, detector)), None), lips)

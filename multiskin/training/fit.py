@@ -63,7 +63,7 @@ def check(config: FitConfig, schema: Schema) -> None:
     """
     check_values(config)
     preprocessing = _preprocessing(config, (0.5,) * 3, (0.5,) * 3)
-    evaluation_transform(preprocessing).skin.check()
+    evaluation_transform(preprocessing)
     for attribute, recipe in zip(schema, head_recipes(config, schema.names), strict=True):
         create_loss(recipe.loss, attribute, [1] * attribute.grades, **recipe.loss_options)
         grade_distribution(recipe.resample, np.ones(attribute.grades), attribute)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from multiskin.compare import plan
 from multiskin.compare.plan import Experiment, check_seeds, names_of, plan_comparison, require_measurable, with_seeds
 from multiskin.config import FitConfig, Recipe, TrainerConfig
 from multiskin.data.photos import load_photos
@@ -122,6 +123,19 @@ class TestNames:
     def test_stay_when_nothing_that_matters_changes(self, planned, config, photos):
         other = replace(config, out="elsewhere", test=False, data=replace(config.data, num_workers=1))
         assert [run.name for run in plan_comparison(other, photos, [0, 1])] == [run.name for run in planned]
+
+    def test_stay_when_an_option_comes_that_is_off(self, planned, monkeypatch):
+        names = [run.name for run in (replace(run) for run in planned)]
+        settings = plan.asdict
+        later = {"later": None, "laters": {"switch": False, "steps": [], "path": None}}
+
+        def with_later(of):
+            return settings(of) | (later if isinstance(of, FitConfig) else {})
+
+        monkeypatch.setattr(plan, "asdict", with_later)
+        assert [replace(run).name for run in planned] == names
+        later["later"] = 0
+        assert not {replace(run).name for run in planned} & set(names)
 
     def test_change_with_a_setting(self, planned, config, photos):
         other = replace(config, optimizer=replace(config.optimizer, lr=2e-3))

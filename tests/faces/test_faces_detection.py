@@ -55,7 +55,7 @@ def test_the_photo_is_left_as_it_was(draw_face):
 
 
 def test_a_detector_that_is_no_file_is_named():
-    with pytest.raises(UserError, match=r"face detector 'yunett.onnx': no such file; give mtcnn, or the path"):
+    with pytest.raises(UserError, match=r"face detector 'yunett.onnx': no such file; give a YuNet"):
         find_faces(np.zeros((9, 9, 3), np.uint8), "yunett.onnx")
 
 

@@ -41,7 +41,7 @@ def test_a_checkpoint_gives_the_network_as_it_was(checkpoint: Path, schema: Sche
         "mean": [0.5, 0.4, 0.3],
         "std": [0.2, 0.3, 0.4],
         "steps": ["Resize"],
-        "skin": {"crop": False, "only": False, "detector": "mtcnn"},
+        "skin": {"crop": False, "only": False, "detector": None},
     }
 
 
