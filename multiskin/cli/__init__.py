@@ -15,7 +15,7 @@ from multiskin import __version__
 from multiskin.cli.comparing import compare, study
 from multiskin.cli.data import data_check, data_init, data_render
 from multiskin.cli.explaining import explain
-from multiskin.cli.measuring import predict, report, test, validate
+from multiskin.cli.measuring import errors, predict, report, test, validate
 from multiskin.cli.parsers import Parser, summary
 from multiskin.cli.suspecting import suspects
 from multiskin.cli.sweeping import sweep
@@ -117,6 +117,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "report": report,
     "predict": predict,
     "explain": explain,
+    "errors": errors,
     "compare": compare,
     "study": study,
     "sweep": sweep,

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from multiskin.cli.measuring import SIDES
 from multiskin.cli.parsers import Parser, add_inference_options, summary, whole
 from multiskin.cli.settings import fit_config
 from multiskin.cli.terminal import progress, warn
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from multiskin.reports.gallery import Wanted
     from multiskin.run import RunFolder
     from multiskin.schema import Attribute, Schema
-
-SIDES = ("val", "test")
 
 
 def explain(arguments: list[str]) -> None:

@@ -7,7 +7,9 @@ from multiskin.cli.parsers import Parser, add_inference_options, summary, whole
 from multiskin.cli.photos import with_photos_drawn
 from multiskin.cli.settings import fit_config
 from multiskin.cli.terminal import console, progress, warn
-from multiskin.errors import UserError
+from multiskin.errors import UserError, unknown
+
+SIDES = ("val", "test")
 
 if TYPE_CHECKING:
     from multiskin.config import DataConfig
@@ -79,6 +81,25 @@ def measure(run: "RunFolder", predictor: "Predictor", photos: "Manifest", name: 
     print_results(evaluation.metrics, predictor.schema, title, console(), evaluation.second_rater)
 
 
+def errors(arguments: list[str]) -> None:
+    """Show where a model errs: which grades it mistakes for which, in which groups, on which photos."""
+    parser = Parser("multiskin errors", description=summary(errors))
+    parser.add_argument("run", help="the run folder")
+    parser.add_argument("--side", default="test", help="the photos: test or val; default: test")
+    parser.add_argument("--root", help="where the photos are now; default: where they were")
+    parser.add_argument("--examples", type=whole(0), default=12, help="worst errors a head, with maps; default: 12")
+    options = parser.parse_args(arguments)
+    from multiskin.reports.errors import write_errors
+    from multiskin.reports.page import settings_of
+    from multiskin.run import RunFolder
+
+    if options.side not in SIDES:
+        raise unknown("word", options.side, SIDES, "--side")
+    run = RunFolder.open(options.run)
+    root = options.root or settings_of(run)["data"]["root"]
+    print(write_errors(run, options.side, Path(root), options.examples))
+
+
 def report(arguments: list[str]) -> None:
     """Write a run's page again: report.html, which needs no other file."""
     parser = Parser("multiskin report", description=summary(report))
@@ -86,13 +107,11 @@ def report(arguments: list[str]) -> None:
     parser.add_argument("--root", help="where the photos are now; default: where they were")
     parser.add_argument("--examples", type=whole(0), default=4, help="photos of a kind and head; 0: none; default: 4")
     options = parser.parse_args(arguments)
-    import yaml
-
-    from multiskin.reports.page import write_report
+    from multiskin.reports.page import settings_of, write_report
     from multiskin.run import RunFolder
 
     run = RunFolder.open(options.run)
-    root = options.root or yaml.safe_load(run.config.read_text(encoding="utf-8"))["data"]["root"]
+    root = options.root or settings_of(run)["data"]["root"]
     print(write_report(run, Path(root), options.examples))
 
 

@@ -37,6 +37,12 @@ class Look:
     colours: Colours = EVIDENCE
 
 
+def overlaid(photo: ExplainedPhoto, name: str, look: Look) -> np.ndarray:
+    """A photo explained by one model, with one head's map on it: (h, w, 3) uint8."""
+    [view] = _head_views(photo, name, look)
+    return view.picture
+
+
 def one_model(
     photo: ExplainedPhoto, title: str, heads: Sequence[str], true: Mapping[str, str], look: Look
 ) -> list[list[View]]:

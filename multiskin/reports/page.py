@@ -15,11 +15,12 @@ from markupsafe import Markup
 from multiskin.errors import UserError
 from multiskin.metrics.bootstrap import RESAMPLES
 from multiskin.reports.charts import draw_confusion, draw_curves, draw_grades, draw_intervals
+from multiskin.reports.example_maps import painter_of
 from multiskin.reports.grade_counts import SIDE_TITLES, graded_table, head_counts, sides
 from multiskin.reports.graded import GradedPredictions, read_text_table
 from multiskin.reports.html import write_page
 from multiskin.reports.mistakes import head_mistakes
-from multiskin.reports.results import ENOUGH, by_group, results
+from multiskin.reports.results import ENOUGH, Grouping, by_group, judged_by, results
 from multiskin.reports.settings import as_text
 from multiskin.reports.thumbnails import head_examples
 from multiskin.run import RunFolder
@@ -48,15 +49,14 @@ def write_report(run: RunFolder, photos: Path | None = None, examples: int = EXA
 
 def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, Any]:
     """Everything that the template names."""
-    schema, config = Schema.load(run.schema), _settings(run.config)
+    schema, config = Schema.load(run.schema), settings_of(run)
     measured = _measured(run, schema)
     side = "test" if "test" in measured else "val"
     predictions = measured[side]
     split, curves = _split(run.split), _curves(run.curves)
     panels = results(predictions, _second_rater(run, side))
     grades = graded_table(split, measured, schema)
-    columns = [name for name in ("part", *config["data"]["columns"]["groups"]) if name in predictions.table]
-    groupings = [by_group(predictions, column) for column in columns]
+    columns = _group_columns(predictions, config)
     return {
         "name": run.root.resolve().name,
         "schema": schema,
@@ -67,11 +67,12 @@ def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, An
         "predictions": predictions,
         "panels": panels,
         "interval_charts": [draw_intervals(panel) for panel in panels],
-        "groupings": [grouping for grouping in groupings if len(grouping.groups) > 1],
+        "groupings": groupings_of(predictions, config),
+        "judged_by": judged_by(schema),
         "enough": ENOUGH,
         "resamples": RESAMPLES,
         "units": int(predictions.units.max()) + 1,
-        "confusions": _confusions(predictions),
+        "confusions": confusion_charts(predictions),
         "mistakes": head_mistakes(predictions),
         "curves": draw_curves(curves, schema, config["trainer"]["monitor"]) if len(curves) else [],
         "epochs": curves["epoch"].nunique(),
@@ -81,15 +82,32 @@ def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, An
         "grades": [
             (head, draw_grades(head, number)) for number, head in enumerate(head_counts(grades, schema, columns))
         ],
-        "examples": head_examples(predictions, photos, examples) if examples else [],
+        "examples": head_examples(predictions, photos, examples, painter_of(run)) if examples else [],
         "photos_known": photos is not None,
+        "maps": photos is not None and run.best.is_file(),
         "settings": as_text(config),
         "versions": {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "training_time": _training_time(curves),
     }
 
 
-def _settings(path: Path) -> dict[str, Any]:
+def _group_columns(predictions: GradedPredictions, config: Mapping[str, Any]) -> list[str]:
+    return [name for name in ("part", *config["data"]["columns"]["groups"]) if name in predictions.table]
+
+
+def groupings_of(predictions: GradedPredictions, config: Mapping[str, Any]) -> list[Grouping]:
+    """The results by each column of groups that sets some apart."""
+    groupings = [by_group(predictions, column) for column in _group_columns(predictions, config)]
+    return [grouping for grouping in groupings if len(grouping.groups) > 1]
+
+
+def settings_of(run: RunFolder) -> dict[str, Any]:
+    """The settings that a run was trained with.
+
+    Raises:
+        UserError: its file is damaged.
+    """
+    path = run.config
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not all(isinstance(config[part], dict) for part in ("data", "model", "trainer")):
@@ -137,7 +155,7 @@ def _second_rater(run: RunFolder, side: str) -> Mapping[str, Any]:
         raise UserError(f"{run.metrics}: not the results that were written there; remove the file") from error
 
 
-def _confusions(predictions: GradedPredictions) -> list[tuple[str, int, Markup]]:
+def confusion_charts(predictions: GradedPredictions) -> list[tuple[str, int, Markup]]:
     """Title, photos and chart of every head."""
     charts = []
     for number, (head, matrices) in enumerate(zip(predictions.schema, predictions.confusions, strict=True)):

@@ -23,6 +23,11 @@ METRICS: dict[str, dict[str, Callable[[Tensor], Tensor]]] = {
 RECORDED = {"P-Recall": "p_recall", "accuracy": "accuracy"}  # the names of the first ones in metrics.json
 
 
+def judged_by(schema: Schema) -> list[tuple[str, str]]:
+    """The kinds of heads that there are, each with the metric that they are judged by."""
+    return [(kind, next(iter(METRICS[kind]))) for kind in _kinds(schema)]
+
+
 class Row(NamedTuple):
     """A line of the results: a head, or the mean of the heads above it."""
 

@@ -1,0 +1,86 @@
+"""Where a run's model errs: a page of groups, grades and photos, and a table of every error."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from multiskin.errors import UserError
+from multiskin.reports.example_maps import painter_of
+from multiskin.reports.grade_counts import SIDE_TITLES
+from multiskin.reports.graded import GradedPredictions
+from multiskin.reports.html import write_page
+from multiskin.reports.mistakes import head_mistakes
+from multiskin.reports.page import confusion_charts, groupings_of, settings_of
+from multiskin.reports.results import ENOUGH, judged_by
+from multiskin.reports.thumbnails import head_examples, probability_of_truth, worst_misses
+from multiskin.run import RunFolder, write_whole
+from multiskin.schema import Schema
+
+
+def write_errors(run: RunFolder, side: str, photos: Path, examples: int) -> Path:
+    """Writes errors.html, which is returned, and errors.csv into the run folder.
+
+    Args:
+        run: a finished run.
+        side: of the split: test or val.
+        photos: the folder that the photos' paths start from.
+        examples: of each head, how many of the worst errors and how many right answers are shown.
+
+    Raises:
+        UserError: that side is not measured yet, or a file of the run is not what was written there.
+    """
+    table = run.predictions(side)
+    if not table.is_file():
+        command = "test" if side == "test" else "validate"
+        raise UserError(f"{run.root}: no predictions on {side} photos; run 'multiskin {command} {run.root}' first")
+    predictions = GradedPredictions.load(table, Schema.load(run.schema))
+    write_whole(run.root / "errors.csv", error_table(predictions).to_csv(index=False, float_format="%.4f"))
+    page = run.root / "errors.html"
+    write_page(page, "errors", _content(run, side, predictions, photos, examples))
+    return page
+
+
+def _content(run: RunFolder, side: str, predictions: GradedPredictions, photos: Path, examples: int) -> dict[str, Any]:
+    """Everything that the template names."""
+    config = settings_of(run)
+    return {
+        "name": run.root.resolve().name,
+        "schema": predictions.schema,
+        "side_title": SIDE_TITLES[side],
+        "predictions": predictions,
+        "groupings": groupings_of(predictions, config),
+        "judged_by": judged_by(predictions.schema),
+        "enough": ENOUGH,
+        "confusions": confusion_charts(predictions),
+        "mistakes": head_mistakes(predictions),
+        "examples": head_examples(predictions, photos, examples, painter_of(run)) if examples else [],
+        "photos_known": True,
+        "maps": run.best.is_file(),
+        "drawn": bool(config["data"].get("render") and not config["data"].get("faces")),
+    }
+
+
+def error_table(predictions: GradedPredictions) -> pd.DataFrame:
+    """Every wrong grade, head by head, the worst first.
+
+    Returns:
+        attribute, row, image, subject where known, true, predicted, p_true: a line for each, grades in words.
+    """
+    lines = [line for head in range(len(predictions.schema)) for line in _errors(predictions, head)]
+    columns = ["attribute", *_facts(predictions), "true", "predicted", "p_true"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def _errors(predictions: GradedPredictions, head: int) -> Iterator[list[Any]]:
+    attribute = predictions.schema.attributes[head]
+    facts = predictions.table[_facts(predictions)].to_numpy()
+    for line in worst_misses(predictions, head).tolist():
+        grades = (of[line, head] for of in (predictions.grades, predictions.decisions))
+        words = map(attribute.grade_label, grades)
+        yield [attribute.name, *facts[line], *words, probability_of_truth(predictions, head, line)]
+
+
+def _facts(predictions: GradedPredictions) -> list[str]:
+    return [fact for fact in ("row", "image", "subject") if fact in predictions.table]
