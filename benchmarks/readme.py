@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from multiskin.compare.words import limits
+
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parent.parent / "README.md"
 HEADINGS = {"p_recall": "P-Recall", "kappa": "kappa", "mae": "MAE"}
@@ -36,6 +38,14 @@ def table(path: Path) -> list[str]:
             f"{source['network']}; {source['interval']}. `{source['command']}`.",
         ]
     results = pd.read_csv(path.with_suffix(".csv"))
+    if "detection" in source:
+        return [
+            *of_masks(results),
+            "",
+            *of_detectors(source["detection"]),
+            "",
+            f"{source['interval']}. `{source['command']}`.",
+        ]
     if "protocol" in source:
         return [*of_comparison(results), "", *of_costs(source["cost"]), "", told_of(source)]
     if "baseline" in source:
@@ -66,7 +76,7 @@ def of_comparison(results: pd.DataFrame) -> list[str]:
     """A line a head: P-Recall of both sides and their difference, with the method's interval and what it shows."""
     lines = []
     for _, row in judged(results).iterrows():
-        difference = f"{row['difference']:+.3f} ({row['method_low']:+.3f} to {row['method_high']:+.3f})"
+        difference = f"{row['difference']:+.3f} ({limits(row['method_low'], row['method_high'])})"
         values = (f"{row[side]:.3f}" for side in ("baseline", "candidate"))
         lines.append([row["attribute"], *values, difference, f"{row['detectable']:.3f}", row["verdict"]])
     headings = ["attribute", "single models", "shared model", "difference", "smallest detectable", "verdict"]
@@ -90,7 +100,7 @@ def of_study(results: pd.DataFrame, baseline: str) -> list[str]:
     for name, of_row in judged(results).groupby("row", sort=False):
         mean = of_row[of_row["attribute"] == "mean"].iloc[0]
         of = "trained" if pd.isna(mean["method_low"]) else "method"
-        bounds = f"{mean['difference']:+.3f} ({mean[f'{of}_low']:+.3f} to {mean[f'{of}_high']:+.3f})"
+        bounds = f"{mean['difference']:+.3f} ({limits(mean[f'{of}_low'], mean[f'{of}_high'])})"
         lines.append(
             [str(name), *(f"{value:.3f}" for value in of_row["candidate"]), "" if name == baseline else bounds]
         )
@@ -101,6 +111,41 @@ def of_study(results: pd.DataFrame, baseline: str) -> list[str]:
 def judged(results: pd.DataFrame) -> pd.DataFrame:
     """The lines of the metric that ordered attributes are judged by."""
     return results[results["metric"] == "p_recall"]
+
+
+def of_masks(results: pd.DataFrame) -> list[str]:
+    """A line for all faces and for each tone: how the mask of skin agrees with the landmarks."""
+    shown = results[~results["lips"] & results["group"].str.match("all|tone")]
+    measures = {
+        "iou": "IoU",
+        "recall": "skin found",
+        "outside_face": "of it outside the face",
+        "on_features": "on features",
+    }
+    lines = []
+    for _, row in shown.iterrows():
+        cells = []
+        for measure in measures:
+            bounds = (
+                "" if pd.isna(row[f"{measure}_low"]) else f" ({limits(row[f'{measure}_low'], row[f'{measure}_high'])})"
+            )
+            cells.append(f"{row[measure]:.3f}{bounds}")
+        lines.append([row["group"], str(row["subjects"]), *cells])
+    return markdown(["faces", "subjects", *measures.values()], lines)
+
+
+def of_detectors(detectors: list[dict]) -> list[str]:
+    """A line a detector: what it finds where there is a face and where there is none."""
+    lines = [
+        [
+            row["detector"],
+            f"{row['found']} of {row['photos_of_a_face']}",
+            f"{row['found_without_face']} of {row['photos_without_face']}",
+            f"{row['median_cpu_milliseconds']:.1f}",
+        ]
+        for row in detectors
+    ]
+    return markdown(["detector", "faces found", "found where none is", "ms a photo"], lines)
 
 
 def of_devices(measured: list[dict]) -> list[str]:
