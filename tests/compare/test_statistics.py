@@ -91,7 +91,7 @@ def slow_limits(differences: np.ndarray, number: int, units: float) -> list[floa
     intervals = [stats.t.interval(0.95, units - 1, value, np.sqrt(trained))]
     if over_seeds <= max(sampled, 0) * stats.chi2.ppf(0.6, seeds - 1) / (seeds - 1):
         return [*intervals[0], *intervals[0]]
-    variance = max(shared + over_seeds / seeds, trained)
+    variance = max(max(shared, 0) + over_seeds / seeds, trained)
     freedom = variance**2 / (max(shared, 0) ** 2 / (units - 1) + (over_seeds / seeds) ** 2 / (seeds - 1))
     return [*intervals[0], *stats.t.interval(0.95, min(freedom, units - 1), value, np.sqrt(variance))]
 
