@@ -57,7 +57,10 @@ def keep(kind: str, name: str, runs: Path, command: str, made_at: str) -> None:
 
 
 def _without_places(command: list[str]) -> list[str]:
-    """The command as others would give it: with the places of files here by their last name alone."""
+    """The command as others would give it: timm's weights by themselves, and folders in data/."""
+    if "--model.weights" in command:
+        place = command.index("--model.weights")
+        command = command[:place] + command[place + 2 :]
     return [str(Path("data") / Path(word).name) if Path(word).is_absolute() else word for word in command]
 
 

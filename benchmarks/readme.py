@@ -31,26 +31,30 @@ def main() -> None:
 def table(path: Path) -> list[str]:
     """The lines of a result file as Markdown, and where its numbers come from."""
     source = json.loads(path.read_text(encoding="utf-8"))
-    if "measured" in source:
-        return [
-            *of_devices(source["measured"]),
-            "",
-            f"{source['network']}; {source['interval']}. `{source['command']}`.",
-        ]
+    if "recall_first" in source or "measured" in source:
+        return of_json(source)
     results = pd.read_csv(path.with_suffix(".csv"))
-    if "detection" in source:
-        return [
-            *of_masks(results),
-            "",
-            *of_detectors(source["detection"]),
-            "",
-            f"{source['interval']}. `{source['command']}`.",
-        ]
     if "protocol" in source:
         return [*of_comparison(results), "", *of_costs(source["cost"]), "", told_of(source)]
     if "baseline" in source:
         details = f"By grade, and with its costs: [{source['title'].lower()}](benchmarks/results/{path.stem}.md)."
         return [*of_study(results, source["baseline"]), "", f"{told_of(source)} {details}"]
+    return of_csv(results, source)
+
+
+def of_json(source: dict) -> list[str]:
+    """What stands in no table of its own."""
+    if "recall_first" in source:
+        return [*of_suspects(source), "", f"{source['interval']}. `{source['command']}`, {source['machine']}."]
+    of = of_maps if "captum_ratio" in source["measured"][0] else of_devices
+    return [*of(source["measured"]), "", f"{source['network']}; {source['interval']}. `{source['command']}`."]
+
+
+def of_csv(results: pd.DataFrame, source: dict) -> list[str]:
+    """What is told apart by its columns."""
+    if "detection" in source:
+        origin = f"{source['data']}. {source['interval']}. `{source['command']}`, {source['machine']}."
+        return [*of_masks(results), "", *of_detectors(source["detection"]), "", origin]
     if "coverage" in results:
         return [*of_coverage(results), "", f"`{source['command']}`."]
     if "tone" in results:
@@ -146,6 +150,31 @@ def of_detectors(detectors: list[dict]) -> list[str]:
         for row in detectors
     ]
     return markdown(["detector", "faces found", "found where none is", "ms a photo"], lines)
+
+
+def of_suspects(source: dict) -> list[str]:
+    """What the list of suspects holds of the labels that were replaced."""
+    told = {
+        "recall_first": f"of them in the first {source['first']:.0%} of the list",
+        "recall_yes": "of them marked as likely wrong",
+        "precision_yes": "of the marked ones that were replaced",
+    }
+    lines = []
+    for key, words in told.items():
+        value, low, high = source[key]
+        lines.append([words, f"{value:.2f} ({limits(low, high)})"])
+    return markdown(["share", f"of {source['replaced']:.0%} replaced labels"], lines)
+
+
+def of_maps(measured: list[dict]) -> list[str]:
+    """A line a batch and device: what the maps of all heads cost beside the forward pass, and captum's."""
+    lines = []
+    for row in measured:
+        added, low, high = row["added_ms"]
+        share, ratio = row["added_share"][0], row["captum_ratio"][0]
+        cells = [f"{row['forward_ms']:.1f}", f"{added:.2f} ({limits(low, high)})", f"{share:.1%}", f"{ratio:.1f}"]
+        lines.append([f"{row['photos']}, {row['device']}", *cells])
+    return markdown(["photos", "forward pass, ms", "maps add, ms", "share", "captum / ours"], lines)
 
 
 def of_devices(measured: list[dict]) -> list[str]:

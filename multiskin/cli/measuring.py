@@ -56,7 +56,7 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     saved = settings.data
     config = replace(saved, root=options.root or saved.root, batch_size=options.batch_size)
     config = replace(config, num_workers=options.num_workers, manifest=options.table or saved.manifest)
-    predictor = Predictor.from_checkpoint(options.checkpoint or run.best, options.device)
+    predictor = Predictor.from_checkpoint(options.checkpoint or run.best, options.device, options.detector)
     with progress("checking photos") as advance:
         if options.table:
             photos, skipped = load_table(config, predictor.schema, advance)
@@ -134,7 +134,8 @@ def predict(arguments: list[str]) -> None:
         raise UserError(f"--out {options.out}: is one of the inputs, which would be lost; name another file")
     paths = find_photos(options.photos, options.column)
     model = Path(options.model)
-    predictor = Predictor.from_checkpoint(RunFolder.open(model).best if model.is_dir() else model, options.device)
+    checkpoint = RunFolder.open(model).best if model.is_dir() else model
+    predictor = Predictor.from_checkpoint(checkpoint, options.device, options.detector)
     results = predictor.predict_files(paths, options.batch_size, options.num_workers)
     with open_output(options.out) as file:
         errors = write(results, predictor.schema, file)

@@ -35,5 +35,6 @@ def whole(lowest: int) -> Callable[[str], int]:
 
 def add_inference_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; default: auto")
+    parser.add_argument("--detector", help="where the YuNet .onnx file is now, of a model that was trained with one")
     parser.add_argument("--batch_size", type=whole(1), default=32, help="photos at once; default: 32")
     parser.add_argument("--num_workers", type=whole(0), help="processes that read photos; default: by the cores")

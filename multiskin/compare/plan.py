@@ -70,6 +70,12 @@ class PlannedRun:
         path = Path(self.config.model.weights).expanduser()
         return path if path.is_file() else None
 
+    @property
+    def detector(self) -> Path | None:
+        """The user's own file that finds faces, if there is one."""
+        path = Path(self.config.data.skin.detector or "")
+        return path if path.is_file() else None
+
     @cached_property
     def digest(self) -> str:
         """Of all that decides on its weights."""
@@ -86,6 +92,8 @@ class PlannedRun:
             "photos": [self.contents[path] for path in self.table[self.config.data.columns.image]],
             "weights": _digest_of(self.weights) if self.weights else "",
         }
+        if self.detector:
+            content["detector"] = _digest_of(self.detector)
         return blake2b(json.dumps(content, ensure_ascii=False).encode(), digest_size=4).hexdigest()
 
 

@@ -101,6 +101,7 @@ class Runs:
                 root=str(Path(run.config.data.root).resolve()),
                 manifest=str(table),
                 num_workers=worker_count(run.config.data.num_workers, at_once),
+                skin=replace(run.config.data.skin, detector=str(run.detector.resolve()) if run.detector else None),
             ),
             model=replace(
                 run.config.model, weights=str(run.weights.resolve()) if run.weights else run.config.model.weights

@@ -38,14 +38,14 @@ class SkinStep:
         Raises:
             UserError: no such detector.
         """
-        if self.config.crop or self.config.only:
+        if self.config.crop or self.config.only or self.config.detector is not None:
             load_detector(self.config.detector)
 
     def __call__(self, photo: np.ndarray) -> np.ndarray:
         if not (self.config.crop or self.config.only):
             return photo
         face = self._face(photo)
-        bare = on_grey(photo, skin_mask(photo, face, lips=True)) if self.config.only else photo
+        bare = bared(photo, face) if self.config.only else photo
         return self._framing(face)(bare)
 
     def framing(self, photo: np.ndarray) -> Framing:
@@ -62,12 +62,21 @@ class SkinStep:
         return partial(cut, transform=upright(face, self.size, MARGIN), size=self.size)
 
 
+def bared(photo: np.ndarray, face: DetectedFace | None) -> np.ndarray:
+    """A photo (h, w, 3) uint8 on which all but skin and lips is grey; as it is where no skin is found."""
+    mask = skin_mask(photo, face, lips=True)
+    return on_grey(photo, mask) if mask.any() else photo
+
+
 def on_grey(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """A photo (h, w, 3) uint8 where a mask (h, w) is 1, and grey where it is 0."""
     weight = mask[..., None]
     return np.rint(weight * photo + (1 - weight) * GREY).astype(np.uint8)
 
 
-def find_skin(photo: np.ndarray, detector: str | None, lips: bool) -> np.ndarray:
-    """The mask of skin (h, w) float32, 0..1, of the largest face of a photo, or of a close-up without one."""
+def find_skin(photo: np.ndarray, detector: str | None, lips: bool = False) -> np.ndarray:
+    """The mask of skin (h, w) float32, 0..1, of the largest face of a photo, or of a close-up without one.
+
+    It is 0 throughout where no skin is found.
+    """
     return skin_mask(photo, next(iter(find_faces(photo, detector)), None), lips)

@@ -1,7 +1,7 @@
 """Photographs in, grades out: everything that scores a picture goes through here. Needs no Lightning."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,8 +63,13 @@ class Predictor:
         return self.net.schema
 
     @classmethod
-    def from_checkpoint(cls, path: str | Path, device: str = "auto") -> "Predictor":
+    def from_checkpoint(cls, path: str | Path, device: str = "auto", detector: str | None = None) -> "Predictor":
         """Loads any checkpoint of a run; where averaged weights were trained, those.
+
+        Args:
+            path: the file.
+            device: its name; auto takes CUDA where there is one.
+            detector: where the file that finds faces is now, if the model was trained with one.
 
         Raises:
             UserError: no such file, no checkpoint of multiskin, or no such device.
@@ -76,6 +81,8 @@ class Predictor:
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise UserError(f"checkpoint {path}: damaged, or of another version ({reason}); {REMEDY}") from error
+        if detector is not None:
+            preprocessing = replace(preprocessing, skin=replace(preprocessing.skin, detector=detector))
         return cls(net.eval().to(place), preprocessing, place)
 
     @torch.inference_mode()

@@ -1,32 +1,41 @@
 """Where a run's model sees an attribute, on the photos that a page shows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from multiskin.errors import UserError
 from multiskin.explain.photos import ExplainedPhoto, explain_files
 from multiskin.inference.predictor import Predictor
 from multiskin.reports.explained import Look, overlaid
 from multiskin.run import RunFolder
 
-Painter = Callable[[Sequence[Path], str], list[np.ndarray | None]]
-"""Photos and an attribute to each photo with that head's map on it (h, w, 3) uint8; None where it cannot be read."""
 
+class MapPainter:
+    """Draws maps by a run's best checkpoint, on the CPU; a page can do without, and so no fault of theirs stops it.
 
-def painter_of(run: RunFolder) -> Painter | None:
-    """By the run's best checkpoint, on the CPU; None if it is gone, for a page can do without.
-
-    Raises:
-        UserError: the checkpoint is damaged.
+    Attributes:
+        reason: why there are none, if there are none.
     """
-    if not run.best.is_file():
-        return None
-    predictor = Predictor.from_checkpoint(run.best, "cpu")
-    look = Look(predictor.schema, [run.root.name])
 
-    def paint(paths: Sequence[Path], name: str) -> list[np.ndarray | None]:
-        photos = explain_files([predictor], paths)
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+        self.reason = ""
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        return Predictor.from_checkpoint(self.run.best, "cpu")
+
+    def __call__(self, paths: Sequence[Path], name: str) -> list[np.ndarray | None]:
+        """Photos with one head's map on each (h, w, 3) uint8; None where a photo cannot be read, or no map be drawn."""
+        if self.reason or not paths:
+            return [None] * len(paths)
+        try:
+            look = Look(self.predictor.schema, [self.run.root.name])
+            photos = list(explain_files([self.predictor], paths))
+        except UserError as error:
+            self.reason = str(error).replace(f"{self.run.root}/", "")
+            return [None] * len(paths)
         return [overlaid(photo, name, look) if isinstance(photo, ExplainedPhoto) else None for photo in photos]
-
-    return paint

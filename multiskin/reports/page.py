@@ -15,7 +15,7 @@ from markupsafe import Markup
 from multiskin.errors import UserError
 from multiskin.metrics.bootstrap import RESAMPLES
 from multiskin.reports.charts import draw_confusion, draw_curves, draw_grades, draw_intervals
-from multiskin.reports.example_maps import painter_of
+from multiskin.reports.example_maps import MapPainter
 from multiskin.reports.grade_counts import SIDE_TITLES, graded_table, head_counts, sides
 from multiskin.reports.graded import GradedPredictions, read_text_table
 from multiskin.reports.html import write_page
@@ -57,6 +57,7 @@ def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, An
     panels = results(predictions, _second_rater(run, side))
     grades = graded_table(split, measured, schema)
     columns = _group_columns(predictions, config)
+    painter = MapPainter(run)
     return {
         "name": run.root.resolve().name,
         "schema": schema,
@@ -82,9 +83,9 @@ def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, An
         "grades": [
             (head, draw_grades(head, number)) for number, head in enumerate(head_counts(grades, schema, columns))
         ],
-        "examples": head_examples(predictions, photos, examples, painter_of(run)) if examples else [],
+        "examples": head_examples(predictions, photos, examples, painter) if examples else [],
         "photos_known": photos is not None,
-        "maps": photos is not None and run.best.is_file(),
+        "painter": painter,
         "settings": as_text(config),
         "versions": {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "training_time": _training_time(curves),

@@ -10,7 +10,7 @@ from PIL import Image
 
 from multiskin.data.images import ImageError, read_image
 from multiskin.data.validation import photo_path
-from multiskin.reports.example_maps import Painter
+from multiskin.reports.example_maps import MapPainter
 from multiskin.reports.graded import GradedPredictions
 from multiskin.schema import MISSING
 
@@ -44,7 +44,7 @@ class HeadExamples(NamedTuple):
 
 
 def head_examples(
-    predictions: GradedPredictions, photos: Path | None, number: int, paint: Painter | None = None
+    predictions: GradedPredictions, photos: Path | None, number: int, paint: MapPainter | None = None
 ) -> list[HeadExamples]:
     """Each head's worst misses and as many photos that it graded rightly, drawn at random.
 

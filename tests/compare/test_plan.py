@@ -8,7 +8,7 @@ import pytest
 
 from multiskin.compare import plan
 from multiskin.compare.plan import Experiment, check_seeds, names_of, plan_comparison, require_measurable, with_seeds
-from multiskin.config import FitConfig, Recipe, TrainerConfig
+from multiskin.config import FitConfig, Recipe, SkinConfig, TrainerConfig
 from multiskin.data.photos import load_photos
 from multiskin.errors import UserError
 from multiskin.schema import MISSING, Attribute, Schema
@@ -170,6 +170,14 @@ class TestNames:
         names = []
         for content in (b"one", b"two"):
             (tmp_path / "own.pth").write_bytes(content)
+            names.append({run.name for run in plan_comparison(config, photos, [0])})
+        assert not names[0] & names[1]
+
+    def test_change_with_the_users_own_detector(self, config, photos, tmp_path):
+        config = replace(config, data=replace(config.data, skin=SkinConfig(True, detector=str(tmp_path / "own.onnx"))))
+        names = []
+        for content in (b"one", b"two"):
+            (tmp_path / "own.onnx").write_bytes(content)
             names.append({run.name for run in plan_comparison(config, photos, [0])})
         assert not names[0] & names[1]
 

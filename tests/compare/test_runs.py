@@ -12,7 +12,7 @@ import yaml
 
 from multiskin.compare.plan import plan_comparison
 from multiskin.compare.runs import Runs
-from multiskin.config import FitConfig, ModelConfig, TrainerConfig
+from multiskin.config import FitConfig, ModelConfig, SkinConfig, TrainerConfig
 from multiskin.errors import UserError
 
 
@@ -107,8 +107,9 @@ def test_the_settings_of_a_run_are_those_that_were_planned(runs, planned):
 
 def test_a_run_can_be_done_again_from_any_folder(data_config, photos, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "own.pth").write_bytes(b"")
-    data = replace(data_config, root=os.path.relpath(data_config.root))
+    for own in ("own.pth", "own.onnx"):
+        (tmp_path / own).write_bytes(b"")
+    data = replace(data_config, root=os.path.relpath(data_config.root), skin=SkinConfig(detector="own.onnx"))
     config = FitConfig(data=data, model=ModelConfig(weights="own.pth"))
     runs = Runs(Path("compare"), "test", "compare")
     with runs.opened():
@@ -116,6 +117,7 @@ def test_a_run_can_be_done_again_from_any_folder(data_config, photos, tmp_path, 
     places = settings["data"]["root"], settings["data"]["manifest"], settings["model"]["weights"], settings["out"]
     assert all(Path(place).is_absolute() for place in places)
     assert Path(settings["model"]["weights"]) == tmp_path / "own.pth"
+    assert Path(settings["data"]["skin"]["detector"]) == tmp_path / "own.onnx"
 
 
 def test_runs_at_the_same_time_share_the_workers_that_read_photos(runs, data_config, photos, monkeypatch):

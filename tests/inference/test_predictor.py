@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from multiskin.config import SkinConfig
 from multiskin.data.images import read_image
 from multiskin.errors import UserError
 from multiskin.inference.predictor import Prediction, Predictor, find_device
@@ -27,6 +29,12 @@ def assert_same(one: Prediction, other: Prediction) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------- the checkpoint
+
+
+def test_the_file_that_finds_faces_may_have_moved(checkpoint: Path) -> None:
+    predictor = Predictor.from_checkpoint(checkpoint, detector="elsewhere.onnx")
+    plain = Predictor.from_checkpoint(checkpoint).preprocessing
+    assert predictor.preprocessing == replace(plain, skin=SkinConfig(detector="elsewhere.onnx"))
 
 
 def test_a_checkpoint_gives_the_network_as_it_was(checkpoint: Path, schema: Schema) -> None:
