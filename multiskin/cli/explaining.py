@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from multiskin.cli.measuring import SIDES
 from multiskin.cli.parsers import Parser, add_inference_options, summary, whole
-from multiskin.cli.settings import fit_config
+from multiskin.cli.settings import fit_config, is_given
 from multiskin.cli.terminal import progress, warn
 from multiskin.errors import UserError, unknown
 
@@ -32,7 +32,9 @@ def explain(arguments: list[str]) -> None:
     models = [Path(model) for model in (options.model, options.against) if model is not None]
     run = RunFolder.open(models[0]) if models[0].is_dir() else None
     predictors = [
-        Predictor.from_checkpoint(RunFolder.open(model).best if model.is_dir() else model, options.device)
+        Predictor.from_checkpoint(
+            RunFolder.open(model).best if model.is_dir() else model, options.device, options.detector
+        )
         for model in models
     ]
     heads = _heads(options.heads, [predictor.schema for predictor in predictors])
@@ -94,7 +96,21 @@ def _options(arguments: list[str]) -> Namespace:
             raise unknown("word", getattr(options, option), known, f"--{option}")
     if not (options.photos or options.worst or options.evaluate):
         raise UserError("nothing to explain; give photos, --worst N or --evaluate")
+    _require_all_apply(options, arguments)
     return options
+
+
+def _require_all_apply(options: Namespace, arguments: Sequence[str]) -> None:
+    """Refuses options that would change nothing."""
+    pictures = ("photos or --worst N", options.photos or options.worst)
+    of_run = ("--worst N or --evaluate", options.worst or options.evaluate)
+    needs = dict.fromkeys(("--heads", "--of", "--scale", "--signed", "--against"), pictures)
+    needs |= dict.fromkeys(("--side", "--root"), of_run)
+    needs |= {"--column": ("photos", options.photos), "--sample": ("--evaluate", options.evaluate)}
+    unmet = {option: what for option, (what, there) in needs.items() if not there}
+    idle = [f"{option} needs {what}" for option, what in unmet.items() if is_given(option, arguments)]
+    if idle:
+        raise UserError(f"{', '.join(idle)}; give that, too, or leave {'it' if len(idle) == 1 else 'them'} out")
 
 
 def _heads(names: Sequence[str] | None, schemas: Sequence["Schema"]) -> list["Attribute"]:
@@ -186,10 +202,19 @@ def _write_pictures(
 
 
 def _called(options: Namespace) -> list[str]:
-    """A short name for each model, or all of its path where short ones would be the same."""
+    """A short name for each model, or where these would be the same, the shortest ends of their paths that are not."""
     paths = [Path(model).resolve() for model in (options.model, options.against) if model is not None]
-    short = [path.parents[1].name if path.parent.name == "checkpoints" else path.stem for path in paths]
-    return short if len(set(short)) == len(short) else list(map(str, paths))
+    short = [_short_name(path) for path in paths]
+    longest = max(len(path.parts) for path in paths)
+    ends = (["/".join(path.parts[-parts:]) for path in paths] for parts in range(1, longest))
+    return next((names for names in (short, *ends) if len(set(names)) == len(names)), short)
+
+
+def _short_name(path: Path) -> str:
+    """A run's folder, or a checkpoint's file without its ending where that lies in no run."""
+    if path.parent.name == "checkpoints":
+        return path.parents[1].name
+    return path.name if path.is_dir() else path.stem
 
 
 def _evaluate(options: Namespace, out: Path, predictor: "Predictor", photos: "Manifest") -> None:
@@ -198,9 +223,8 @@ def _evaluate(options: Namespace, out: Path, predictor: "Predictor", photos: "Ma
     from multiskin.faces.step import find_skin
     from multiskin.reports.explanation import write_map_evaluation
 
-    drawn = photos.root / "masks"  # where the renderer leaves them
-    masks = MaskFolder(drawn) if drawn.is_dir() else None
-    skin = partial(find_skin, detector=predictor.preprocessing.skin.detector, lips=True) if options.skin else None
+    masks = MaskFolder.beside(photos)
+    skin = partial(find_skin, detector=predictor.preprocessing.skin.detector) if options.skin else None
     with progress("measuring maps") as advance:
         evaluation = evaluate_maps(
             predictor,

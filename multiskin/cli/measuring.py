@@ -85,7 +85,9 @@ def errors(arguments: list[str]) -> None:
     """Show where a model errs: which grades it mistakes for which, in which groups, on which photos."""
     parser = Parser("multiskin errors", description=summary(errors))
     parser.add_argument("run", help="the run folder")
-    parser.add_argument("--side", default="test", help="the photos: test or val; default: test")
+    parser.add_argument(
+        "--side", default="test", help="the photos: test or val, which goes to errors-val.*; default: test"
+    )
     parser.add_argument("--root", help="where the photos are now; default: where they were")
     parser.add_argument("--examples", type=whole(0), default=12, help="worst errors a head, with maps; default: 12")
     options = parser.parse_args(arguments)

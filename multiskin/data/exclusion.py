@@ -51,30 +51,44 @@ class Exclusions:
         counts = _choices(path, table.cells[CHOICE]) if CHOICE in table.cells else slice(None)
         return cls(path, table.cells.loc[counts, list(REQUIRED)])
 
-    def leave_out(self, manifest: Manifest, split: np.ndarray) -> tuple[Manifest, Problem]:
-        """The photos without the listed grades, which test photos keep, and a notice of how many those are.
+    def leave_out(self, manifest: Manifest, split: np.ndarray) -> tuple[Manifest, list[Problem]]:
+        """The photos without the listed grades, which test photos keep, and notices of how many those are.
+
+        A listed photo that is not among them has no grade to learn from: it was skipped, or has left the table.
 
         Args:
             manifest: N photos.
             split: (N,) of train, val and test.
 
         Raises:
-            UserError: a photo that is not among them.
+            UserError: no listed photo is among them.
         """
-        listed = self._listed(manifest) & (manifest.grades != MISSING)  # (N, H)
+        there = self.cells["image"].isin(manifest.paths)
+        if not there.any():
+            _require_known(self.path, self.cells["image"], manifest.paths)
+        listed = _marked(self.cells[there], manifest) & (manifest.grades != MISSING)  # (N, H)
         out = listed & np.isin(split, LEARNED_FROM)[:, None]
         kept = listed.sum() - out.sum()
         of_test = f"; {kept} of test photos stay, or results would look better than they are" if kept else ""
-        notice = Problem(f"data.exclude {self.path}: {out.sum()} grades are not learned from{of_test}")
-        return replace(manifest, grades=np.where(out, MISSING, manifest.grades)), notice
+        notices = [Problem(f"data.exclude {self.path}: {out.sum()} grades are not learned from{of_test}")]
+        if not there.all():
+            notices.append(self._absent(self.cells["image"][~there]))
+        return replace(manifest, grades=np.where(out, MISSING, manifest.grades)), notices
 
-    def _listed(self, manifest: Manifest) -> np.ndarray:
-        places = {path: index for index, path in enumerate(manifest.paths.tolist())}
-        _require_known(self.path, self.cells["image"], places)
-        listed = np.zeros(manifest.grades.shape, dtype=bool)
-        for image, attribute in self.cells.itertuples(index=False):
-            listed[places[image], manifest.schema.index(attribute) if attribute else slice(None)] = True
-        return listed
+    def _absent(self, images: pd.Series) -> Problem:
+        return Problem(
+            f"data.exclude {self.path}: {images.nunique()} of {self.cells['image'].nunique()} listed photos are not "
+            f"among the photos used, the first in row {images.index[0]}: {images.iloc[0]}"
+        )
+
+
+def _marked(cells: pd.DataFrame, manifest: Manifest) -> np.ndarray:
+    """Which grades (N, H) are listed, all these photos being there."""
+    places = {path: index for index, path in enumerate(manifest.paths.tolist())}
+    marked = np.zeros(manifest.grades.shape, dtype=bool)
+    for image, attribute in cells.itertuples(index=False):
+        marked[places[image], manifest.schema.index(attribute) if attribute else slice(None)] = True
+    return marked
 
 
 def _require_known(path: Path, column: pd.Series, known: Iterable[str]) -> None:

@@ -1,5 +1,6 @@
 """All the photos of a run and the side of the split that each stands on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,10 +61,9 @@ def load_photos(config: DataConfig, schema: Schema, progress: Progress | None = 
     split = manifest.split
     if split is None:
         split = make_split(manifest, config.split.ratios, config.split.seed)
-    notices = []
+    notices: list[Problem] = []
     if exclusions is not None:
-        manifest, notice = exclusions.leave_out(manifest, split)
-        notices.append(notice)
+        manifest, notices = exclusions.leave_out(manifest, split)
     warnings = check_training_grades(manifest.select(split == "train"))
     return Photos(manifest, split, skipped, [*notices, *warnings])
 
@@ -79,7 +79,9 @@ def load_side(
         UserError: a split or a table that cannot be used, or a table without some photo that the run had.
     """
     manifest, skipped = load_manifest(config, schema, progress)
-    saved = _read_split(saved_split)
+    regraded = config.exclude is not None and side in LEARNED_FROM
+    of_grades = [attribute.true_column for attribute in schema] if regraded else []
+    saved = _read_split(saved_split, of_grades)
     lacking = saved.index.difference(pd.Index(manifest.paths))
     if len(lacking):
         raise UserError(
@@ -87,21 +89,24 @@ def load_side(
             "put it back, or measure on another table with --table"
         )
     photos = manifest.select(saved["split"].reindex(manifest.paths).to_numpy() == side)
-    if config.exclude is not None and side in LEARNED_FROM:
-        had = saved.loc[photos.paths, [attribute.true_column for attribute in schema]] != ""
+    if regraded:
+        had = saved.loc[photos.paths, of_grades] != ""
         photos = replace(photos, grades=np.where(had, photos.grades, MISSING))
     return photos, skipped
 
 
-def _read_split(path: Path) -> pd.DataFrame:
-    """The side and the grades of every photo of a run, by its path; cells as text."""
+def _read_split(path: Path, of_grades: Sequence[str]) -> pd.DataFrame:
+    """The side and the grades, in these columns, of every photo of a run, by its path; cells as text."""
+    restore = "restore it, or measure with --table"
     try:
         saved = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("image")
         if saved.index.has_duplicates or "split" not in saved:
             raise ValueError("a photo stands twice, or on no side")
-        return saved
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path}: not the split that 'fit' wrote; restore it, or measure with --table") from error
+        raise UserError(f"{path}: not the split that 'fit' wrote; {restore}") from error
+    if lacking := [heading for heading in of_grades if heading not in saved]:
+        raise UserError(f"{path}: no column {lacking[0]}, so it is not the split that 'fit' wrote; {restore}")
+    return saved
 
 
 def load_table(config: DataConfig, schema: Schema, progress: Progress | None = None) -> tuple[Manifest, list[Problem]]:

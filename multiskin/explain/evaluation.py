@@ -66,7 +66,8 @@ def evaluate_maps(
         predictor: the network.
         photos: graded ones.
         masks: where each attribute shows; without them nothing is said of where maps ought to be.
-        skin: where skin is; without it nothing is said of what lies outside.
+        skin: where skin is, with lips for the attributes that show on them; without it nothing is said of what lies
+            outside.
         seed: decides on everything random.
         sampled: photos for deletion, insertion and randomisation, drawn at random; 0 to leave these out.
         batch_size: photos at a time.
@@ -105,8 +106,10 @@ class _Record:
         self.progress = progress
 
     def add(self, rows: np.ndarray, measured: Iterable[Measured]) -> None:
+        """Values (B, H) of the photos in these rows; NaN leaves what is there."""
         for method, measure, values in measured:
-            self.values[method, measure][rows] = values
+            known = self.values[method, measure]
+            known[rows] = np.where(np.isnan(values), known[rows], values)
 
     def advance(self, photos: int) -> None:
         self.done += photos
@@ -119,6 +122,7 @@ def _measure_all(
 ) -> np.ndarray:
     """How the maps of every photo lie; returns how alike those of different heads are, (H, H)."""
     similarity = []
+    with_lips = np.array([attribute.lips for attribute in data.manifest.schema])
     for batch in DataLoader(data, batch_size, num_workers=workers, worker_init_fn=one_thread):
         rows = batch["row"].numpy()
         maps = maps_by_method(predictor.net, batch["image"].to(predictor.device), rows, seed)
@@ -126,7 +130,8 @@ def _measure_all(
         record.add(rows, localisation(maps, batch["masks"].numpy()))
         if data.skin is not None:
             graded = data.manifest.grades[rows] != MISSING
-            record.add(rows, outside_skin(maps, batch["skin"].numpy(), graded))
+            for lips, skin in enumerate(batch["skin"].numpy().swapaxes(0, 1)):
+                record.add(rows, outside_skin(maps, skin, graded & (with_lips == lips)))
         record.advance(len(rows))
     return mean_known(np.concatenate(similarity))
 

@@ -44,8 +44,12 @@ def localisation(maps: Maps, masks: np.ndarray) -> Iterator[Measured]:
 
 
 def outside_skin(maps: Maps, skin: np.ndarray, graded: np.ndarray) -> Iterator[Measured]:
-    """How much of maps (B, H, h, w) lies where no skin is, by the skin (B, S, S), 0 to 1, for the heads graded."""
-    at = np.nonzero(graded)
+    """How much of maps (B, H, h, w) lies where no skin is, by the skin (B, S, S), 0 to 1, for the heads graded (B, H).
+
+    Nothing is said of photos in which no skin is found, for that does not prove that there is none.
+    """
+    found = skin.max(axis=(1, 2), keepdims=True)[..., 0] > 0  # (B, 1)
+    at = np.nonzero(graded & found)
     if not len(at[0]):
         return
     for method, of_method in maps.items():

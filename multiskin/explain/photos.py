@@ -76,10 +76,20 @@ class ExplainedPhoto(NamedTuple):
 
 
 class UnreadPhoto(NamedTuple):
-    """One photo that could not be read, and why."""
+    """One photo that could not be read, and why.
+
+    Attributes:
+        path: as given.
+        error: the message, which begins with the path.
+    """
 
     path: str
     error: str
+
+    @property
+    def reason(self) -> str:
+        """The message without the path, for a page that goes to others."""
+        return self.error.removeprefix(f"{self.path}: ").removeprefix(f"{self.path!r}: ")
 
 
 def explain_files(

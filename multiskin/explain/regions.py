@@ -1,8 +1,10 @@
 """Where conditions and skin lie in a photo, brought to the network's input the very way that the photo is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,17 +16,59 @@ from multiskin.data.manifest import Manifest
 from multiskin.data.transforms import Preprocessing, evaluation_transform
 from multiskin.errors import UserError
 from multiskin.faces.step import Framing
-from multiskin.schema import MISSING
+from multiskin.schema import MISSING, Schema
 
 Masks = Callable[[Path, str], np.ndarray | None]  # (photo, heading) -> (h, w), 0 to 1; None where nobody drew one
-SkinMask = Callable[[np.ndarray], np.ndarray]  # photo (h, w, 3) uint8 -> (h, w), 0 to 1
+MASKS = "masks"  # the folder beside the photos in which the renderer leaves them
+
+
+class SkinMask(Protocol):
+    """Where skin is."""
+
+    def __call__(self, photo: np.ndarray, *, lips: bool) -> np.ndarray:
+        """A photo (h, w, 3) uint8 to (h, w), 0 to 1; whether lips are skin."""
 
 
 @dataclass(frozen=True)
 class MaskFolder:
-    """The masks that the renderer leaves beside its photos: NAME-HEADING.png for the photo NAME."""
+    """Masks as files: NAME-HEADING.png for the photo NAME, in the photo's folder below `folder` or in `folder` itself.
+
+    Attributes:
+        folder: the masks'.
+        root: the folder that the photos' folders are counted from.
+    """
 
     folder: Path
+    root: Path
+
+    @classmethod
+    def beside(cls, photos: Manifest) -> "MaskFolder | None":
+        """The masks beside photos; None where there is no such folder.
+
+        Raises:
+            UserError: a mask that two photos would share.
+        """
+        folder = photos.root / MASKS
+        if not folder.is_dir():
+            return None
+        found = cls(folder, photos.root)
+        found.require_distinct([photos.path(row) for row in range(len(photos))], photos.schema)
+        return found
+
+    def require_distinct(self, photos: Sequence[Path], schema: Schema) -> None:
+        """Makes sure that no mask is found for two photos.
+
+        Raises:
+            UserError: it is.
+        """
+        owners: dict[Path, Path] = {}
+        for photo, attribute in product(photos, schema):
+            path = self._path(photo, attribute.heading)
+            if path is not None and owners.setdefault(path, photo) != photo:
+                raise UserError(
+                    f"{path}: {owners[path]} and {photo} would share this mask; put masks into folders as the photos "
+                    f"are, {self.folder / 'FOLDER' / f'NAME-{attribute.heading}.png'}, or give photos different names"
+                )
 
     def __call__(self, photo: Path, heading: str) -> np.ndarray | None:
         """The mask (h, w), 0 to 1; None where there is no such file.
@@ -32,15 +76,20 @@ class MaskFolder:
         Raises:
             ImageError: a file that is no picture.
         """
-        path = self.folder / f"{photo.stem}-{heading}.png"
-        return read_image(path)[..., 0] / np.float32(255) if path.exists() else None
+        path = self._path(photo, heading)
+        return None if path is None else read_image(path)[..., 0] / np.float32(255)
+
+    def _path(self, photo: Path, heading: str) -> Path | None:
+        parent = photo.parent.relative_to(self.root) if photo.is_relative_to(self.root) else Path()
+        name = f"{photo.stem}-{heading}.png"
+        return next((path for path in (self.folder / parent / name, self.folder / name) if path.exists()), None)
 
 
 class PhotosWithRegions(Dataset[dict[str, Tensor]]):
     """Photos with what is known of where to look.
 
     Every item has "image" (3, S, S), "row" () the position in the manifest, "masks" (H, S, S), 0 of what is not drawn
-    or not graded, and "skin" (S, S), 1 where nobody looks for it.
+    or not graded, and "skin" (2, S, S), without lips and with them, 1 where nobody looks for it.
 
     Args:
         manifest: the photos; of a mask only graded attributes are asked.
@@ -68,13 +117,15 @@ class PhotosWithRegions(Dataset[dict[str, Tensor]]):
     def __getitem__(self, row: int) -> dict[str, Tensor]:
         photo = read_image(self.manifest.path(row))
         framing, heads = self.transform.skin.framing(photo), range(len(self.manifest.schema))
-        skin = np.ones(photo.shape[:2]) if self.skin is None else self.skin(photo)
         return {
             "image": self.transform(photo, seed=0),
             "row": torch.tensor(row),
             "masks": torch.stack([self._as_seen(self._mask(row, head, photo.shape[:2]), framing) for head in heads]),
-            "skin": self._as_seen(skin, framing),
+            "skin": torch.stack([self._as_seen(self._skin(photo, lips), framing) for lips in (False, True)]),
         }
+
+    def _skin(self, photo: np.ndarray, lips: bool) -> np.ndarray:
+        return np.ones(photo.shape[:2]) if self.skin is None else self.skin(photo, lips=lips)
 
     def _mask(self, row: int, head: int, shape: tuple[int, ...]) -> np.ndarray:
         photo, heading = self.manifest.path(row), self.manifest.schema.attributes[head].heading

@@ -37,9 +37,9 @@ def more_than(grade: int) -> Scalar:
 
 
 def class_logit(grade: int) -> Scalar:
-    """The logit of a grade, before the softmax lets the grades compete.
+    """The logit of a grade, before the softmax lets the grades compete, and 0 in a head that does not have the grade.
 
-    The scalar raises a UserError in a head that has no such grade, or no logit for each grade.
+    The scalar raises a UserError in a head that has no logit for each grade.
     """
 
     def of(attribute: Attribute, _: Head, logits: Tensor) -> Tensor:
@@ -48,9 +48,7 @@ def class_logit(grade: int) -> Scalar:
                 f"attribute {attribute.name!r}: its {logits.shape[1]} logits are not those of its {attribute.grades} "
                 "grades; explain a probability instead"
             )
-        if grade >= attribute.grades:
-            raise UserError(f"attribute {attribute.name!r}: no grade {grade}; give one of 0 to {attribute.grades - 1}")
-        return logits[:, grade].float()
+        return logits[:, grade : grade + 1].float().sum(dim=1)
 
     return of
 

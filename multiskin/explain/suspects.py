@@ -2,9 +2,9 @@
 
 Networks are surer than they should be, and with balanced samplers name rare grades too often. So probabilities are
 calibrated first, on the labels that they are to judge (vector scaling: Guo et al., On Calibration of Modern Neural
-Networks, ICML 2017). Then the probability of the given grade alone ranks the labels of all attributes, ordered or not:
-of wrong labels planted in real predictions it found as many as the ranked probability score, and more than margins,
-expected distances or the class thresholds of confident learning (Northcutt et al., JAIR 70, 2021).
+Networks, ICML 2017). Then the probability of the given grade is divided by what is usual for that grade, as confident
+learning has a threshold for each class (Northcutt et al., JAIR 70, 2021): a network that knows little holds every rare
+grade improbable, right ones too. This ranks the labels of all attributes, ordered or not.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,8 @@ from multiskin.data.exclusion import CHOICE, YES
 from multiskin.data.manifest import Manifest
 from multiskin.schema import MISSING, Attribute
 
-UNLIKELY = 0.05  # a grade less probable than this is likely wrong
+UNLIKELY = 0.05  # a grade less probable than this is likely wrong,
+UNUSUAL = 0.2  # if that is also less than this part of what is usual for the grade
 TINY = 1e-9  # no grade is impossible
 RIDGE = 1e-3  # keeps what few or perfectly predicted labels leave open near what it is without calibration
 
@@ -31,15 +32,16 @@ def rank_suspects(manifest: Manifest, probabilities: Mapping[str, np.ndarray]) -
         probabilities: of each attribute's grades, (N, K) by its name, from models that have not seen the photo.
 
     Returns:
-        rank, row, image, subject, attribute, given, suggested, p_given, p_suggested, exclude: a line for each label,
-        grades in the schema's words, calibrated probabilities; exclude is yes where the label is likely wrong, else
-        blank.
+        rank, row, image, subject, attribute, given, suggested, p_given, p_usual, p_suggested, exclude: a line for each
+        label, the least p_given / p_usual first; grades in the schema's words, calibrated probabilities; exclude is yes
+        where the label is likely wrong, else blank.
     """
     parts = [
         _judge(manifest.select(column != MISSING), h, attribute, probabilities[attribute.name][column != MISSING])
         for h, (attribute, column) in enumerate(zip(manifest.schema, manifest.grades.T, strict=True))
     ]
-    table = pd.concat(parts).sort_values(["p_given", "row"], ignore_index=True)
+    table = pd.concat(parts, ignore_index=True)
+    table = table.iloc[np.lexsort((table["row"], table["p_given"] / table["p_usual"]))].reset_index(drop=True)
     table.insert(0, "rank", np.arange(1, len(table) + 1))
     return table
 
@@ -49,9 +51,9 @@ def _judge(photos: Manifest, head: int, attribute: Attribute, probabilities: np.
     given = photos.grades[:, head]
     believed = calibrate(probabilities, given)  # (n, K)
     suggested = believed.argmax(axis=1)
-    p_given, p_suggested = of_grade(believed, given), of_grade(believed, suggested)
+    p_given, p_suggested, p_usual = of_grade(believed, given), of_grade(believed, suggested), usual(believed)[given]
     words = np.array([attribute.grade_label(grade) for grade in range(attribute.grades)])
-    likely_wrong = (p_given < UNLIKELY) & (suggested != given)
+    likely_wrong = (p_given < np.minimum(UNLIKELY, UNUSUAL * p_usual)) & (suggested != given)
     return pd.DataFrame(
         {
             "row": photos.rows,
@@ -61,6 +63,7 @@ def _judge(photos: Manifest, head: int, attribute: Attribute, probabilities: np.
             "given": words[given],
             "suggested": words[suggested],
             "p_given": p_given,
+            "p_usual": p_usual,
             "p_suggested": p_suggested,
             CHOICE: np.where(likely_wrong, YES, ""),
         }
@@ -88,6 +91,16 @@ def calibrate(probabilities: np.ndarray, given: np.ndarray) -> np.ndarray:
         return value, np.r_[(error * logs).sum(), error.sum(axis=0)] + RIDGE * change
 
     return scaled(minimize(loss, unchanged, jac=True, method="L-BFGS-B").x)
+
+
+def usual(probabilities: np.ndarray) -> np.ndarray:
+    """The probability (K,) that a grade has on average where it is the right one, if probabilities (N, K) are true.
+
+    It is the grade's share where the network cannot tell photos apart, and 1 where it is always sure. A mean over the
+    photos that were given the grade would take in wrong labels, of which a rare grade may have many.
+    """
+    possible = np.maximum(probabilities, TINY)
+    return (possible**2).sum(axis=0) / possible.sum(axis=0)
 
 
 def of_grade(probabilities: np.ndarray, grades: np.ndarray) -> np.ndarray:

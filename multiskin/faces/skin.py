@@ -28,8 +28,10 @@ ROUNDS, OUTLYING = 3, 2.5  # of measuring, and the deviations from which a pixel
 DARK = 0.45  # of the lightness of skin: no lip, but the gap between lips
 
 # What no skin is, whatever its tone and its light: black, grey, green and blue, or more colourful than blood.
-BLACK, GREEN, BLUE, GREY, GAUDY = 12, 0, -12, 3, 60
-LITTLE = 0.05  # share of a photo: with less of what may be skin it is no close-up of it
+BLACK, GREEN, BLUE, GREY, GAUDY = 4, 0, -12, 3, 60
+GREY_IN_DARK = 0.25  # of the lightness: colours fade with the light, so that less than GREY is enough there
+EVEN = 3.0  # pixels: deviation of the blur after which what is left of colour is no noise
+LITTLE = 0.05  # share of a close-up, or of the square around a face: with less skin than that none is found
 
 
 class Colours(NamedTuple):
@@ -43,7 +45,8 @@ def skin_mask(photo: np.ndarray, face: DetectedFace | None, lips: bool = False) 
     """How far each pixel of a photo is skin of one face, or of whatever a close-up shows: (h, w) float32, 0..1.
 
     Eyes, brows, nostrils, open mouths and what is not of the colour of skin, such as hair, are left out; marks on skin
-    are skin. Neck and ears are left out beside a face. The mask of a photo that shows no skin is 0 throughout.
+    are skin. Neck and ears are left out beside a face. The mask is 0 throughout where no skin is found, which proves
+    nothing: a close-up may be black and white.
 
     Args:
         photo: (h, w, 3) uint8 RGB.
@@ -54,7 +57,8 @@ def skin_mask(photo: np.ndarray, face: DetectedFace | None, lips: bool = False) 
         return _close_up(photo)
     crop, transform = align(photo, face, SIDE, MARGIN)
     landmarks = moved(np.array(face.landmarks), transform)
-    return restore(_face_skin(_lab(crop), landmarks, lips), transform, photo.shape[:2])
+    skin = _face_skin(_lab(crop), landmarks, lips)
+    return restore(skin * (skin.mean() >= LITTLE), transform, photo.shape[:2])
 
 
 def _face_skin(lab: np.ndarray, landmarks: np.ndarray, lips: bool) -> np.ndarray:
@@ -72,8 +76,8 @@ def _face_skin(lab: np.ndarray, landmarks: np.ndarray, lips: bool) -> np.ndarray
 def _close_up(photo: np.ndarray) -> np.ndarray:
     scale = min(1.0, SIDE / max(photo.shape[:2]))
     width, height = (max(round(scale * side), 1) for side in photo.shape[1::-1])
-    lab = _lab(cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA))
-    possible = _possible(lab)
+    small = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
+    lab, possible = _lab(small), _possible(_lab(cv2.GaussianBlur(small, (0, 0), EVEN)))
     if possible.mean() < LITTLE:
         return np.zeros(photo.shape[:2], np.float32)
     skin = _without_holes(likeness(lab, measure(lab[possible])), np.inf)
@@ -112,8 +116,8 @@ def _lips(lab: np.ndarray, colours: Colours) -> np.ndarray:
 def _possible(lab: np.ndarray) -> np.ndarray:
     """Which pixels may be skin of some tone in some light: (h, w) bool."""
     lightness, a, b = np.moveaxis(lab, -1, 0)
-    chroma = np.hypot(a, b)
-    return (lightness > BLACK) & (a > GREEN) & (b > BLUE) & (chroma > GREY) & (chroma < GAUDY)
+    chroma, grey = np.hypot(a, b), np.minimum(GREY, GREY_IN_DARK * lightness)
+    return (lightness > BLACK) & (a > GREEN) & (b > BLUE) & (chroma > grey) & (chroma < GAUDY)
 
 
 def _drawn(outlines: Sequence[np.ndarray], anchors: np.ndarray, landmarks: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from multiskin.errors import UserError
-from multiskin.reports.example_maps import painter_of
+from multiskin.reports.example_maps import MapPainter
 from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.graded import GradedPredictions
 from multiskin.reports.html import write_page
@@ -20,7 +20,7 @@ from multiskin.schema import Schema
 
 
 def write_errors(run: RunFolder, side: str, photos: Path, examples: int) -> Path:
-    """Writes errors.html, which is returned, and errors.csv into the run folder.
+    """Writes errors.html, which is returned, and errors.csv into the run folder; errors-val.* of validation photos.
 
     Args:
         run: a finished run.
@@ -36,15 +36,17 @@ def write_errors(run: RunFolder, side: str, photos: Path, examples: int) -> Path
         command = "test" if side == "test" else "validate"
         raise UserError(f"{run.root}: no predictions on {side} photos; run 'multiskin {command} {run.root}' first")
     predictions = GradedPredictions.load(table, Schema.load(run.schema))
-    write_whole(run.root / "errors.csv", error_table(predictions).to_csv(index=False, float_format="%.4f"))
-    page = run.root / "errors.html"
-    write_page(page, "errors", _content(run, side, predictions, photos, examples))
+    page = run.root / ("errors.html" if side == "test" else f"errors-{side}.html")
+    listed = page.with_suffix(".csv")
+    write_whole(listed, error_table(predictions).to_csv(index=False, float_format="%.4f"))
+    write_page(page, "errors", {"listed": listed.name, **_content(run, side, predictions, photos, examples)})
     return page
 
 
 def _content(run: RunFolder, side: str, predictions: GradedPredictions, photos: Path, examples: int) -> dict[str, Any]:
-    """Everything that the template names."""
+    """Everything that the template names but the table of errors."""
     config = settings_of(run)
+    painter = MapPainter(run)
     return {
         "name": run.root.resolve().name,
         "schema": predictions.schema,
@@ -55,9 +57,9 @@ def _content(run: RunFolder, side: str, predictions: GradedPredictions, photos: 
         "enough": ENOUGH,
         "confusions": confusion_charts(predictions),
         "mistakes": head_mistakes(predictions),
-        "examples": head_examples(predictions, photos, examples, painter_of(run)) if examples else [],
+        "examples": head_examples(predictions, photos, examples, painter) if examples else [],
         "photos_known": True,
-        "maps": run.best.is_file(),
+        "painter": painter,
         "drawn": bool(config["data"].get("render") and not config["data"].get("faces")),
     }
 

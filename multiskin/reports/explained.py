@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from multiskin.explain.scales import Scale, ScaleRule, finds_nothing, natural_sc
 from multiskin.reports.figures import drawn_words
 from multiskin.reports.formats import percent
 from multiskin.reports.sheets import View
-from multiskin.schema import Schema
+from multiskin.schema import Attribute, Schema
 
 MOST_COLUMNS = 3
 
@@ -44,7 +45,7 @@ def overlaid(photo: ExplainedPhoto, name: str, look: Look) -> np.ndarray:
 
 
 def one_model(
-    photo: ExplainedPhoto, title: str, heads: Sequence[str], true: Mapping[str, str], look: Look
+    photo: ExplainedPhoto, title: str, heads: Sequence[str], true: Mapping[str, int], look: Look
 ) -> list[list[View]]:
     """Rows of views: the photo, and then every head's map on it.
 
@@ -52,26 +53,26 @@ def one_model(
         photo: explained by one model.
         title: of the photo.
         heads: the attributes shown.
-        true: what the true grade is called, by attribute, where it is known.
+        true: the true grade, by attribute, where it is known.
         look: how maps are shown.
     """
     views = [View(title, [], photo.pixels)]
     for name in heads:
         [view] = _head_views(photo, name, look)
-        views.append(view._replace(title=_title(name, look), words=[*_true_words(name, true), *view.words]))
+        views.append(view._replace(title=_title(name, look), words=[*_true_words(name, true, look), *view.words]))
     return [views[start : start + MOST_COLUMNS] for start in range(0, len(views), MOST_COLUMNS)]
 
 
 def several_models(
-    photo: ExplainedPhoto, heads: Sequence[str], true: Mapping[str, str], look: Look
+    photo: ExplainedPhoto, heads: Sequence[str], true: Mapping[str, int], look: Look
 ) -> list[list[View]]:
     """A row of views for every head: the photo, and each model's map on it; arguments as for one model."""
+    titles = [drawn_words(model, f"model {number}") for number, model in enumerate(look.models, start=1)]
     rows = []
     for name in heads:
-        of_models = [
-            view._replace(title=model) for view, model in zip(_head_views(photo, name, look), look.models, strict=True)
-        ]
-        rows.append([View(_title(name, look), _true_words(name, true), photo.pixels), *of_models])
+        views = _head_views(photo, name, look)
+        of_models = [view._replace(title=title) for view, title in zip(views, titles, strict=True)]
+        rows.append([View(_title(name, look), _true_words(name, true, look), photo.pixels), *of_models])
     return rows
 
 
@@ -79,40 +80,72 @@ def _title(name: str, look: Look) -> str:
     return drawn_words(look.schema[name].title(), f"attribute {look.schema.index(name) + 1}")
 
 
-def _true_words(name: str, true: Mapping[str, str]) -> list[str]:
-    return [f"true grade {true[name]}"] if name in true else []
+def _true_words(name: str, true: Mapping[str, int], look: Look) -> list[str]:
+    return [f"true grade {_grade_words(look.schema[name], true[name])}"] if name in true else []
+
+
+def _grade_words(attribute: Attribute, grade: int) -> str:
+    return drawn_words(attribute.grade_label(grade), str(grade))
 
 
 def _head_views(photo: ExplainedPhoto, name: str, look: Look) -> list[View]:
     """What each model says of one head, all on one scale."""
     heads = [by_name[name] for by_name in photo.explanations]
+    evidence = [_evidence(photo, head, look) for head in heads]
     natural = natural_scale(look.explained, heads[0].attribute, look.schema)
-    scale = look.rule(natural, [look.colours.shown(head.map) for head in heads if not _nothing(head, look)])
-    return [_head_view(photo, head, look, natural if _nothing(head, look) else scale) for head in heads]
+    scale = look.rule(natural, [look.colours.shown(each.values) for each in evidence])
+    return [_head_view(photo, head, each, scale, look) for head, each in zip(heads, evidence, strict=True)]
+
+
+class Evidence(NamedTuple):
+    """What is painted of one head's map.
+
+    Attributes:
+        values: (h, w) at the pixels shown, 0 where nothing is to be painted.
+        words: about what is cut out of it, a line each.
+    """
+
+    values: np.ndarray
+    words: list[str]
+
+
+def _evidence(photo: ExplainedPhoto, head: HeadExplanation, look: Look) -> Evidence:
+    """A head's map, cut down to the skin where that was looked for; where none was found it stays uncut."""
+    values = _values(photo, head, look)
+    if photo.skin is None:
+        return Evidence(values, [])
+    skin = photo.skin.with_lips if head.attribute.lips else photo.skin.bare
+    if not skin.any():
+        return Evidence(values, ["no skin found"])
+    outside = [f"{percent(_share_outside(values, skin))} outside skin"] if values.max() > 0 else []
+    return Evidence(values * skin, outside)
+
+
+def _values(photo: ExplainedPhoto, head: HeadExplanation, look: Look) -> np.ndarray:
+    """The map (h, w), 0 where the network sees nothing, and throughout where it says that there is nothing."""
+    height, width = photo.pixels.shape[:2]
+    if _nothing(head, look):
+        return np.zeros((height, width), np.float32)
+    return np.nan_to_num(on_photo(head.map, head.region, height, width))
+
+
+def _share_outside(values: np.ndarray, skin: np.ndarray) -> float:
+    """How much of what speaks for more (h, w) is not on skin (h, w)."""
+    return float(energy_inside(values[None], 1 - skin[None])[0])
+
+
+def _head_view(photo: ExplainedPhoto, head: HeadExplanation, evidence: Evidence, scale: Scale, look: Look) -> View:
+    picture = overlay(photo.pixels, evidence.values, scale.full, colours=look.colours)
+    coloured = None if _nothing(head, look) else scale
+    return View("", [*_words(head, look), *evidence.words], picture, head.region.seen, coloured)
+
+
+def _words(head: HeadExplanation, look: Look) -> list[str]:
+    expected = f", expected {head.score:.1f}" if head.attribute.ordinal else ""
+    explained = [] if look.explained == "score" else [f"{look.explained}: {head.value:.2f}"]
+    nothing = ["no evidence"] if _nothing(head, look) else []
+    return [f"grade {_grade_words(head.attribute, head.grade)}{expected}", *explained, *nothing]
 
 
 def _nothing(head: HeadExplanation, look: Look) -> bool:
     return finds_nothing(look.explained, head.attribute, head.grade)
-
-
-def _head_view(photo: ExplainedPhoto, head: HeadExplanation, look: Look, scale: Scale) -> View:
-    values = on_photo(head.map, head.region, *photo.pixels.shape[:2])
-    words = _words(head, look)
-    if photo.skin is not None:
-        skin = photo.skin.with_lips if head.attribute.lips else photo.skin.bare
-        words += [] if _nothing(head, look) else [f"{percent(_share_outside(values, skin))} outside skin"]
-        values = values * skin
-    picture = overlay(photo.pixels, values, scale.full, colours=look.colours)
-    return View("", words, picture, head.region.seen, scale)
-
-
-def _share_outside(values: np.ndarray, skin: np.ndarray) -> float:
-    """How much of what speaks for more (h, w), NaN where nothing is seen, is not on skin (h, w)."""
-    return float(energy_inside(np.nan_to_num(values)[None], 1 - skin[None])[0])
-
-
-def _words(head: HeadExplanation, look: Look) -> list[str]:
-    label = drawn_words(head.attribute.grade_label(head.grade), str(head.grade))
-    expected = f", expected {head.score:.1f}" if head.attribute.ordinal else ""
-    explained = [] if look.explained == "score" else [f"{look.explained}: {head.value:.2f}"]
-    return [f"grade {label}{expected}", *explained, *(["no evidence"] if _nothing(head, look) else [])]

@@ -52,8 +52,8 @@ def _words(evaluation: MapEvaluation) -> list[str]:
     """What all the numbers rest on, in paragraphs."""
     looked_at = (
         f"Looked at are {evaluation.photos} photos of {evaluation.units} subjects, those of unknown ones counted by "
-        "themselves, and of each photo the maps of the heads that it is graded for. Intervals are 95 % ones: subjects "
-        f"are resampled. {SMALL}"
+        "themselves, and of each photo the maps of the heads that it is graded for; only how alike the heads' maps are "
+        f"is measured of all heads on all photos. Intervals are 95 % ones: subjects are resampled. {SMALL}"
     )
     masked = (
         f"A photo's mask is where the attribute is drawn with at least {100 * THRESHOLD:g} % of its full strength; "

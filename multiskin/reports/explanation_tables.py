@@ -43,7 +43,10 @@ MEASURES = {
         "Area under the ROC curve",
         "How likely the map is higher at a pixel in the mask than at one outside; 0.5 by chance.",
     ),
-    "outside_skin": ("Outside the skin", "The share of the map's positive part that lies where no skin is."),
+    "outside_skin": (
+        "Outside the skin",
+        "The share of the map's positive part that lies where no skin is; photos in which none is found do not count.",
+    ),
     "faithfulness": (
         "Insertion less deletion",
         "How much more of the score comes back with the first pixels of the map than is left without them; 0 for a "
@@ -146,7 +149,10 @@ def _similarity(evaluation: MapEvaluation) -> Panel:
         (title, [Cell(number(value)) for value in values])
         for title, values in zip(titles, evaluation.similarity, strict=True)
     ]
-    note = "The mean rank correlation of two heads' maps of one photo; near 1 would mean that both see the same."
+    note = (
+        f"The mean rank correlation of two heads' maps of one photo, over all {evaluation.photos} photos, graded for "
+        "these heads or not; near 1 would mean that both see the same."
+    )
     return Panel("How alike the heads' maps are", note, ["attribute", *titles], rows)
 
 

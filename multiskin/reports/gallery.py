@@ -29,13 +29,13 @@ class Wanted(NamedTuple):
         section: of the page, under which it stands.
         path: the photo's.
         heads: the attributes shown.
-        true: what the true grade is called, by attribute, where it is known.
+        true: the true grade, by attribute, where it is known.
     """
 
     section: str
     path: Path
     heads: Sequence[str]
-    true: Mapping[str, str]
+    true: Mapping[str, int]
 
 
 class Shown(NamedTuple):
@@ -57,11 +57,11 @@ def worst_errors(predictions: GradedPredictions, names: Sequence[str], number: i
     """
     wanted = []
     for name in names:
-        head, attribute = predictions.schema.index(name), predictions.schema[name]
+        head = predictions.schema.index(name)
         for line in worst_misses(predictions, head)[:number].tolist():
-            true = attribute.grade_label(predictions.grades[line, head])
+            true = int(predictions.grades[line, head])
             path = photo_path(root, predictions.table["image"].iloc[line])
-            wanted.append(Wanted(f"{attribute.title()}: worst errors", path, [name], {name: true}))
+            wanted.append(Wanted(f"{predictions.schema[name].title()}: worst errors", path, [name], {name: true}))
     return wanted
 
 
@@ -95,7 +95,7 @@ def write_gallery(
             shown = Shown(shown_name(want.path), file, _preview(folder / file))
             sections.setdefault(want.section, []).append(shown)
         progress(number, len(wanted))
-    errors = [printable(photo.error) for photo in unread]
+    errors = [f"{shown_name(Path(photo.path))}: {printable(photo.reason)}" for photo in unread]
     write_page(folder / PAGE, "explained", {"sections": sections, "errors": errors, "look": look})
     return unread
 

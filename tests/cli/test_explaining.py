@@ -1,5 +1,7 @@
 """The command that shows where a model sees what it grades, from its options to the files it leaves; nothing trains."""
 
+import json
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 from PIL import Image
 
 from multiskin.cli import main
+from multiskin.cli.explaining import _called
 from multiskin.config import ModelConfig, Recipe
 from multiskin.data.transforms import Preprocessing
 from multiskin.explain import evaluation
@@ -96,21 +99,20 @@ class TestPhotos:
         assert explain(run.best, "--out", tmp_path / "out", files[1]) == 0  # a checkpoint; photos behind an option
         assert all(b"whose photo it is" not in path.read_bytes() for path in (tmp_path / "out").iterdir())
 
-    def test_fewer_heads_make_a_smaller_picture(self, run, files, tmp_path):
-        heights = {}
-        for heads in (["lines"], ["lines", "shine"]):
-            out = tmp_path / "-".join(heads)
-            options = ["--of", ">1", "--scale", "each", "--signed"]
-            assert explain(run.root, files[0], "--out", out, *options, "--heads", *heads) == 0
-            with Image.open(out / "0001-face.png") as picture:
-                heights[len(heads)] = picture.height
-        assert heights[1] > heights[2]  # two pictures side by side are larger than three
+    def test_every_option_of_pictures_makes_another_picture(self, run, files, tmp_path):
+        given = [[], ["--heads", "lines"], ["--of", "p1"], ["--of", "p1", "--scale", "each"], ["--signed"], ["--skin"]]
+        drawn = []
+        for number, options in enumerate(given):
+            out = tmp_path / f"out-{number}"
+            assert explain(run.root, files[0], "--out", out, *options) == 0
+            drawn.append((out / "0001-face.png").read_bytes())
+        assert len(set(drawn)) == len(given)
 
-    def test_maps_can_be_shown_on_skin_alone(self, run, files, tmp_path):
-        for options in ([], ["--skin"]):
-            assert explain(run.root, files[0], "--out", tmp_path / "-".join(["out", *options]), *options) == 0
-        whole, bare = (tmp_path / name / "0001-face.png" for name in ("out", "out---skin"))
-        assert whole.read_bytes() != bare.read_bytes()
+    def test_a_grade_can_be_explained_that_only_the_heads_asked_for_have(self, run, files, tmp_path, capsys):
+        options = ["--of", "logit4", "--out", tmp_path / "out"]  # lines has grades 0 to 2
+        assert "'lines': unknown quantity 'logit4'" in failure(capsys, run.root, files[0], *options)
+        assert explain(run.root, files[0], *options, "--heads", "shine") == 0
+        assert pictures(tmp_path / "out") == ["0001-face.png"]
 
     def test_when_none_can_be_read_that_is_an_error(self, run, files, tmp_path, capsys):
         assert "none of 1 photos" in failure(capsys, run.root, files[2], "--out", tmp_path / "out")
@@ -151,6 +153,23 @@ class TestAgainst:
         arguments = [run.root, files[0], "--against", other, "--out", tmp_path / "out"]
         assert "--against: no attribute" in failure(capsys, *arguments)
 
+    @pytest.mark.parametrize(
+        ("models", "names"),
+        [
+            (["exp-0.1/", "exp-0.3/"], ["exp-0.1", "exp-0.3"]),
+            (["exp-0.1/", "exp-0.3/checkpoints/best.ckpt"], ["exp-0.1", "exp-0.3"]),
+            (["one/exp/", "two/exp/"], ["one/exp", "two/exp"]),
+            (["exp/checkpoints/best.ckpt", "exp/checkpoints/last.ckpt"], ["best.ckpt", "last.ckpt"]),
+            (["exp/", "exp/"], ["exp", "exp"]),
+        ],
+    )
+    def test_models_are_called_no_longer_than_tells_them_apart(self, tmp_path, models, names):
+        for model in models:
+            folder = tmp_path / (model if model.endswith("/") else Path(model).parent)
+            folder.mkdir(parents=True, exist_ok=True)
+        model, against = (str(tmp_path / model) for model in models)
+        assert _called(Namespace(model=model, against=against)) == names
+
 
 class TestEvaluate:
     @pytest.fixture
@@ -190,6 +209,18 @@ class TestEvaluate:
         assert mask.shape == (50, 70)
         assert mask.min() == 1
 
+    def test_what_is_measured_stands_in_files(self, run, photos, tmp_path):
+        out = tmp_path / "out"
+        options = ["--evaluate", "--skin", "--sample", 1, "--side", "val", "--batch_size", 3]
+        assert explain(run.root, *options, "--out", out) == 0
+        written = {path.name for path in out.iterdir()}
+        assert written == {f"explanation{end}" for end in (".html", ".md", ".csv", ".json", "_groups.csv")}
+        content = json.loads((out / "explanation.json").read_text())
+        assert (content["photos"], content["sampled"]) == (len(photos.side("val").rows), 1)
+        measures = set(pd.read_csv(out / "explanation.csv")["measure"])
+        anew = {f"{part}_anew{end}" for part in ("readouts", "network") for end in ("", "_absolute")}
+        assert measures == {"outside_skin", "deletion", "insertion", "faithfulness", *anew}
+
     def test_it_needs_a_run(self, run, tmp_path, capsys):
         assert "--evaluate: needs the run folder" in failure(capsys, run.best, "--evaluate", "--out", tmp_path / "out")
 
@@ -208,6 +239,24 @@ class TestEvaluate:
 def test_mistakes_get_one_message(run, files, tmp_path, capsys, monkeypatch, options, words):
     monkeypatch.chdir(tmp_path)
     assert words in failure(capsys, run.root, files[0], "--out", "out", *options)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--evaluate", "--heads", "shine"], "--heads needs photos or --worst N;"),
+        (["--evaluate", "--of=>1", "--signed"], "--of needs photos or --worst N, --signed needs photos or --worst N;"),
+        (["--evaluate", "--scale", "each"], "--scale needs photos or --worst N;"),
+        (["--evaluate", "--against", "other.ckpt"], "--against needs photos or --worst N;"),
+        (["--evaluate", "--column", "file"], "--column needs photos;"),
+        (["photo.png", "--side", "val"], "--side needs --worst N or --evaluate;"),
+        (["photo.png", "--root", "photos"], "--root needs --worst N or --evaluate;"),
+        (["photo.png", "--worst", 1, "--sample", 3], "--sample needs --evaluate;"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(run, tmp_path, capsys, options, words):
+    assert words in failure(capsys, run.root, *options, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

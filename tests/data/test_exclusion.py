@@ -108,8 +108,8 @@ def test_a_photo_without_a_grade_is_never_drawn(photos, data_config, schema, wri
             "row 2, column attribute: .*'shin': did you mean 'shine'",
         ),
         (
-            {"image": ["images/00.png", "images/0.png"], "attribute": ["", "shine"]},
-            r"row 3, column image: unknown image 'images/0\.png': did you mean 'images/",
+            {"image": ["images/0.png", "away.png"], "attribute": ["", "shine"]},
+            r"row 2, column image: unknown image 'images/0\.png': did you mean 'images/",
         ),
         ({"image": ["images/00.png"], "attribute": [""], "exclude": ["maybe"]}, "row 2, column exclude: .*'maybe'"),
     ],
@@ -118,6 +118,35 @@ def test_mistakes_are_told_with_their_place(data_config, schema, write, columns,
     with pytest.raises(UserError, match=words) as error:
         load_photos(replace(data_config, exclude=write(columns)), schema)
     assert "out.csv" in str(error.value)
+
+
+def test_listed_photos_that_are_not_there_are_told_and_no_trouble(photos, data_config, schema, write):
+    place = first_graded(photos, "train")
+    image = photos.side("train").paths[place]
+    listed = write({"image": ["away.png", image, "b.png", "away.png"], "attribute": ["", "lines", "shine", "shine"]})
+    after = load_photos(replace(data_config, exclude=listed), schema)
+    assert after.side("train").grades[place, schema.index("lines")] == MISSING
+    assert "1 grades are not learned from" in str(after.warnings[0])
+    assert "2 of 3 listed photos are not among the photos used, the first in row 2: away.png" in str(after.warnings[1])
+
+
+def test_a_listed_photo_may_be_one_that_is_skipped(photos, graded_folder, data_config, schema, write, tmp_path):
+    root = shutil.copytree(graded_folder, tmp_path / "photos")
+    train = photos.side("train").paths
+    (root / train[0]).write_bytes(b"no picture")
+    config = replace(data_config, root=str(root), exclude=write({"image": train[:2], "attribute": ""}))
+    after = load_photos(replace(config, on_bad_row="skip"), schema)
+    assert train[0] not in after.manifest.paths
+    assert f"1 of 2 listed photos are not among the photos used, the first in row 2: {train[0]}" in str(
+        after.warnings[1]
+    )
+
+
+def test_a_list_of_nothing_is_no_trouble(photos, data_config, schema, write):
+    listed = write({"image": ["away.png"], "attribute": [""], "exclude": ["no"]})
+    after = load_photos(replace(data_config, exclude=listed), schema)
+    assert after.manifest.grades.tolist() == photos.manifest.grades.tolist()
+    assert [str(notice) for notice in after.warnings] == [f"data.exclude {listed}: 0 grades are not learned from"]
 
 
 def test_a_list_that_is_not_there_is_told_before_photos_are_checked(data_config, schema, tmp_path):
@@ -171,6 +200,14 @@ def test_a_finished_run_is_measured_on_what_it_was_validated_on(begun, schema, s
     Path(config.data.exclude).unlink()
     again, _ = load_side(config.data, schema, run.split, side)
     assert again.grades.tolist() == without.side(side).grades.tolist()
+
+
+def test_a_split_without_grades_is_named(begun, schema):
+    run, config, _ = begun
+    pd.read_csv(run.split).drop(columns="lines_true").to_csv(run.split, index=False)
+    with pytest.raises(UserError, match=r"split\.csv: no column lines_true, so it is not the split"):
+        load_side(config.data, schema, run.split, "val")
+    load_side(config.data, schema, run.split, "test")
 
 
 def test_planned_runs_have_tables_without_what_is_left_out(photos, data_config, schema, write):

@@ -220,6 +220,19 @@ def test_a_map_of_zeros_has_maps_of_zeros(small_net: SkinNet, images: Images) ->
     assert not found.maps.any()
 
 
-def test_a_scalar_that_a_head_lacks_is_an_error_that_leaves_nothing_behind(small_net: SkinNet, images: Images) -> None:
-    with pytest.raises(UserError, match="'k2': no grade 3"):
-        head_maps(small_net, images(1, 64), class_logit(3))
+def test_a_head_without_the_scalar_has_a_map_of_zeros_and_the_others_have_theirs(
+    small_net: SkinNet, images: Images
+) -> None:
+    found = head_maps(small_net, images(1, 64), class_logit(3))
+    for h, attribute in enumerate(small_net.schema):
+        assert bool(found.maps[:, h].any()) == (attribute.grades > 3)
+
+
+def test_an_error_of_a_scalar_leaves_nothing_behind(small_net: SkinNet, images: Images) -> None:
+    def lacking(*_: object) -> Tensor:
+        raise UserError("no such scalar")
+
+    small_net.train()
+    with pytest.raises(UserError, match="no such scalar"):
+        head_maps(small_net, images(1, 64), lacking)
+    assert all(module.training for module in small_net.modules())

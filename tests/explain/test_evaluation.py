@@ -49,9 +49,10 @@ def masks(photo: Path, heading: str) -> np.ndarray | None:
     return mask
 
 
-def left_half(photo: np.ndarray) -> np.ndarray:
+def left_half(photo: np.ndarray, *, lips: bool) -> np.ndarray:
+    """Skin is on the left, and the lips are the quarter beside it."""
     skin = np.zeros(photo.shape[:2])
-    skin[:, :24] = 1
+    skin[:, : 36 if lips else 24] = 1
     return skin
 
 
@@ -82,6 +83,27 @@ def test_energy_is_that_of_the_photos_one_by_one(
     assert found["value"] == pytest.approx(np.mean(shares), abs=1e-5)
     assert found["low"] < found["value"] < found["high"]
     assert "energy" not in evaluation.means.loc[evaluation.means["head"] == "lines", "measure"].tolist()
+
+
+def test_lips_are_skin_for_attributes_that_show_on_them(predictor: Predictor, photos: Manifest) -> None:
+    lipped = Schema(tuple(replace(attribute, lips=attribute.name == "shine") for attribute in photos.schema))
+    found = evaluate_maps(predictor, replace(photos, schema=lipped), None, left_half, sampled=0, num_workers=0)
+    assert line(found, "shine", "uniform", "outside_skin")["value"] == pytest.approx(0.25)
+    assert line(found, "lines", "uniform", "outside_skin")["value"] == pytest.approx(0.5)
+
+
+def test_photos_in_which_no_skin_is_found_do_not_count(predictor: Predictor, photos: Manifest) -> None:
+    [blank, *_] = np.flatnonzero((photos.grades != MISSING).all(axis=1))
+    unseen = read_image(photos.path(blank))
+
+    def unless_unseen(photo: np.ndarray, *, lips: bool) -> np.ndarray:
+        return left_half(photo, lips=lips) * (photo != unseen).any()
+
+    found = evaluate_maps(predictor, photos, None, unless_unseen, sampled=0, num_workers=0)
+    for h, name in enumerate(photos.schema.names):
+        of_head = line(found, name, "uniform", "outside_skin")
+        assert of_head["value"] == pytest.approx(0.5)
+        assert of_head["photos"] == (photos.grades[:, h] != MISSING).sum() - 1
 
 
 def test_a_uniform_map_shows_what_chance_would_do(evaluation: MapEvaluation) -> None:

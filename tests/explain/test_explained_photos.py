@@ -14,7 +14,7 @@ from multiskin.errors import UserError
 from multiskin.explain.cam import head_maps
 from multiskin.explain.geometry import Box
 from multiskin.explain.photos import ExplainedPhoto, UnreadPhoto, explain_files, scaled
-from multiskin.explain.scalars import probability
+from multiskin.explain.scalars import class_logit, probability
 from multiskin.faces import DetectedFace, step
 from multiskin.inference.predictor import Predictor
 from multiskin.models.blueprint import Blueprint
@@ -54,7 +54,8 @@ def test_every_model_says_what_it_says_alone(predictors: list[Predictor], files:
     assert [isinstance(each, UnreadPhoto) for each in found] == [file.stem == "bad" for file in files]
     for photo, file in zip(found, files, strict=True):
         if isinstance(photo, UnreadPhoto):
-            assert "bad.png" in photo.error
+            assert photo.error == f"{file}: {photo.reason}"
+            assert photo.reason.startswith("not a ")
             continue
         pixels = np.asarray(Image.open(file))
         for predictor, by_name in zip(predictors, photo.explanations, strict=True):
@@ -83,6 +84,15 @@ def test_the_scalar_is_what_is_explained(predictors: list[Predictor], files: lis
     assert isinstance(photo, ExplainedPhoto)
     expected = predictors[0].predict_photo(np.asarray(Image.open(files[0]))).probabilities[0, :, 2]
     assert [head.value for head in photo.explanations[0].values()] == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_a_grade_that_another_head_lacks_can_be_explained(predictors: list[Predictor], files: list[Path]) -> None:
+    photo = next(explain_files(predictors[:1], files, class_logit(4)))  # lines has grades 0 to 2
+    assert isinstance(photo, ExplainedPhoto)
+    shine, lines = photo.explanations[0]["shine"], photo.explanations[0]["lines"]
+    assert shine.map.any()
+    assert lines.value == 0
+    assert not lines.map.any()
 
 
 def test_no_readable_photo_at_all(predictors: list[Predictor], files: list[Path]) -> None:

@@ -69,13 +69,14 @@ def test_only_graded_attributes_are_asked_of_a_mask_by_their_headings(photos: Ma
 
 
 def test_skin_goes_the_same_way_and_all_is_skin_where_nobody_looks(photos: Manifest) -> None:
-    def right_half(photo: np.ndarray) -> np.ndarray:
+    def right_half(photo: np.ndarray, *, lips: bool) -> np.ndarray:
         assert photo.shape == (HEIGHT, WIDTH, 3)
-        return np.arange(WIDTH)[None] * np.ones((HEIGHT, 1)) >= WIDTH / 2
+        return np.full((HEIGHT, WIDTH), lips) | (np.arange(WIDTH) >= WIDTH / 2)
 
     halved = PhotosWithRegions(photos, preprocessing(), None, right_half)[0]["skin"]
-    assert halved[:, : SIZE // 2].max() == 0
-    assert halved[:, SIZE // 2 :].min() == 1
+    assert halved[0, :, : SIZE // 2].max() == 0
+    assert halved[0, :, SIZE // 2 :].min() == 1
+    assert halved[1].min() == 1
     whole = PhotosWithRegions(photos, preprocessing(), None, None)[0]
     assert whole["skin"].min() == 1
     assert whole["masks"].max() == 0
@@ -91,8 +92,43 @@ def test_a_folder_of_masks_is_read_as_the_renderer_writes_it(tmp_path: Path) -> 
     level = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
     Image.fromarray(level).save(tmp_path / "00007-2-lines.png")
     (tmp_path / "00007-3-lines.png").write_bytes(b"nothing")
-    masks = MaskFolder(tmp_path)
+    masks = MaskFolder(tmp_path, Path())
     np.testing.assert_allclose(masks(Path("images/00007-2.jpg"), "lines"), level / 255, atol=1e-6)
     assert masks(Path("images/00007-2.jpg"), "shine") is None
     with pytest.raises(ImageError, match="00007-3-lines"):
         masks(Path("images/00007-3.jpg"), "lines")
+
+
+@pytest.fixture
+def same_names(tmp_path: Path, photos: Manifest) -> Manifest:
+    """a/1.jpg and b/1.jpg, and where their masks may be."""
+    for name in ("a", "b"):
+        (tmp_path / "masks" / name).mkdir(parents=True)
+    return replace(photos, paths=np.array(["a/1.jpg", "b/1.jpg"]))
+
+
+def draw(path: Path, level: int) -> None:
+    Image.fromarray(np.full((2, 3), level, np.uint8)).save(path)
+
+
+def test_a_mask_in_the_folder_of_its_photo_comes_first(same_names: Manifest) -> None:
+    folder = same_names.root / "masks"
+    draw(folder / "a" / "1-lines.png", 51)
+    draw(folder / "1-lines.png", 255)
+    masks = MaskFolder.beside(same_names)
+    assert masks is not None
+    for row, level in enumerate((0.2, 1.0)):
+        np.testing.assert_allclose(masks(same_names.path(row), "lines"), level, atol=1e-6)
+        assert masks(same_names.path(row), "Shine!") is None
+    elsewhere = masks(Path("/other/1.jpg"), "lines")
+    np.testing.assert_allclose(elsewhere, 1.0)
+
+
+def test_a_mask_that_two_photos_would_share_is_an_error_that_names_both(same_names: Manifest) -> None:
+    draw(same_names.root / "masks" / "1-Shine!.png", 255)
+    with pytest.raises(UserError, match=r"1-Shine!\.png: .*a/1\.jpg and .*b/1\.jpg would share .*FOLDER/NAME-Shine!"):
+        MaskFolder.beside(same_names)
+
+
+def test_photos_without_a_folder_of_masks_have_none(photos: Manifest) -> None:
+    assert MaskFolder.beside(photos) is None

@@ -52,9 +52,9 @@ def test_the_score_of_nominal_grades_is_the_logit_of_the_predicted_one() -> None
     assert gradient.tolist() == [[0, 1, 0], [1, 0, 0]]
 
 
-def test_the_probability_of_a_grade_that_a_head_lacks_is_zero_and_so_is_its_gradient() -> None:
+def test_what_is_said_of_a_grade_that_a_head_lacks_is_zero_and_so_is_its_gradient() -> None:
     logits = torch.randn(3, 2, requires_grad=True)
-    for scalar in (probability(4), more_than(1)):
+    for scalar in (probability(4), more_than(1), class_logit(2)):
         found = scalar(ON, head_of(ON), logits)
         assert found.tolist() == [0, 0, 0]
         [gradient] = torch.autograd.grad(found.sum(), logits)
@@ -66,11 +66,6 @@ def test_a_class_logit_is_the_logit_in_full_precision() -> None:
     found = class_logit(2)(TONE, head_of(TONE), logits)
     assert found.dtype == torch.float32
     assert torch.equal(found, logits[:, 2].float())
-
-
-def test_a_class_logit_of_another_heads_grade_is_an_error() -> None:
-    with pytest.raises(UserError, match=r"'on': no grade 2; give one of 0 to 1"):
-        class_logit(2)(ON, head_of(ON), torch.zeros(1, 2))
 
 
 def test_logits_that_are_not_of_grades_are_not_taken_for_them() -> None:
@@ -98,6 +93,7 @@ def test_every_word_that_an_attribute_has_is_understood() -> None:
         ("p5", "'tone': unknown quantity 'p5'.* choose one of score, p0"),
         (">4", "'tone': unknown quantity '>4'"),
         ("p2", "'on': unknown quantity 'p2'"),
+        ("logit4", "'kind': unknown quantity 'logit4'"),
         (">0", "'kind': unknown quantity '>0'"),
         ("", "'tone': unknown quantity ''"),
     ],

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from multiskin.faces import find_faces
-from multiskin.faces.anatomy import BROWS, EYES, LIPS, NOSTRILS, OUTLINE
+from multiskin.faces.anatomy import BARE, BROWS, EYES, LIPS, NOSTRILS, OUTLINE
 from multiskin.faces.skin import _without_holes, likeness, measure, skin_mask
 
 
@@ -78,6 +78,39 @@ def test_a_close_up_is_skin_with_its_marks_but_without_what_lies_on_it(skin):
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (40, 120, 40), (30, 60, 200)])
 def test_a_photo_of_something_else_has_no_skin(colour):
     assert not skin_mask(np.full((30, 5000, 3), colour, np.uint8), None).any()
+
+
+def noisy(colour, deviation, shape=(200, 300)):
+    noise = np.random.default_rng(0).normal(0, deviation, (*shape, 3))
+    return np.rint(np.clip(colour + noise, 0, 255)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("deviation", [0, 2, 3, 6])
+@pytest.mark.parametrize("colour", [(128, 128, 128), (60, 60, 60), (200, 201, 200), (20, 19, 18)])
+def test_noise_makes_no_skin_of_grey(colour, deviation):
+    assert not skin_mask(noisy(colour, deviation), None).any()
+
+
+@pytest.mark.parametrize("deviation", [0, 3, 6])
+@pytest.mark.parametrize("skin", [(36, 24, 19), (30, 20, 16), (24, 16, 13)])
+def test_very_dark_skin_is_skin(skin, deviation):
+    assert skin_mask(noisy(skin, deviation), None).mean() > 0.95
+
+
+def test_in_black_and_white_a_face_has_skin_and_a_close_up_none_that_is_found(draw_face):
+    def without_colour(photo):
+        return cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+
+    drawn = draw_face()
+    assert skin_mask(without_colour(drawn.photo), drawn.face)[drawn.inside(*BARE)].mean() > 0.9
+    assert not skin_mask(without_colour(noisy((222, 178, 152), 6)), None).any()
+
+
+def test_a_face_of_which_nearly_nothing_is_skin_has_none_that_is_found(draw_face):
+    drawn = draw_face()
+    drawn.photo[:] = (40, 120, 200)
+    drawn.photo[drawn.inside(*BARE)] = (222, 178, 152)
+    assert not skin_mask(drawn.photo, drawn.face).any()
 
 
 @settings(max_examples=20, deadline=None)

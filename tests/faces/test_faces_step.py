@@ -46,6 +46,11 @@ def test_a_close_up_stays_as_it_is():
     np.testing.assert_array_equal(SkinStep(BOTH, 96)(SKIN), SKIN)
 
 
+def test_a_photo_in_which_no_skin_is_found_stays_as_it_is():
+    black_and_white = np.repeat(np.random.default_rng(0).integers(90, 140, (50, 70, 1), np.uint8), 3, axis=2)
+    assert SkinStep(ONLY, 96)(black_and_white) is black_and_white
+
+
 def test_masks_are_cut_as_the_photo_is(draw_face):
     drawn, step = draw_face(turn=-20), SkinStep(CROP, 128)
     framing = step.framing(drawn.photo)

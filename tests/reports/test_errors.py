@@ -20,7 +20,7 @@ from multiskin.inference.evaluate import evaluate
 from multiskin.inference.predictor import Predictor
 from multiskin.models.blueprint import Blueprint
 from multiskin.reports.errors import error_table, write_errors
-from multiskin.reports.example_maps import painter_of
+from multiskin.reports.example_maps import MapPainter
 from multiskin.reports.explained import Look, overlaid
 from multiskin.reports.graded import GradedPredictions
 from multiskin.run import RunFolder
@@ -77,7 +77,7 @@ def test_the_page_shows_misses_beside_their_maps(run, photos, read_page, graded_
     page.assert_alone()
     page.assert_sound()
     page.assert_own_colours()
-    errors = pd.read_csv(run.root / "errors.csv")
+    errors = pd.read_csv(run.root / "errors-val.csv")
     misses = sum(min(2, count) for count in errors["attribute"].value_counts())
     maps = [attributes["alt"] for tag, attributes in page.tags if tag == "img" and "where" in attributes["alt"]]
     assert len(maps) == misses > 0
@@ -85,9 +85,18 @@ def test_the_page_shows_misses_beside_their_maps(run, photos, read_page, graded_
     assert "from green to yellow" in page.text
 
 
+def test_each_side_has_files_of_its_own(run, read_page, graded_folder):
+    run.predictions("test").write_bytes(run.predictions("val").read_bytes())
+    pages = {side: write_errors(run, side, graded_folder, examples=0) for side in ("test", "val")}
+    assert {side: path.name for side, path in pages.items()} == {"test": "errors.html", "val": "errors-val.html"}
+    assert "stands in errors.csv," in read_page(pages["test"]).text
+    assert "stands in errors-val.csv," in read_page(pages["val"]).text
+    assert (run.root / "errors.csv").read_bytes() == (run.root / "errors-val.csv").read_bytes()
+
+
 def test_a_map_is_that_of_its_photo_and_head(run, schema, photos):
     paths = [photos.manifest.path(index) for index in range(3)]
-    paint = painter_of(run)
+    paint = MapPainter(run)
     predictor = Predictor.from_checkpoint(run.best, "cpu")
     for attribute in schema:
         expected = [
@@ -98,10 +107,15 @@ def test_a_map_is_that_of_its_photo_and_head(run, schema, photos):
     assert paint([run.root / "gone.png"], schema.names[0]) == [None]
 
 
-def test_without_a_checkpoint_the_photos_stand_alone(run, read_page, graded_folder):
-    run.best.unlink()
+@pytest.mark.parametrize("fault", ["gone", "damaged"])
+def test_without_a_checkpoint_the_photos_stand_alone(run, read_page, graded_folder, fault):
+    if fault == "gone":
+        run.best.unlink()
+    else:
+        run.best.write_bytes(b"half of it")
     page = read_page(write_errors(run, "val", graded_folder, examples=1))
     assert "from green to yellow" not in page.text
+    assert "No maps are shown: checkpoint checkpoints/best.ckpt" in page.text
     sides = {max(picture.shape) for picture in pictures(page)}
     assert sides == {min(128, max(read_image(next((graded_folder / "images").iterdir())).shape))}
 
@@ -109,8 +123,8 @@ def test_without_a_checkpoint_the_photos_stand_alone(run, read_page, graded_fold
 class TestCommand:
     def test_it_writes_both_files(self, run, capsys):
         assert main(["errors", str(run.root), "--side", "val", "--examples", "1"]) == 0
-        assert capsys.readouterr().out.strip() == str(run.root / "errors.html")
-        assert (run.root / "errors.csv").is_file()
+        assert capsys.readouterr().out.strip() == str(run.root / "errors-val.html")
+        assert (run.root / "errors-val.csv").is_file()
 
     @pytest.mark.parametrize(
         ("options", "words"),

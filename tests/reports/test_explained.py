@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from multiskin.explain.geometry import WHOLE
-from multiskin.explain.overlays import SIGNED, overlay
+from multiskin.explain.overlays import EVIDENCE, SIGNED, Colours, overlay
 from multiskin.explain.photos import ExplainedPhoto, HeadExplanation, Skin, UnreadPhoto
-from multiskin.explain.scales import own
+from multiskin.explain.scales import Scale, ScaleRule, own, shared
+from multiskin.reports import figures
 from multiskin.reports.explained import Look, one_model, several_models
 from multiskin.reports.gallery import Wanted, printable, safe_name, shown_name, worst_errors, write_gallery
 from multiskin.reports.graded import GradedPredictions
@@ -38,7 +39,7 @@ def photo(*models: dict[str, HeadExplanation]) -> ExplainedPhoto:
 
 class TestViews:
     def test_one_model_shows_the_photo_first_and_then_its_heads(self) -> None:
-        rows = one_model(photo(heads(3)), "photo.png", SCHEMA.names, {"lines": "1"}, ONE)
+        rows = one_model(photo(heads(3)), "photo.png", SCHEMA.names, {"lines": 1}, ONE)
         assert [[view.title for view in row] for row in rows] == [["photo.png", "shine", "lines"], ["kind"]]
         assert [view.words for row in rows for view in row] == [
             [],
@@ -56,14 +57,29 @@ class TestViews:
         [[_, view]] = one_model(photo(heads(3)), "photo.png", ["shine"], {}, Look(SCHEMA, ["first"], colours=SIGNED))
         assert (view.picture[:, :12] != PIXELS[:, :12]).any(axis=2).all()
 
-    @pytest.mark.parametrize(("grade", "full"), [(0, 2.0), (3, 0.5)])
-    def test_grade_zero_is_no_evidence_and_is_never_stretched(self, grade: int, full: float) -> None:
+    @pytest.mark.parametrize("rule", [shared, own])
+    @pytest.mark.parametrize("strength", [0.01, 50.0])
+    @pytest.mark.parametrize("colours", [EVIDENCE, SIGNED])
+    def test_grade_zero_is_no_evidence_and_nothing_is_painted(
+        self, rule: ScaleRule, strength: float, colours: Colours
+    ) -> None:
+        look = Look(SCHEMA, ["first"], rule=rule, colours=colours)
+        [[_, view]] = one_model(photo(heads(0, strength)), "photo.png", ["shine"], {}, look)
+        assert view.words == ["grade 0, expected 0.2", "no evidence"]
+        assert view.scale is None
+        np.testing.assert_array_equal(view.picture, PIXELS)
+
+    def test_next_to_nothing_is_never_stretched(self) -> None:
         look = Look(SCHEMA, ["first"], rule=own)
-        [[_, view]] = one_model(photo(heads(grade, strength=0.01)), "photo.png", ["shine"], {}, look)
-        assert (view.words[-1] == "no evidence") == (grade == 0)
-        assert view.scale is not None
-        assert view.scale.full == full
+        [[_, view]] = one_model(photo(heads(3, strength=0.01)), "photo.png", ["shine"], {}, look)
+        assert view.words == ["grade 3, expected 3.2"]
+        assert view.scale == Scale("grades", 0.5)
         assert np.abs(view.picture.astype(int) - PIXELS).max() <= 4
+
+    def test_a_model_that_sees_nothing_does_not_stretch_the_other_ones_scale(self) -> None:
+        look = Look(SCHEMA, ["first", "second"], rule=own)
+        [[_, nothing, something]] = several_models(photo(heads(0, 9.0), heads(3, 1.5)), ["shine"], {}, look)
+        assert (nothing.scale, something.scale) == (None, Scale("grades", 1.5))
 
     def test_on_skin_alone_what_lies_outside_is_told_and_not_shown(self) -> None:
         bare, lips = np.zeros((2, 24, 32), np.float32)
@@ -81,13 +97,52 @@ class TestViews:
             expected = PIXELS if outside else everywhere.picture
             np.testing.assert_array_equal(view.picture[:, 26:], expected[:, 26:])
 
+    @pytest.mark.parametrize("grade", [0, 3])
+    def test_where_no_skin_is_found_the_map_is_shown_uncut(self, grade: int) -> None:
+        none = np.zeros((24, 32), np.float32)
+        asked = photo(heads(grade))._replace(skin=Skin(none, none))
+        [[_, view]] = one_model(asked, "photo.png", ["shine"], {}, ONE)
+        [[_, everywhere]] = one_model(photo(heads(grade)), "photo.png", ["shine"], {}, ONE)
+        assert view.words == [*everywhere.words, "no skin found"]
+        np.testing.assert_array_equal(view.picture, everywhere.picture)
+
+    def test_what_is_cut_off_sets_no_scale(self) -> None:
+        """Or else all that is left would be faint."""
+        left = np.zeros((24, 32), np.float32)
+        left[:, :20] = 1  # the pixels up to it are below 0.25 of the strongest one
+        asked = photo(heads(3, strength=8.0))._replace(skin=Skin(left, left))
+        [[_, view]] = one_model(asked, "photo.png", ["shine"], {}, Look(SCHEMA, ["first"], rule=own))
+        position = (19 + 0.5) / 8 - 0.5
+        assert view.scale is not None
+        assert view.scale.full == pytest.approx(np.interp(position, range(4), np.linspace(-8, 8, 4)))
+
+    def test_of_a_map_that_is_nowhere_above_zero_no_share_is_told(self) -> None:
+        head = heads(3)["shine"]
+        below = {"shine": head._replace(map=-np.abs(head.map))}
+        half = np.zeros((24, 32), np.float32)
+        half[:, 16:] = 1
+        [[_, view]] = one_model(photo(below)._replace(skin=Skin(half, half)), "photo.png", ["shine"], {}, ONE)
+        assert view.words == ["grade 3, expected 3.2"]
+
+    def test_words_that_no_font_can_draw_are_numbers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(figures, "drawable", str.isascii)
+        schema = Schema((Attribute("kind", 2, "nominal", {"en": "종류"}, grade_names=("없음", "있음")),))
+        look = Look(schema, ["첫째", "second"])
+        asked = {"kind": heads(0)["kind"]._replace(attribute=schema["kind"])}
+        [row] = several_models(photo(asked, asked), ["kind"], {"kind": 0}, look)
+        assert [(view.title, view.words) for view in row] == [
+            ("attribute 1", ["true grade 0"]),
+            ("model 1", ["grade 1"]),
+            ("second", ["grade 1"]),
+        ]
+
     def test_the_explained_quantity_is_named_with_its_value(self) -> None:
         [[_, view]] = one_model(photo(heads(0)), "photo.png", ["shine"], {}, Look(SCHEMA, ["first"], "p0"))
         assert view.words == ["grade 0, expected 0.2", "p0: 0.25"]
 
     def test_models_stand_side_by_side_a_row_a_head_on_one_scale(self) -> None:
         look = Look(SCHEMA, ["first", "second"], rule=own)
-        rows = several_models(photo(heads(3, 1.5), heads(2, 3.0)), ["lines", "shine"], {"shine": "4"}, look)
+        rows = several_models(photo(heads(3, 1.5), heads(2, 3.0)), ["lines", "shine"], {"shine": 4}, look)
         assert [[view.title for view in row] for row in rows] == [
             ["lines", "first", "second"],
             ["shine", "first", "second"],
@@ -128,7 +183,10 @@ class TestGallery:
         assert pictures == ["0001-face.png", "0002-face.png", "0004-FACE.png"]
         page = (tmp_path / "index.html").read_text()
         assert re.findall(r'href="([^"]+)"', page) == pictures
-        assert "b/broken.jpg: &lt;b&gt;\N{REPLACEMENT CHARACTER}bad" in page
+        assert (
+            "<p>broken.jpg: &lt;b&gt;\N{REPLACEMENT CHARACTER}bad</p>" in page
+        )  # its folder is nobody else's business
+        assert "b/broken" not in page
         assert page.count("data:image/jpeg;base64,") == 3
 
     def test_compared_models_are_named(self, wanted: list[Wanted], tmp_path: Path) -> None:
@@ -177,7 +235,7 @@ class TestGallery:
         )
         found = worst_errors(predictions, ["lines"], 2, Path("root"))
         assert found == [
-            Wanted("lines: worst errors", Path(f"root/{name}.png"), ["lines"], {"lines": "0"})
+            Wanted("lines: worst errors", Path(f"root/{name}.png"), ["lines"], {"lines": 0})
             for name in ("surely_far", "far")
         ]
         assert len(worst_errors(predictions, ["lines"], 9, Path())) == 3

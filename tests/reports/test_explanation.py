@@ -75,6 +75,8 @@ def test_the_page_needs_nothing_and_marks_small_groups(
     page.assert_alone()
     assert "16 subjects" in page.text
     assert "seed 3" in page.text
+    assert "all heads on all photos" in page.text
+    assert "over all 80 photos, graded for these heads or not" in page.text
     assert page.rows("IX") == [["IX", "0.40 0.10 to 0.70 n 5", "–"]]
     assert page.source.count('class="few"') == 4  # 7 photos of lines twice, 12 of a random network, 5 of IX
     assert "<b>+0.20</b>" in page.source

@@ -71,6 +71,12 @@ def test_without_overlays_there_is_no_bar(figures: list) -> None:
     assert len(figures[0].axes) == 1
 
 
+def test_a_picture_without_colours_has_no_scale_above_it(figures: list) -> None:
+    scales = [Scale("grades", 2.0), Scale("grades", 0.5), None]
+    draw_sheet(Path(), [[View("Shine", [], PICTURE, scale=scale) for scale in scales]], EVIDENCE)
+    assert sum(text.startswith("full: ") for text in words(figures[0])) == 2
+
+
 def test_what_a_crop_shows_is_framed(figures: list) -> None:
     part = View("Shine", [], PICTURE, Box(0.25, 0, 0.75, 1), GRADES)
     draw_sheet(Path(), [[View("Photo", [], PICTURE), part]], EVIDENCE)
