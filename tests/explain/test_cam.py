@@ -236,3 +236,4 @@ def test_an_error_of_a_scalar_leaves_nothing_behind(small_net: SkinNet, images: 
     with pytest.raises(UserError, match="no such scalar"):
         head_maps(small_net, images(1, 64), lacking)
     assert all(module.training for module in small_net.modules())
+    small_net.eval()
