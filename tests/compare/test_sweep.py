@@ -89,6 +89,7 @@ class TestTrials:
         train(sweep, sweep.take(1), [math.nan])
         assert sweep.table()["state"].tolist() == ["failed"]
 
+    @pytest.mark.slow
     def test_one_that_was_stopped_and_started_again_draws_what_it_would_have_drawn(self, begin, tmp_path):
         whole = drawn(begin(root=tmp_path / "whole"), 12)  # the first ten know nothing of each other
         assert drawn(begin(), 11) == whole[:11]
@@ -98,6 +99,7 @@ class TestTrials:
         other = begin(root=tmp_path / "other", config=replace(config, seed=1))
         assert begin().take(1).options != other.take(1).options
 
+    @pytest.mark.slow
     def test_trials_come_to_where_the_best_are(self, begin, tmp_path):
         rates = {}
         for mode in ("min", "max"):
@@ -190,6 +192,7 @@ class TestResults:
         assert best.test == config.test
         assert schema.names == ("shine", "lines")
 
+    @pytest.mark.slow
     def test_the_option_that_matters_is_found(self, begin):
         sweep = begin()
         drawn(sweep, ENOUGH - 1)
