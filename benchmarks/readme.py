@@ -47,7 +47,8 @@ def of_json(source: dict) -> list[str]:
     if "recall_first" in source:
         return [*of_suspects(source), "", f"{source['interval']}. `{source['command']}`, {source['machine']}."]
     of = of_maps if "captum_ratio" in source["measured"][0] else of_devices
-    return [*of(source["measured"]), "", f"{source['network']}; {source['interval']}. `{source['command']}`."]
+    load = f"; load {source['load_before']} before" if "load_before" in source else ""
+    return [*of(source["measured"]), "", f"{source['network']}; {source['interval']}. `{source['command']}`{load}."]
 
 
 def of_csv(results: pd.DataFrame, source: dict) -> list[str]:
@@ -172,9 +173,11 @@ def of_maps(measured: list[dict]) -> list[str]:
     for row in measured:
         added, low, high = row["added_ms"]
         share, ratio = row["added_share"][0], row["captum_ratio"][0]
-        cells = [f"{row['forward_ms']:.1f}", f"{added:.2f} ({limits(low, high)})", f"{share:.1%}", f"{ratio:.1f}"]
+        alone = row["maps_alone_ms"][0]
+        cells = [f"{row['forward_ms']:.0f}", f"{added:.1f} ({low:.1f} to {high:.1f})", f"{share:.1%}", f"{alone:.1f}"]
+        cells.append(f"{ratio:.1f}")
         lines.append([f"{row['photos']}, {row['device']}", *cells])
-    return markdown(["photos", "forward pass, ms", "maps add, ms", "share", "captum / ours"], lines)
+    return markdown(["photos", "forward pass, ms", "maps add, ms", "share", "maps alone, ms", "captum / ours"], lines)
 
 
 def of_devices(measured: list[dict]) -> list[str]:
