@@ -10,6 +10,7 @@ it comes from), .csv, .md and, of a comparison, pictures.
 import argparse
 import json
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def main() -> None:
     config = (CONFIGS[given.kind] / f"{given.name}.yaml").relative_to(ROOT)
     command = ["multiskin", given.kind, "--config", str(config), *options]
     subprocess.run([sys.executable, "-m", *command, "--out", str(runs)], check=True)
-    keep(given.kind, given.name, runs, " ".join(_without_places(command)), given.commit or commit())
+    keep(given.kind, given.name, runs, shlex.join(_without_places(command)), given.commit or commit())
 
 
 def keep(kind: str, name: str, runs: Path, command: str, made_at: str) -> None:
