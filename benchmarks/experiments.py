@@ -9,14 +9,13 @@ it comes from), .csv, .md and, of a comparison, pictures.
 
 import argparse
 import json
-import platform
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from seeds import RESULTS, commit, threads
+from seeds import RESULTS, commit, machine, threads
 
 from multiskin.run import write_json
 
@@ -45,7 +44,7 @@ def keep(kind: str, name: str, runs: Path, command: str, made_at: str) -> None:
     """Copies what a finished comparison or study has left into the results, with its origin."""
     origin = {
         "command": command,
-        "machine": f"{platform.machine()}, threads: {threads()}, no GPU",
+        "machine": machine(threads()),
         "commit": made_at,
     }
     content = json.loads((runs / CONTENT[kind]).read_text(encoding="utf-8"))

@@ -87,6 +87,15 @@ def threads() -> int:
     return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
 
 
+def machine(threads: object) -> str:
+    """In words, for a result that was measured here with so many threads."""
+    return (
+        torch.cuda.get_device_name()
+        if torch.cuda.is_available()
+        else f"{platform.machine()}, threads: {threads}, no GPU"
+    )
+
+
 def commit() -> str:
     """The commit that is checked out, marked if files differ from it."""
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
@@ -104,15 +113,14 @@ def write(name: str, table: pd.DataFrame, runs: Sequence[Path], command: str) ->
 def _provenance(runs: Sequence[Path], command: str) -> dict:
     origins = [origin(run) for run in runs]
     configs = [yaml.safe_load((run / "config.yaml").read_text()) for run in runs]
-    threads = " or ".join(sorted({str(known["threads"]) for known in origins}))
-    machine = f"{platform.machine()}, threads: {threads}, no GPU"
+    used = " or ".join(sorted({str(known["threads"]) for known in origins}))
     return {
         "command": command,
         "config": _without_places(configs[0]),
         "seeds": [config["seed"] for config in configs],
         "interval": f"95 %, {RESAMPLES} bootstrap resamples of the test {_unit(runs[0])}, averaged over seeds",
         "seconds_by_seed": [known["seconds"] for known in origins],
-        "machine": torch.cuda.get_device_name() if torch.cuda.is_available() else machine,
+        "machine": machine(used),
         "versions": {name: version(name) for name in ("torch", "timm", "pytorch-lightning", "albumentations")},
         "commit": origins[0]["commit"],
     }

@@ -8,8 +8,6 @@ lower than it is. What is finished in --runs is not trained again.
 """
 
 import argparse
-import os
-import platform
 import subprocess
 import sys
 from importlib.metadata import version
@@ -17,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
-from seeds import RESAMPLES, RESULTS, commit
+from seeds import RESAMPLES, RESULTS, commit, machine, threads
 
 from multiskin.metrics.bootstrap import interval, sampling_units
 from multiskin.run import write_json
@@ -108,8 +105,6 @@ def draw(ranked: pd.DataFrame, random: np.random.Generator) -> np.ndarray:
 
 
 def provenance(given: argparse.Namespace) -> dict[str, object]:
-    threads = os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
-    machine = f"{platform.machine()}, threads: {threads}, no GPU"
     return {
         "command": f"python benchmarks/suspects.py --plantings {' '.join(map(str, given.plantings))}",
         "config": CONFIG,
@@ -118,7 +113,7 @@ def provenance(given: argparse.Namespace) -> dict[str, object]:
         "first": FIRST,
         "plantings": given.plantings,
         "interval": f"95 %, {RESAMPLES} bootstrap resamples of plantings and, in each, of the subjects",
-        "machine": torch.cuda.get_device_name() if torch.cuda.is_available() else machine,
+        "machine": machine(threads()),
         "versions": {name: version(name) for name in ("torch", "timm", "pytorch-lightning", "albumentations")},
         "commit": commit(),
     }

@@ -59,6 +59,15 @@ class RunFolder:
             raise UserError(f"{path}: no run here (no {run.config.name}); give the folder that 'fit' wrote with --out")
         return run
 
+    @classmethod
+    def checkpoint_at(cls, path: str | Path) -> Path:
+        """The best checkpoint of a run folder; any other path is taken for a checkpoint itself.
+
+        Raises:
+            UserError: a folder without a run.
+        """
+        return cls.open(path).best if Path(path).is_dir() else Path(path)
+
     def require_ours(self) -> None:
         """Makes sure that the folder holds a run, or no more than one that was stopped while it began.
 

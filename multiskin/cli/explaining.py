@@ -32,10 +32,7 @@ def explain(arguments: list[str]) -> None:
     models = [Path(model) for model in (options.model, options.against) if model is not None]
     run = RunFolder.open(models[0]) if models[0].is_dir() else None
     predictors = [
-        Predictor.from_checkpoint(
-            RunFolder.open(model).best if model.is_dir() else model, options.device, options.detector
-        )
-        for model in models
+        Predictor.from_checkpoint(RunFolder.checkpoint_at(model), options.device, options.detector) for model in models
     ]
     heads = _heads(options.heads, [predictor.schema for predictor in predictors])
     scalar = parse_scalar(options.of, heads)
@@ -135,17 +132,12 @@ def _wanted(options: Namespace, run: "RunFolder | None", heads: list[str]) -> li
     from multiskin.inference.files import find_photos
     from multiskin.reports.gallery import Wanted, worst_errors
     from multiskin.reports.graded import GradedPredictions
-    from multiskin.schema import Schema
 
     paths = find_photos(options.photos, options.column) if options.photos else []
     wanted = [Wanted("Photos", path, heads, {}) for path in paths]
     if options.worst:
         run = _run_of(run, "--worst")
-        table = run.predictions(options.side)
-        if not table.is_file():
-            command = "test" if options.side == "test" else "validate"
-            raise UserError(f"--worst: no predictions yet ({table}); run 'multiskin {command} {run.root}' first")
-        predictions = GradedPredictions.load(table, Schema.load(run.schema))
+        predictions = GradedPredictions.of_run(run, options.side)
         errors = worst_errors(predictions, heads, options.worst, Path(_data_config(options, run).root))
         warn([] if errors else [f"--worst: no head has an error on the {options.side} photos"])
         wanted += errors

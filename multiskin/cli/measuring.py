@@ -135,8 +135,7 @@ def predict(arguments: list[str]) -> None:
     if options.out in options.photos:
         raise UserError(f"--out {options.out}: is one of the inputs, which would be lost; name another file")
     paths = find_photos(options.photos, options.column)
-    model = Path(options.model)
-    checkpoint = RunFolder.open(model).best if model.is_dir() else model
+    checkpoint = RunFolder.checkpoint_at(options.model)
     predictor = Predictor.from_checkpoint(checkpoint, options.device, options.detector)
     results = predictor.predict_files(paths, options.batch_size, options.num_workers)
     with open_output(options.out) as file:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from multiskin.errors import UserError
 from multiskin.reports.example_maps import MapPainter
 from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.graded import GradedPredictions
@@ -16,7 +15,6 @@ from multiskin.reports.page import confusion_charts, groupings_of, settings_of
 from multiskin.reports.results import ENOUGH, judged_by
 from multiskin.reports.thumbnails import head_examples, probability_of_truth, worst_misses
 from multiskin.run import RunFolder, write_whole
-from multiskin.schema import Schema
 
 
 def write_errors(run: RunFolder, side: str, photos: Path, examples: int) -> Path:
@@ -31,11 +29,7 @@ def write_errors(run: RunFolder, side: str, photos: Path, examples: int) -> Path
     Raises:
         UserError: that side is not measured yet, or a file of the run is not what was written there.
     """
-    table = run.predictions(side)
-    if not table.is_file():
-        command = "test" if side == "test" else "validate"
-        raise UserError(f"{run.root}: no predictions on {side} photos; run 'multiskin {command} {run.root}' first")
-    predictions = GradedPredictions.load(table, Schema.load(run.schema))
+    predictions = GradedPredictions.of_run(run, side)
     page = run.root / ("errors.html" if side == "test" else f"errors-{side}.html")
     listed = page.with_suffix(".csv")
     write_whole(listed, error_table(predictions).to_csv(index=False, float_format="%.4f"))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from multiskin.errors import UserError
 from multiskin.metrics.bootstrap import resampled_confusions, sampling_units
+from multiskin.run import RunFolder
 from multiskin.schema import MISSING, Schema
 
 
@@ -43,6 +44,19 @@ class GradedPredictions:
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{path}: not the predictions of this run's schema; measure again") from error
         return cls(schema, table, grades, decisions)
+
+    @classmethod
+    def of_run(cls, run: RunFolder, side: str) -> "GradedPredictions":
+        """Those of one side of a run's split, test or val.
+
+        Raises:
+            UserError: that side is not measured yet, or a file of the run is not what was written there.
+        """
+        path = run.predictions(side)
+        if not path.is_file():
+            command = "test" if side == "test" else "validate"
+            raise UserError(f"{run.root}: no predictions on {side} photos; run 'multiskin {command} {run.root}' first")
+        return cls.load(path, Schema.load(run.schema))
 
     def __len__(self) -> int:
         return len(self.table)
