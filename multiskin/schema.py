@@ -1,7 +1,7 @@
 """What is graded: the ordered attributes, as data. A scalp model is another YAML file, not another class."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from multiskin.errors import UserError, unknown
 
 Kind = Literal["ordinal", "nominal"]
 Text = dict[str, str]  # language code -> words
+Texts = dict[str, tuple[str, ...]]  # language code -> words for each grade
 LANGUAGES = ("en", "ko")
 MISSING = -1  # a grade that nobody gave, in arrays and tensors; blank in files
 RESERVED = ("mean", "loss", "row", "image", "subject", "part", "error")  # what tables and logs have beside attributes
@@ -35,6 +36,9 @@ class Attribute:
     grade_names: tuple[str, ...] = ()  # what the table may hold in place of 0..K-1
     column: str = ""  # the table's heading, where it is not the name
     lips: bool = False  # whether it shows on lips as well as on skin
+    # What a run may be gone on with differently, for no weight depends on it, takes no part in comparisons.
+    meanings: Texts = field(default_factory=dict, compare=False)  # a sentence a grade
+    fine: bool = field(default=False, compare=False)  # whether it shows in detail that a blurred or small photo loses
 
     def __post_init__(self) -> None:
         where = f"schema: attribute {self.name!r}"
@@ -53,10 +57,20 @@ class Attribute:
             raise unknown("kind", self.kind, get_args(Kind), where)
         if not isinstance(self.lips, bool):
             raise UserError(f"{where}: lips is {self.lips!r}; give true where it shows on lips as well as on skin")
+        if not isinstance(self.fine, bool):
+            raise UserError(f"{where}: fine is {self.fine!r}; give true where a blurred or small photo loses it")
+        self._check_words(where)
+
+    def _check_words(self, where: str) -> None:
+        """There are as many as grades."""
         if self.grade_names and len(self.grade_names) != self.grades:
             raise UserError(f"{where}: {len(self.grade_names)} grade_names for {self.grades} grades; name each one")
         if len(set(self.grade_names)) != len(self.grade_names):
             raise UserError(f"{where}: a name stands twice in grade_names; each grade needs its own")
+        for language, sentences in self.meanings.items():
+            if len(sentences) != self.grades:
+                count = f"{len(sentences)} meanings in {language!r} for {self.grades} grades"
+                raise UserError(f"{where}: {count}; give a sentence for each one")
 
     @property
     def ordinal(self) -> bool:
@@ -85,6 +99,11 @@ class Attribute:
         """What a report writes for a grade: its own name, else the number."""
         return self.grade_names[grade] if self.grade_names else str(grade)
 
+    def meaning(self, grade: int, language: str = "en") -> str:
+        """A sentence on a grade, in English where there is none in that language; "" where there is none at all."""
+        sentences = self.meanings.get(language) or self.meanings.get("en")
+        return sentences[grade] if sentences else ""
+
     def to_dict(self) -> dict[str, Any]:
         """Plain containers for YAML and checkpoints; what is at its default is left out."""
         given = {"name": self.name, "kind": self.kind, "grades": self.grades}
@@ -95,6 +114,8 @@ class Attribute:
             "highest": dict(self.highest),
             "grade_names": list(self.grade_names),
             "lips": self.lips,
+            "meanings": {language: list(sentences) for language, sentences in self.meanings.items()},
+            "fine": self.fine,
         }
         return given | {key: value for key, value in words.items() if value}
 
@@ -116,6 +137,7 @@ class Attribute:
         if any(isinstance(name, bool) for name in names):
             raise UserError(f"{where}: grade_names: YAML reads yes, no, on and off as true and false; quote them")
         values["grade_names"] = tuple(str(name) for name in names)
+        values["meanings"] = _sentences(values.get("meanings"), f"{where}: meanings")
         values["column"] = str(values.get("column") or "")
         if "grades" not in values:
             values["grades"] = len(names)
@@ -130,10 +152,25 @@ def _words(value: Any, where: str) -> Text:
         return {"en": str(value)}
     if not isinstance(value, dict):
         raise UserError(f"{where}: give words by language, such as {{en: Oil, ko: 유분}}, not {value!r}")
-    for language in value:
+    _check_languages(value, where)
+    return {language: str(words) for language, words in value.items()}
+
+
+def _sentences(value: Any, where: str) -> Texts:
+    """Sentences by language, one a grade; a bare list is English."""
+    if value is None:
+        return {}
+    by_language = {"en": value} if isinstance(value, list | tuple) else value
+    if not isinstance(by_language, dict) or not all(isinstance(each, list | tuple) for each in by_language.values()):
+        raise UserError(f"{where}: give a list by language, a sentence for each grade, not {value!r}")
+    _check_languages(by_language, where)
+    return {language: tuple(str(sentence) for sentence in each) for language, each in by_language.items()}
+
+
+def _check_languages(given: Iterable[Any], where: str) -> None:
+    for language in given:
         if language not in LANGUAGES:
             raise unknown("language", language, LANGUAGES, where)
-    return {language: str(words) for language, words in value.items()}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A schema survives YAML whatever its words are, and a mistake in one is named."""
 
 from dataclasses import FrozenInstanceError
+from importlib.resources import files
 
 import pytest
 import yaml
@@ -8,11 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multiskin.errors import UserError
-from multiskin.schema import RESERVED, Attribute, Schema
+from multiskin.schema import LANGUAGES, RESERVED, Attribute, Schema
 
 names = st.from_regex(r"[^\W\d]\w{0,12}", fullmatch=True).filter(lambda name: name not in RESERVED)
 texts = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=9)  # what a person can type on a line
 words = st.dictionaries(st.sampled_from(["en", "ko"]), texts)
+
+
+def sentences(k):
+    return st.dictionaries(st.sampled_from(["en", "ko"]), st.lists(texts, min_size=k, max_size=k).map(tuple))
 
 
 @st.composite
@@ -27,6 +32,9 @@ def attributes(draw):
         highest=draw(words),
         column=draw(names.map("{} (0..K)".format) | st.just("")),
         grade_names=tuple(draw(st.just([]) | st.lists(texts, min_size=k, max_size=k, unique=True))),
+        lips=draw(st.booleans()),
+        meanings=draw(sentences(k)),
+        fine=draw(st.booleans()),
     )
 
 
@@ -44,6 +52,7 @@ def test_a_schema_survives_yaml(tmp_path_factory, schema):
     path = tmp_path_factory.getbasetemp() / "schema.yaml"
     schema.save(path)
     assert Schema.load(path) == schema
+    assert Schema.load(path).to_dict() == schema.to_dict()
     assert Schema.load(str(path)).names == schema.names
     assert Schema.from_dict(schema.to_dict()) == schema
 
@@ -98,6 +107,36 @@ def test_a_title_falls_back_to_english_and_to_the_name():
     assert Attribute("fine_lines", 3).title("ko") == "fine lines"
 
 
+def test_a_meaning_falls_back_to_english_and_to_nothing():
+    lines = Attribute("lines", 2, meanings={"en": ("None.", "Some.")})
+    assert [lines.meaning(grade, "ko") for grade in range(2)] == ["None.", "Some."]
+    assert (
+        Attribute("lines", 2, meanings={"en": ("None.", "Some."), "ko": ("없음.", "있음.")}).meaning(1, "ko") == "있음."
+    )
+    assert Attribute("lines", 2, meanings={"ko": ("없음.", "있음.")}).meaning(1) == ""
+    assert Attribute("lines", 2).meaning(1) == ""
+
+
+def test_meanings_without_a_language_are_english():
+    lines = Attribute.from_dict({"name": "lines", "grades": 2, "meanings": ["None.", "Some."], "fine": True})
+    assert lines.meanings == {"en": ("None.", "Some.")}
+    assert lines.fine
+
+
+def test_a_run_may_be_gone_on_with_when_its_schema_has_learned_to_speak():
+    """What grades mean to people, and what a photo must be like to be graded, decides on no weight."""
+    assert Attribute("lines", 2) == Attribute("lines", 2, meanings={"en": ("None.", "Some.")}, fine=True)
+    assert Attribute("lines", 2) != Attribute("lines", 2, lips=True)
+
+
+def test_the_embedded_schema_speaks_both_languages():
+    for attribute in Schema.load(files("multiskin") / "embedded" / "schema.yaml"):
+        for language in LANGUAGES:
+            told = attribute.meanings[language]
+            assert len(set(told)) == attribute.grades
+            assert all(sentence.endswith(".") for sentence in told)
+
+
 def test_a_schema_cannot_change_under_a_model():
     with pytest.raises(FrozenInstanceError):
         Attribute("oil", 5).grades = 6
@@ -145,6 +184,17 @@ def test_two_grades_are_the_least(grades):
         ({"name": "oil", "grades": 5, "display": {"kr": "유분"}}, r"attribute 'oil': display: unknown language 'kr'"),
         ({"name": "oil", "grades": 5, "highest": ["wet"]}, r"highest: give words by language"),
         ({"grades": 5}, "an attribute is a mapping with at least 'name' and 'grades'"),
+        (
+            {"name": "oil", "grades": 2, "fine": "yes"},
+            "fine is 'yes'; give true where a blurred or small photo loses it",
+        ),
+        (
+            {"name": "oil", "grades": 3, "meanings": {"en": ["a", "b"]}},
+            "2 meanings in 'en' for 3 grades; give a sentence",
+        ),
+        ({"name": "oil", "grades": 2, "meanings": {"kr": ["a", "b"]}}, "meanings: unknown language 'kr'"),
+        ({"name": "oil", "grades": 2, "meanings": {"en": "a"}}, "meanings: give a list by language"),
+        ({"name": "oil", "grades": 2, "meanings": "a"}, "meanings: give a list by language"),
         ("oil", "an attribute is a mapping with at least 'name' and 'grades', found 'oil'"),
         (None, "found None"),
     ],

@@ -2,7 +2,6 @@
 
 import re
 import stat
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -22,13 +21,14 @@ MAX_PIXELS = 100_000_000  # 100 megapixels, 300 MB decoded: more than cameras gi
 
 # A file is what its first bytes say, whatever its name ends in. Pillow's own Image.open knows some forty more formats,
 # which nobody photographs in and each of which is a decoder to attack, and it warns of bombs by a limit of its own.
-DECODERS: dict[bytes, Callable[[BinaryIO], ImageFile.ImageFile]] = {
+DECODERS: dict[bytes, type[ImageFile.ImageFile]] = {
     rb"\xff\xd8\xff": JpegImageFile,
     rb"\x89PNG\r\n\x1a\n": PngImageFile,
     rb"RIFF.{4}WEBP": WebPImageFile,
     rb"BM": BmpImageFile,
     rb"II\*\0|MM\0\*|II\+\0|MM\0\+": TiffImageFile,
 }
+LONGEST_START = 16  # bytes
 ORIENTATION = 0x0112  # the EXIF tag; its values are those of UPRIGHT, and 1 for upright
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -43,6 +43,10 @@ UPRIGHT = {
 
 class ImageError(UserError):
     """A picture that cannot be read; the message names it and says what is wrong with it."""
+
+
+class TooLargeError(ImageError):
+    """A picture of more pixels than are decoded."""
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -62,17 +66,26 @@ def read_image(path: str | Path) -> np.ndarray:
         raise ImageError(f"{str(path)!r}: not a path ({error})") from error
 
 
-def decode_image(file: BinaryIO, name: str) -> np.ndarray:
-    """Decodes an open file, such as an upload, as `read_image` does; name is what an error calls it."""
-    head = file.read(16)
-    decoder = next((DECODERS[start] for start in DECODERS if re.match(start, head, re.DOTALL)), None)
+def decode_image(file: BinaryIO, name: str, most_pixels: int | None = None) -> np.ndarray:
+    """Decodes an open file, such as an upload, as `read_image` does.
+
+    Args:
+        file: at its beginning.
+        name: what an error calls it.
+        most_pixels: of the picture, height times width; 100 megapixels unless fewer are given.
+
+    Raises:
+        ImageError: not a picture of a known format, damaged, cut short, or too large.
+    """
+    head = file.read(LONGEST_START)
+    decoder = _decoder(head)
     if decoder is None:
         reason = "not a JPEG, PNG, WebP, BMP or TIFF picture; convert it to one" if head else "the file is empty"
         raise ImageError(f"{name}: {reason}")
     file.seek(0)
     try:
         picture = decoder(file)
-        _check_size(picture, name)
+        _check_size(picture, name, most_pixels or MAX_PIXELS)
         ImageFile.LOAD_TRUNCATED_IMAGES = False  # where another library set it, missing parts would pass as grey
         picture.load()
         return np.array(_to_rgb(_upright(picture), name))
@@ -83,12 +96,22 @@ def decode_image(file: BinaryIO, name: str) -> np.ndarray:
         raise ImageError(f"{name}: damaged or cut short ({reason})") from error
 
 
-def _check_size(picture: Image.Image, name: str) -> None:
+def format_of(content: bytes) -> str | None:
+    """What a file is by its first bytes: JPEG, PNG, WEBP, BMP or TIFF; None where it is no picture of these."""
+    decoder = _decoder(content[:LONGEST_START])
+    return None if decoder is None else decoder.format
+
+
+def _decoder(head: bytes) -> type[ImageFile.ImageFile] | None:
+    return next((DECODERS[start] for start in DECODERS if re.match(start, head, re.DOTALL)), None)
+
+
+def _check_size(picture: Image.Image, name: str, most_pixels: int) -> None:
     """By the header alone, before any pixel is decoded."""
     width, height = picture.size
-    if width * height > MAX_PIXELS:
-        limit = MAX_PIXELS // 1_000_000
-        raise ImageError(f"{name}: {width} x {height} pixels; scale it down to {limit} megapixels or fewer")
+    if width * height > most_pixels:
+        limit = most_pixels // 1_000_000
+        raise TooLargeError(f"{name}: {width} x {height} pixels; scale it down to {limit} megapixels or fewer")
 
 
 def _upright(picture: Image.Image) -> Image.Image:

@@ -96,6 +96,16 @@ class Manifest:
             for column, attribute in zip(grades.T, self.schema, strict=True)
         ]
 
+    def graded_parts(self) -> dict[str, tuple[str, ...]]:
+        """In which parts each attribute is graded, by its name; left out where some graded photo's part is unknown."""
+        if self.part is None:
+            return {}
+        parts = {
+            name: sorted(set(self.part[column != MISSING].tolist()))
+            for name, column in zip(self.schema.names, self.grades.T, strict=True)
+        }
+        return {name: tuple(known) for name, known in parts.items() if known and "" not in known}
+
 
 def load_manifest(
     config: DataConfig, schema: Schema, progress: Progress | None = None

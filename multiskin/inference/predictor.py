@@ -1,7 +1,7 @@
 """Photographs in, grades out: everything that scores a picture goes through here. Needs no Lightning."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,11 +52,13 @@ class Predictor:
         net: in evaluation mode, on the device.
         preprocessing: how a photo becomes its input.
         device: where it runs.
+        parts: in which parts of the face or body each attribute was graded in training; empty where nobody said.
     """
 
     net: SkinNet
     preprocessing: Preprocessing
     device: torch.device
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def schema(self) -> Schema:
@@ -77,13 +79,15 @@ class Predictor:
         place = find_device(device)
         content = _read_checkpoint(Path(path))
         try:
-            net, preprocessing = _build_net(content), Preprocessing.from_dict(content["preprocessing"])
+            blueprint = Blueprint.from_dict(content["blueprint"])
+            net = _build_net(blueprint, content["state_dict"])
+            preprocessing = Preprocessing.from_dict(content["preprocessing"])
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise UserError(f"checkpoint {path}: damaged, or of another version ({reason}); {REMEDY}") from error
         if detector is not None:
             preprocessing = replace(preprocessing, skin=replace(preprocessing.skin, detector=detector))
-        return cls(net.eval().to(place), preprocessing, place)
+        return cls(net.eval().to(place), preprocessing, place, blueprint.parts)
 
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Prediction:
@@ -93,7 +97,11 @@ class Predictor:
     @torch.inference_mode()
     def read(self, logits: Mapping[str, Tensor]) -> Prediction:
         """What the logits (B, *) of all heads say, of a forward pass that is done."""
-        probabilities = self.net.probabilities(dict(logits))
+        return self.judge(self.net.probabilities(dict(logits)))
+
+    @torch.inference_mode()
+    def judge(self, probabilities: Tensor) -> Prediction:
+        """What probabilities (B, H, Kmax) mean, on whatever photos they rest."""
         grades = self.net.decide(probabilities)
         columns = [
             head.score(probabilities[:, h, : attribute.grades])
@@ -184,8 +192,7 @@ def _read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def _build_net(content: Mapping[str, Any]) -> SkinNet:
-    net = Blueprint.from_dict(content["blueprint"]).build()
-    state = content["state_dict"]
+def _build_net(blueprint: Blueprint, state: Mapping[str, Tensor]) -> SkinNet:
+    net = blueprint.build()
     net.load_state_dict({key.removeprefix(NETWORK): state[key] for key in state if key.startswith(NETWORK)})
     return net

@@ -1,7 +1,7 @@
 """All that it takes to build a network again, in plain containers: the part of a checkpoint that is not weights."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from multiskin.config import ModelConfig, Recipe
@@ -19,12 +19,15 @@ class Blueprint:
         model: the backbone.
         recipes: one a head.
         counts: training grades of each attribute (K).
+        parts: in which parts of the face or body each attribute is graded in training, by its name; an attribute
+            without an entry may be graded in all, for nobody said in which.
     """
 
     schema: Schema
     model: ModelConfig
     recipes: tuple[Recipe, ...]
     counts: tuple[tuple[int, ...], ...]
+    parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def build(self, backbone: Backbone | None = None) -> SkinNet:
         """The network, on a backbone with random weights unless one is given."""
@@ -36,6 +39,7 @@ class Blueprint:
             "model": asdict(self.model),
             "recipes": [asdict(recipe) for recipe in self.recipes],
             "counts": [list(counts) for counts in self.counts],
+            "parts": {name: list(parts) for name, parts in self.parts.items()},
         }
 
     @classmethod
@@ -45,4 +49,5 @@ class Blueprint:
             ModelConfig(**content["model"]),
             tuple(Recipe(**recipe) for recipe in content["recipes"]),
             tuple(tuple(counts) for counts in content["counts"]),
+            {name: tuple(parts) for name, parts in content.get("parts", {}).items()},  # earlier checkpoints lack them
         )

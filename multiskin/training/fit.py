@@ -104,7 +104,7 @@ def fit(config: FitConfig, photos: Photos) -> RunFolder:
     preprocessing = _preprocessing(config, tuple(backbone.mean), tuple(backbone.std))
     data = SkinDataModule(train, val, recipes, preprocessing, config.data, config.seed)
     counts = tuple(tuple(counts.tolist()) for counts in train.grade_counts())
-    blueprint = Blueprint(schema, config.model, tuple(recipes), counts)
+    blueprint = Blueprint(schema, config.model, tuple(recipes), counts, train.graded_parts())
     module = SkinModule(blueprint.build(backbone), blueprint, preprocessing, config.optimizer, config.seed)
     with _opened(config) as run, _quiet_lightning():  # last, so that a mistake above leaves no folder behind
         checkpoint = _begin(run, config, photos)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from multiskin.data import images
-from multiskin.data.images import ImageError, decode_image, read_image
+from multiskin.data.images import ImageError, TooLargeError, decode_image, format_of, read_image
 from multiskin.errors import UserError
 
 LOSSLESS = {"PNG": {}, "BMP": {}, "TIFF": {}, "WEBP": {"lossless": True}}
@@ -47,6 +47,23 @@ def test_lossless_formats_give_the_very_pixels_whatever_the_name_ends_in(kind, o
     assert image.dtype == np.uint8
     assert image.flags.writeable  # torch.from_numpy warns of any other
     np.testing.assert_array_equal(image, PIXELS)
+
+
+@pytest.mark.parametrize("kind", [*LOSSLESS, "JPEG"])
+def test_a_picture_is_known_by_its_first_bytes(kind):
+    assert format_of(stored(Image.fromarray(PIXELS), kind)[:16]) == kind
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", b"<svg", b"RIFF0000WAVE", b"\x89PNG"])
+def test_what_is_no_picture_of_ours_has_no_format(content):
+    assert format_of(content) is None
+
+
+def test_a_caller_may_take_fewer_pixels():
+    content, pixels = stored(Image.fromarray(PIXELS), "PNG"), PIXELS.shape[0] * PIXELS.shape[1]
+    np.testing.assert_array_equal(decode_image(io.BytesIO(content), "a photo", pixels), PIXELS)
+    with pytest.raises(TooLargeError, match="a photo: 36 x 24 pixels"):
+        decode_image(io.BytesIO(content), "a photo", pixels - 1)
 
 
 @pytest.mark.parametrize("progressive", [False, True])

@@ -113,6 +113,20 @@ def test_grades_are_counted_for_each_attribute(folder):
     assert [count.tolist() for count in manifest.grade_counts(np.array([0, 1]))] == [[0, 0, 0, 1, 0], [0, 0, 1]]
 
 
+def test_an_attribute_is_graded_in_the_parts_of_its_graded_photos(folder):
+    table = "image,part,oil,wrinkle\na.png,chin,1,\nb.png,side,,2\nc.png,side,3,0\nd.png,chin,0,\n"
+    manifest, _ = folder.load(table, part="part")
+    assert manifest.graded_parts() == {"oil": ("chin", "side"), "wrinkle": ("side",)}
+    assert manifest.select(np.array([0, 3])).graded_parts() == {"oil": ("chin",)}
+
+
+def test_of_an_attribute_with_a_photo_of_an_unknown_part_nothing_is_said(folder):
+    manifest, _ = folder.load("image,part,oil,wrinkle\na.png,chin,1,\nb.png,,,2\nc.png,side,,0\n", part="part")
+    assert manifest.graded_parts() == {"oil": ("chin",)}
+    without, _ = folder.load("image,oil,wrinkle\na.png,1,2\n")
+    assert without.graded_parts() == {}
+
+
 @pytest.mark.parametrize("cell", ["3", "3.0", " 3 ", "03", "3.", "3.000", '"3"', ' "3"'])
 def test_a_whole_number_is_a_grade_however_it_is_written(cell, folder):
     manifest, _ = folder.load(f"image,oil,wrinkle\na.png,{cell},\n")

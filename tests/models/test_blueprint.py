@@ -1,6 +1,7 @@
 """A blueprint and a state dict are all that it takes to have a network again."""
 
 import io
+from dataclasses import replace
 
 import torch
 import yaml
@@ -24,6 +25,7 @@ BLUEPRINT = Blueprint(
         Recipe(loss="class_balanced_cross_entropy", loss_weight=2.0, share=0.5),
     ),
     ((9, 4, 1, 0, 2), (5, 5, 1), (1, 2)),
+    {"shine": ("forehead", "chin"), "주름": ("눈가",)},
 )
 
 
@@ -40,6 +42,12 @@ def test_survives_a_checkpoint_that_is_read_with_care() -> None:
 
 def test_survives_yaml() -> None:
     assert Blueprint.from_dict(yaml.safe_load(yaml.safe_dump(BLUEPRINT.to_dict()))) == BLUEPRINT
+
+
+def test_one_that_was_kept_before_parts_were_has_none() -> None:
+    content = BLUEPRINT.to_dict()
+    del content["parts"]
+    assert Blueprint.from_dict(content) == replace(BLUEPRINT, parts={})
 
 
 def test_the_network_built_again_gives_the_very_same_logits() -> None:

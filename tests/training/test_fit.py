@@ -12,6 +12,7 @@ import torch
 
 from multiskin.config import DataConfig, FitConfig, LogConfig, ModelConfig, OptimizerConfig, TrainerConfig
 from multiskin.errors import UserError
+from multiskin.inference.predictor import Predictor
 from multiskin.schema import MISSING, Attribute, Schema
 from multiskin.training.fit import _check_validation, fit, monitor_mode
 
@@ -83,6 +84,13 @@ class TestWeights:
         run = fit(replace(still, trainer=replace(config.trainer, max_epochs=4, monitor="val/lines/accuracy")), photos)
         epochs = {name: torch.load(run.checkpoints / f"{name}.ckpt", weights_only=True)["epoch"] for name in NAMES}
         assert epochs["best"] < epochs["last"] == 3
+
+
+def test_the_checkpoint_keeps_in_which_parts_each_attribute_was_graded_in_training(config, photos):
+    number = np.arange(len(photos.manifest))
+    known = replace(photos, manifest=replace(photos.manifest, part=np.array(["side", "chin"])[number % 2]))
+    parts = Predictor.from_checkpoint(fit(config, known).best, "cpu").parts
+    assert parts == known.side("train").graded_parts() == {"shine": ("side",), "lines": ("chin", "side")}
 
 
 class TestLoggers:
