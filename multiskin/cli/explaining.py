@@ -2,47 +2,50 @@
 
 from argparse import Namespace
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from multiskin.cli.measuring import SIDES
+from multiskin.cli.maps import graded_photos, measure_maps
+from multiskin.cli.measuring import SIDES, data_of
 from multiskin.cli.parsers import Parser, add_inference_options, summary, whole
-from multiskin.cli.settings import fit_config, is_given
+from multiskin.cli.settings import is_given
 from multiskin.cli.terminal import progress, warn
 from multiskin.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from multiskin.config import DataConfig
-    from multiskin.data.manifest import Manifest
     from multiskin.explain.scalars import Scalar
     from multiskin.inference.predictor import Predictor
     from multiskin.reports.gallery import Wanted
     from multiskin.run import RunFolder
-    from multiskin.schema import Attribute, Schema
+    from multiskin.schema import Schema
 
 
 def explain(arguments: list[str]) -> None:
     """Show where in photographs a model sees each attribute, and measure how far that can be trusted."""
     options = _options(arguments)
+    from multiskin.explain.heads import with_heads
     from multiskin.explain.scalars import parse_scalar
     from multiskin.inference.predictor import Predictor
     from multiskin.run import RunFolder
 
-    models = [Path(model) for model in (options.model, options.against) if model is not None]
-    run = RunFolder.open(models[0]) if models[0].is_dir() else None
-    predictors = [
-        Predictor.from_checkpoint(RunFolder.checkpoint_at(model), options.device, options.detector) for model in models
-    ]
-    heads = _heads(options.heads, [predictor.schema for predictor in predictors])
+    run = _run_of(options)
+    RunFolder.require_free(options.out)  # before photos are drawn
+    models = [RunFolder.checkpoint_at(model) for model in (options.model, options.against) if model is not None]
+    predictors = [Predictor.from_checkpoint(model, options.device, options.detector) for model in models]
+    schema, heads = predictors[0].schema, _heads(options.heads, [predictor.schema for predictor in predictors])
     scalar = parse_scalar(options.of, heads)
-    wanted = _wanted(options, run, [head.name for head in heads])
-    photos = _photos_of(options, run, predictors[0].schema) if options.evaluate else None
+    predictors = [with_heads(predictor, heads) for predictor in predictors]
+    wanted, photos = _given(options, heads.names), None
+    if run is not None:
+        data = data_of(run, options, "multiskin explain", summary(explain))
+        wanted += _worst(options, run, data, heads.names) if options.worst else []
+        photos = graded_photos(run, options.side, data, schema) if options.evaluate else None
     out = RunFolder.create(options.out).root
     if wanted:
-        _write_pictures(options, out, predictors, wanted, scalar)
-    if photos is not None:
-        _evaluate(options, out, predictors[0], photos)
+        _write_pictures(options, out, predictors, wanted, scalar, schema)
+    if run is not None and photos is not None:
+        measure_maps(options, list(zip(_called(options), predictors, strict=True)), photos, run, out)
 
 
 def _options(arguments: list[str]) -> Namespace:
@@ -75,7 +78,7 @@ def _options(arguments: list[str]) -> Namespace:
         "--side", default="test", help="the photos of --worst and --evaluate: test or val; default: test"
     )
     parser.add_argument("--root", help="where the run's photos are now; default: where they were")
-    parser.add_argument("--against", metavar="MODEL", help="another model, to be shown beside")
+    parser.add_argument("--against", metavar="MODEL", help="another model, to be shown or measured beside")
     parser.add_argument("--evaluate", action="store_true", help="measure the maps on the run's photos")
     parser.add_argument(
         "--sample",
@@ -101,8 +104,7 @@ def _require_all_apply(options: Namespace, arguments: Sequence[str]) -> None:
     """Refuses options that would change nothing."""
     pictures = ("photos or --worst N", options.photos or options.worst)
     of_run = ("--worst N or --evaluate", options.worst or options.evaluate)
-    needs = dict.fromkeys(("--heads", "--of", "--scale", "--signed", "--against"), pictures)
-    needs |= dict.fromkeys(("--side", "--root"), of_run)
+    needs = dict.fromkeys(("--of", "--scale", "--signed"), pictures) | dict.fromkeys(("--side", "--root"), of_run)
     needs |= {"--column": ("photos", options.photos), "--sample": ("--evaluate", options.evaluate)}
     unmet = {option: what for option, (what, there) in needs.items() if not there}
     idle = [f"{option} needs {what}" for option, what in unmet.items() if is_given(option, arguments)]
@@ -110,12 +112,24 @@ def _require_all_apply(options: Namespace, arguments: Sequence[str]) -> None:
         raise UserError(f"{', '.join(idle)}; give that, too, or leave {'it' if len(idle) == 1 else 'them'} out")
 
 
-def _heads(names: Sequence[str] | None, schemas: Sequence["Schema"]) -> list["Attribute"]:
-    """The heads asked for, or all that the models share.
+def _run_of(options: Namespace) -> "RunFolder | None":
+    """The run of whose photos something is asked; None where it is of photos given alone."""
+    from multiskin.run import RunFolder
+
+    asked = [option for option in ("worst", "evaluate") if getattr(options, option)]
+    if asked and not Path(options.model).is_dir():
+        raise UserError(f"--{asked[0]}: needs the run folder as the model; a checkpoint alone knows no photos")
+    return RunFolder.open(options.model) if asked else None
+
+
+def _heads(names: Sequence[str] | None, schemas: Sequence["Schema"]) -> "Schema":
+    """The heads asked for, or all that the models share, in the words of the first.
 
     Raises:
         UserError: no such head, or one that not every model has with the same grades.
     """
+    from multiskin.schema import Schema
+
     graded = [{(each.name, each.kind, each.grades) for each in schema} for schema in schemas]
     shared = [each for each in schemas[0] if (each.name, each.kind, each.grades) in set.intersection(*graded)]
     if not shared:
@@ -124,57 +138,38 @@ def _heads(names: Sequence[str] | None, schemas: Sequence["Schema"]) -> list["At
     for name in names or ():
         if name not in known:
             raise unknown("attribute", name, known, "--heads")
-    return [attribute for attribute in shared if names is None or attribute.name in names]
+    return Schema(tuple(attribute for attribute in shared if names is None or attribute.name in names))
 
 
-def _wanted(options: Namespace, run: "RunFolder | None", heads: list[str]) -> list["Wanted"]:
-    """The pictures to be made: of the photos given, and of the run's worst errors."""
+def _given(options: Namespace, heads: Sequence[str]) -> list["Wanted"]:
+    """The pictures to be made of the photos given."""
     from multiskin.inference.files import find_photos
-    from multiskin.reports.gallery import Wanted, worst_errors
-    from multiskin.reports.graded import GradedPredictions
+    from multiskin.reports.gallery import Wanted
 
     paths = find_photos(options.photos, options.column) if options.photos else []
-    wanted = [Wanted("Photos", path, heads, {}) for path in paths]
-    if options.worst:
-        run = _run_of(run, "--worst")
-        predictions = GradedPredictions.of_run(run, options.side)
-        errors = worst_errors(predictions, heads, options.worst, Path(_data_config(options, run).root))
-        warn([] if errors else [f"--worst: no head has an error on the {options.side} photos"])
-        wanted += errors
-    return wanted
+    return [Wanted("Photos", path, heads, {}) for path in paths]
 
 
-def _run_of(run: "RunFolder | None", option: str) -> "RunFolder":
-    if run is None:
-        raise UserError(f"{option}: needs the run folder as the model; a checkpoint alone knows no photos")
-    return run
+def _worst(options: Namespace, run: "RunFolder", data: "DataConfig", heads: Sequence[str]) -> list["Wanted"]:
+    """The pictures to be made of the run's worst errors."""
+    from multiskin.reports.gallery import worst_errors
+    from multiskin.reports.graded import GradedPredictions
 
-
-def _data_config(options: Namespace, run: "RunFolder") -> "DataConfig":
-    """Where the run's photos are, and how they are read."""
-    from dataclasses import replace
-
-    saved = fit_config("multiskin explain", summary(explain), ["--config", str(run.config)])[0].data
-    config = replace(saved, root=options.root or saved.root, batch_size=options.batch_size)
-    return replace(config, num_workers=options.num_workers)
-
-
-def _photos_of(options: Namespace, run: "RunFolder | None", schema: "Schema") -> "Manifest":
-    """The graded photos of one side of the run's split."""
-    from multiskin.data.photos import load_side
-
-    run = _run_of(run, "--evaluate")
-    with progress("checking photos") as advance:
-        photos, skipped = load_side(_data_config(options, run), schema, run.split, options.side, advance)
-    warn(skipped)
-    if not len(photos):
-        raise UserError(f"{run.root}: the split has no {options.side} photo; name the other one with --side")
-    return photos
+    predictions = GradedPredictions.of_run(run, options.side)
+    errors = worst_errors(predictions, heads, options.worst, Path(data.root))
+    warn([] if errors else [f"--worst: no head has an error on the {options.side} photos"])
+    return errors
 
 
 def _write_pictures(
-    options: Namespace, out: Path, predictors: list["Predictor"], wanted: list["Wanted"], scalar: "Scalar"
+    options: Namespace,
+    out: Path,
+    predictors: list["Predictor"],
+    wanted: list["Wanted"],
+    scalar: "Scalar",
+    schema: "Schema",
 ) -> None:
+    """Draws maps, on a scale of all heads of the schema, so that colours mean the same whichever are asked for."""
     from multiskin.explain.overlays import EVIDENCE, SIGNED
     from multiskin.explain.photos import explain_files
     from multiskin.explain.scales import RULES
@@ -182,7 +177,7 @@ def _write_pictures(
     from multiskin.reports.gallery import PAGE, write_gallery
 
     colours = SIGNED if options.signed else EVIDENCE
-    look = Look(predictors[0].schema, _called(options), options.of, RULES[options.scale], colours)
+    look = Look(schema, _called(options), options.of, RULES[options.scale], colours)
     paths = [want.path for want in wanted]
     photos = explain_files(predictors, paths, scalar, options.batch_size, options.num_workers, options.skin)
     with progress("explaining photos") as advance:
@@ -207,25 +202,3 @@ def _short_name(path: Path) -> str:
     if path.parent.name == "checkpoints":
         return path.parents[1].name
     return path.name if path.is_dir() else path.stem
-
-
-def _evaluate(options: Namespace, out: Path, predictor: "Predictor", photos: "Manifest") -> None:
-    from multiskin.explain.evaluation import evaluate_maps
-    from multiskin.explain.regions import MaskFolder
-    from multiskin.faces.step import find_skin
-    from multiskin.reports.explanation import write_map_evaluation
-
-    masks = MaskFolder.beside(photos)
-    skin = partial(find_skin, detector=predictor.preprocessing.skin.detector) if options.skin else None
-    with progress("measuring maps") as advance:
-        evaluation = evaluate_maps(
-            predictor,
-            photos,
-            masks,
-            skin,
-            sampled=options.sample,
-            batch_size=options.batch_size,
-            num_workers=options.num_workers,
-            progress=advance,
-        )
-    print(write_map_evaluation(evaluation, out))

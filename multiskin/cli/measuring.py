@@ -1,5 +1,6 @@
 """The commands for a trained model."""
 
+from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,14 +49,8 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
         raise UserError("--out: name a folder for the results; those of the run's own photos and checkpoint stay")
     run = RunFolder.open(options.run)
     out = RunFolder.create(options.out) if options.out else run
-    settings = fit_config(name, description, ["--config", str(run.config)])[0]
-    if not options.root and not Path(settings.data.root).exists():
-        settings, had = with_photos_drawn(settings), settings.data.root
-        if settings.data.root != had:
-            warn([f"the photos of the run, {had}, are gone, and those drawn now differ: results may, too"])
-    saved = settings.data
-    config = replace(saved, root=options.root or saved.root, batch_size=options.batch_size)
-    config = replace(config, num_workers=options.num_workers, manifest=options.table or saved.manifest)
+    config = data_of(run, options, name, description)
+    config = replace(config, manifest=options.table or config.manifest)
     predictor = Predictor.from_checkpoint(options.checkpoint or run.best, options.device, options.detector)
     with progress("checking photos") as advance:
         if options.table:
@@ -68,6 +63,26 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     measure(out, predictor, photos, Path(options.table).stem if options.table else side, config)
     if out == run:
         print(f"report: {write_report(run, Path(config.root))}")
+
+
+def data_of(run: "RunFolder", options: Namespace, name: str, description: str) -> "DataConfig":
+    """Where a run's photos are, and how they are read; those that were drawn and are gone are drawn again.
+
+    Args:
+        run: a trained one.
+        options: the command's: root, and those of inference.
+        name: the command's.
+        description: likewise.
+    """
+    from dataclasses import replace
+
+    settings = fit_config(name, description, ["--config", str(run.config)])[0]
+    if not options.root and not Path(settings.data.root).exists():
+        settings, had = with_photos_drawn(settings), settings.data.root
+        if settings.data.root != had:
+            warn([f"the photos of the run, {had}, are gone, and those drawn now differ: results may, too"])
+    root = options.root or settings.data.root
+    return replace(settings.data, root=root, batch_size=options.batch_size, num_workers=options.num_workers)
 
 
 def measure(run: "RunFolder", predictor: "Predictor", photos: "Manifest", name: str, config: "DataConfig") -> None:

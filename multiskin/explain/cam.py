@@ -12,12 +12,12 @@ et al. 2016, https://arxiv.org/abs/1512.04150, and its sum over positions is s w
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import sqrt
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from multiskin.explain.features import are_features, features_from
 from multiskin.explain.gradcam import layer_grad_cam
 from multiskin.explain.scalars import Scalar, score
 from multiskin.models.skinnet import SkinNet, SkinOutput
@@ -109,16 +109,13 @@ def _through_pool(net: SkinNet, output: SkinOutput, of_features: Tensor) -> Tens
     """Derivatives (H, B, C) by the mean of the map from those by the features (H, B, C'), if these follow from it."""
     weight = next(net.parameters())
     mean = output.maps.mean(dim=(2, 3), dtype=weight.dtype)  # (B, C)
-    if _agree(mean, output):
+    if are_features(mean, output):
         return of_features
     copies = mean.repeat(len(of_features), 1).requires_grad_()  # (H * B, C), for in one go each needs a row of its own
     for lay_out in _layouts(getattr(net.backbone.net, "num_prefix_tokens", 0)):
-        try:
-            with torch.enable_grad():
-                features = net.backbone.net.forward_head(lay_out(copies), pre_logits=True)  # (H * B, C')
-        except Exception:  # it wants another layout, or more positions; every network has its own kinds of error
-            continue
-        if _agree(features[: len(mean)], output):
+        with torch.enable_grad():
+            features = features_from(net, lay_out(copies), output)  # (H * B, C')
+        if features is not None:
             [of_copies] = torch.autograd.grad(features, copies, of_features.flatten(0, 1).to(features.dtype))
             return of_copies.unflatten(0, of_features.shape[:2])
     return None
@@ -131,15 +128,6 @@ def _layouts(prefix_tokens: int) -> list[Callable[[Tensor], Tensor]]:
         lambda mean: mean[:, None, None, :],
         lambda mean: nn.functional.pad(mean[:, None], (0, 0, prefix_tokens, 0)),  # nothing of a class token is known
     ]
-
-
-def _agree(features: Tensor, output: SkinOutput) -> bool:
-    """Whether features (B, C') are those of the output but for rounding, and not for a share that could be seen."""
-    expected = output.features
-    if features.shape != expected.shape:
-        return False
-    tolerance = sqrt(torch.finfo(output.maps.dtype).eps) * expected.abs().max()
-    return bool((features - expected).abs().max() <= tolerance)
 
 
 def _by_captum(net: SkinNet, images: Tensor, output: SkinOutput, scalar: Scalar) -> HeadMaps:

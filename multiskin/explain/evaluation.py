@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 from multiskin.data.dataset import one_thread, worker_count
 from multiskin.data.manifest import Manifest
 from multiskin.data.validation import Progress
-from multiskin.explain.means import group_means_of, means_of
+from multiskin.explain.means import differences_of, group_means_of, means_of
 from multiskin.explain.measures import Measured, Values, faithfulness, localisation, outside_skin, randomisation
 from multiskin.explain.methods import AT_ONCE, OURS, maps_by_method
 from multiskin.explain.regions import Masks, PhotosWithRegions, SkinMask
@@ -30,23 +29,35 @@ class MapEvaluation:
 
     Attributes:
         schema: the heads.
-        photos: how many were looked at.
-        sampled: of these, how many for deletion, insertion and randomisation.
-        units: how many subjects the intervals draw, photos of unknown ones by themselves.
+        units: (N,) what intervals draw each photo with: its subject, or itself where that is unknown.
+        sampled: of the photos, how many for deletion, insertion and randomisation.
         seed: of the sample, the random maps, the networks that begin anew, and the resamples.
+        values: of every photo, by method and measure.
         means: of every measure by head and method, from means_of.
         groups: of some measures by group and head, from group_means_of.
         similarity: (H, H), the mean rank correlation of two heads' maps of one photo; NaN where there is none.
     """
 
     schema: Schema
-    photos: int
+    units: np.ndarray
     sampled: int
-    units: int
     seed: int
+    values: Values
     means: pd.DataFrame
     groups: pd.DataFrame
     similarity: np.ndarray
+
+    @property
+    def photos(self) -> int:
+        return len(self.units)
+
+    @property
+    def subjects(self) -> int:
+        return len(np.unique(self.units))
+
+    def lead_over(self, other: "MapEvaluation") -> pd.DataFrame:
+        """What this network's own maps have more than another's, of the same heads on the same photos."""
+        return differences_of(self.values, other.values, self.schema, self.units, self.seed)
 
 
 def evaluate_maps(
@@ -64,7 +75,7 @@ def evaluate_maps(
 
     Args:
         predictor: the network.
-        photos: graded ones.
+        photos: graded ones, for the network's heads.
         masks: where each attribute shows; without them nothing is said of where maps ought to be.
         skin: where skin is, with lips for the attributes that show on them; without it nothing is said of what lies
             outside.
@@ -83,13 +94,13 @@ def evaluate_maps(
     record = _Record(photos.grades.shape, len(photos) + len(sample), progress)
     similarity = _measure_all(predictor, data, seed, record, batch_size, worker_count(num_workers))
     if len(sample):
-        _measure_sample(predictor, data, sample, seed, record)
+        _measure_sample(predictor, data, sample, seed, record, worker_count(num_workers))
     return MapEvaluation(
         photos.schema,
-        len(photos),
+        sampling_units(photos.subject, len(photos)),
         len(sample),
-        int(sampling_units(photos.subject, len(photos)).max()) + 1,
         seed,
+        dict(record.values),
         means_of(record.values, photos, seed),
         group_means_of(record.values, photos, seed),
         similarity,
@@ -137,16 +148,20 @@ def _measure_all(
 
 
 def _measure_sample(
-    predictor: Predictor, data: PhotosWithRegions, rows: np.ndarray, seed: int, record: _Record
+    predictor: Predictor, data: PhotosWithRegions, sample: np.ndarray, seed: int, record: _Record, workers: int
 ) -> None:
     """What becomes of some photos' maps as the network forgets, and of their scores as pixels go."""
-    images = torch.stack([data[row]["image"] for row in rows.tolist()]).to(predictor.device)
-    graded = data.manifest.grades[rows] != MISSING
-    maps = maps_by_method(predictor.net, images, rows, seed)
-    record.add(rows, randomisation(predictor.net, images, rows, maps, graded, seed))
-    grades = np.concatenate([predictor.predict(some).grades for some in images.split(AT_ONCE)])
-    for place in range(len(rows)):
-        one = slice(place, place + 1)
-        of_one = {method: of_method[one] for method, of_method in maps.items()}
-        record.add(rows[one], faithfulness(predictor.net, images[one], of_one, grades[one], graded[one]))
-        record.advance(1)
+    settling = None  # of the first photos: what networks that begin anew take their norms' statistics from
+    of_sample = Subset(data, sample.tolist())
+    for batch in DataLoader(of_sample, AT_ONCE, num_workers=workers, worker_init_fn=one_thread):
+        rows, images = batch["row"].numpy(), batch["image"].to(predictor.device)
+        settling = images if settling is None else settling
+        graded = data.manifest.grades[rows] != MISSING
+        maps = maps_by_method(predictor.net, images, rows, seed)
+        record.add(rows, randomisation(predictor.net, images, rows, maps, graded, seed, settling))
+        grades = predictor.predict(images).grades
+        for place in range(len(rows)):
+            one = slice(place, place + 1)
+            of_one = {method: of_method[one] for method, of_method in maps.items()}
+            record.add(rows[one], faithfulness(predictor.net, images[one], of_one, grades[one], graded[one]))
+            record.advance(1)

@@ -6,10 +6,9 @@ Source: Jiang et al., 2021, LayerCAM, https://doi.org/10.1109/TIP.2021.3089943, 
 import torch
 from torch import Tensor
 
+from multiskin.explain.features import features_from
 from multiskin.explain.scalars import score
 from multiskin.models.skinnet import SkinNet, SkinOutput
-
-TOLERANCE = 1e-3  # of the features' scale: of rounding, and not of another way to them
 
 
 def layer_cam(net: SkinNet, output: SkinOutput) -> Tensor | None:
@@ -20,7 +19,7 @@ def layer_cam(net: SkinNet, output: SkinOutput) -> Tensor | None:
     """
     with torch.enable_grad():
         maps = output.maps.detach().clone().requires_grad_()  # (B, C, h, w)
-        features = _features_of(net, maps, output.features)
+        features = features_from(net, maps, output)
         if features is None:
             return None
         scores = [
@@ -30,12 +29,3 @@ def layer_cam(net: SkinNet, output: SkinOutput) -> Tensor | None:
         gradients = [torch.autograd.grad(each, maps, retain_graph=True)[0] for each in scores]
     weighed = [(gradient.relu() * output.maps).sum(dim=1).relu() for gradient in gradients]
     return torch.stack(weighed, dim=1).detach().float()
-
-
-def _features_of(net: SkinNet, maps: Tensor, expected: Tensor) -> Tensor | None:
-    try:
-        features = net.backbone.net.forward_head(maps, pre_logits=True)
-    except Exception:  # it holds its maps in another layout; every network has its own kinds
-        return None
-    alike = features.shape == expected.shape and (features - expected).abs().max() <= TOLERANCE * expected.abs().max()
-    return features if alike else None

@@ -1,4 +1,4 @@
-"""What was measured of single photos, in two tables: means with intervals, over all of them and by group.
+"""What was measured of single photos, in tables: means with intervals, over all, by group, and of differences.
 
 The bootstrap draws subjects, as that of the metrics does.
 """
@@ -12,10 +12,12 @@ from multiskin.data.manifest import Manifest
 from multiskin.explain.measures import Values
 from multiskin.explain.methods import OURS
 from multiskin.metrics.bootstrap import RESAMPLES, interval, sampling_units, unit_weights
+from multiskin.schema import Schema
 
 BY_GROUP = ("pointing", "energy")
 TRUE_GRADE = "true grade"  # a group that each head has of its own
 MEANS = ["head", "method", "measure", "photos", "subjects", "value", "low", "high", "lead", "lead_low", "lead_high"]
+DIFFERENCES = ["head", "measure", "photos", "subjects", "value", "low", "high"]
 GROUPS = ["column", "group", "measure", "head", "photos", "subjects", "value", "low", "high"]
 
 
@@ -58,6 +60,32 @@ def group_means_of(values: Values, photos: Manifest, seed: int) -> pd.DataFrame:
                 if known.any():
                     lines.append((column, group, measure, name, *known, *interval(means[:, h])))
     return pd.DataFrame(lines, columns=GROUPS)
+
+
+def differences_of(values: Values, others: Values, schema: Schema, units: np.ndarray, seed: int) -> pd.DataFrame:
+    """A line for each head and measure of which both of two networks' own maps have values on the same photos.
+
+    Args:
+        values: of the one.
+        others: of the other one, for the same photos and heads.
+        schema: the heads.
+        units: (N,) what each photo is drawn with, from sampling_units.
+        seed: of the resamples.
+
+    Returns:
+        head, measure
+        photos, subjects: with a value of both
+        value, low, high: the mean of what the first has more, and its 95 % interval
+    """
+    lines = []
+    for (method, measure), of_method in values.items():
+        if method == OURS and (OURS, measure) in others:
+            ahead = of_method - others[OURS, measure]
+            means = resampled_means(ahead, units, seed)
+            for h, (name, known) in enumerate(zip(schema.names, _known(ahead, units), strict=True)):
+                if known.any():
+                    lines.append((name, measure, *known, *interval(means[:, h])))
+    return pd.DataFrame(lines, columns=DIFFERENCES)
 
 
 def _known(values: np.ndarray, units: np.ndarray) -> np.ndarray:

@@ -98,17 +98,26 @@ def faithfulness(
 
 
 def randomisation(
-    net: SkinNet, images: Tensor, rows: np.ndarray, maps: Maps, graded: np.ndarray, seed: int
+    net: SkinNet, images: Tensor, rows: np.ndarray, maps: Maps, graded: np.ndarray, seed: int, settling: Tensor
 ) -> Iterator[Measured]:
     """How like the maps are to those of networks that began anew: mean rank correlations, and those without sign.
 
     Channels that are high at the same places make a network's maps alike or opposite whatever the read-outs, which the
     mean over draws lets cancel and the correlations without sign do not.
+
+    Args:
+        net: in evaluation mode.
+        images: (B, 3, S, S), on its device.
+        rows: (B,) the photos', by which random maps are drawn.
+        maps: (B, H, h, w) each.
+        graded: (B, H) bool.
+        seed: the networks' and the random maps'.
+        settling: (*, 3, S, S), photos that norms take their statistics from; the same ones make the same networks.
     """
     for what, begin_anew in RANDOMISATIONS.items():
         draws = []
         for draw in range(1, DRAWS + 1):
-            others = maps_by_method(begin_anew(net, images, seed + draw), images, rows, seed + draw)
+            others = maps_by_method(begin_anew(net, settling, seed + draw), images, rows, seed + draw)
             draws.append({method: rank_correlation(maps[method], others[method]) for method in maps})
         for method in maps:
             correlations = np.where(graded, [of_draw[method] for of_draw in draws], np.nan)  # (DRAWS, B, H)

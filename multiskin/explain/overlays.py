@@ -43,7 +43,24 @@ def overlay(
     Returns:
         (h, w, 3) uint8.
     """
-    strength = np.clip(np.nan_to_num(values) / limit, colours.lowest, 1)  # (h, w)
-    colour = mpl.colormaps[colours.name](colours.zero + (1 - colours.zero) * strength)[..., :3]  # (h, w, 3) in 0..1
-    cover = opacity * np.abs(strength)[..., None]  # (h, w, 1)
+    colour, cover = _layer(values, limit, colours)
+    cover *= opacity
     return np.rint((1 - cover) * photo + cover * 255 * colour).astype(np.uint8)
+
+
+def coloured(values: np.ndarray, limit: float, colours: Colours = EVIDENCE) -> np.ndarray:
+    """A map as a picture of its own, transparent where it is 0, to be laid on a photo: (h, w, 4) uint8, RGBA.
+
+    Args:
+        values: (h, w) float, of any sign; NaN is transparent.
+        limit: the value, above 0, from which on the colour is full and opaque.
+        colours: what is shown of the map, and how.
+    """
+    return np.rint(255 * np.concatenate(_layer(values, limit, colours), axis=-1)).astype(np.uint8)
+
+
+def _layer(values: np.ndarray, limit: float, colours: Colours) -> tuple[np.ndarray, np.ndarray]:
+    """The colour (h, w, 3) of each place and how much of it there is (h, w, 1), both 0..1."""
+    strength = np.clip(np.nan_to_num(values) / limit, colours.lowest, 1)  # (h, w)
+    colour = mpl.colormaps[colours.name](colours.zero + (1 - colours.zero) * strength)[..., :3]
+    return colour, np.abs(strength)[..., None]

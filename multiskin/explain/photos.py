@@ -16,12 +16,12 @@ from multiskin.data.dataset import one_thread, worker_count
 from multiskin.data.images import ImageError, read_image
 from multiskin.data.transforms import PhotoTransform
 from multiskin.errors import UserError
-from multiskin.explain.cam import head_maps
+from multiskin.explain.cam import HeadMaps, head_maps
 from multiskin.explain.geometry import Region, region_of
 from multiskin.explain.scalars import Scalar, score
-from multiskin.faces.step import Framing, find_skin
-from multiskin.inference.predictor import Predictor
-from multiskin.schema import Attribute
+from multiskin.faces.step import Framing, Portrait
+from multiskin.inference.predictor import Prediction, Predictor
+from multiskin.schema import Attribute, Schema
 
 SHOWN = 480  # pixels of a shown photo's longer side
 
@@ -134,11 +134,51 @@ def _require_same_view(steps: Sequence[SkinConfig]) -> None:
 
 
 class PreparedPhoto(NamedTuple):
+    """One photo as networks see it, and as it is shown.
+
+    Attributes:
+        path: as given.
+        pixels: (h, w, 3) uint8, as shown.
+        images: (3, S, S), one a model.
+        regions: what of the photo each of them is.
+        framing: how the photo was cut, for all models alike.
+        skin: where it is; None where nobody has asked.
+    """
+
     path: str
-    pixels: np.ndarray  # (h, w, 3), as shown
-    images: list[Tensor]  # (3, S, S), one a model
-    regions: list[Region]  # likewise
-    skin: Skin | None
+    pixels: np.ndarray
+    images: list[Tensor]
+    regions: list[Region]
+    framing: Framing
+    skin: Skin | None = None
+
+
+def prepare(
+    photo: np.ndarray, path: str, transforms: Sequence[PhotoTransform], with_skin: bool = False
+) -> PreparedPhoto:
+    """Prepares a photo for networks that all see the same of it.
+
+    Args:
+        photo: (h, w, 3) uint8.
+        path: what it is called.
+        transforms: one a network.
+        with_skin: look for skin, too.
+    """
+    portraits = {transform.skin.config.detector: transform.skin.portrait(photo) for transform in transforms}
+    views = [transform.skin.view(portraits[transform.skin.config.detector]) for transform in transforms]
+    images = [transform.prepare(picture, seed=0) for transform, (picture, _) in zip(transforms, views, strict=True)]
+    framing = views[0][1]  # to the face alone, where networks see no more
+    framed = framing(photo)
+    shown = scaled(framed, SHOWN)
+    regions = [region_of(transform, *framed.shape[:2]) for transform in transforms]
+    skin = _skin(portraits[transforms[0].skin.config.detector], framing, shown.shape[:2]) if with_skin else None
+    return PreparedPhoto(path, shown, images, regions, framing, skin)
+
+
+def _skin(portrait: Portrait, framing: Framing, shape: tuple[int, ...]) -> Skin:
+    """The skin of a photo as it is shown, in so many pixels."""
+    masks = (framing(portrait.skin(lips)) for lips in (False, True))
+    return Skin(*(cv2.resize(mask, shape[::-1], interpolation=cv2.INTER_AREA) for mask in masks))
 
 
 class PreparedPhotos(Dataset[PreparedPhoto | UnreadPhoto]):
@@ -158,19 +198,7 @@ class PreparedPhotos(Dataset[PreparedPhoto | UnreadPhoto]):
             photo = read_image(path)
         except ImageError as error:
             return UnreadPhoto(path, str(error))
-        images = [transform(photo, seed=0) for transform in self.transforms]
-        step = self.transforms[0].skin
-        framing = step.framing(photo)  # to the face alone, where models see no more
-        shown = scaled(framing(photo), SHOWN)
-        regions = [region_of(transform, *framing(photo).shape[:2]) for transform in self.transforms]
-        skin = _skin(photo, step.config.detector, framing, shown.shape[:2]) if self.with_skin else None
-        return PreparedPhoto(path, shown, images, regions, skin)
-
-
-def _skin(photo: np.ndarray, detector: str | None, framing: Framing, shape: tuple[int, ...]) -> Skin:
-    """The skin of a photo as it is shown, in so many pixels."""
-    masks = (framing(find_skin(photo, detector, lips)) for lips in (False, True))
-    return Skin(*(cv2.resize(mask, shape[::-1], interpolation=cv2.INTER_AREA) for mask in masks))
+        return prepare(photo, path, self.transforms, self.with_skin)
 
 
 def scaled(photo: np.ndarray, longer: int) -> np.ndarray:
@@ -187,13 +215,28 @@ def _explain(
         return
     images = torch.stack([photo.images[model] for photo in photos])
     found = head_maps(predictor.net, images.to(predictor.device), scalar)
-    grades, scores, _ = predictor.read(found.output.logits)  # (B, H) each
+    regions = [photo.regions[model] for photo in photos]
+    yield from explanations(predictor.schema, predictor.read(found.output.logits), found, regions)
+
+
+def explanations(
+    schema: Schema, prediction: Prediction, found: HeadMaps, regions: Sequence[Region]
+) -> Iterator[dict[str, HeadExplanation]]:
+    """What a forward pass on B photos says, photo by photo.
+
+    Args:
+        schema: the network's.
+        prediction: of the pass.
+        found: its maps.
+        regions: (B), what of each photo they are maps of.
+    """
+    grades, scores, _ = prediction  # (B, H) each
     values = found.scalars.cpu().numpy()  # (B, H)
     maps = (found.maps * found.maps.shape[-2] * found.maps.shape[-1]).cpu().numpy()  # (B, H, h, w)
-    for b, photo in enumerate(photos):
+    for b, region in enumerate(regions):
         yield {
             attribute.name: HeadExplanation(
-                attribute, int(grades[b, h]), float(scores[b, h]), float(values[b, h]), maps[b, h], photo.regions[model]
+                attribute, int(grades[b, h]), float(scores[b, h]), float(values[b, h]), maps[b, h], region
             )
-            for h, attribute in enumerate(predictor.schema)
+            for h, attribute in enumerate(schema)
         }

@@ -12,7 +12,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from multiskin.models.skinnet import SkinNet
 
 TOKENS = 0.02  # standard deviation of what no layer owns, such as tokens of classes and places, as timm begins them
-SETTLED = 32  # photos that norms take their statistics from
 
 
 def without_readouts(net: SkinNet, _images: Tensor, seed: int) -> SkinNet:
@@ -29,7 +28,7 @@ def without_weights(net: SkinNet, images: Tensor, seed: int) -> SkinNet:
     """
     copy = deepcopy(net)
     _begin_anew(copy, seed)
-    _settle_norms(copy, images[:SETTLED])
+    _settle_norms(copy, images)
     return copy
 
 

@@ -15,7 +15,7 @@ from multiskin.data.images import read_image
 from multiskin.data.manifest import Manifest
 from multiskin.data.transforms import Preprocessing, evaluation_transform
 from multiskin.errors import UserError
-from multiskin.faces.step import Framing
+from multiskin.faces.step import Framing, Portrait
 from multiskin.schema import MISSING, Schema
 
 Masks = Callable[[Path, str], np.ndarray | None]  # (photo, heading) -> (h, w), 0 to 1; None where nobody drew one
@@ -25,8 +25,8 @@ MASKS = "masks"  # the folder beside the photos in which the renderer leaves the
 class SkinMask(Protocol):
     """Where skin is."""
 
-    def __call__(self, photo: np.ndarray, *, lips: bool) -> np.ndarray:
-        """A photo (h, w, 3) uint8 to (h, w), 0 to 1; whether lips are skin."""
+    def __call__(self, portrait: Portrait, /, *, lips: bool) -> np.ndarray:
+        """A photo of (h, w) pixels to (h, w), 0 to 1; whether lips are skin."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,22 @@ class MaskFolder:
     root: Path
 
     @classmethod
-    def beside(cls, photos: Manifest) -> "MaskFolder | None":
-        """The masks beside photos; None where there is no such folder.
+    def beside(cls, root: Path, photos: Sequence[Path], schema: Schema) -> "MaskFolder | None":
+        """The masks in the folder of that name among photos; None where there is none.
+
+        Args:
+            root: the photos' folder.
+            photos: all of a set, whichever of them are looked at.
+            schema: the attributes that masks may show.
 
         Raises:
             UserError: a mask that two photos would share.
         """
-        folder = photos.root / MASKS
+        folder = root / MASKS
         if not folder.is_dir():
             return None
-        found = cls(folder, photos.root)
-        found.require_distinct([photos.path(row) for row in range(len(photos))], photos.schema)
+        found = cls(folder, root)
+        found.require_distinct(photos, schema)
         return found
 
     def require_distinct(self, photos: Sequence[Path], schema: Schema) -> None:
@@ -115,17 +120,19 @@ class PhotosWithRegions(Dataset[dict[str, Tensor]]):
         return len(self.manifest)
 
     def __getitem__(self, row: int) -> dict[str, Tensor]:
-        photo = read_image(self.manifest.path(row))
-        framing, heads = self.transform.skin.framing(photo), range(len(self.manifest.schema))
+        portrait = self.transform.skin.portrait(read_image(self.manifest.path(row)))
+        picture, framing = self.transform.skin.view(portrait)
+        masks = [self._mask(row, head, portrait.photo.shape[:2]) for head in range(len(self.manifest.schema))]
+        skin = [self._skin(portrait, lips) for lips in (False, True)]
         return {
-            "image": self.transform(photo, seed=0),
+            "image": self.transform.prepare(picture, seed=0),
             "row": torch.tensor(row),
-            "masks": torch.stack([self._as_seen(self._mask(row, head, photo.shape[:2]), framing) for head in heads]),
-            "skin": torch.stack([self._as_seen(self._skin(photo, lips), framing) for lips in (False, True)]),
+            "masks": torch.stack([self._as_seen(mask, framing) for mask in masks]),
+            "skin": torch.stack([self._as_seen(mask, framing) for mask in skin]),
         }
 
-    def _skin(self, photo: np.ndarray, lips: bool) -> np.ndarray:
-        return np.ones(photo.shape[:2]) if self.skin is None else self.skin(photo, lips=lips)
+    def _skin(self, portrait: Portrait, lips: bool) -> np.ndarray:
+        return np.ones(portrait.photo.shape[:2]) if self.skin is None else self.skin(portrait, lips=lips)
 
     def _mask(self, row: int, head: int, shape: tuple[int, ...]) -> np.ndarray:
         photo, heading = self.manifest.path(row), self.manifest.schema.attributes[head].heading

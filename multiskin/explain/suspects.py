@@ -34,7 +34,7 @@ def rank_suspects(manifest: Manifest, probabilities: Mapping[str, np.ndarray]) -
     Returns:
         rank, row, image, subject, attribute, given, suggested, p_given, p_usual, p_suggested, exclude: a line for each
         label, the least p_given / p_usual first; grades in the schema's words, calibrated probabilities; exclude is yes
-        where the label is likely wrong, else blank.
+        where the label is likely wrong, else blank. No line of an attribute that nobody graded.
     """
     parts = [
         _judge(manifest.select(column != MISSING), h, attribute, probabilities[attribute.name][column != MISSING])
@@ -77,6 +77,8 @@ def calibrate(probabilities: np.ndarray, given: np.ndarray) -> np.ndarray:
     given grades is least.
     """
     size, grades = probabilities.shape
+    if not size:
+        return probabilities
     logs, hits = np.log(np.maximum(probabilities, TINY)), np.eye(grades)[given]
     unchanged = np.r_[1.0, np.zeros(grades)]
 
@@ -96,11 +98,12 @@ def calibrate(probabilities: np.ndarray, given: np.ndarray) -> np.ndarray:
 def usual(probabilities: np.ndarray) -> np.ndarray:
     """The probability (K,) that a grade has on average where it is the right one, if probabilities (N, K) are true.
 
-    It is the grade's share where the network cannot tell photos apart, and 1 where it is always sure. A mean over the
-    photos that were given the grade would take in wrong labels, of which a rare grade may have many.
+    It is the grade's share where the network cannot tell photos apart, 1 where it is always sure, and 0 where there is
+    no photo. A mean over the photos that were given the grade would take in wrong labels, of which a rare grade may
+    have many.
     """
     possible = np.maximum(probabilities, TINY)
-    return (possible**2).sum(axis=0) / possible.sum(axis=0)
+    return (possible**2).sum(axis=0) / np.maximum(possible.sum(axis=0), TINY)
 
 
 def of_grade(probabilities: np.ndarray, grades: np.ndarray) -> np.ndarray:

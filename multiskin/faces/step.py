@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -16,6 +16,27 @@ GREY = 127  # in place of what is not skin
 
 Framing = Callable[[np.ndarray], np.ndarray]
 """What cuts any picture of a photo's height and width, such as a mask, as the photo is cut."""
+
+
+class Portrait:
+    """A photo with its largest face, which is looked for once, and not before somebody asks for it.
+
+    Args:
+        photo: (h, w, 3) uint8 RGB.
+        detector: the path of a YuNet model; None for MTCNN.
+    """
+
+    def __init__(self, photo: np.ndarray, detector: str | None) -> None:
+        self.photo = photo
+        self.detector = detector
+
+    @cached_property
+    def face(self) -> DetectedFace | None:
+        return next(iter(find_faces(self.photo, self.detector)), None)
+
+    def skin(self, lips: bool = False) -> np.ndarray:
+        """The mask of skin (h, w) float32, 0..1, of the face, or of a close-up without one; 0 where none is found."""
+        return skin_mask(self.photo, self.face, lips)
 
 
 @dataclass(frozen=True)
@@ -42,41 +63,35 @@ class SkinStep:
             load_detector(self.config.detector)
 
     def __call__(self, photo: np.ndarray) -> np.ndarray:
-        if not (self.config.crop or self.config.only):
-            return photo
-        face = self._face(photo)
-        bare = bared(photo, face) if self.config.only else photo
-        return self._framing(face)(bare)
+        return self.view(self.portrait(photo))[0]
 
-    def framing(self, photo: np.ndarray) -> Framing:
-        """How a photo is cut."""
-        return self._framing(self._face(photo) if self.config.crop else None)
+    def portrait(self, photo: np.ndarray) -> Portrait:
+        """A photo as `view` takes it."""
+        return Portrait(photo, self.config.detector)
 
-    def _face(self, photo: np.ndarray) -> DetectedFace | None:
-        """The largest one."""
-        return next(iter(find_faces(photo, self.config.detector)), None)
+    def view(self, portrait: Portrait) -> tuple[np.ndarray, Framing]:
+        """What the network is to see of a photo, and how the photo is cut for that."""
+        framing = self._framing(portrait)
+        return framing(bared(portrait) if self.config.only else portrait.photo), framing
 
-    def _framing(self, face: DetectedFace | None) -> Framing:
-        if face is None or not self.config.crop:
-            return lambda picture: picture
-        return partial(cut, transform=upright(face, self.size, MARGIN), size=self.size)
+    def _framing(self, portrait: Portrait) -> Framing:
+        if not self.config.crop or portrait.face is None:
+            return uncut
+        return partial(cut, transform=upright(portrait.face, self.size, MARGIN), size=self.size)
 
 
-def bared(photo: np.ndarray, face: DetectedFace | None) -> np.ndarray:
+def uncut(picture: np.ndarray) -> np.ndarray:
+    """The framing of a photo that is shown whole; worker processes send it, as no lambda can be sent."""
+    return picture
+
+
+def bared(portrait: Portrait) -> np.ndarray:
     """A photo (h, w, 3) uint8 on which all but skin and lips is grey; as it is where no skin is found."""
-    mask = skin_mask(photo, face, lips=True)
-    return on_grey(photo, mask) if mask.any() else photo
+    mask = portrait.skin(lips=True)
+    return on_grey(portrait.photo, mask) if mask.any() else portrait.photo
 
 
 def on_grey(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """A photo (h, w, 3) uint8 where a mask (h, w) is 1, and grey where it is 0."""
     weight = mask[..., None]
     return np.rint(weight * photo + (1 - weight) * GREY).astype(np.uint8)
-
-
-def find_skin(photo: np.ndarray, detector: str | None, lips: bool = False) -> np.ndarray:
-    """The mask of skin (h, w) float32, 0..1, of the largest face of a photo, or of a close-up without one.
-
-    It is 0 throughout where no skin is found.
-    """
-    return skin_mask(photo, next(iter(find_faces(photo, detector)), None), lips)

@@ -10,7 +10,7 @@ import pandas as pd
 from multiskin.explain.evaluation import MapEvaluation
 from multiskin.explain.means import BY_GROUP
 from multiskin.explain.measures import DRAWS, THRESHOLD, TOLERANCE
-from multiskin.reports.explanation_tables import SMALL, Cell, Panel, panels_of
+from multiskin.reports.explanation_tables import SMALL, Cell, Measured, Panel, panels_of
 from multiskin.reports.html import write_page
 from multiskin.reports.markdown import markdown_table
 from multiskin.run import write_json, write_whole
@@ -25,33 +25,44 @@ def write_map_evaluation(evaluation: MapEvaluation, folder: Path) -> Path:
         evaluation: the measurement.
         folder: where to; it is there.
     """
-    panels, words = list(panels_of(evaluation)), _words(evaluation)
+    write_table(folder / "explanation.csv", evaluation.means)
+    write_table(folder / "explanation_groups.csv", evaluation.groups)
+    write_json(folder / "explanation.json", content_of(evaluation))
+    return write_panels(folder, words_of(evaluation), list(panels_of([Measured("", evaluation)])))
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    write_whole(path, table.to_csv(index=False, float_format="%.6g"))
+
+
+def write_panels(folder: Path, words: Sequence[str], panels: Sequence[Panel]) -> Path:
+    """Writes tables as explanation.html, which is returned, and as explanation.md."""
     page = folder / "explanation.html"
-    write_whole(folder / "explanation.csv", evaluation.means.to_csv(index=False, float_format="%.6g"))
-    write_whole(folder / "explanation_groups.csv", evaluation.groups.to_csv(index=False, float_format="%.6g"))
-    write_json(folder / "explanation.json", _content(evaluation))
     write_whole(folder / "explanation.md", _markdown(words, panels))
     write_page(page, "explanation", {"words": words, "panels": panels})
     return page
 
 
-def _content(evaluation: MapEvaluation) -> dict[str, Any]:
+def content_of(evaluation: MapEvaluation) -> dict[str, Any]:
     """Plain containers; a value that does not exist is null."""
-    similarity = pd.DataFrame(evaluation.similarity, evaluation.schema.names, list(evaluation.schema.names))
-    counts = {name: getattr(evaluation, name) for name in ("photos", "sampled", "units", "seed")}
-    tables = {
-        "means": evaluation.means.to_json(orient="records"),
-        "groups": evaluation.groups.to_json(orient="records"),
-        "similarity": similarity.to_json(orient="index"),
-    }
+    counts = {"photos": evaluation.photos, "sampled": evaluation.sampled, "units": evaluation.subjects}
     settings = {"mask_threshold": THRESHOLD, "pointing_tolerance": TOLERANCE, "random_networks": DRAWS}
-    return counts | settings | {name: json.loads(text) for name, text in tables.items()}
+    similarity = pd.DataFrame(evaluation.similarity, evaluation.schema.names, list(evaluation.schema.names))
+    tables = {"means": as_lines(evaluation.means), "groups": as_lines(evaluation.groups)}
+    by_head = json.loads(similarity.to_json(orient="index"))
+    return counts | {"seed": evaluation.seed} | settings | tables | {"similarity": by_head}
 
 
-def _words(evaluation: MapEvaluation) -> list[str]:
+def as_lines(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """A table in plain containers, a dict a line, with null for NaN."""
+    lines: list[dict[str, Any]] = json.loads(table.to_json(orient="records"))
+    return lines
+
+
+def words_of(evaluation: MapEvaluation) -> list[str]:
     """What all the numbers rest on, in paragraphs."""
     looked_at = (
-        f"Looked at are {evaluation.photos} photos of {evaluation.units} subjects, those of unknown ones counted by "
+        f"Looked at are {evaluation.photos} photos of {evaluation.subjects} subjects, those of unknown ones counted by "
         "themselves, and of each photo the maps of the heads that it is graded for; only how alike the heads' maps are "
         f"is measured of all heads on all photos. Intervals are 95 % ones: subjects are resampled. {SMALL}"
     )

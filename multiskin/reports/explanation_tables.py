@@ -89,25 +89,60 @@ class Panel(NamedTuple):
     rows: list[tuple[str, list[Cell]]]
 
 
-def panels_of(evaluation: MapEvaluation) -> Iterator[Panel]:
-    """Every table that there is something to say in, the answer first."""
-    lines = {(line["measure"], line["head"], line["method"]): line for line in evaluation.means.to_dict("records")}
-    known = [measure for measure in MEASURES if measure in {key[0] for key in lines}]
+class Measured(NamedTuple):
+    """One of the models whose maps are measured, on the same photos and of the same heads as the others'.
+
+    Attributes:
+        name: of the model.
+        evaluation: of its maps.
+    """
+
+    name: str
+    evaluation: MapEvaluation
+
+    @property
+    def lines(self) -> Lines:
+        means = self.evaluation.means.to_dict("records")
+        return {(line["measure"], line["head"], line["method"]): line for line in means}
+
+
+def panels_of(models: Sequence[Measured]) -> Iterator[Panel]:
+    """Every table that there is something to say in, the answer first; of several models each has rows of its own."""
+    measured = {measure for model in models for measure in model.evaluation.means["measure"]}
+    known = [measure for measure in MEASURES if measure in measured]
     told = [measure for measure in known if measure in HIGHER]
     if told:
-        yield _leads(evaluation.schema, lines, told)
+        yield _leads(models, told)
     for measure in known:
-        yield _of_measure(evaluation.schema, lines, measure)
-    yield _similarity(evaluation)
-    for key, of_groups in evaluation.groups.groupby(["column", "measure"], sort=False):
-        yield _of_groups(evaluation.schema, of_groups, *map(str, key))
+        yield _of_measure(models, measure)
+    for model in models:
+        yield _similarity(model.evaluation, _titled("How alike the heads' maps are", model, models))
+    for model in models:
+        for key, of_groups in model.evaluation.groups.groupby(["column", "measure"], sort=False):
+            column, measure = map(str, key)
+            title = _titled(f"{MEASURES[measure][0]} by {column}", model, models)
+            yield _of_groups(model.evaluation.schema, of_groups, column, title)
 
 
-def _leads(schema: Schema, lines: Lines, measures: Sequence[str]) -> Panel:
-    """How far the network's maps are above those that know nothing."""
+def _titled(title: str, model: Measured, models: Sequence[Measured]) -> str:
+    """With the model's name, where it is not the only one."""
+    return title if len(models) == 1 else f"{title}: {model.name}"
+
+
+def _by_head(models: Sequence[Measured]) -> Iterator[tuple[str, str, Lines]]:
+    """What each row of a table of heads is of: its title, the head's name, and the model's lines."""
+    lines = [model.lines for model in models]
+    for head in models[0].evaluation.schema:
+        for model, of_model in zip(models, lines, strict=True):
+            yield _titled(head.title(), model, models), head.name, of_model
+
+
+def _leads(models: Sequence[Measured], measures: Sequence[str]) -> Panel:
+    """How far the networks' maps are above those that know nothing."""
     pairs = [(measure, method) for measure in measures for method in IGNORANT]
     rows = [
-        (head.title(), [_lead(lines.get((measure, head.name, method))) for measure, method in pairs]) for head in schema
+        (title, [_lead(lines.get((measure, head, method))) for measure, method in pairs])
+        for title, head, lines in _by_head(models)
     ]
     return Panel(
         "Better than a map that knows nothing?",
@@ -124,46 +159,51 @@ def _lead(line: Line | None) -> Cell:
     return Cell(signed(line["lead"]), (span(line["lead_low"], line["lead_high"]),), clear=line["lead_low"] > 0)
 
 
-def _of_measure(schema: Schema, lines: Lines, measure: str) -> Panel:
+def _of_measure(models: Sequence[Measured], measure: str) -> Panel:
     """Every method's mean for every head, and of how many photos."""
     title, note = MEASURES[measure]
-    methods = [method for method in METHODS if any((measure, head.name, method) in lines for head in schema)]
+    by_head = list(_by_head(models))
+    methods = [method for method in METHODS if any((measure, head, method) in lines for _, head, lines in by_head)]
     rows = []
-    for head in schema:
-        of_head = [lines.get((measure, head.name, method)) for method in methods]
+    for row, head, lines in by_head:
+        of_head = [lines.get((measure, head, method)) for method in methods]
         photos = max((line["photos"] for line in of_head if line), default=0)
-        rows.append((head.title(), [*map(_mean, of_head), Cell(str(photos))]))
+        rows.append((row, [*map(_mean, of_head), Cell(str(photos))]))
     return Panel(title, note, ["attribute", *(METHODS[method] for method in methods), "photos"], rows)
 
 
 def _mean(line: Line | None) -> Cell:
     if line is None:
         return Cell(ABSENT)
-    few = line["photos"] < ENOUGH or line["subjects"] < FEW
-    return Cell(number(line["value"]), (span(line["low"], line["high"]),), few)
+    return Cell(number(line["value"]), (span(line["low"], line["high"]),), is_little(line))
 
 
-def _similarity(evaluation: MapEvaluation) -> Panel:
+def is_little(line: Line) -> bool:
+    """Whether a line of numbers rests on too little to say much."""
+    return bool(line["photos"] < ENOUGH or line["subjects"] < FEW)
+
+
+def _similarity(evaluation: MapEvaluation, title: str) -> Panel:
     titles = [head.title() for head in evaluation.schema]
     rows = [
-        (title, [Cell(number(value)) for value in values])
-        for title, values in zip(titles, evaluation.similarity, strict=True)
+        (head, [Cell(number(value)) for value in values])
+        for head, values in zip(titles, evaluation.similarity, strict=True)
     ]
     note = (
         f"The mean rank correlation of two heads' maps of one photo, over all {evaluation.photos} photos, graded for "
         "these heads or not; near 1 would mean that both see the same."
     )
-    return Panel("How alike the heads' maps are", note, ["attribute", *titles], rows)
+    return Panel(title, note, ["attribute", *titles], rows)
 
 
-def _of_groups(schema: Schema, of_groups: pd.DataFrame, column: str, measure: str) -> Panel:
+def _of_groups(schema: Schema, of_groups: pd.DataFrame, column: str, title: str) -> Panel:
     """The network's own maps by the values of one column."""
     lines = {(line["group"], line["head"]): line for line in of_groups.to_dict("records")}
     values, left_out = group_values(pd.Series(np.repeat(of_groups["group"], of_groups["photos"])))
     rows = [(value, [_with_photos(lines.get((value, head.name))) for head in schema]) for value in values]
     more = f" {left_out} further groups, those of the fewest photos, are in explanation_groups.csv." if left_out else ""
     note = f"This model's maps. {SMALL}{more}"
-    return Panel(f"{MEASURES[measure][0]} by {column}", note, [column, *(head.title() for head in schema)], rows)
+    return Panel(title, note, [column, *(head.title() for head in schema)], rows)
 
 
 def _with_photos(line: Line | None) -> Cell:

@@ -1,7 +1,8 @@
-"""A folder of explained photos: a picture of each, and a page that shows them all."""
+"""A folder of explained photos: a picture of each, and pages that show them."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,8 @@ from multiskin.reports.html import write_page
 from multiskin.reports.sheets import draw_sheet
 from multiskin.reports.thumbnails import data_uri, worst_misses
 
-PAGE = "index.html"
+PAGE = "index.html"  # the first one
+ON_A_PAGE = 100  # pictures, so that a browser, and who writes the page, holds some ten megabytes of them
 LONGEST = 40  # letters of a file's name that are kept
 PREVIEW = 960  # pixels of the longer side
 
@@ -72,7 +74,7 @@ def write_gallery(
     look: Look,
     progress: Progress,
 ) -> list[UnreadPhoto]:
-    """Writes a PNG for each photo as it comes, and in the end the page; nothing of a photo but its pixels is kept.
+    """Writes a PNG for each photo as it comes, and pages of so many; nothing of a photo but its pixels is kept.
 
     Args:
         folder: where to.
@@ -84,20 +86,29 @@ def write_gallery(
     Returns:
         The photos that could not be read.
     """
-    sections: dict[str, list[Shown]] = {}
+    arriving = enumerate(zip(wanted, photos, strict=True), start=1)
+    pages = [PAGE, *(f"index-{page}.html" for page in range(2, -(-len(wanted) // ON_A_PAGE) + 1))]
     unread = []
-    for number, (want, photo) in enumerate(zip(wanted, photos, strict=True), start=1):
-        if isinstance(photo, UnreadPhoto):
-            unread.append(photo)
-        else:
-            file = f"{number:04}-{safe_name(want.path)}.png"
-            _draw(folder / file, want, photo, look)
-            shown = Shown(shown_name(want.path), file, _preview(folder / file))
-            sections.setdefault(want.section, []).append(shown)
-        progress(number, len(wanted))
-    errors = [f"{shown_name(Path(photo.path))}: {printable(photo.reason)}" for photo in unread]
-    write_page(folder / PAGE, "explained", {"sections": sections, "errors": errors, "look": look})
+    for page in pages:
+        sections: dict[str, list[Shown]] = {}
+        errors: list[str] = []
+        for number, (want, photo) in islice(arriving, ON_A_PAGE):
+            if isinstance(photo, UnreadPhoto):
+                unread.append(photo)
+                errors.append(f"{shown_name(want.path)}: {printable(photo.reason)}")
+            else:
+                sections.setdefault(want.section, []).append(_picture(folder, number, want, photo, look))
+            progress(number, len(wanted))
+        content = {"sections": sections, "errors": errors, "look": look, "pages": pages, "page": page}
+        write_page(folder / page, "explained", content)
     return unread
+
+
+def _picture(folder: Path, number: int, want: Wanted, photo: ExplainedPhoto, look: Look) -> Shown:
+    """Writes a photo's picture."""
+    file = f"{number:04}-{safe_name(want.path)}.png"
+    _draw(folder / file, want, photo, look)
+    return Shown(shown_name(want.path), file, _preview(folder / file))
 
 
 def _draw(path: Path, want: Wanted, photo: ExplainedPhoto, look: Look) -> None:

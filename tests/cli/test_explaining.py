@@ -1,6 +1,7 @@
 """The command that shows where a model sees what it grades, from its options to the files it leaves; nothing trains."""
 
 import json
+import shutil
 from argparse import Namespace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from multiskin.cli.explaining import _called
 from multiskin.config import ModelConfig, Recipe
 from multiskin.data.transforms import Preprocessing
 from multiskin.explain import evaluation
+from multiskin.faces.step import Portrait
 from multiskin.inference.evaluate import evaluate
 from multiskin.inference.predictor import Predictor
 from multiskin.models.blueprint import Blueprint
@@ -23,6 +25,7 @@ from multiskin.run import RunFolder
 from multiskin.schema import Attribute, Schema
 
 SIZE = 48
+HEIGHT, WIDTH = 40, 48  # of the photos
 
 
 def save_checkpoint(schema: Schema, path: Path) -> Path:
@@ -205,7 +208,7 @@ class TestEvaluate:
     def test_skin_is_measured_where_it_is_asked_for(self, run, measured, tmp_path):
         assert explain(run.root, "--evaluate", "--skin", "--side", "val", "--out", tmp_path / "out") == 0
         [(_, _, _, skin, _)] = measured
-        mask = skin(np.full((50, 70, 3), (205, 160, 140), np.uint8))
+        mask = skin(Portrait(np.full((50, 70, 3), (205, 160, 140), np.uint8), None), lips=False)
         assert mask.shape == (50, 70)
         assert mask.min() == 1
 
@@ -221,8 +224,80 @@ class TestEvaluate:
         anew = {f"{part}_anew{end}" for part in ("readouts", "network") for end in ("", "_absolute")}
         assert measures == {"outside_skin", "deletion", "insertion", "faithfulness", *anew}
 
+    def test_two_models_are_measured_on_the_same_photos_and_stand_side_by_side(self, run, photos, tmp_path):
+        """The other one has its heads the other way round, and one more."""
+        other = save_checkpoint(
+            Schema((Attribute("redness", 2), Attribute("lines", 3), Attribute("shine", 5))), tmp_path / "other.ckpt"
+        )
+        out = tmp_path / "out"
+        options = ["--evaluate", "--skin", "--sample", 0, "--side", "val", "--against", other]
+        assert explain(run.root, *options, "--out", out) == 0
+        means = pd.read_csv(out / "explanation.csv")
+        assert set(zip(means["model"], means["head"], strict=True)) == {
+            (model, head) for model in ("first", "other") for head in ("shine", "lines")
+        }
+        uniform = means[means["method"] == "uniform"].groupby(["head", "measure"])
+        assert (uniform["value"].nunique() == 1).all()  # whatever the model, so that heads and photos are the same
+        differences = pd.read_csv(out / "explanation_differences.csv").set_index("head")
+        values = means[means["method"] == "cam"].set_index(["model", "head"])["value"]
+        for head in ("shine", "lines"):
+            ahead = values["first", head] - values["other", head]
+            assert differences.loc[head, "value"] == pytest.approx(ahead, abs=1e-5)
+        page = (out / "explanation.html").read_text()
+        assert "first or other: whose maps are better?" in page
+
+    def test_heads_that_are_not_asked_for_are_not_measured(self, run, tmp_path):
+        options = ["--evaluate", "--sample", 2, "--side", "val", "--heads", "lines"]
+        assert explain(run.root, *options, "--out", tmp_path / "out") == 0
+        assert set(pd.read_csv(tmp_path / "out" / "explanation.csv")["head"]) == {"lines"}
+
+    def test_a_mask_that_is_shared_with_a_photo_of_another_side_is_an_error(
+        self, run, photos, graded_folder, tmp_path, capsys
+    ):
+        root, split = tmp_path / "drawn", pd.read_csv(run.split)
+        shutil.copytree(graded_folder, root)
+        (root / "other").mkdir()
+        [test, train] = (split.loc[split["split"] == side, "image"].iloc[0] for side in ("test", "train"))
+        moved = f"other/{Path(test).name}"  # the training photo, under the name of the test photo
+        (root / train).rename(root / moved)
+        table = pd.read_csv(root / "labels.csv", dtype=str, keep_default_na=False)
+        table.replace({"image": {train: moved}}).to_csv(root / "labels.csv", index=False)
+        own = RunFolder(shutil.copytree(run.root, tmp_path / "own"))
+        split.replace({"image": {train: moved}}).to_csv(own.split, index=False)
+        (root / "masks").mkdir()
+        Image.new("L", (WIDTH, HEIGHT)).save(root / "masks" / f"{Path(test).stem}-shine.png")
+        message = failure(capsys, own.root, "--evaluate", "--root", root, "--out", tmp_path / "out")
+        assert "would share this mask" in message
+
     def test_it_needs_a_run(self, run, tmp_path, capsys):
         assert "--evaluate: needs the run folder" in failure(capsys, run.best, "--evaluate", "--out", tmp_path / "out")
+
+
+class TestDrawnPhotos:
+    @pytest.fixture
+    def drawn(self, run, write_settings, tmp_path):
+        """A run whose photos were drawn and are gone."""
+        own = RunFolder(shutil.copytree(run.root, tmp_path / "own"))
+        write_settings(own.root, data={"root": str(tmp_path / "gone"), "render": {"size": 96}})
+        return own
+
+    @pytest.mark.parametrize("options", [["--evaluate", "--sample", 0], ["--worst", 1]])
+    def test_they_are_drawn_again(self, drawn, graded_folder, tmp_path, monkeypatch, capsys, options):
+        asked = []
+        monkeypatch.setattr(
+            "multiskin.data.render.cache.rendered", lambda render, *_: asked.append(render.size) or graded_folder
+        )
+        assert explain(drawn.root, *options, "--side", "val", "--out", tmp_path / "out") == 0
+        assert asked == [96]
+        assert f"{tmp_path / 'gone'}, are gone, and those drawn now differ" in capsys.readouterr().err
+
+    def test_they_are_not_where_another_folder_is_named_or_nothing_can_be_written(
+        self, drawn, graded_folder, tmp_path, monkeypatch, capsys
+    ):
+        monkeypatch.setattr("multiskin.data.render.cache.rendered", lambda *_: pytest.fail("drawn"))
+        options = ["--worst", 1, "--side", "val"]
+        assert explain(drawn.root, *options, "--root", graded_folder, "--out", tmp_path / "out") == 0
+        assert "there is something already" in failure(capsys, drawn.root, *options, "--out", tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -245,10 +320,8 @@ def test_mistakes_get_one_message(run, files, tmp_path, capsys, monkeypatch, opt
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--evaluate", "--heads", "shine"], "--heads needs photos or --worst N;"),
         (["--evaluate", "--of=>1", "--signed"], "--of needs photos or --worst N, --signed needs photos or --worst N;"),
         (["--evaluate", "--scale", "each"], "--scale needs photos or --worst N;"),
-        (["--evaluate", "--against", "other.ckpt"], "--against needs photos or --worst N;"),
         (["--evaluate", "--column", "file"], "--column needs photos;"),
         (["photo.png", "--side", "val"], "--side needs --worst N or --evaluate;"),
         (["photo.png", "--root", "photos"], "--root needs --worst N or --evaluate;"),

@@ -1,24 +1,31 @@
 """The whole measurement on a small untrained network: what it counts, and that nothing else decides on it."""
 
+from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import Tensor
 
 from multiskin.config import ModelConfig, Recipe
 from multiskin.data.images import read_image
 from multiskin.data.manifest import Manifest
 from multiskin.data.transforms import Preprocessing
+from multiskin.explain import evaluation as module
 from multiskin.explain.cam import head_maps
 from multiskin.explain.evaluation import MapEvaluation, evaluate_maps
 from multiskin.explain.localisation import energy_inside, upsampled
-from multiskin.explain.measures import THRESHOLD
+from multiskin.explain.measures import THRESHOLD, Measured, randomisation
 from multiskin.explain.similarity import rank_correlation
+from multiskin.faces.step import Portrait
 from multiskin.inference.predictor import Predictor
 from multiskin.models.blueprint import Blueprint
+from multiskin.models.skinnet import SkinNet
 from multiskin.schema import MISSING, Schema
 
 SIZE = 48
@@ -49,9 +56,9 @@ def masks(photo: Path, heading: str) -> np.ndarray | None:
     return mask
 
 
-def left_half(photo: np.ndarray, *, lips: bool) -> np.ndarray:
+def left_half(portrait: Portrait, *, lips: bool) -> np.ndarray:
     """Skin is on the left, and the lips are the quarter beside it."""
-    skin = np.zeros(photo.shape[:2])
+    skin = np.zeros(portrait.photo.shape[:2])
     skin[:, : 36 if lips else 24] = 1
     return skin
 
@@ -96,8 +103,8 @@ def test_photos_in_which_no_skin_is_found_do_not_count(predictor: Predictor, pho
     [blank, *_] = np.flatnonzero((photos.grades != MISSING).all(axis=1))
     unseen = read_image(photos.path(blank))
 
-    def unless_unseen(photo: np.ndarray, *, lips: bool) -> np.ndarray:
-        return left_half(photo, lips=lips) * (photo != unseen).any()
+    def unless_unseen(portrait: Portrait, *, lips: bool) -> np.ndarray:
+        return left_half(portrait, lips=lips) * (portrait.photo != unseen).any()
 
     found = evaluate_maps(predictor, photos, None, unless_unseen, sampled=0, num_workers=0)
     for h, name in enumerate(photos.schema.names):
@@ -180,4 +187,48 @@ def test_without_masks_nothing_is_said_of_where_maps_lie(predictor: Predictor, p
     assert bare.groups.empty
     assert bare.similarity.shape == (2, 2)
     assert (bare.photos, bare.sampled) == (len(photos), 0)
-    assert bare.units == len(set(photos.subject))
+    assert bare.subjects == len(set(photos.subject))
+
+
+def test_the_sample_is_looked_at_piece_by_piece(
+    evaluation: MapEvaluation, predictor: Predictor, photos: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Networks that begin anew are settled on the first piece throughout, so that they are the same ones."""
+    pieces = []
+
+    def spy(net: SkinNet, images: Tensor, *others: Any) -> Iterator[Measured]:
+        pieces.append((images, others[-1]))
+        return randomisation(net, images, *others)
+
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    monkeypatch.setattr(module, "randomisation", spy)
+    again = evaluate_maps(predictor, photos, masks, left_half, sampled=5, batch_size=7, num_workers=0)
+    assert [len(images) for images, _ in pieces] == [2, 2, 1]
+    assert all(torch.equal(settling, pieces[0][0]) for _, settling in pieces)
+    for frame in (evaluation.means, again.means):
+        assert frame["measure"].str.startswith("network_anew").any()
+    one, other = (
+        frame[~frame["measure"].str.startswith("network_anew")].reset_index(drop=True)
+        for frame in (evaluation.means, again.means)
+    )
+    pd.testing.assert_frame_equal(one, other, atol=0.02)
+
+
+def test_a_network_is_ahead_of_another_by_the_differences_on_each_photo(
+    evaluation: MapEvaluation, predictor: Predictor, photos: Manifest
+) -> None:
+    blind = Predictor(deepcopy(predictor.net), predictor.preprocessing, predictor.device)
+    torch.nn.init.zeros_(blind.net.heads[0].linear.weight)
+    other = evaluate_maps(blind, photos, masks, left_half, sampled=0, num_workers=0)
+    lead = evaluation.lead_over(other).set_index(["head", "measure"])
+    assert set(lead.index) == {
+        *(("shine", measure) for measure in ("pointing", "energy", "auc", "outside_skin")),
+        ("lines", "outside_skin"),
+    }
+    own, uniform = (line(evaluation, "shine", method, "energy") for method in ("cam", "uniform"))
+    found = lead.loc[("shine", "energy")]  # of a head that sees nothing the energy is that of chance
+    assert found["value"] == pytest.approx(own["value"] - uniform["value"])
+    assert (found["low"], found["high"]) == pytest.approx((uniform["lead_low"], uniform["lead_high"]))
+    assert (found["photos"], found["subjects"]) == (own["photos"], own["subjects"])
+    same = lead.loc[("lines", "outside_skin")]
+    assert (same["value"], same["low"], same["high"]) == pytest.approx((0, 0, 0), abs=1e-6)

@@ -1,5 +1,6 @@
 """Photographs in, maps out."""
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from multiskin.data.transforms import Preprocessing
 from multiskin.errors import UserError
 from multiskin.explain.cam import head_maps
 from multiskin.explain.geometry import Box
-from multiskin.explain.photos import ExplainedPhoto, UnreadPhoto, explain_files, scaled
+from multiskin.explain.photos import ExplainedPhoto, UnreadPhoto, explain_files, prepare, scaled
 from multiskin.explain.scalars import class_logit, probability
 from multiskin.faces import DetectedFace, step
 from multiskin.inference.predictor import Predictor
@@ -128,6 +129,20 @@ class TestSkin:
         for h, explanation in enumerate(found.explanations[0].values()):
             np.testing.assert_allclose(explanation.map, maps[h] * maps[h].size, rtol=1e-4, atol=1e-5)
         assert found.skin is None
+
+    def test_a_face_is_looked_for_once_for_all_models_and_for_skin(
+        self, cropping: Predictor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looked, found = [], step.find_faces
+        monkeypatch.setattr(step, "find_faces", lambda *arguments: looked.append(arguments) or found(*arguments))
+        photo = np.full((60, 80, 3), (205, 160, 140), np.uint8)
+        prepared = prepare(photo, "a", [cropping.transform(), cropping.transform()], with_skin=True)
+        assert len(looked) == 1
+        assert prepared.skin is not None
+        torch.testing.assert_close(prepared.images[0], cropping.transform()(photo, seed=0))
+        torch.testing.assert_close(prepared.images[1], prepared.images[0])
+        again = pickle.loads(pickle.dumps(prepared))  # as worker processes send it
+        np.testing.assert_array_equal(again.framing(photo), prepared.framing(photo))
 
     def test_skin_is_looked_for_where_it_is_asked_for(self, predictors: list[Predictor], tmp_path: Path) -> None:
         pixels = np.full((60, 80, 3), (205, 160, 140), np.uint8)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiskin.explain.overlays import EVIDENCE, SIGNED, Colours, overlay
+from multiskin.explain.overlays import EVIDENCE, SIGNED, Colours, coloured, overlay
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
 MAP = np.random.default_rng(1).normal(size=(6, 7))
@@ -67,3 +67,21 @@ def test_a_stronger_place_is_lighter_on_any_one_ground() -> None:
         painted = overlay(np.full((1, 40, 3), grey, np.uint8), ramp, 1.0)
         luminance = painted[0] @ np.array([0.2126, 0.7152, 0.0722])
         assert (np.diff(luminance) >= -0.5).all()
+
+
+@pytest.mark.parametrize("colours", [EVIDENCE, SIGNED])
+@given(st.floats(0.01, 10))
+@settings(max_examples=20, deadline=None)
+def test_a_map_by_itself_laid_on_a_photo_is_the_overlay(colours: Colours, limit: float) -> None:
+    layer = coloured(MAP, limit, colours)
+    assert layer.shape == (*MAP.shape, 4)
+    assert layer.dtype == np.uint8
+    share = layer[..., 3:] / 255
+    laid = (1 - share) * PHOTO + share * layer[..., :3]
+    assert np.abs(laid - overlay(PHOTO, MAP, limit, 1.0, colours)).max() <= 2  # each of them is rounded
+
+
+def test_a_map_by_itself_is_transparent_where_there_is_nothing() -> None:
+    values = np.array([[0.0, np.nan, -1.0, 1.0]])
+    assert coloured(values, 1.0)[0, :, 3].tolist() == [0, 0, 0, 255]
+    assert coloured(values, 1.0, SIGNED)[0, :, 3].tolist() == [0, 0, 255, 255]

@@ -80,7 +80,9 @@ def test_random_layers_still_tell_photos_apart(net: SkinNet, images: torch.Tenso
 def test_a_method_that_looks_at_the_photo_alone_does_not_notice(net: SkinNet, images: torch.Tensor) -> None:
     rows, graded = np.arange(4), np.array([[True, False]] * 4)
     maps = maps_by_method(net, images, rows, seed=0)
-    found = {(each.method, each.measure): each.values for each in randomisation(net, images, rows, maps, graded, 0)}
+    found = {
+        (each.method, each.measure): each.values for each in randomisation(net, images, rows, maps, graded, 0, images)
+    }
     for what in RANDOMISATIONS:
         np.testing.assert_allclose(found["centre", f"{what}_anew"][:, 0], 1)
         assert abs(found["random", f"{what}_anew"][:, 0].mean()) < 0.15

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from multiskin.data.images import ImageError
+from multiskin.config import SkinConfig
+from multiskin.data.images import ImageError, read_image
 from multiskin.data.manifest import Manifest
-from multiskin.data.transforms import Preprocessing
+from multiskin.data.transforms import Preprocessing, evaluation_transform
 from multiskin.errors import UserError
 from multiskin.explain.regions import MaskFolder, PhotosWithRegions
+from multiskin.faces import DetectedFace, step
+from multiskin.faces.step import Portrait
 from multiskin.schema import MISSING, Attribute, Schema
 
 HEIGHT, WIDTH, SIZE = 40, 60, 16
@@ -69,8 +73,8 @@ def test_only_graded_attributes_are_asked_of_a_mask_by_their_headings(photos: Ma
 
 
 def test_skin_goes_the_same_way_and_all_is_skin_where_nobody_looks(photos: Manifest) -> None:
-    def right_half(photo: np.ndarray, *, lips: bool) -> np.ndarray:
-        assert photo.shape == (HEIGHT, WIDTH, 3)
+    def right_half(portrait: Portrait, *, lips: bool) -> np.ndarray:
+        assert portrait.photo.shape == (HEIGHT, WIDTH, 3)
         return np.full((HEIGHT, WIDTH), lips) | (np.arange(WIDTH) >= WIDTH / 2)
 
     halved = PhotosWithRegions(photos, preprocessing(), None, right_half)[0]["skin"]
@@ -80,6 +84,17 @@ def test_skin_goes_the_same_way_and_all_is_skin_where_nobody_looks(photos: Manif
     whole = PhotosWithRegions(photos, preprocessing(), None, None)[0]
     assert whole["skin"].min() == 1
     assert whole["masks"].max() == 0
+
+
+@pytest.mark.parametrize("config", [SkinConfig(crop=True), SkinConfig(only=True), SkinConfig(crop=True, only=True)])
+def test_a_face_is_looked_for_once(config: SkinConfig, photos: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    face = DetectedFace((20, 5, 20, 30), ((26, 15), (34, 15), (30, 21), (27, 27), (33, 27)), 1.0)
+    searched: list[np.ndarray] = []
+    monkeypatch.setattr(step, "find_faces", lambda photo, _: searched.append(photo) or [face])
+    prepared = replace(preprocessing(), skin=config)
+    item = PhotosWithRegions(photos, prepared, lambda *_: blob(), Portrait.skin)[0]
+    assert len(searched) == 1
+    assert torch.equal(item["image"], evaluation_transform(prepared)(read_image(photos.path(0)), seed=0))
 
 
 def test_a_mask_of_another_size_is_an_error_that_names_it(photos: Manifest) -> None:
@@ -107,6 +122,10 @@ def same_names(tmp_path: Path, photos: Manifest) -> Manifest:
     return replace(photos, paths=np.array(["a/1.jpg", "b/1.jpg"]))
 
 
+def beside(photos: Manifest) -> MaskFolder | None:
+    return MaskFolder.beside(photos.root, [photos.path(row) for row in range(len(photos))], photos.schema)
+
+
 def draw(path: Path, level: int) -> None:
     Image.fromarray(np.full((2, 3), level, np.uint8)).save(path)
 
@@ -115,7 +134,7 @@ def test_a_mask_in_the_folder_of_its_photo_comes_first(same_names: Manifest) -> 
     folder = same_names.root / "masks"
     draw(folder / "a" / "1-lines.png", 51)
     draw(folder / "1-lines.png", 255)
-    masks = MaskFolder.beside(same_names)
+    masks = beside(same_names)
     assert masks is not None
     for row, level in enumerate((0.2, 1.0)):
         np.testing.assert_allclose(masks(same_names.path(row), "lines"), level, atol=1e-6)
@@ -127,8 +146,8 @@ def test_a_mask_in_the_folder_of_its_photo_comes_first(same_names: Manifest) -> 
 def test_a_mask_that_two_photos_would_share_is_an_error_that_names_both(same_names: Manifest) -> None:
     draw(same_names.root / "masks" / "1-Shine!.png", 255)
     with pytest.raises(UserError, match=r"1-Shine!\.png: .*a/1\.jpg and .*b/1\.jpg would share .*FOLDER/NAME-Shine!"):
-        MaskFolder.beside(same_names)
+        beside(same_names)
 
 
 def test_photos_without_a_folder_of_masks_have_none(photos: Manifest) -> None:
-    assert MaskFolder.beside(photos) is None
+    assert beside(photos) is None

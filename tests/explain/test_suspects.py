@@ -69,6 +69,18 @@ def planted(request):
     return photos(grades), probabilities, wrong
 
 
+@pytest.mark.parametrize("labelled", [["kind", "small"], []])
+def test_an_attribute_without_any_label_has_no_lines(planted, labelled):
+    manifest, probabilities, _ = planted
+    lacking = [h for h, name in enumerate(ATTRIBUTES.names) if name not in labelled]
+    grades = manifest.grades.copy()
+    grades[:, lacking] = MISSING
+    whole, table = (rank_suspects(each, probabilities) for each in (manifest, replace(manifest, grades=grades)))
+    assert table.columns.tolist() == whole.columns.tolist()
+    expected = whole[whole["attribute"].isin(labelled)].drop(columns="rank").reset_index(drop=True)
+    pd.testing.assert_frame_equal(table.drop(columns="rank"), expected, check_dtype=False)
+
+
 def is_wrong(table, wrong):
     """Whether each label of a ranked list is a planted one."""
     return wrong[table["row"] - 2, [ATTRIBUTES.index(name) for name in table["attribute"]]]

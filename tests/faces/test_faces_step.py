@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader, Dataset
 from multiskin.config import SkinConfig
 from multiskin.data.transforms import Preprocessing, evaluation_transform, training_transform
 from multiskin.errors import UserError
+from multiskin.faces import find_faces, skin_mask
+from multiskin.faces import step as faces_step
 from multiskin.faces.anatomy import EYES, OUTLINE
 from multiskin.faces.step import GREY, SkinStep
 
@@ -53,12 +55,28 @@ def test_a_photo_in_which_no_skin_is_found_stays_as_it_is():
 
 def test_masks_are_cut_as_the_photo_is(draw_face):
     drawn, step = draw_face(turn=-20), SkinStep(CROP, 128)
-    framing = step.framing(drawn.photo)
+    shown, framing = step.view(step.portrait(drawn.photo))
+    np.testing.assert_array_equal(shown, step(drawn.photo))
     np.testing.assert_array_equal(framing(drawn.photo), step(drawn.photo))
     mask = 255 * drawn.inside(OUTLINE).astype(np.uint8)
     assert framing(mask).shape == (128, 128)
     assert framing(mask)[64, 64] == 255
-    np.testing.assert_array_equal(SkinStep(ONLY, 128).framing(drawn.photo)(mask), mask)
+    bare = SkinStep(ONLY, 128)
+    np.testing.assert_array_equal(bare.view(bare.portrait(drawn.photo))[1](mask), mask)
+
+
+def test_the_face_is_looked_for_once_and_not_before_it_is_needed(draw_face, monkeypatch):
+    drawn, found, looked_at = draw_face(turn=10), find_faces, []
+    monkeypatch.setattr(faces_step, "find_faces", lambda *arguments: looked_at.append(arguments) or found(*arguments))
+    portrait = SkinStep(BOTH, 96).portrait(drawn.photo)
+    assert SkinStep(SkinConfig(), 96).view(portrait)[0] is drawn.photo
+    assert not looked_at
+    shown, _ = SkinStep(BOTH, 96).view(portrait)
+    skin = [portrait.skin(lips) for lips in (False, True)]
+    assert len(looked_at) == 1
+    np.testing.assert_array_equal(shown, SkinStep(BOTH, 96)(drawn.photo))
+    for mask, lips in zip(skin, (False, True), strict=True):
+        np.testing.assert_array_equal(mask, skin_mask(drawn.photo, found(drawn.photo)[0], lips))
 
 
 def test_training_and_prediction_see_the_same_face(draw_face):

@@ -1,6 +1,7 @@
 """What a sheet says of a photo, and the folder that explained photos end in."""
 
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from multiskin.explain.geometry import WHOLE
 from multiskin.explain.overlays import EVIDENCE, SIGNED, Colours, overlay
 from multiskin.explain.photos import ExplainedPhoto, HeadExplanation, Skin, UnreadPhoto
 from multiskin.explain.scales import Scale, ScaleRule, own, shared
-from multiskin.reports import figures
+from multiskin.reports import figures, gallery
 from multiskin.reports.explained import Look, one_model, several_models
 from multiskin.reports.gallery import Wanted, printable, safe_name, shown_name, worst_errors, write_gallery
 from multiskin.reports.graded import GradedPredictions
@@ -188,6 +189,34 @@ class TestGallery:
         )  # its folder is nobody else's business
         assert "b/broken" not in page
         assert page.count("data:image/jpeg;base64,") == 3
+
+    def test_pages_hold_so_many_pictures_and_are_written_as_these_come(
+        self, wanted: list[Wanted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_page: Callable
+    ) -> None:
+        monkeypatch.setattr(gallery, "ON_A_PAGE", 3)
+        many = [*wanted, *wanted]
+
+        def arriving() -> Iterator[ExplainedPhoto | UnreadPhoto]:
+            for number in range(8):
+                assert len(list(tmp_path.glob("*.html"))) == number // 3
+                yield UnreadPhoto("b/broken.jpg", "b/broken.jpg: bad") if number % 4 == 2 else photo(heads(3))
+
+        unread = write_gallery(tmp_path, many, arriving(), ONE, lambda *_: None)
+        assert len(unread) == 2
+        names, shown = ["index.html", "index-2.html", "index-3.html"], []
+        for number, name in enumerate(names):
+            page = read_page(tmp_path / name)
+            links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
+            assert [link for link in links if link.endswith(".html")] == 2 * [each for each in names if each != name]
+            pictures = [link for link in links if link.endswith(".png")]
+            assert page.source.count("data:image/jpeg;base64,") == len(pictures)
+            assert ("could not be read" in page.text) == (number != 1)
+            shown += pictures
+        assert shown == sorted(path.name for path in tmp_path.glob("*.png"))
+
+    def test_one_page_has_no_links_to_others(self, wanted: list[Wanted], tmp_path: Path) -> None:
+        write_gallery(tmp_path, wanted[:1], [photo(heads(3))], ONE, lambda *_: None)
+        assert "<nav" not in (tmp_path / "index.html").read_text()
 
     def test_compared_models_are_named(self, wanted: list[Wanted], tmp_path: Path) -> None:
         write_gallery(tmp_path, wanted[:1], [photo(heads(3), heads(2))], TWO, lambda *_: None)

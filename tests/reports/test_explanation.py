@@ -12,7 +12,8 @@ import pytest
 from multiskin.explain.evaluation import MapEvaluation
 from multiskin.explain.means import GROUPS, MEANS
 from multiskin.reports.explanation import UNMASKED, write_map_evaluation
-from multiskin.reports.explanation_tables import MEASURES, METHODS
+from multiskin.reports.explanation_pair import write_map_pair
+from multiskin.reports.explanation_tables import MEASURES, METHODS, Measured
 from multiskin.schema import Attribute, Schema
 
 SCHEMA = Schema((Attribute("shine", 5, display={"en": "<Shine>"}), Attribute("lines", 3)))
@@ -35,10 +36,10 @@ def evaluation() -> MapEvaluation:
     ]
     return MapEvaluation(
         SCHEMA,
-        80,
+        np.arange(80) % 16,
         20,
-        16,
         3,
+        {("cam", "energy"): np.stack([np.linspace(0, 1, 80), np.full(80, np.nan)], axis=1)},
         pd.DataFrame(means, columns=MEANS),
         pd.DataFrame(groups, columns=GROUPS),
         np.array([[1.0, -0.1], [-0.1, np.nan]]),
@@ -109,6 +110,51 @@ def test_without_masks_the_page_says_so(evaluation: MapEvaluation, tmp_path: Pat
     assert UNMASKED in page.text
     assert "deletion" not in page.text
     assert [words for words in page.words if "alike" in words]
+
+
+class TestTwoModels:
+    @pytest.fixture
+    def models(self, evaluation: MapEvaluation) -> list[Measured]:
+        """The second one's energy is .1 less on every photo but the first, of which there is none."""
+        values = evaluation.values["cam", "energy"] - 0.1
+        values[0] = np.nan
+        lower = evaluation.means.assign(value=evaluation.means["value"] - 0.1)
+        other = replace(evaluation, values={("cam", "energy"): values}, means=lower)
+        return [Measured("final", evaluation), Measured("<base>", other)]
+
+    def test_every_model_has_a_row_a_head(self, models: list[Measured], tmp_path: Path, read_page: Callable) -> None:
+        page = read_page(write_map_pair(*models, tmp_path))
+        page.assert_alone()
+        assert page.rows("<Shine>: <base>")  # escaped, or it would be an element
+        text = (tmp_path / "explanation.md").read_text()
+        assert "| <Shine>: final | 0.50 (0.45 to 0.55) |" in text
+        assert "| <Shine>: <base> | 0.40 (0.45 to 0.55) |" in text
+        for model in models:
+            assert f"## How alike the heads' maps are: {model.name}" in text
+            assert f"## Energy inside by tone: {model.name}" in text
+
+    def test_the_difference_is_the_first_thing_said(self, models: list[Measured], tmp_path: Path) -> None:
+        write_map_pair(*models, tmp_path)
+        text = (tmp_path / "explanation.md").read_text()
+        assert text.index("## final or <base>: whose maps are better?") < text.index("## Better than")
+        assert "| attribute | Energy inside |" in text
+        assert "| <Shine> | **+0.10** (0.10 to 0.10, n 79) |" in text
+        write_map_pair(*models[::-1], tmp_path)
+        assert "| <Shine> | **−0.10** (−0.10 to −0.10, n 79) |" in (tmp_path / "explanation.md").read_text()
+
+    def test_numbers_of_both_are_for_other_programs_too(self, models: list[Measured], tmp_path: Path) -> None:
+        write_map_pair(*models, tmp_path)
+        for name, table in (("explanation", "means"), ("explanation_groups", "groups")):
+            found = pd.read_csv(tmp_path / f"{name}.csv")
+            for model in models:
+                of_model = found[found["model"] == model.name].drop(columns="model").reset_index(drop=True)
+                pd.testing.assert_frame_equal(of_model, getattr(model.evaluation, table))
+        differences = pd.read_csv(tmp_path / "explanation_differences.csv")
+        assert differences[["head", "measure", "photos"]].to_numpy().tolist() == [["shine", "energy", 79]]
+        content = json.loads((tmp_path / "explanation.json").read_text())
+        assert [each["model"] for each in content["models"]] == ["final", "<base>"]
+        assert content["models"][0]["photos"] == 80
+        assert content["differences"][0]["value"] == pytest.approx(0.1)
 
 
 def test_all_that_is_measured_has_its_words() -> None:

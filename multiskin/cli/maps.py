@@ -1,0 +1,74 @@
+"""Measuring maps on a run's photos: what `explain --evaluate` does."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from multiskin.cli.terminal import progress, warn
+from multiskin.errors import UserError
+
+if TYPE_CHECKING:
+    from multiskin.config import DataConfig
+    from multiskin.data.manifest import Manifest
+    from multiskin.inference.predictor import Predictor
+    from multiskin.run import RunFolder
+    from multiskin.schema import Schema
+
+
+def graded_photos(run: "RunFolder", side: str, data: "DataConfig", schema: "Schema") -> "Manifest":
+    """Those of one side of the run's split."""
+    from multiskin.data.photos import load_side
+
+    with progress("checking photos") as advance:
+        photos, skipped = load_side(data, schema, run.split, side, advance)
+    warn(skipped)
+    if not len(photos):
+        raise UserError(f"{run.root}: the split has no {side} photo; name the other one with --side")
+    return photos
+
+
+def measure_maps(
+    options: Namespace,
+    models: Sequence[tuple[str, "Predictor"]],
+    photos: "Manifest",
+    run: "RunFolder",
+    out: Path,
+) -> None:
+    """Measures the maps of one model, or of two side by side, by name and of the same heads."""
+    from multiskin.explain.evaluation import evaluate_maps
+    from multiskin.explain.heads import graded_for
+    from multiskin.explain.regions import MaskFolder
+    from multiskin.faces.step import Portrait
+    from multiskin.reports.explanation import write_map_evaluation
+    from multiskin.reports.explanation_pair import write_map_pair
+    from multiskin.reports.explanation_tables import Measured
+
+    graded = graded_for(photos, models[0][1].schema)
+    masks = MaskFolder.beside(photos.root, _all_photos(run, photos.root), graded.schema)
+    measured = []
+    for name, predictor in models:
+        with progress(f"measuring maps of {name}") as advance:
+            evaluation = evaluate_maps(
+                predictor,
+                graded,
+                masks,
+                Portrait.skin if options.skin else None,
+                sampled=options.sample,
+                batch_size=options.batch_size,
+                num_workers=options.num_workers,
+                progress=advance,
+            )
+        measured.append(Measured(name, evaluation))
+    first, *others = measured
+    print(write_map_pair(first, others[0], out) if others else write_map_evaluation(first.evaluation, out))
+
+
+def _all_photos(run: "RunFolder", root: Path) -> list[Path]:
+    """Those of all sides of the run's split."""
+    import pandas as pd
+
+    from multiskin.data.validation import photo_path
+
+    images = pd.read_csv(run.split, usecols=["image"], dtype=str, keep_default_na=False)["image"]
+    return [photo_path(root, image) for image in images]

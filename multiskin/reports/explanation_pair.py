@@ -1,0 +1,62 @@
+"""Whose maps are better, of two models on the same photos: the tables of both, side by side."""
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from multiskin.reports.explanation import as_lines, content_of, words_of, write_panels, write_table
+from multiskin.reports.explanation_tables import HIGHER, MEASURES, Cell, Measured, Panel, is_little, panels_of
+from multiskin.reports.formats import ABSENT, signed, span
+from multiskin.run import write_json
+
+COMPARED = (*HIGHER, "outside_skin")  # measures by which one model's maps are better than another's
+
+
+def write_map_pair(one: Measured, other: Measured, folder: Path) -> Path:
+    """Writes what is written of one model with a column, rows or a part for each, and explanation_differences.csv.
+
+    Args:
+        one: a model.
+        other: another one, measured on the same photos and of the same heads.
+        folder: where to; it is there.
+
+    Returns:
+        The page.
+    """
+    models = (one, other)
+    lead = one.evaluation.lead_over(other.evaluation)
+    for name, table in (("explanation", "means"), ("explanation_groups", "groups")):
+        named = [getattr(model.evaluation, table).assign(model=model.name) for model in models]
+        both = pd.concat(named)
+        write_table(folder / f"{name}.csv", both[["model", *both.columns.drop("model")]])
+    write_table(folder / "explanation_differences.csv", lead)
+    contents = [{"model": model.name} | content_of(model.evaluation) for model in models]
+    write_json(folder / "explanation.json", {"models": contents, "differences": as_lines(lead)})
+    return write_panels(folder, words_of(one.evaluation), [_differences(one, other, lead), *panels_of(models)])
+
+
+def _differences(one: Measured, other: Measured, lead: pd.DataFrame) -> Panel:
+    """How far the first model's maps are above the second one's."""
+    lines = {(line["measure"], line["head"]): line for line in lead.to_dict("records")}
+    measures = [measure for measure in COMPARED if measure in set(lead["measure"])]
+    rows = [
+        (head.title(), [_difference(lines.get((measure, head.name))) for measure in measures])
+        for head in one.evaluation.schema
+    ]
+    return Panel(
+        f"{one.name} or {other.name}: whose maps are better?",
+        f"What the maps of {one.name} have more than those of {other.name} on the same photos, each in its own input. "
+        "Outside the skin less is better, of all else more. What is bold is clearly different: its interval lies on "
+        "one side of 0.",
+        ["attribute", *(MEASURES[measure][0] for measure in measures)],
+        rows,
+    )
+
+
+def _difference(line: Mapping[Hashable, Any] | None) -> Cell:
+    if line is None:
+        return Cell(ABSENT)
+    below = (span(line["low"], line["high"]), f"n {line['photos']}")
+    return Cell(signed(line["value"]), below, is_little(line), clear=line["low"] > 0 or line["high"] < 0)
