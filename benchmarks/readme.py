@@ -15,6 +15,7 @@ from multiskin.compare.words import limits
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parent.parent / "README.md"
+LOCALISED = {"pointing": "pointing game", "energy": "energy inside"}
 HEADINGS = {"p_recall": "P-Recall", "kappa": "kappa", "mae": "MAE"}
 
 
@@ -58,8 +59,10 @@ def of_csv(results: pd.DataFrame, source: dict) -> list[str]:
         return [*of_masks(results), "", *of_detectors(source["detection"]), "", origin]
     if "coverage" in results:
         return [*of_coverage(results), "", f"{of_two_seeds(results)} `{source['command']}`."]
+    if "lead" in results:
+        return [*of_map_quality(results), "", told_of_maps(results, source)]
     if "tone" in results:
-        return of_tones(results)
+        return of_maps_by_tone(results) if "head" in results else of_tones(results)
     if "features" in results:
         return of_trivial_models(results)
     if "part" in results:
@@ -137,6 +140,43 @@ def of_masks(results: pd.DataFrame) -> list[str]:
             cells.append(f"{row[measure]:.3f}{bounds}")
         lines.append([row["group"], str(row["subjects"]), *cells])
     return markdown(["faces", "subjects", *measures.values()], lines)
+
+
+def of_map_quality(results: pd.DataFrame) -> list[str]:
+    """A line a head: how its maps lie to what was drawn, and how far ahead that is of maps that know nothing."""
+    lines = []
+    for head, of_head in results.groupby("head", sort=False):
+        cells = []
+        for measure in LOCALISED:
+            rows = of_head[of_head["measure"] == measure].set_index("method")
+            cells.append(f"{rows.loc['cam', 'value']:.2f}")
+            for method in ("centre", "random"):
+                row = rows.loc[method]
+                cells.append(f"{row['lead']:+.2f} ({limits(row['lead_low'], row['lead_high'])})")
+        lines.append([str(head), *cells])
+    ahead = ("ahead of a centre blob", "of a random map")
+    return markdown(["attribute", *(words for measure in LOCALISED.values() for words in (measure, *ahead))], lines)
+
+
+def told_of_maps(results: pd.DataFrame, source: dict) -> str:
+    rows = results[(results["method"] == "cam") & (results["measure"] == "energy")]
+    seeds = ", ".join(map(str, source["seeds"]))
+    return (
+        f"Seeds {seeds}, {rows['photos'].min()} to {rows['photos'].max()} photos with such a mask; "
+        f"{source['interval']}. `{source['command']}`, {source['machine']}."
+    )
+
+
+def of_maps_by_tone(results: pd.DataFrame) -> list[str]:
+    """A line a tone, its measures averaged over heads."""
+    lines = []
+    for tone, of_tone in results.groupby("tone", sort=False):
+        means = of_tone.groupby("measure")["value"].mean()
+        subjects = of_tone["subjects"]
+        lines.append(
+            [str(tone), f"{subjects.min()} to {subjects.max()}", *(f"{means[each]:.2f}" for each in LOCALISED)]
+        )
+    return markdown(["skin tone", "subjects by head", *LOCALISED.values()], lines)
 
 
 def of_detectors(detectors: list[dict]) -> list[str]:

@@ -28,26 +28,34 @@ ENOUGH = 5  # subjects of a tone for an interval
 
 
 def main() -> None:
-    options = parser(__doc__)
-    options.add_argument("ground", choices=CONFIGS)
-    options.add_argument("--faces", help="as data.faces")
-    options.add_argument("--weights", help="as model.weights; default: as the config says")
-    given = options.parse_args()
-
-    arguments = [*CONFIGS[given.ground]]
-    arguments += ["--data.faces", given.faces] if given.faces else []
-    arguments += ["--model.weights", given.weights] if given.weights else []
-    name = f"skin5_{given.ground}"
-    runs, command = train(name, arguments, given), published(given)
+    given = options(__doc__).parse_args()
+    runs, command, name = trained(given), published(given, "skin5"), f"skin5_{given.ground}"
     write(name, summarise(runs), runs, command)
     write(f"{name}_tones", by_tone(runs), runs, command)
     write(f"{name}_trivial", compare(drawn_photos(runs[0]), Schema.load(runs[0] / "schema.yaml")), runs, command)
     shutil.copy(runs[0] / "figures" / "confusion_test.png", RESULTS / f"{name}_confusion.png")
 
 
-def published(given: argparse.Namespace) -> str:
+def options(description: str | None) -> argparse.ArgumentParser:
+    """Of what is measured on these photos."""
+    made = parser(description)
+    made.add_argument("ground", choices=CONFIGS)
+    made.add_argument("--faces", help="as data.faces")
+    made.add_argument("--weights", help="as model.weights; default: as the config says")
+    return made
+
+
+def trained(given: argparse.Namespace) -> list[Path]:
+    """The run of each seed."""
+    arguments = [*CONFIGS[given.ground]]
+    arguments += ["--data.faces", given.faces] if given.faces else []
+    arguments += ["--model.weights", given.weights] if given.weights else []
+    return train(f"skin5_{given.ground}", arguments, given)
+
+
+def published(given: argparse.Namespace, script: str) -> str:
     """The command given, with things where the documentation puts them."""
-    words = ["python benchmarks/skin5.py", given.ground]
+    words = [f"python benchmarks/{script}.py", given.ground]
     words += ["--faces data/london_faces"] if given.faces else []
     words += [f"--weights {given.weights if given.weights in ('auto', 'none') else 'auto'}"] if given.weights else []
     return " ".join([*words, "--seeds", *map(str, given.seeds)])
