@@ -1,6 +1,6 @@
 """How far the maps of five heads can be trusted, on drawn skin and on photographed faces, over several seeds.
 
-    python benchmarks/maps.py rendered
+    python benchmarks/maps.py drawn
     python benchmarks/maps.py london --faces data/london_faces
 
 Takes the runs of benchmarks/skin5.py, or trains them, and measures their maps on the test photos by the masks that

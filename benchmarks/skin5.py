@@ -1,6 +1,7 @@
 """Trains the five heads of facial skin with several seeds, on drawn skin or on photographed faces that are drawn on.
 
     python benchmarks/skin5.py rendered                          # what 'multiskin fit' does when it is told nothing
+    python benchmarks/skin5.py drawn                             # larger photos, published weights
     python benchmarks/skin5.py london --faces data/london_faces
 
 Writes what the test photos say, with intervals: by head, beside the best constant answer and a second rater; by skin
@@ -23,7 +24,11 @@ from multiskin.data.render.tones import TONES
 from multiskin.metrics import functional as of
 from multiskin.schema import Schema
 
-CONFIGS = {"rendered": [], "london": ["--config", "configs/skin5_london.yaml"]}
+CONFIGS = {
+    "rendered": [],
+    "drawn": ["--config", "configs/skin5_drawn.yaml"],
+    "london": ["--config", "configs/skin5_london.yaml"],
+}
 ENOUGH = 5  # subjects of a tone for an interval
 
 
