@@ -11,7 +11,7 @@ pass of their own and then go forwards and all the way back for Grad-CAM. Networ
 import argparse
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -99,7 +99,8 @@ def by_captum(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
 
 def by_predecessor(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
     """A pass for the score, then Grad-CAM by hooks: another pass, and back through the whole network."""
-    images, kept = prepared(model, jpeg), {}
+    kept: dict[str, torch.Tensor] = {}
+    images = prepared(model, jpeg)
     scores = model.predict(images)
     layer = model.net.backbone.net.conv_head
     handles = [
@@ -120,12 +121,12 @@ def of_likeliest(logits: dict[str, torch.Tensor]) -> torch.Tensor:
     return of_head.max(dim=1).values
 
 
-def compare(ways: dict[str, Callable[[], object]], budget: float) -> dict[str, dict[str, object]]:
+def compare(ways: Mapping[str, Callable[[], object]], budget: float) -> dict[str, dict[str, object]]:
     """Milliseconds of each way, and of the others how many times as long as the first they take."""
     rounds = 1000 * time_by_turns(list(ways.values()), budget)  # (R, T)
     draws = np.random.default_rng(0).integers(len(rounds), size=(RESAMPLES, len(rounds)))
     medians = np.median(np.concatenate([rounds[None], rounds[draws]]), axis=1)  # (1 + RESAMPLES, T)
-    measured = {}
+    measured: dict[str, dict[str, object]] = {}
     for column, way in enumerate(ways):
         ratio = (
             {} if column == 0 else {"times_as_long": rounded(medians[:, column] / medians[:, 0]), "bound": BOUNDS[way]}

@@ -148,11 +148,10 @@ def of_map_quality(results: pd.DataFrame) -> list[str]:
     for head, of_head in results.groupby("head", sort=False):
         cells = []
         for measure in LOCALISED:
-            rows = of_head[of_head["measure"] == measure].set_index("method")
-            cells.append(f"{rows.loc['cam', 'value']:.2f}")
-            for method in ("centre", "random"):
-                row = rows.loc[method]
-                cells.append(f"{row['lead']:+.2f} ({limits(row['lead_low'], row['lead_high'])})")
+            rows = of_head[of_head["measure"] == measure].set_index("method").to_dict("index")
+            cells.append(f"{rows['cam']['value']:.2f}")
+            for of in (rows["centre"], rows["random"]):
+                cells.append(f"{of['lead']:+.2f} ({limits(of['lead_low'], of['lead_high'])})")
         lines.append([str(head), *cells])
     ahead = ("ahead of a centre blob", "of a random map")
     return markdown(["attribute", *(words for measure in LOCALISED.values() for words in (measure, *ahead))], lines)
