@@ -150,8 +150,8 @@ def of_map_quality(results: pd.DataFrame) -> list[str]:
         for measure in LOCALISED:
             rows = of_head[of_head["measure"] == measure].set_index("method").to_dict("index")
             cells.append(f"{rows['cam']['value']:.2f}")
-            for of in (rows["centre"], rows["random"]):
-                cells.append(f"{of['lead']:+.2f} ({limits(of['lead_low'], of['lead_high'])})")
+            rivals = (rows["centre"], rows["random"])
+            cells += [f"{of['lead']:+.2f} ({limits(of['lead_low'], of['lead_high'])})" for of in rivals]
         lines.append([str(head), *cells])
     ahead = ("ahead of a centre blob", "of a random map")
     return markdown(["attribute", *(words for measure in LOCALISED.values() for words in (measure, *ahead))], lines)
