@@ -28,7 +28,7 @@ from multiskin.inference.predictor import Predictor
 from multiskin.run import RunFolder
 from multiskin.schema import Schema
 
-SAMPLED = 150  # photos for what takes many passes through the network
+SAMPLED = 60  # photos for what takes many passes through the network
 TONE = "tone"
 
 
