@@ -12,16 +12,15 @@ import argparse
 import io
 import os
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
-from cam import BACKBONE, GRADES, HEADS, SIZE
+from cam import BACKBONE, GRADES, HEADS, SIZE, provenance, rounded
 from captum.attr import LayerGradCam
 from determinism import name
 from PIL import Image
-from seeds import RESULTS, commit
+from seeds import RESULTS
 
 from multiskin.compare.timing import time_by_turns
 from multiskin.config import ModelConfig, Recipe
@@ -29,7 +28,7 @@ from multiskin.data.images import decode_image
 from multiskin.data.transforms import Preprocessing
 from multiskin.explain.cam import head_maps
 from multiskin.inference.predictor import Predictor
-from multiskin.metrics.bootstrap import RESAMPLES, interval
+from multiskin.metrics.bootstrap import RESAMPLES
 from multiskin.models.blueprint import Blueprint
 from multiskin.run import write_json
 from multiskin.schema import Attribute, Schema
@@ -54,7 +53,11 @@ def main() -> None:
     measured = compare(ways, options.seconds)
     for way, numbers in measured.items():
         print(way, numbers)
-    write_json(options.out, {"ways": measured, "device": name(device)} | provenance(options.seconds, load))
+    write_json(
+        options.out,
+        {"ways": measured, "device": name(device), "picture": f"JPEG of {PICTURE} x {PICTURE} pixels"}
+        | provenance("answer", options.seconds, load),
+    )
 
 
 def picture() -> bytes:
@@ -133,23 +136,6 @@ def compare(ways: Mapping[str, Callable[[], object]], budget: float) -> dict[str
         )
         measured[way] = {"ms": rounded(medians[:, column])} | ratio
     return measured
-
-
-def rounded(values: np.ndarray) -> list[float]:
-    return [round(value, 4) for value in interval(values)]
-
-
-def provenance(seconds: float, load: float) -> dict[str, object]:
-    """What it takes to get the numbers again."""
-    return {
-        "command": f"python benchmarks/answer.py --seconds {seconds:g}",
-        "network": f"{BACKBONE}, {SIZE} pixels, {HEADS} heads of {GRADES} grades, random weights, float32",
-        "picture": f"JPEG of {PICTURE} x {PICTURE} pixels",
-        "interval": f"95 %, {RESAMPLES} resamples of rounds",
-        "load_before": round(load, 1),
-        "versions": {package: version(package) for package in ("torch", "timm", "captum")},
-        "commit": commit(),
-    }
 
 
 if __name__ == "__main__":

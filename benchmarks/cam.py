@@ -45,7 +45,7 @@ def main() -> None:
     measured = [measure(torch.device(device), batch, options.seconds) for device in devices for batch in BOUNDS]
     for row in measured:
         print("  ".join(f"{key} {value}" for key, value in row.items()))
-    write_json(options.out, {"measured": measured} | provenance(options.seconds, load))
+    write_json(options.out, {"measured": measured} | provenance("cam", options.seconds, load))
 
 
 def measure(device: torch.device, batch: int, budget: float) -> dict[str, object]:
@@ -117,10 +117,10 @@ def rounded(values: np.ndarray) -> list[float]:
     return [round(value, 4) for value in interval(values)]
 
 
-def provenance(seconds: float, load: float) -> dict[str, object]:
+def provenance(script: str, seconds: float, load: float) -> dict[str, object]:
     """What it takes to get the numbers again."""
     return {
-        "command": f"python benchmarks/cam.py --seconds {seconds:g}",
+        "command": f"python benchmarks/{script}.py --seconds {seconds:g}",
         "network": f"{BACKBONE}, {SIZE} pixels, {HEADS} heads of {GRADES} grades, random weights, float32",
         "interval": f"95 %, {RESAMPLES} resamples of rounds",
         "load_before": round(load, 1),
