@@ -1,0 +1,143 @@
+"""Photos of one person to one report: the gate, one forward pass shared with other callers, and all maps from it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from multiskin.explain.cam import head_maps
+from multiskin.explain.photos import HeadExplanation, PreparedPhoto, explanations, prepare
+from multiskin.faces.step import uncut
+from multiskin.inference.fusion import Fused, fuse, graded_in
+from multiskin.inference.predictor import Predictor
+from multiskin.schema import Schema
+from multiskin.serve.batching import Batcher
+from multiskin.serve.quality import Quality, measure
+from multiskin.serve.report import AttributeReport, Photo, PhotoReport, Report
+
+
+class Reading(NamedTuple):
+    """What one forward pass says of one photo.
+
+    Attributes:
+        probabilities: (H, Kmax).
+        maps: by attribute.
+    """
+
+    probabilities: np.ndarray
+    maps: dict[str, HeadExplanation]
+
+
+class Engine:
+    """One model for all callers at once; `report` may be called from any thread.
+
+    Args:
+        predictor: the model.
+        largest: photos in a batch.
+        waiting: photos that may wait for a batch; more than that can never be given at once.
+
+    Raises:
+        UserError: the model needs a detector of faces that is not there.
+    """
+
+    def __init__(self, predictor: Predictor, largest: int = 16, waiting: int = 64) -> None:
+        predictor.transform()  # finds out now what it lacks
+        self.predictor = predictor
+        self.model = _fingerprint(predictor)
+        self._batcher = Batcher(self._read, largest, waiting)
+
+    @property
+    def schema(self) -> Schema:
+        return self.predictor.schema
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the face or body that the model knows, by name; none where nobody said."""
+        return tuple(sorted({part for graded in self.predictor.parts.values() for part in graded}))
+
+    def report(self, photos: Sequence[Photo]) -> Report:
+        """Grades photos of one person, one or more, and waits for that.
+
+        Raises:
+            Busy: too many photos wait already; none of these is graded.
+            Closed: after `close`.
+        """
+        self._batcher.require_room(len(photos))  # before any work is done
+        transform = self.predictor.transform()  # one for each caller, for it may have a state
+        prepared = [prepare(photo.pixels, photo.name, [transform]) for photo in photos]
+        futures = self._batcher.submit_all(prepared)
+        qualities = self._qualities(photos, prepared)  # while the network works
+        readings = [future.result() for future in futures]
+        against = self._reasons_against(photos, qualities)
+        counted = np.array([[not reasons for reasons in of_photo] for of_photo in against])  # (N, H)
+        fused = fuse(np.stack([reading.probabilities for reading in readings]), counted)
+        looked_at = zip(photos, prepared, qualities, readings, counted, strict=True)
+        return Report(
+            tuple(self._attribute_reports(fused, against)),
+            tuple(self._photo_report(*each) for each in looked_at),
+            self.model,
+        )
+
+    def close(self) -> None:
+        """Grades what waits, and takes nothing more."""
+        self._batcher.close()
+
+    def _read(self, photos: list[PreparedPhoto]) -> list[Reading]:
+        images = torch.stack([photo.images[0] for photo in photos]).to(self.predictor.device)
+        found = head_maps(self.predictor.net, images)
+        prediction = self.predictor.read(found.output.logits)
+        maps = explanations(self.schema, prediction, found, [photo.regions[0] for photo in photos])
+        return [Reading(*each) for each in zip(prediction.probabilities, maps, strict=True)]
+
+    def _qualities(self, photos: Sequence[Photo], prepared: Sequence[PreparedPhoto]) -> list[Quality]:
+        size = self.predictor.preprocessing.input_size
+        return [measure(photo.pixels, ready.framing, size) for photo, ready in zip(photos, prepared, strict=True)]
+
+    def _reasons_against(self, photos: Sequence[Photo], qualities: Sequence[Quality]) -> list[list[tuple[str, ...]]]:
+        """Why each of N photos does not count for each of H attributes; empty where it does."""
+        graded = graded_in(self.schema, self.predictor.parts, [photo.part for photo in photos])
+        return [
+            [
+                quality.why_not(attribute) if shown else ("part",)
+                for attribute, shown in zip(self.schema, of_photo, strict=True)
+            ]
+            for quality, of_photo in zip(qualities, graded, strict=True)
+        ]
+
+    def _attribute_reports(
+        self, fused: Fused, against: Sequence[Sequence[tuple[str, ...]]]
+    ) -> Iterator[AttributeReport]:
+        together = torch.from_numpy(fused.probabilities)[None].to(self.predictor.device)
+        grades, scores, _ = (values[0] for values in self.predictor.judge(together))
+        for h, attribute in enumerate(self.schema):
+            counted = tuple(np.flatnonzero(fused.counted[:, h]).tolist())
+            if not counted:
+                codes = dict.fromkeys(code for of_photo in against for code in of_photo[h])
+                yield AttributeReport(attribute, why_not=tuple(codes))
+                continue
+            grade, shares = int(grades[h]), tuple(fused.probabilities[h, : attribute.grades].tolist())
+            score = float(scores[h]) if attribute.ordinal else None
+            yield AttributeReport(attribute, grade, score, shares, shares[grade], applies=True, counted=counted)
+
+    def _photo_report(
+        self, photo: Photo, ready: PreparedPhoto, quality: Quality, reading: Reading, counts: np.ndarray
+    ) -> PhotoReport:
+        in_vain = self.predictor.preprocessing.skin.crop and ready.framing is uncut
+        notes = quality.notes() + (("no_face",) if in_vain else ())
+        names = [name for name, here in zip(self.schema.names, counts, strict=True) if here]
+        maps = {name: reading.maps[name] for name in names}
+        return PhotoReport(photo.name, photo.part, ready.pixels, quality, maps, notes)
+
+
+def _fingerprint(predictor: Predictor) -> str:
+    """A word for a model by its weights, its grades and what it makes of photos, the same wherever it is loaded."""
+    skin = replace(predictor.preprocessing.skin, detector=None)  # a file that may have moved
+    graded = [(attribute.name, attribute.grades) for attribute in predictor.schema]
+    digest = blake2b(repr((graded, replace(predictor.preprocessing, skin=skin))).encode(), digest_size=6)
+    for name, tensor in predictor.net.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.cpu().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
