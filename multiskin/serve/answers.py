@@ -1,0 +1,84 @@
+"""What goes back to a browser: every answer carries the headers that keep a page, and what it shows, to itself."""
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Scope, Send
+
+from multiskin.serve.bodies import Body
+from multiskin.serve.places import Access, Place
+from multiskin.serve.refusals import Refusal
+
+# Gradio's page has scripts and styles of its own inside, and makes functions of the handlers that it is given; all of
+# it comes from here. Whatever else there is needs no script at all.
+GRADIO_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
+    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+PLAIN_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",  # with none at all, forms would name no origin either
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
+}
+DROPPED = (
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+)  # Gradio would let pages of other origins read answers
+
+KEPT = (200, 206, 304)
+
+
+class Answer:
+    """Sends an answer with its headers, unless the body it answers was cut off: then it can only be wrong.
+
+    Args:
+        send: what it goes to.
+        body: of the request.
+
+    Attributes:
+        status: what was sent; 0 before.
+        place: what was asked for; None where there is no such thing.
+        cookie: what Set-Cookie says besides.
+    """
+
+    def __init__(self, send: Send, body: Body) -> None:
+        self._send = send
+        self._body = body
+        self.status = 0
+        self.place: Place | None = None
+        self.cookie: str | None = None
+
+    async def send(self, message: Message) -> None:
+        if self._body.refusal is not None and not self.status:
+            return
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self._dress(MutableHeaders(scope=message))
+        await self._send(message)
+
+    async def refuse(self, refusal: Refusal, scope: Scope) -> None:
+        """Sends a refusal, unless an answer has begun."""
+        self._body.refusal = None
+        if not self.status:
+            await refusal.response()(scope, self._body.receive, self.send)
+
+    def _dress(self, headers: MutableHeaders) -> None:
+        for name in DROPPED:
+            del headers[name]
+        headers.update(HEADERS)
+        page = self.place is not None and self.place.access is Access.PAGE
+        headers["Content-Security-Policy"] = GRADIO_POLICY if page else PLAIN_POLICY
+        if self.place is None or not self.place.kept or self.status not in KEPT:
+            headers["Cache-Control"] = "no-store"
+        if self._body.pending:  # or the server would go on to read it
+            headers["Connection"] = "close"
+        if self.cookie is not None:
+            headers.append("Set-Cookie", self.cookie)

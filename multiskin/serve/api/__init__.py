@@ -1,0 +1,1 @@
+"""The HTTP interface for programs: what the page shows, as JSON."""

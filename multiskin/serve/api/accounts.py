@@ -1,0 +1,78 @@
+"""Guests and accounts."""
+
+from functools import partial
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field, SecretStr
+
+from multiskin.serve import signing
+from multiskin.serve.api.answers import refusals
+from multiskin.serve.api.asking import AskedServices, Member
+from multiskin.serve.refusals import Refusal
+
+router = APIRouter(tags=["accounts"])
+Password = Annotated[SecretStr, Field(max_length=1000, examples=["a long sentence nobody guesses"])]
+
+
+class Credentials(BaseModel):
+    """Who signs up or in."""
+
+    name: str = Field(max_length=200, examples=["Mina"])
+    password: Password
+
+
+class Confirmation(BaseModel):
+    """That it is really the owner who asks."""
+
+    password: Password
+
+
+class Asked(BaseModel):
+    """Who has a session from now on, in the cookie that comes with it."""
+
+    name: str | None = Field(description="null for a guest", examples=["Mina"])
+
+
+@router.post("/guest", responses=refusals(403))
+async def begin_guest(services: AskedServices, request: Request, response: Response) -> Asked:
+    """Begin a guest's session: photos can be scored, and nothing is kept; the session before ends."""
+    if services.settings.members_only:
+        raise Refusal(403, "members_only", "Only members may score photos here; sign in.")
+    await signing.sign_out(services, request)
+    _, cookie = services.sessions.new_guest(signing.over_https(request))
+    response.headers.append("Set-Cookie", cookie)
+    return Asked(name=None)
+
+
+@router.post("/sign-up", status_code=201, responses=refusals(409, 422, 429))
+async def sign_up(services: AskedServices, request: Request, response: Response, who: Credentials) -> Asked:
+    """Make an account, and sign in with it."""
+    cookie = await signing.sign_up(services, request, who.name, who.password.get_secret_value())
+    response.headers.append("Set-Cookie", cookie)
+    return Asked(name=who.name)
+
+
+@router.post("/sign-in", responses=refusals(401, 422, 429))
+async def sign_in(services: AskedServices, request: Request, response: Response, who: Credentials) -> Asked:
+    """Begin an account's session; the one before ends."""
+    cookie = await signing.sign_in(services, request, who.name, who.password.get_secret_value())
+    response.headers.append("Set-Cookie", cookie)
+    return Asked(name=who.name)
+
+
+@router.post("/sign-out", status_code=204)
+async def sign_out(services: AskedServices, request: Request, response: Response) -> None:
+    """End the session; its cookie is worth nothing any more."""
+    response.headers.append("Set-Cookie", await signing.sign_out(services, request))
+
+
+@router.delete("/account", status_code=204, responses=refusals(401, 403, 422, 429))
+async def delete_account(
+    services: AskedServices, request: Request, response: Response, account_id: Member, sure: Confirmation
+) -> None:
+    """Delete the account and all that is its owner's."""
+    delete = partial(services.accounts.delete, account_id, sure.password.get_secret_value())
+    await to_thread.run_sync(delete, limiter=services.signing)
+    response.headers.append("Set-Cookie", services.sessions.cookies.removal(signing.over_https(request)))

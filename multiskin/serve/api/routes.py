@@ -1,0 +1,9 @@
+"""All routes of the API."""
+
+from fastapi import APIRouter
+
+from multiskin.serve.api import accounts, history, scoring
+
+router = APIRouter(prefix="/v1")
+for each in (accounts, scoring, history):
+    router.include_router(each.router)

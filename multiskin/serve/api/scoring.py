@@ -1,0 +1,32 @@
+"""What a model grades, and photos graded."""
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Form
+
+from multiskin.serve.api.answers import SCHEMA, SCORED, example, refusals
+from multiskin.serve.api.asking import AskedEngine, AskedServices
+from multiskin.serve.api.photos import Files, Parts, pictures, score
+
+router = APIRouter(tags=["scoring"])
+WithMaps = Annotated[bool, Form(description="whether to answer with pictures: each photo, and its maps, as data URIs")]
+
+
+@router.get("/schema", responses=example(SCHEMA) | refusals(401, 503))
+async def schema(engine: AskedEngine) -> dict[str, Any]:
+    """The attributes that are graded, and the parts that photos may show."""
+    return engine.schema.to_dict() | {"parts": list(engine.parts), "model": engine.model}
+
+
+@router.post("/score", responses=example(SCORED) | refusals(400, 401, 413, 415, 422, 503))
+async def score_photos(
+    services: AskedServices, engine: AskedEngine, photos: Files, parts: Parts = None, maps: WithMaps = False
+) -> dict[str, Any]:
+    """Score the photos of one person; nothing of them is kept."""
+    scored = await score(services, engine, photos, parts)
+    answer = scored.report.to_dict()
+    if maps:
+        made = await to_thread.run_sync(pictures, scored.report, engine.schema, limiter=services.decoding)
+        answer["pictures"] = made
+    return answer

@@ -1,0 +1,78 @@
+"""The whole demo as one application: the guard around everything, the API, the forms, and the page."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from multiskin import __version__
+from multiskin.serve import entrance
+from multiskin.serve.api.asking import AskedServices
+from multiskin.serve.api.errors import HANDLED, answer_error
+from multiskin.serve.api.routes import router
+from multiskin.serve.guard import Guard
+from multiskin.serve.isolation import Isolation
+from multiskin.serve.mounting import MountPage, mount
+from multiskin.serve.services import Services
+from multiskin.serve.settings import Settings
+
+
+class Health(BaseModel):
+    """That the demo answers.
+
+    Attributes:
+        model: whether there is one to score with.
+    """
+
+    model: bool
+
+
+def create_application(settings: Settings, page: MountPage | None = None) -> FastAPI:
+    """A demo that is ready to be served; what it holds is given back when the server ends it.
+
+    Args:
+        settings: what it is started with.
+        page: mounts what is shown in the browser, under `/`; the demo's own by default.
+
+    Raises:
+        UserError: a data folder or a model that cannot be used.
+    """
+    services = Services.open(settings)
+    app = FastAPI(
+        title="multiskin",
+        version=__version__,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # FastAPI's own pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_until_the_end,
+    )
+    app.state.services = services
+    app.add_middleware(Guard, sessions=services.sessions, isolation=Isolation(services.inbox), settings=settings)
+    for kind in HANDLED:
+        app.add_exception_handler(kind, answer_error)
+    app.include_router(router)
+    app.add_api_route("/healthz", health, tags=["health"])
+    app.router.routes += entrance.ROUTES
+    mount(app, services, page or _mount_own_page)
+    return app
+
+
+def _mount_own_page(app: FastAPI, services: Services) -> None:
+    from multiskin.serve.page import create_page, mount_page
+
+    mount_page(app, create_page(services), services.settings)
+
+
+@asynccontextmanager
+async def _until_the_end(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    services: Services = app.state.services
+    await to_thread.run_sync(services.close)
+
+
+def health(services: AskedServices) -> Health:
+    """Whether the demo is up, and whether there is a model to score with."""
+    return Health(model=services.engine is not None)
