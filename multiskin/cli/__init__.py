@@ -17,6 +17,7 @@ from multiskin.cli.data import data_check, data_init, data_render
 from multiskin.cli.explaining import explain
 from multiskin.cli.measuring import errors, predict, report, test, validate
 from multiskin.cli.parsers import Parser, summary
+from multiskin.cli.serving import demo
 from multiskin.cli.suspecting import suspects
 from multiskin.cli.sweeping import sweep
 from multiskin.cli.training import fit
@@ -117,6 +118,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "report": report,
     "predict": predict,
     "explain": explain,
+    "demo": demo,
     "errors": errors,
     "compare": compare,
     "study": study,

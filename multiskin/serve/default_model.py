@@ -1,0 +1,127 @@
+"""The embedded default, trained on drawn photos when there is no model: by a process of its own, as by hand."""
+
+import atexit
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Literal
+
+from multiskin.run import RunFolder
+
+State = Literal["absent", "drawing", "learning", "stopped", "failed", "finished"]
+FIT = (sys.executable, "-m", "multiskin", "fit")
+# It need not be started anew after a stop, and nobody here reads how it does on test photos.
+OPTIONS = ("--ckpt_path", "last", "--trainer.every_n_train_steps", "50", "--test", "false")
+EPOCH = re.compile(r"^epoch (\d+)/(\d+) .* left (?:(\d+) days?, )?(\d+):(\d\d):(\d\d)$", re.MULTILINE)
+GRACE = 20  # seconds to write what is begun after it was asked to stop
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the training is.
+
+    Attributes:
+        state: absent (never begun), drawing (the photos), learning, stopped (to be gone on with), failed, finished.
+        share: of the learning that is done, 0..1.
+        left: about so long to go; None while that is unknown.
+        message: the last line of the log, where it failed.
+    """
+
+    state: State
+    share: float = 0.0
+    left: timedelta | None = None
+    message: str = ""
+
+
+class DefaultModel:
+    """Trains the embedded default in a folder of its own, once for all who look at the demo.
+
+    Args:
+        folder: holds the run and its log.
+        fit: the command that trains, without its options.
+    """
+
+    def __init__(self, folder: Path, fit: Sequence[str] = FIT) -> None:
+        self.run = RunFolder(folder / "default")
+        self.log = folder / "default.log"
+        self._fit = fit
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = Lock()
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """Of the finished training; one that goes on has a best epoch too, but a better one may come."""
+        return self.run.best if self.run.measured("val") and self.run.best.is_file() else None
+
+    def start(self) -> None:
+        """Begins, or goes on where it was stopped; nothing happens where it is under way or finished.
+
+        Raises:
+            OSError: no room, or no right to write.
+        """
+        with self._lock:
+            if self._running or self.checkpoint:
+                return
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            atexit.register(self.stop)  # or it would outlive the demo
+            with self.log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    [*self._fit, "--out", str(self.run.root), *OPTIONS],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                )
+
+    def stop(self) -> None:
+        """Has it end as Ctrl-C would: what is finished stays, to go on from."""
+        with self._lock:
+            if self._process is None or not self._running:
+                return
+            self._process.terminate()
+            try:
+                self._process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    @property
+    def _running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def progress(self) -> Progress:
+        """How far it is, by what its log says."""
+        if self.checkpoint and not self._running:
+            return Progress("finished", 1.0)
+        if self._running:
+            return self._under_way()
+        if self._process is not None and self._process.returncode not in (-15, -9, 130, 143):
+            return Progress("failed", message=self._last_line())
+        return Progress("stopped" if self.run.root.exists() else "absent")
+
+    def _under_way(self) -> Progress:
+        if not self.run.config.is_file():  # it is written once all photos are there
+            return Progress("drawing")
+        epochs = EPOCH.findall(self._text())
+        if not epochs:
+            return Progress("learning")
+        done, total, *clock = (int(number or 0) for number in epochs[-1])
+        told = timedelta(**dict(zip(("days", "hours", "minutes", "seconds"), clock, strict=True)))
+        since = timedelta(seconds=max(time.time() - self.log.stat().st_mtime, 0))
+        left = max(told - since, timedelta())  # the log speaks only at the end of an epoch
+        going = 1 - left / told if told else 1.0
+        return Progress("learning", (done + going * (total - done)) / total, left)
+
+    def _text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""
+
+    def _last_line(self) -> str:
+        lines = self._text().strip().splitlines()
+        return lines[-1] if lines else ""

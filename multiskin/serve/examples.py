@@ -1,0 +1,61 @@
+"""Pictures to try the demo with, drawn for it: nobody's face."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+
+from multiskin.data.render.photo import Shot, photograph
+from multiskin.data.render.plan import plan_shots
+from multiskin.run import whole
+
+SEED, PERSONS = 7, range(6)  # one of each tone
+SHOWN = (1, 3, 4)  # of the persons: different tones, and each with much to see
+SIZE = 320  # pixels
+QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 92]
+
+
+class Example(NamedTuple):
+    """One drawn photo.
+
+    Attributes:
+        person: its number, from 0.
+        part: of the face, as the renderer calls it.
+        path: of the JPEG file.
+    """
+
+    person: int
+    part: str
+    path: Path
+
+
+def example_pictures(folder: Path) -> list[Example]:
+    """All parts of a few drawn persons; drawn on the first call, within seconds, and kept.
+
+    Args:
+        folder: where they are kept.
+
+    Raises:
+        OSError: no room, or no right to write.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shots = plan_shots(SEED, PERSONS, evenness=1, size=SIZE)
+    return [
+        Example(number, shot.part, _drawn(shot, folder / f"{person}-{shot.number}.jpg"))
+        for number, person in enumerate(SHOWN)
+        for shot in shots
+        if shot.person == person
+    ]
+
+
+def _drawn(shot: Shot, path: Path) -> Path:
+    if not path.exists():
+        _, encoded = cv2.imencode(".jpg", photograph(shot).pixels[..., ::-1], QUALITY)  # OpenCV's order is BGR
+        with whole(path) as part:
+            part.write_bytes(encoded.tobytes())
+    return path
+
+
+def of_person(examples: Sequence[Example], person: int) -> list[Example]:
+    return [example for example in examples if example.person == person]

@@ -1,0 +1,6 @@
+"""The page in the browser."""
+
+from multiskin.serve.page.look import mount_page
+from multiskin.serve.page.wiring import create_page
+
+__all__ = ["create_page", "mount_page"]

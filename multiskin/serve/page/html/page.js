@@ -1,0 +1,15 @@
+/* What needs no server: the strength of maps, and the language that the sign-in pages are to have, too. */
+document.addEventListener("input", (event) => {
+  if (event.target.matches("[data-ms-opacity]"))
+    document.documentElement.style.setProperty("--ms-opacity", event.target.value / 100);
+});
+document.addEventListener(
+  "click",
+  (event) => {
+    const chosen = event.target.closest("[data-language]");
+    if (!chosen) return;
+    const path = new URL(document.baseURI).pathname;
+    document.cookie = `language=${chosen.dataset.language}; path=${path}; max-age=31536000; samesite=lax`;
+  },
+  true,
+);

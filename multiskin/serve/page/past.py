@@ -1,0 +1,144 @@
+"""What a person has saved, as they read it: a curve for each attribute, a table, and two dates side by side."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from multiskin.data.images import decode_image
+from multiskin.explain.photos import scaled
+from multiskin.schema import Schema
+from multiskin.serve.history import Point
+from multiskin.serve.page.templates import render
+from multiskin.serve.pictures import photo_uri
+from multiskin.serve.store import KeptPhoto, Result
+from multiskin.serve.texts import Words
+
+WIDTH, HEIGHT = 300, 120  # of a curve, in its own units
+LEFT, EDGE = 22, 10  # room for the grades' numbers, and around the points
+THUMBNAIL = 320  # pixels of a kept photo's longer side
+
+
+class Dot(NamedTuple):
+    x: float
+    y: float
+    words: str
+
+
+class Curve(NamedTuple):
+    """How the score of one attribute changed; the higher on the page, the higher the grade."""
+
+    title: str
+    dots: Sequence[Dot]
+    lines: Sequence[tuple[float, int]]  # y and number of each grade
+    latest: str
+    change: str
+
+
+def show_past(
+    results: Sequence[Result], trend: Mapping[str, Sequence[Point]], schema: Schema | None, words: Words
+) -> str:
+    """All that was saved, newest first, as HTML."""
+    most = _highest_grades(results)
+    names = list(dict.fromkeys(name for result in results for name in _by_name(result)))
+    return render(
+        "past",
+        words,
+        curves=[
+            _curve(_title(name, schema, words), points, most.get(name, 1))
+            for name, all_points in trend.items()
+            if (points := [(when, score) for when, score, _ in all_points if score is not None])
+        ],
+        titles=[_title(name, schema, words) for name in names],
+        rows=[(result.id, moment(result.when), _about(result, words), _cells(result, names)) for result in results],
+        width=WIDTH,
+        height=HEIGHT,
+        left=LEFT,
+    )
+
+
+def _by_name(result: Result) -> dict[str, dict[str, Any]]:
+    return {each["name"]: each for each in result.report["attributes"]}
+
+
+def _highest_grades(results: Sequence[Result]) -> dict[str, int]:
+    """By attribute, as far as any result tells."""
+    entries = (each for result in results for each in result.report["attributes"])
+    return {each["name"]: len(each["probabilities"]) - 1 for each in entries if each["probabilities"]}
+
+
+def _title(name: str, schema: Schema | None, words: Words) -> str:
+    """By the model that is there now; a result may be of one that had other attributes."""
+    known = schema is not None and name in schema.names
+    return schema[name].title(words.language) if schema is not None and known else name.replace("_", " ")
+
+
+def moment(when: datetime) -> str:
+    """In the time of this machine, which is that of whoever sits at it."""
+    return when.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _curve(title: str, points: Sequence[tuple[datetime, float]], most: int) -> Curve:
+    first, last = points[0][0], points[-1][0]
+    span = (last - first).total_seconds()
+
+    def x(when: datetime) -> float:
+        share = (when - first).total_seconds() / span if span else 0.5
+        return round(LEFT + EDGE + share * (WIDTH - LEFT - 2 * EDGE), 1)
+
+    def y(score: float) -> float:
+        return round(HEIGHT - EDGE - score / most * (HEIGHT - 2 * EDGE), 1)
+
+    change = points[-1][1] - points[0][1]
+    return Curve(
+        title,
+        [Dot(x(when), y(score), f"{moment(when)}: {score:.1f}") for when, score in points],
+        [(y(grade), grade) for grade in range(most + 1)],
+        f"{points[-1][1]:.1f}",
+        _signed(change) if len(points) > 1 else "",
+    )
+
+
+def _signed(change: float) -> str:
+    return "±0.0" if abs(change) < 0.05 else f"{change:+.1f}".replace("-", "−")
+
+
+def _about(result: Result, words: Words) -> str:
+    age = [words("past.years", age=result.age)] if result.age is not None else []
+    return ", ".join([*age, *([words.of("sex", result.sex)] if result.sex else [])])
+
+
+def _cells(result: Result, names: Sequence[str]) -> list[str]:
+    found = _by_name(result)
+    return [_number(found.get(name)) for name in names]
+
+
+def _number(entry: Mapping[str, Any] | None) -> str:
+    """A score, of an attribute without order its grade, and a dash where neither was given."""
+    if entry is None or entry["grade"] is None:
+        return "–"
+    return str(entry["grade"]) if entry["score"] is None else f"{entry['score']:.1f}"
+
+
+def show_comparison(sides: Sequence[tuple[Result, Sequence[KeptPhoto]]], schema: Schema | None, words: Words) -> str:
+    """Two results side by side, each with the photos kept with it, and what changed from the first to the second."""
+    (first, _), (second, _) = sides
+    before, after = _by_name(first), _by_name(second)
+    rows = [
+        (_title(name, schema, words), _number(before.get(name)), _number(entry), _change(before.get(name), entry))
+        for name, entry in after.items()
+    ]
+    columns = [(moment(result.when), [photo_uri(_small(photo.jpeg)) for photo in photos]) for result, photos in sides]
+    return render("comparison", words, rows=rows, columns=columns)
+
+
+def _small(jpeg: bytes) -> np.ndarray:
+    return scaled(decode_image(BytesIO(jpeg), "kept photo"), THUMBNAIL)
+
+
+def _change(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
+    if before is None or before["score"] is None or after["score"] is None:
+        return ""
+    return _signed(after["score"] - before["score"])

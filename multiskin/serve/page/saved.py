@@ -1,0 +1,108 @@
+"""What happens to saved results: they are shown, compared, and taken away, for the account that asks and no other."""
+
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from multiskin.schema import Schema
+from multiskin.serve.accounts import AccountError
+from multiskin.serve.page.panels import show_message
+from multiskin.serve.page.past import moment, show_comparison, show_past
+from multiskin.serve.page.templates import render
+from multiskin.serve.services import Services
+from multiskin.serve.sessions import session_of
+from multiskin.serve.texts import Words, words
+
+ALL = "all"  # what is asked to be deleted
+
+
+class Saved(NamedTuple):
+    """What the page shows of an account: a value, or a change, for each of its fields."""
+
+    message: str
+    past: str
+    comparing: Any  # all that follows up to the comparison
+    first: Any
+    second: Any
+    comparison: str
+    account: Any  # its deletion
+    password: Any
+
+
+class SavedResults:
+    """Saved results, and the people whose they are.
+
+    Args:
+        services: of the demo.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def show(self, language: str, request: gr.Request) -> Saved:
+        return self._shown(session_of(request).account_id, words(language))
+
+    def compare(self, first: int | None, second: int | None, language: str, request: gr.Request) -> str:
+        """Two results side by side."""
+        account = session_of(request).account_id
+        if account is None or first is None or second is None:
+            return ""
+        return self._comparison(account, first, second, words(language))
+
+    def delete(self, chosen: gr.EventData, language: str, request: gr.Request) -> Saved:
+        """Takes away one result, or all."""
+        account, asked, said = session_of(request).account_id, chosen._data["delete"], words(language)
+        if account is None:
+            return self._shown(None, said)
+        try:
+            if asked == ALL:
+                self._services.history.delete_all(account)
+            else:
+                self._services.history.delete_result(account, int(asked))
+        except LookupError:
+            return self._shown(account, said, said("past.gone"))
+        return self._shown(account, said, said("past.deleted"), "done")
+
+    def delete_account(self, password: str, language: str, request: gr.Request) -> Saved:
+        """Takes away an account with all that was saved in it."""
+        account, said = session_of(request).account_id, words(language)
+        if account is None:
+            return self._shown(None, said)
+        try:
+            self._services.accounts.delete(account, password)
+        except AccountError as error:
+            return self._shown(account, said, said.of("problem", error.code))
+        return self._shown(None, said, said("account.deleted"), "gone")
+
+    def _shown(self, account: int | None, said: Words, message: str = "", kind: str = "error") -> Saved:
+        told, hidden = show_message(message, kind, said), gr.update(visible=False)
+        if account is None:
+            invitation = render("invitation", said)
+            return Saved(told, invitation, hidden, gr.skip(), gr.skip(), "", hidden, gr.update(value=""))
+        history = self._services.history
+        results = history.results(account)
+        numbers = range(len(results), 0, -1)  # two of one minute would be called the same
+        choices = [(f"{n} · {moment(result.when)}", result.id) for n, result in zip(numbers, results, strict=True)]
+        oldest, newest = (choices[-1][1], choices[0][1]) if len(choices) > 1 else (None, None)
+        return Saved(
+            told,
+            show_past(results, history.trend(account), self._schema, said),
+            gr.update(visible=oldest is not None),
+            gr.update(choices=choices, value=oldest),
+            gr.update(choices=choices, value=newest),
+            "" if oldest is None or newest is None else self._comparison(account, oldest, newest, said),
+            gr.update(visible=True),
+            gr.update(value=""),
+        )
+
+    def _comparison(self, account: int, first: int, second: int, said: Words) -> str:
+        history = self._services.history
+        try:
+            sides = [(history.result(account, each), history.photos(account, each)) for each in (first, second)]
+        except LookupError:  # deleted in another tab
+            return ""
+        return show_comparison(sides, self._schema, said)
+
+    @property
+    def _schema(self) -> Schema | None:
+        return self._services.engine.schema if self._services.engine else None

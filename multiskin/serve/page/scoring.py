@@ -1,0 +1,183 @@
+"""What happens to photos: they come in, are graded together, are shown, and are saved if that is asked for.
+
+Who asks is told by the guard alone, at every click; nothing that a browser sends says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from multiskin.serve.batching import Busy, Closed
+from multiskin.serve.examples import Example, of_person
+from multiskin.serve.history import HistoryError
+from multiskin.serve.page.desk import MOST_PHOTOS, Desk, Desks
+from multiskin.serve.page.panels import show_hint, show_message, show_tray
+from multiskin.serve.page.result import show_report
+from multiskin.serve.page.upload import take
+from multiskin.serve.report import Photo
+from multiskin.serve.services import Services
+from multiskin.serve.sessions import session_of
+from multiskin.serve.texts import Words, words
+from multiskin.serve.uploads import Refused, read_upload
+
+ONE, SEVERAL = "one", "several"  # photos of a person
+
+
+class Shown(NamedTuple):
+    """What the page shows of a desk: a value, or a change, for each of its fields."""
+
+    message: str
+    tray: str
+    part: Any  # which part of the face the next photo shows
+    result: str
+    saving: Any
+    hint: str  # to those who cannot save
+
+
+class Visit(NamedTuple):
+    """One click: at whose desk, and how the answer is to be."""
+
+    desk: Desk
+    account: int | None
+    several: bool
+    words: Words
+
+
+class Scoring:
+    """Photos, and the people who give them.
+
+    Args:
+        services: of the demo.
+        examples: pictures to try.
+    """
+
+    def __init__(self, services: Services, examples: Sequence[Example]) -> None:
+        self._services = services
+        self._examples = examples
+        self._desks = Desks()
+
+    def upload(
+        self, sent: Mapping[str, str] | None, part: str | None, mode: str, language: str, request: gr.Request
+    ) -> Any:
+        """Grades a photo that was sent, where there are several with those before it.
+
+        The page's fields come as the browser gives them, unchecked.
+        """
+        if sent is None:  # the field was emptied, as it is after each photo
+            return tuple(gr.skip() for _ in Shown._fields)
+        try:
+            name, content = take(sent)  # before anything else, whatever becomes of it
+        except OSError:
+            return self._shown(self._visit(mode, language, request), words(language)("score.gone"))
+        visit = self._visit(mode, language, request)
+        known = part if visit.several and part in self._parts else None
+        return self._add(visit, [(name, content, known)], visit.desk.photos if visit.several else [])
+
+    def example(self, chosen: gr.EventData, mode: str, language: str, request: gr.Request) -> Shown:
+        """Grades an example, or all of one drawn person."""
+        asked = chosen._data
+        person = of_person(self._examples, int(asked["person"])) if "person" in asked else ()
+        examples = person or [self._examples[int(asked["example"])]]
+        files = [(each.path.name, each.path.read_bytes(), each.part) for each in examples]
+        return self._add(self._visit(mode, language, request), files, [])
+
+    def remove(self, chosen: gr.EventData, mode: str, language: str, request: gr.Request) -> Shown:
+        """Takes a photo away and grades the others."""
+        visit, number = self._visit(mode, language, request), int(chosen._data["remove"])
+        return self._grade(visit, [photo for i, photo in enumerate(visit.desk.photos) if i != number])
+
+    def show(self, mode: str, language: str, request: gr.Request) -> Shown:
+        """What is there, in the language and for the mode that was chosen now."""
+        visit = self._visit(mode, language, request)
+        if not visit.several and len(visit.desk.photos) > 1:
+            visit.desk.put([], None)
+        return self._shown(visit)
+
+    def save(
+        self,
+        with_age: bool,
+        age: int | None,
+        with_sex: bool,
+        sex: str | None,
+        with_photos: bool,
+        mode: str,
+        language: str,
+        request: gr.Request,
+    ) -> Shown:
+        """Keeps the report for the account that asks, and beside it only what was agreed to."""
+        visit = self._visit(mode, language, request)
+        desk, said = visit.desk, visit.words
+        if visit.account is None or desk.report is None:
+            return self._shown(visit, said("save.nothing"))
+        try:
+            self._services.history.save(
+                visit.account,
+                desk.report.to_dict(),
+                age=age if with_age else None,
+                sex=sex if with_sex else None,
+                photos=desk.photos if with_photos else None,
+            )
+        except HistoryError as error:
+            return self._shown(visit, said.of("problem", error.code))
+        except LookupError:  # the account was deleted in another browser
+            return self._shown(visit, said("save.nothing"))
+        desk.saved = True
+        return self._shown(visit, said("save.done"), "done")
+
+    def leave(self, request: gr.Request) -> None:
+        """A tab was closed."""
+        self._desks.close(session_of(request).id, str(request.session_hash))
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        return self._services.engine.parts if self._services.engine else ()
+
+    def _visit(self, mode: str, language: str, request: gr.Request) -> Visit:
+        session = session_of(request)
+        desk = self._desks.of(session.id, str(request.session_hash))
+        return Visit(desk, session.account_id, mode == SEVERAL, words(language))
+
+    def _add(self, visit: Visit, files: Sequence[tuple[str, bytes, str | None]], before: Sequence[Photo]) -> Shown:
+        """Grades files, each with its name and part, together with photos that were there before."""
+        try:
+            new = [Photo(read_upload(content, name), part, name) for name, content, part in files]
+        except Refused as error:
+            return self._shown(visit, visit.words.of("refused", error.code))
+        if len(before) + len(new) > MOST_PHOTOS:
+            return self._shown(visit, visit.words("score.too_many", most=MOST_PHOTOS))
+        return self._grade(visit, [*before, *new])
+
+    def _grade(self, visit: Visit, photos: list[Photo]) -> Shown:
+        engine = self._services.engine
+        try:
+            report = engine.report(photos) if photos and engine is not None else None
+        except (Busy, Closed):
+            return self._shown(visit, visit.words("score.busy"))
+        visit.desk.put(photos, report)
+        return self._shown(visit)
+
+    def _shown(self, visit: Visit, message: str = "", kind: str = "error") -> Shown:
+        desk, said = visit.desk, visit.words
+        can_save = visit.account is not None and desk.report is not None and not desk.saved
+        return Shown(
+            show_message(message, kind, said),
+            show_tray(desk.photos, said) if visit.several else "",
+            self._next_part(visit),
+            show_report(desk.report, said),
+            gr.update(visible=can_save),
+            show_hint(said) if visit.account is None and desk.report is not None else "",
+        )
+
+    def _next_part(self, visit: Visit) -> Any:
+        """The first part of which there is no photo yet."""
+        parts = self._parts
+        there = {photo.part for photo in visit.desk.photos}
+        missing = [part for part in parts if part not in there]
+        choices = [(visit.words.of("part", part), part) for part in parts]
+        return gr.update(
+            choices=[(visit.words("score.any_part"), ""), *choices],
+            value=missing[0] if missing else "",
+            label=visit.words("score.part"),
+            visible=visit.several and bool(parts),
+        )

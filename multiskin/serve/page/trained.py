@@ -1,0 +1,56 @@
+"""What happens without a model: the page offers to train the embedded default, and scores once that is done."""
+
+from threading import Lock
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from multiskin.serve.default_model import DefaultModel
+from multiskin.serve.page.panels import show_training
+from multiskin.serve.services import Services
+from multiskin.serve.texts import words
+
+
+class Stage(NamedTuple):
+    """What the page shows before there is a model, and what after: a change for each of its fields."""
+
+    training: str
+    scoring: Any
+    watch: Any  # the timer
+
+
+class Training:
+    """The embedded default on its way to the engine.
+
+    Args:
+        services: of the demo.
+        model: the one that is trained.
+    """
+
+    def __init__(self, services: Services, model: DefaultModel) -> None:
+        self._services = services
+        self._model = model
+        self._loading = Lock()
+
+    @property
+    def ready(self) -> bool:
+        """Whether photos can be scored; a model whose training is finished is loaded."""
+        with self._loading:
+            checkpoint = self._model.checkpoint if self._services.engine is None else None
+            if checkpoint is not None and self._model.progress().state == "finished":
+                self._services.load(checkpoint)
+        return self._services.engine is not None
+
+    def show(self, language: str) -> Stage:
+        if self.ready:
+            return Stage("", gr.update(visible=True), gr.update(active=False))
+        # On a machine that serves others, its owner alone says what it works on.
+        offered = self._services.settings.local
+        panel = show_training(self._model.progress(), offered, words(language))
+        return Stage(panel, gr.update(visible=False), gr.update(active=True))
+
+    def act(self, chosen: gr.EventData, language: str) -> Stage:
+        """Begins or stops."""
+        if self._services.settings.local:
+            {"start": self._model.start, "stop": self._model.stop}[chosen._data["training"]]()
+        return self.show(language)

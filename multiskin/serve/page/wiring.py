@@ -1,0 +1,181 @@
+"""The page: its fields, and what is done when somebody uses them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from multiskin.serve.default_model import DefaultModel
+from multiskin.serve.examples import Example, example_pictures
+from multiskin.serve.page.layout import SavedFields, ScoreFields, lay_out_saved, lay_out_score, panel
+from multiskin.serve.page.panels import show_examples, show_foot, show_head
+from multiskin.serve.page.saved import SavedResults
+from multiskin.serve.page.scoring import SEVERAL, Scoring
+from multiskin.serve.page.trained import Training
+from multiskin.serve.page.wording import Wording
+from multiskin.serve.services import Services
+from multiskin.serve.sessions import session_of
+from multiskin.serve.texts import preferred, words
+
+COOKIE = "language"  # which the switch in the page's head writes
+AT_ONCE, WAITING = 32, 256  # clicks; the engine makes batches of the photos in them
+MOST_TABS = 200  # that are open, of which Gradio keeps what they show
+LOOK_EVERY = 2  # seconds, how far a training is
+ABANDONED = (60, 600)  # every so many seconds, files that nobody took within so many
+
+# Nothing of what happens is listed as an API: that is another door, with words of its own.
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+BUSY: dict[str, Any] = QUIET | {"show_progress": "minimal"}
+
+# The picture is on the screen before its file is taken away.
+ONCE_SEEN = """async (...values) => {
+  const pictures = [...document.querySelectorAll('#ms-photo img')];
+  await Promise.all(pictures.map((picture) => picture.decode().catch(() => {})));
+  return values;
+}"""
+# On a phone the result lies below all else.
+SHOW_RESULT = """() => {
+  const result = document.querySelector('#ms-result .ms-result');
+  const below = result && result.getBoundingClientRect().top > window.innerHeight / 2;
+  if (below) result.scrollIntoView({behavior: 'smooth'});
+}"""
+NAME_LANGUAGE = """() => {
+  document.documentElement.lang = document.querySelector('#ms-head [aria-pressed=true]').lang;
+}"""
+RELOAD_IF_GONE = "() => { if (document.querySelector('#ms-past-message [data-gone]')) window.location.reload(); }"
+
+
+@dataclass
+class Fields:
+    """All of the page."""
+
+    wording: Wording
+    language: Any
+    head: Any
+    training: Any
+    score: ScoreFields
+    saved: SavedFields
+    foot: Any
+    watch: Any
+
+    @property
+    def stage(self) -> list[Any]:
+        """In the order of `Stage`."""
+        return [self.training, self.score.area, self.watch]
+
+    @property
+    def spoken(self) -> list[Any]:
+        """All in which words stand, in the order of `_Speech`."""
+        score, saved = self.score, self.saved
+        framing = [self.head, self.foot, score.examples]
+        return [*framing, *score.shown, *saved.shown, *self.stage, *self.wording.fields]
+
+
+def create_page(services: Services) -> gr.Blocks:
+    """The whole page, to be mounted behind the guard.
+
+    Args:
+        services: of the demo; whether there is a model is looked up at each click.
+
+    Raises:
+        OSError: no room for the example pictures, or no right to write.
+    """
+    settings = services.settings
+    examples = example_pictures(settings.data / "examples")
+    scoring, saved = Scoring(services, examples), SavedResults(services)
+    training = Training(services, DefaultModel(settings.data))
+    with gr.Blocks(title="multiskin", analytics_enabled=False, delete_cache=ABANDONED) as page:
+        fields = _lay_out(settings.language)
+        _wire_language(page, fields, _Speech(settings.language, examples, scoring, saved, training, fields.wording))
+        _wire_scoring(fields.score, fields.language, scoring, saved, fields.saved)
+        _wire_saved(fields.saved, fields.language, saved)
+        fields.watch.tick(training.show, fields.language, fields.stage, **QUIET)
+        fields.training.click(training.act, fields.language, fields.stage, **QUIET)
+
+        def leave(request: gr.Request) -> None:
+            scoring.leave(request)
+            page.state_holder.session_data.pop(str(request.session_hash), None)  # Gradio keeps what a tab showed
+
+        page.unload(leave)
+    page.state_session_capacity = MOST_TABS
+    return page.queue(max_size=WAITING, default_concurrency_limit=AT_ONCE)
+
+
+def _lay_out(first_language: str) -> Fields:
+    wording = Wording(words(first_language))
+    language, head = gr.State(first_language), panel("head", clicks=True)
+    with gr.Tabs(elem_id="ms-tabs"):
+        with wording.make(gr.Tab, lambda t: {"label": t("score.title")}, id="score"):
+            training, score = panel("training", clicks=True), lay_out_score(wording)
+        with wording.make(gr.Tab, lambda t: {"label": t("past.title")}, id="saved"):
+            saved = lay_out_saved(wording)
+    return Fields(wording, language, head, training, score, saved, panel("foot"), gr.Timer(LOOK_EVERY, active=False))
+
+
+@dataclass
+class _Speech:
+    """Everything that is said, in one language or another."""
+
+    default: str
+    examples: list[Example]
+    scoring: Scoring
+    saved: SavedResults
+    training: Training
+    wording: Wording
+
+    def first(self, request: gr.Request) -> str:
+        """The language chosen before, else the one that the browser likes best."""
+        accepted = dict(request.headers).get("accept-language", "")
+        return preferred(dict(request.cookies).get(COOKIE) or accepted, self.default)
+
+    def choose(self, chosen: gr.EventData) -> str:
+        return preferred(str(chosen._data["language"]), self.default)
+
+    def show(self, mode: str, language: str, request: gr.Request) -> list[Any]:
+        said = words(language)
+        return [
+            show_head(session_of(request), said),
+            show_foot(said),
+            show_examples(self.examples, mode == SEVERAL, said),
+            *self.scoring.show(mode, language, request),
+            *self.saved.show(language, request),
+            *self.training.show(language),
+            *self.wording.changes(said),
+        ]
+
+    def show_examples(self, mode: str, language: str) -> str:
+        return show_examples(self.examples, mode == SEVERAL, words(language))
+
+
+def _wire_language(page: gr.Blocks, fields: Fields, speech: _Speech) -> None:
+    asked = [fields.score.mode, fields.language]
+    for event, choice in ((page.load, speech.first), (fields.head.click, speech.choose)):
+        spoken = event(choice, None, fields.language, **QUIET).then(speech.show, asked, fields.spoken, **QUIET)
+        spoken.then(None, js=NAME_LANGUAGE, **QUIET)
+    fields.score.mode.change(speech.show_examples, asked, fields.score.examples, **QUIET)
+
+
+def _wire_scoring(score: ScoreFields, language: Any, scoring: Scoring, saved: SavedResults, past: SavedFields) -> None:
+    asked = [score.mode, language]
+    busy = BUSY | {"show_progress_on": [score.result]}
+    sent = score.photo.change(
+        scoring.upload, [score.photo, score.part, *asked], score.shown, js=ONCE_SEEN, preprocess=False, **busy
+    )
+    sent.then(lambda: None, None, score.photo, **QUIET)
+    tried = score.examples.click(scoring.example, asked, score.shown, **busy)
+    for graded in (sent, tried):
+        graded.then(None, js=SHOW_RESULT, **QUIET)
+    score.tray.click(scoring.remove, asked, score.shown, **busy)
+    score.mode.change(scoring.show, asked, score.shown, **QUIET)
+    for box, field in ((score.with_age, score.age), (score.with_sex, score.sex)):
+        box.change(lambda ticked: gr.update(visible=ticked), box, field, **QUIET)
+    kept = score.save.click(scoring.save, [*score.agreed, *asked], score.shown, **BUSY)
+    kept.then(saved.show, language, past.shown, **QUIET)
+
+
+def _wire_saved(past: SavedFields, language: Any, saved: SavedResults) -> None:
+    past.past.click(saved.delete, language, past.shown, **QUIET)
+    for choice in (past.first, past.second):
+        choice.input(saved.compare, [past.first, past.second, language], past.comparison, **QUIET)
+    left = past.leave.click(saved.delete_account, [past.password, language], past.shown, **QUIET)
+    left.then(None, js=RELOAD_IF_GONE, **QUIET)

@@ -1,0 +1,273 @@
+"""Every click is answered for the session that clicks, and for no other."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from argon2 import PasswordHasher
+
+from multiskin.explain.geometry import WHOLE
+from multiskin.explain.photos import HeadExplanation
+from multiskin.schema import Attribute, Schema
+from multiskin.serve.accounts import Accounts
+from multiskin.serve.batching import Busy
+from multiskin.serve.default_model import Progress
+from multiskin.serve.examples import Example
+from multiskin.serve.history import History
+from multiskin.serve.page.desk import MOST_PHOTOS
+from multiskin.serve.page.saved import SavedResults
+from multiskin.serve.page.scoring import ONE, SEVERAL, Scoring
+from multiskin.serve.page.trained import Training
+from multiskin.serve.quality import Quality
+from multiskin.serve.report import AttributeReport, PhotoReport, Report
+from multiskin.serve.sessions import Session
+from multiskin.serve.store import Store
+
+SHINE = Attribute("shine", 5)
+PASSWORD = "a long sentence"
+GOOD = Quality(80, 0, 1, 2, 1)
+
+
+class Engine:
+    """Says grade 3, and remembers what it was asked."""
+
+    schema, parts, busy = Schema((SHINE,)), ("chin", "forehead"), False
+
+    def __init__(self) -> None:
+        self.asked = []
+
+    def report(self, photos):
+        if self.busy:
+            raise Busy
+        self.asked.append([photo.part for photo in photos])
+        seen = HeadExplanation(SHINE, 3, 3.0, 3.0, np.ones((2, 2), np.float32), WHOLE)
+        scored = AttributeReport(SHINE, 3, 3.0, (0, 0, 0, 1.0, 0), 1.0, applies=True, counted=tuple(range(len(photos))))
+        shown = [PhotoReport(photo.name, photo.part, photo.pixels, GOOD, {"shine": seen}, ()) for photo in photos]
+        return Report((scored,), tuple(shown), "model")
+
+
+@pytest.fixture
+def services(tmp_path):
+    store = Store.open(tmp_path / "data")
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield SimpleNamespace(
+        accounts=Accounts(store, quick), history=History(store), engine=Engine(), settings=SimpleNamespace(local=True)
+    )
+    store.close()
+
+
+@pytest.fixture
+def scoring(services, tmp_path, jpeg):
+    examples = []
+    for number, part in enumerate(["chin", "forehead", "elbow"]):
+        path = tmp_path / f"{number}.jpg"
+        path.write_bytes(jpeg)
+        examples.append(Example(number // 2, part, path))
+    return Scoring(services, examples)
+
+
+@pytest.fixture
+def saved(services):
+    return SavedResults(services)
+
+
+@pytest.fixture
+def sign_up(services):
+    def sign_up(name: str, tab: str = "tab"):
+        return request(services.accounts.sign_up(name, PASSWORD).id, name, tab)
+
+    return sign_up
+
+
+def request(account: int | None = None, name: str = "guest", tab: str = "tab"):
+    session = Session(f"session of {name}", account, name if account else None)
+    return SimpleNamespace(request=SimpleNamespace(state=SimpleNamespace(session=session)), session_hash=tab)
+
+
+def click(**data: str):
+    return SimpleNamespace(_data=data)
+
+
+@pytest.fixture
+def send(scoring, tmp_path, jpeg):
+    def send(who, mode=ONE, part=None, content=jpeg, language="en"):
+        path = tmp_path / "sent.jpg"
+        path.write_bytes(content)
+        shown = scoring.upload({"path": str(path)}, part, mode, language, who)
+        assert not path.exists()
+        return shown
+
+    return send
+
+
+def agree(age=None, sex=None, photos=False):
+    return age is not None, age or 99, sex is not None, sex or "other", photos
+
+
+def test_a_photo_is_scored_shown_and_deleted(send):
+    shown = send(request())
+    assert "ms-card" in shown.result
+    assert shown.message.count("<p") == 0
+    assert "sign-up" in shown.hint
+    assert shown.saving["visible"] is False
+
+
+def test_what_is_refused_is_deleted_and_told(send, services):
+    shown = send(request(), content=b"<svg/>")
+    assert "not a JPEG" in shown.message
+    assert "JPEG" in send(request(), content=b"<svg/>", language="ko").message
+    assert services.engine.asked == []
+
+
+def test_an_emptied_field_and_a_file_that_is_gone_change_nothing(scoring, tmp_path):
+    assert len(scoring.upload(None, None, ONE, "en", request())) == 6
+    gone = scoring.upload({"path": str(tmp_path / "gone.jpg")}, None, ONE, "en", request())
+    assert "did not arrive" in gone.message
+
+
+def test_photos_of_one_person_are_scored_together_with_parts_that_are_known(send, scoring, services):
+    who = request()
+    send(who, SEVERAL, "chin")
+    shown = send(who, SEVERAL, "<script>")
+    assert services.engine.asked[-1] == ["chin", None]
+    assert shown.part["value"] == "forehead"  # what is missing
+    scoring.remove(click(remove="0"), SEVERAL, "en", who)
+    assert services.engine.asked[-1] == [None]
+    send(who, ONE, "chin")
+    assert services.engine.asked[-1] == [None]  # by itself, and nobody said of what
+
+
+def test_there_is_an_end_to_photos(send):
+    for _ in range(MOST_PHOTOS):
+        send(request(), SEVERAL)
+    assert str(MOST_PHOTOS) in send(request(), SEVERAL).message
+
+
+def test_each_tab_of_each_session_has_its_own_photos(send, services):
+    send(request(), SEVERAL)
+    for other in (request(tab="another"), request(name="stranger")):
+        send(other, SEVERAL)
+        assert len(services.engine.asked[-1]) == 1
+    send(request(), SEVERAL)
+    assert len(services.engine.asked[-1]) == 2
+
+
+def test_a_closed_tab_is_forgotten(send, scoring, services):
+    send(request(), SEVERAL)
+    scoring.leave(request())
+    send(request(), SEVERAL)
+    assert len(services.engine.asked[-1]) == 1
+
+
+def test_examples_are_scored_one_by_one_or_by_person(scoring, services):
+    scoring.example(click(example="2"), ONE, "en", request())
+    scoring.example(click(person="0"), SEVERAL, "en", request())
+    assert services.engine.asked == [["elbow"], ["chin", "forehead"]]
+
+
+def test_going_back_to_one_photo_leaves_no_report_on_several(scoring):
+    scoring.example(click(person="0"), SEVERAL, "en", request())
+    assert "ms-card" in scoring.show(SEVERAL, "ko", request()).result
+    assert "ms-empty" in scoring.show(ONE, "en", request()).result
+
+
+def test_a_full_queue_is_told_and_the_last_report_stays(send, services):
+    send(request())
+    services.engine.busy = True
+    shown = send(request())
+    assert "try again" in shown.message
+    assert "ms-card" in shown.result
+
+
+def test_only_what_was_agreed_to_is_saved(send, scoring, services, sign_up):
+    mina = sign_up("Mina")
+    account = mina.request.state.session.account_id
+    for agreed in (agree(), agree(age=34), agree(sex="female"), agree(photos=True)):
+        assert send(mina).saving["visible"] is True
+        shown = scoring.save(*agreed, ONE, "en", mina)
+        assert "Saved" in shown.message
+        assert shown.saving["visible"] is False  # not twice
+    kept = services.history.results(account)[::-1]
+    assert [(each.age, each.sex) for each in kept] == [(None, None), (34, None), (None, "female"), (None, None)]
+    assert [len(services.history.photos(account, each.id)) for each in kept] == [0, 0, 0, 1]
+
+
+def test_guests_and_empty_desks_save_nothing(send, scoring, services, sign_up):
+    send(request())
+    assert "nothing to save" in scoring.save(*agree(), ONE, "en", request()).message
+    mina = sign_up("Mina")
+    assert "nothing to save" in scoring.save(*agree(), ONE, "en", mina).message
+    send(mina)
+    services.accounts.delete(mina.request.state.session.account_id, PASSWORD)
+    assert "nothing to save" in scoring.save(*agree(), ONE, "en", mina).message
+
+
+def test_nobody_sees_or_deletes_what_another_saved(send, scoring, saved, services, sign_up):
+    mina, jun = sign_up("Mina"), sign_up("Jun")
+    for _ in range(2):
+        send(mina)
+        scoring.save(*agree(), ONE, "en", mina)
+    own = saved.show("en", mina)
+    assert own.past.count("data-result") == 2
+    assert own.comparing["visible"] is True
+    assert "ms-table" in own.comparison
+    first, second = (value for _, value in own.first["choices"])
+    for other in (jun, request()):
+        assert "data-result" not in saved.show("en", other).past
+        assert saved.compare(first, second, "en", other) == ""
+        saved.delete(click(delete=str(first)), "en", other)
+        saved.delete(click(delete="all"), "en", other)
+    assert len(services.history.results(mina.request.state.session.account_id)) == 2
+    assert saved.delete(click(delete=str(first)), "en", mina).past.count("data-result") == 1
+    assert "not there any more" in saved.delete(click(delete=str(first)), "en", mina).message
+    assert "ms-empty" in saved.delete(click(delete="all"), "en", mina).past
+
+
+def test_an_account_goes_with_its_password_alone(saved, services, sign_up):
+    mina = sign_up("Mina")
+    assert "password is wrong" in saved.delete_account("not this one", "en", mina).message
+    assert "data-gone" not in saved.delete_account(PASSWORD, "en", request()).message  # a guest has none
+    assert "data-gone" in saved.delete_account(PASSWORD, "en", mina).message
+    assert "password is wrong" in saved.delete_account(PASSWORD, "en", mina).message
+
+
+class Model:
+    """A default model that is at some state."""
+
+    checkpoint = None
+
+    def __init__(self) -> None:
+        self.state, self.clicks = "absent", []
+
+    def progress(self) -> Progress:
+        return Progress(self.state)
+
+    def start(self) -> None:
+        self.clicks.append("start")
+
+    def stop(self) -> None:
+        self.clicks.append("stop")
+
+
+def test_the_page_scores_once_the_model_is_trained(services, tmp_path):
+    engine, services.engine = services.engine, None
+    loaded, model = [], Model()
+    services.load = lambda checkpoint: (loaded.append(checkpoint), setattr(services, "engine", engine))
+    training = Training(services, model)
+    stage = training.act(click(training="start"), "en")
+    training.act(click(training="stop"), "en")
+    assert model.clicks == ["start", "stop"]
+    assert (stage.scoring["visible"], stage.watch["active"]) == (False, True)
+    model.checkpoint, model.state = tmp_path / "best.ckpt", "finished"
+    stage = training.show("en")
+    training.show("en")
+    assert loaded == [tmp_path / "best.ckpt"]  # once
+    assert stage.training == ""
+    assert (stage.scoring["visible"], stage.watch["active"]) == (True, False)
+
+
+def test_those_who_visit_another_machine_train_nothing_there(services):
+    services.engine, services.settings.local, model = None, False, Model()
+    stage = Training(services, model).act(click(training="start"), "en")
+    assert model.clicks == []
+    assert "data-training" not in stage.training

@@ -1,0 +1,111 @@
+"""What a tab works on is forgotten in time, and found by nobody else; a file that was sent is gone once it is read."""
+
+import numpy as np
+import pytest
+
+from multiskin.serve.page import desk
+from multiskin.serve.page.desk import MINUTES, MOST_DESKS, Desks
+from multiskin.serve.page.upload import take
+from multiskin.serve.report import Photo
+
+PHOTO = Photo(np.zeros((1, 1, 3), np.uint8))
+
+
+@pytest.fixture
+def clock():
+    return [0.0]
+
+
+@pytest.fixture
+def desks(clock, monkeypatch):
+    monkeypatch.setattr(desk, "Timer", NoTimer)
+    return Desks(lambda: clock[0])
+
+
+class NoTimer:
+    """Is wound, and never goes off by itself."""
+
+    wound = 0
+
+    def __init__(self, seconds, tidy) -> None:
+        self.daemon = False
+
+    def start(self) -> None:
+        assert self.daemon
+        NoTimer.wound += 1
+
+
+def test_a_desk_is_of_one_session_and_one_tab(desks):
+    desks.of("mina", "tab").put([PHOTO], None)
+    assert desks.of("mina", "tab").photos == [PHOTO]
+    assert desks.of("jun", "tab").photos == []
+    assert desks.of("mina", "other").photos == []
+
+
+def test_it_is_forgotten_when_the_tab_is_closed(desks):
+    desks.of("mina", "tab").put([PHOTO], None)
+    desks.close("jun", "tab")
+    assert desks.of("mina", "tab").photos
+    desks.close("mina", "tab")
+    assert not desks.of("mina", "tab").photos
+
+
+def test_it_is_forgotten_when_nobody_comes_back(desks, clock):
+    desks.of("mina", "tab").put([PHOTO], None)
+    clock[0] += 60 * MINUTES - 1
+    assert desks.of("mina", "tab").photos
+    clock[0] += 60 * MINUTES - 1  # since the last use
+    desks.tidy()
+    assert len(desks) == 1
+    clock[0] += 2
+    desks.tidy()
+    assert len(desks) == 0
+
+
+def test_one_timer_runs_while_there_is_something_to_forget(desks, clock):
+    NoTimer.wound = 0
+    desks.of("mina", "tab")
+    desks.of("jun", "tab")
+    assert NoTimer.wound == 1
+    desks.tidy()
+    assert NoTimer.wound == 2
+    clock[0] += 60 * MINUTES + 1
+    desks.tidy()
+    assert NoTimer.wound == 2
+
+
+def test_the_one_unused_for_longest_makes_room(desks):
+    for number in range(MOST_DESKS):
+        desks.of("s", str(number)).put([PHOTO], None)
+    desks.of("s", "0")
+    desks.of("s", "one more")
+    assert len(desks) == MOST_DESKS
+    assert desks.of("s", "0").photos
+    assert not desks.of("s", "1").photos
+
+
+def test_a_saved_result_is_saved_no_longer_when_another_takes_its_place(desks):
+    mine = desks.of("mina", "tab")
+    mine.saved = True
+    mine.put([PHOTO], None)
+    assert not mine.saved
+
+
+def test_a_file_is_gone_once_it_is_read(tmp_path):
+    file = tmp_path / "random" / "photo.jpg"
+    file.parent.mkdir()
+    file.write_bytes(b"photo")
+    assert take({"path": str(file)}) == ("photo.jpg", b"photo")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match=r"photo\.jpg"):
+        take({"path": str(file)})
+
+
+def test_it_goes_even_if_it_cannot_be_read_and_others_stay(tmp_path, monkeypatch):
+    file, other = tmp_path / "photo.jpg", tmp_path / "other.jpg"
+    file.write_bytes(b"photo")
+    other.write_bytes(b"photo")
+    monkeypatch.setattr("pathlib.Path.read_bytes", lambda _: (_ for _ in ()).throw(OSError("disk")))
+    with pytest.raises(OSError, match="disk"):
+        take({"path": str(file)})
+    assert list(tmp_path.iterdir()) == [other]

@@ -1,0 +1,211 @@
+"""The parts of the page as HTML: the right words at the right place, in both languages, and nothing unescaped."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from multiskin.explain.geometry import WHOLE
+from multiskin.explain.photos import HeadExplanation
+from multiskin.schema import Attribute
+from multiskin.serve.default_model import Progress
+from multiskin.serve.history import Point
+from multiskin.serve.page.panels import show_head, show_message, show_training, show_tray
+from multiskin.serve.page.past import show_comparison, show_past
+from multiskin.serve.page.result import band_of, meaning, show_report
+from multiskin.serve.quality import Quality
+from multiskin.serve.report import AttributeReport, Photo, PhotoReport, Report
+from multiskin.serve.sessions import Session
+from multiskin.serve.store import Result
+from multiskin.serve.texts import words
+
+EN, KO = words("en"), words("ko")
+EVIL = "<img src=x onerror=alert(1)>"
+PIXELS = np.full((20, 30, 3), 128, np.uint8)
+GOOD = Quality(80, 0, 1, 2, 1)
+SHINE = Attribute("shine", 5, display={"en": "Shine", "ko": "광택"}, lowest={"en": "matt"}, highest={"en": EVIL})
+LINES = Attribute("lines", 3, meanings={"en": ("none", "some", "many"), "ko": ("없음", "조금", "많음")})
+KIND = Attribute("kind", 3, kind="nominal", grade_names=("dry", EVIL, "oily"))
+
+
+class Elements(HTMLParser):
+    """What elements there are, and what is in them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def of(self, name: str) -> list[dict[str, str | None]]:
+        """The attributes of all elements of a class."""
+        return [attributes for _, attributes in self.tags if name in (attributes.get("class") or "").split()]
+
+
+def explained(attribute: Attribute, grade: int, strongest: float) -> HeadExplanation:
+    place = np.zeros((2, 2), np.float32)
+    place[0, 0] = strongest
+    return HeadExplanation(attribute, grade, float(grade), float(grade), place, WHOLE)
+
+
+@pytest.fixture
+def report():
+    """One attribute that is scored, one that does not apply, and one without order."""
+    return Report(
+        (
+            AttributeReport(SHINE, 3, 2.7, (0.0, 0.1, 0.3, 0.4, 0.2), 0.4, applies=True, counted=(0, 1)),
+            AttributeReport(LINES, why_not=("blurred", "part")),
+            AttributeReport(KIND, 1, None, (0.2, 0.7, 0.1), 0.7, applies=True, counted=(0,)),
+        ),
+        (
+            PhotoReport(
+                "a", EVIL, PIXELS, GOOD, {"shine": explained(SHINE, 0, 1.0), "kind": explained(KIND, 1, 1.0)}, ()
+            ),
+            PhotoReport("b", "chin", PIXELS, GOOD, {"shine": explained(SHINE, 3, 2.0)}, ("blurred",)),
+        ),
+        "model",
+    )
+
+
+def test_a_report_says_score_band_grade_and_reason(report):
+    shown = Elements(show_report(report, EN))
+    assert len(shown.of("ms-card")) == 3
+    assert len(shown.of("ms-off")) == 1
+    assert len(shown.of("ms-bar")) == 5 + 3
+    assert len(shown.of("ms-chosen")) == 2
+    for said in ("2.7", "of 4", "high", "Grade 3, 40 % likely", "2 of 2 photos", "1 of 2 photos"):
+        assert said in shown.text
+    assert "No score here: the photo is blurred, it is not scored on this part of the face." in shown.text
+    assert "Photo 2: The photo is blurred" in shown.text
+    assert "adds much" in shown.text  # two units stand side by side
+
+
+def test_a_map_lies_where_there_is_something_to_show(report):
+    shown = Elements(show_report(report, EN))
+    stacks = shown.of("ms-stack")
+    assert [stack["data-head"] for stack in stacks] == ["0", "0", "1", "1", "2", "2"]
+    assert len(shown.of("ms-map")) == 2  # shine in the second photo, kind in the first
+    assert all(map_["src"].startswith("data:image/png;base64,") for map_ in shown.of("ms-map"))
+    spoken = [photo["aria-label"] for photo in shown.of("ms-photo")]
+    assert spoken[0] == "Photo 1 with the map of Shine. no evidence found"
+    assert spoken[2] == "Photo 1 with the map of lines. not scored in this photo"
+    [first] = [attributes for tag, attributes in shown.tags if tag == "input" and "checked" in attributes]
+    assert first["value"] == "0"  # the strongest
+
+
+@pytest.mark.parametrize("words_", [EN, KO], ids=["en", "ko"])
+def test_what_comes_from_outside_is_no_html(report, words_):
+    result = Result(
+        account_id=1,
+        when=datetime.now(UTC),
+        model="m",
+        age=3,
+        sex="other",
+        report=report.to_dict(),
+        scores=[],
+        photos=[],
+    )
+    result.id = 1
+    result.report["attributes"][0]["name"] = EVIL
+    for html in (
+        show_report(report, words_),
+        show_tray([Photo(PIXELS, EVIL)], words_),
+        show_head(Session("s", 1, EVIL), words_),
+        show_message(EVIL, "error", words_),
+        show_training(Progress("failed", message=EVIL), True, words_),
+        show_past([result], {EVIL: [Point(result.when, 1.0, 1)]}, None, words_),
+        show_comparison([(result, []), (result, [])], None, words_),
+    ):
+        assert EVIL not in html
+        assert "&lt;img" in html
+
+
+def test_korean_reports_are_korean(report):
+    shown = Elements(show_report(report, KO))
+    for said in ("광택", "높음", "사진이 흐립니다", "/ 4"):
+        assert said in shown.text
+
+
+def test_nothing_yet_is_an_invitation():
+    assert Elements(show_report(None, EN)).of("ms-empty")
+
+
+@pytest.mark.parametrize("grades", [2, 3, 5, 11])
+def test_bands_share_the_range_evenly(grades):
+    shares = np.linspace(0, 1, 500, endpoint=False)
+    bands = [band_of(share * (grades - 1), grades) for share in shares]
+    assert np.bincount(bands).tolist() == [100] * 5
+    assert band_of(grades - 1, grades) == 4
+
+
+def test_a_grade_means_what_the_schema_says_or_lies_between_its_ends():
+    assert [meaning(LINES, grade, KO) for grade in range(3)] == ["없음", "조금", "많음"]
+    assert meaning(SHINE, 2, EN) == f"0 means matt; 4 means {EVIL}."
+    assert meaning(KIND, 1, EN) == ""
+
+
+def results(scores) -> list[Result]:
+    """One a day, newest first."""
+    made = []
+    for day, score in enumerate(scores):
+        attribute = AttributeReport(SHINE, round(score), score, (0.2,) * 5, 0.2, applies=True, counted=(0,))
+        when = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
+        report = Report((attribute,), (), "m").to_dict()
+        made.append(Result(account_id=1, when=when, model="m", age=None, sex=None, report=report, scores=[], photos=[]))
+        made[-1].id = day
+    return made[::-1]
+
+
+def test_a_curve_rises_with_the_scores_and_keeps_the_time_between():
+    saved = results([0.0, 4.0, 1.0])
+    trend = {"shine": [Point(each.when, each.report["attributes"][0]["score"], 0) for each in saved[::-1]]}
+    html = show_past(saved, trend, None, EN)
+    [points] = re.findall(r'polyline points="([^"]*)"', html)
+    x, y = np.array([point.split(",") for point in points.split()], float).T
+    assert x[1] - x[0] == pytest.approx(x[2] - x[1])
+    assert y[0] - y[1] == pytest.approx(4 * (y[0] - y[2]), abs=0.5)  # down is more on a screen
+    shown = Elements(html)
+    assert len([tag for tag, _ in shown.tags if tag == "circle"]) == 3
+    assert "+1.0" in shown.text
+    assert re.findall(r'data-result="(\d)"', html) == ["2", "1", "0"]
+
+
+def test_one_result_is_a_point_without_a_change():
+    saved = results([2.0])
+    shown = Elements(show_past(saved, {"shine": [Point(saved[0].when, 2.0, 2)]}, None, EN))
+    assert "±" not in shown.text
+    assert Elements(show_past([], {}, None, EN)).of("ms-empty")
+
+
+def test_two_dates_stand_side_by_side_with_what_changed():
+    new, old = results([3.0, 1.5])
+    shown = Elements(show_comparison([(old, []), (new, [])], None, EN))
+    assert re.findall(r"[−+±]?\d\.\d", shown.text) == ["3.0", "1.5", "−1.5"]
+
+
+@pytest.mark.parametrize(
+    ("progress", "offered", "buttons"),
+    [
+        (Progress("absent"), True, ["start"]),
+        (Progress("absent"), False, []),
+        (Progress("drawing"), True, ["stop"]),
+        (Progress("learning", 0.4, timedelta(minutes=3)), True, ["stop"]),
+        (Progress("learning", 0.4, timedelta(minutes=3)), False, []),
+        (Progress("stopped"), True, ["start"]),
+        (Progress("failed", message="no room"), True, ["start"]),
+        (Progress("finished", 1.0), True, []),
+    ],
+)
+def test_a_training_offers_what_can_be_done(progress, offered, buttons):
+    shown = Elements(show_training(progress, offered, EN))
+    assert [each["data-training"] for _, each in shown.tags if "data-training" in each] == buttons
+    assert ("About 3 min left." in shown.text) == (progress.left is not None)
+    assert ("no room" in shown.text) == bool(progress.message)
