@@ -32,7 +32,7 @@ def main() -> None:
 def table(path: Path) -> list[str]:
     """The lines of a result file as Markdown, and where its numbers come from."""
     source = json.loads(path.read_text(encoding="utf-8"))
-    if "recall_first" in source or "measured" in source:
+    if {"recall_first", "measured", "ways"} & source.keys():
         return of_json(source)
     results = pd.read_csv(path.with_suffix(".csv"))
     if "protocol" in source:
@@ -47,6 +47,9 @@ def of_json(source: dict) -> list[str]:
     """What stands in no table of its own."""
     if "recall_first" in source:
         return [*of_suspects(source), "", f"{source['interval']}. `{source['command']}`, {source['machine']}."]
+    if "ways" in source:
+        told = f"{source['picture']}; {source['network']}, {source['device']}; {source['interval']}"
+        return [*of_answers(source["ways"]), "", f"{told}. `{source['command']}`; load {source['load_before']} before."]
     of = of_maps if "captum_ratio" in source["measured"][0] else of_devices
     load = f"; load {source['load_before']} before" if "load_before" in source else ""
     return [*of(source["measured"]), "", f"{source['network']}; {source['interval']}. `{source['command']}`{load}."]
@@ -190,6 +193,23 @@ def of_detectors(detectors: list[dict]) -> list[str]:
         for row in detectors
     ]
     return markdown(["detector", "faces found", "found where none is", "ms a photo"], lines)
+
+
+WAYS = {
+    "shared": "one model, maps from the same pass",
+    "captum": "five models, a LayerGradCam of captum's each",
+    "predecessor": "five models, a prediction and a Grad-CAM by full backward each",
+}
+
+
+def of_answers(ways: dict[str, dict[str, list[float]]]) -> list[str]:
+    """A line a way: milliseconds, and how many times as long as one model takes."""
+    lines = []
+    for way, words in WAYS.items():
+        ms, times = ways[way]["ms"][0], ways[way].get("times_as_long")
+        ratio = "" if times is None else f"{times[0]:.1f} ({limits(times[1], times[2])})"
+        lines.append([words, f"{ms:.0f}", ratio])
+    return markdown(["way", "ms", "times as long"], lines)
 
 
 def of_suspects(source: dict) -> list[str]:
