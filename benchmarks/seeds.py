@@ -97,9 +97,13 @@ def machine(threads: object) -> str:
 
 
 def commit() -> str:
-    """The commit that is checked out, marked if files differ from it."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    """The commit that is checked out, marked if files differ from it; results and their tables decide on nothing."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":/!benchmarks/results", ":/!README.md")
+    return _git("rev-parse", "HEAD") + ("-dirty" if changed else "")
+
+
+def _git(*command: str) -> str:
+    return subprocess.run(["git", *command], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def write(name: str, table: pd.DataFrame, runs: Sequence[Path], command: str) -> None:
