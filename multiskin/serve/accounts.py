@@ -11,7 +11,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
-from multiskin.serve.passwords import Passwords, composed
+from multiskin.serve.passwords import LONGEST_TYPED, Passwords, composed
 from multiskin.serve.store import Account, RecordError, SignIn, Store, utc_now
 from multiskin.serve.tries import Tries
 
@@ -97,7 +97,7 @@ class Accounts:
         Raises:
             AccountError: NameFormError, NameTakenError, PasswordLengthError, PasswordIsNameError or TooMany.
         """
-        name = unicodedata.normalize("NFC", name.strip())
+        name = unicodedata.normalize("NFC", _typed(name))
         key = _key(name)
         if not (_usable(name) and _usable(key)):
             raise NameFormError
@@ -204,9 +204,14 @@ class Accounts:
         return current
 
 
+def _typed(name: str) -> str:
+    """What is looked at of a name, as of a password: nobody has one that is longer."""
+    return name.strip()[:LONGEST_TYPED]
+
+
 def _key(name: str) -> str:
     """What is compared of a name: the same for all ways to write it."""
-    compatible = unicodedata.normalize("NFKC", name.strip())
+    compatible = unicodedata.normalize("NFKC", _typed(name))
     return unicodedata.normalize("NFKC", compatible.casefold()).strip()
 
 

@@ -18,6 +18,7 @@ from multiskin.serve.store import Account, KeptPhoto, RecordError, Result, Score
 OLDEST = 120  # years
 SEXES = ("female", "male", "other")
 MOST_RESULTS = 1000  # of one account: one a day for almost three years, yet no flood that fills the disk
+MOST_KEPT = 500_000_000  # bytes of an account's photos: some thousand, and an export of them has room in memory
 JPEG_QUALITY = 92
 
 COLUMNS = ("result", "when", "model", "age", "sex", "attribute", "grade", "score", "confidence")  # of results.csv
@@ -39,7 +40,10 @@ class SexError(HistoryError):
 
 class HistoryFullError(HistoryError):
     code = "history_full"
-    message = f"{MOST_RESULTS} results are saved, and there is room for no more; export them, and delete old ones"
+    message = (
+        f"up to {MOST_RESULTS} results and {MOST_KEPT // 1_000_000} MB of photos are saved, and there is room for no "
+        "more; export them, and delete old ones"
+    )
 
 
 class Photo(Protocol):
@@ -111,7 +115,7 @@ class History:
             photos=[_kept(position, photo) for position, photo in enumerate(photos or ())],
         )
         with self._store.writing() as session:
-            _check_room(session, account_id)
+            _check_room(session, account_id, sum(len(photo.jpeg) for photo in result.photos))
             session.add(result)
         return result.id
 
@@ -211,12 +215,20 @@ def _not_there(result_id: int) -> LookupError:
     return LookupError(f"result {result_id}: there is none")
 
 
-def _check_room(session: Session, account_id: int) -> None:
+def _check_room(session: Session, account_id: int, kept: int) -> None:
+    """For one more result, and so many bytes of photos."""
     if session.get(Account, account_id) is None:
         raise LookupError(f"account {account_id}: there is none")
-    saved = select(func.count()).where(Result.account_id == account_id)
-    if session.scalars(saved).one() >= MOST_RESULTS:
+    saved = session.scalars(select(func.count()).where(Result.account_id == account_id)).one()
+    if saved >= MOST_RESULTS or (kept and kept + _bytes_kept(session, account_id) > MOST_KEPT):
         raise HistoryFullError
+
+
+def _bytes_kept(session: Session, account_id: int) -> int:
+    photos = select(func.coalesce(func.sum(func.length(KeptPhoto.jpeg)), 0))
+    return session.scalars(
+        photos.join(Result, Result.id == KeptPhoto.result_id).where(Result.account_id == account_id)
+    ).one()
 
 
 def _scores(report: Mapping[str, Any]) -> list[Score]:

@@ -16,7 +16,8 @@ from multiskin.serve.sessions import session_of
 
 MOST_FILES = 8  # of one upload
 SWITCHED_OFF = ("GRADIO_ANALYTICS_ENABLED", "GRADIO_SSR_MODE", "GRADIO_MCP_SERVER", "GRADIO_RUN_HISTORY")
-
+# Gradio sums up how long all of the last ten thousand clicks took, after each click, for a page that is not served.
+UNCOUNTED = {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000"}
 
 MountPage = Callable[[FastAPI, Services], None]
 
@@ -24,7 +25,7 @@ MountPage = Callable[[FastAPI, Services], None]
 def mount(app: FastAPI, services: Services, mount_page: MountPage) -> None:
     """Puts the page where nothing else of the demo is."""
     # Gradio reads these when it is imported and when a page is made.
-    os.environ |= dict.fromkeys(SWITCHED_OFF, "False") | {"HF_HUB_DISABLE_TELEMETRY": "1"}
+    os.environ |= dict.fromkeys(SWITCHED_OFF, "False") | {"HF_HUB_DISABLE_TELEMETRY": "1"} | UNCOUNTED
     os.environ["GRADIO_TEMP_DIR"] = str(services.inbox.folder)
     app.router.routes += ROUTES  # before Gradio's own of the same paths
     mount_page(app, services)

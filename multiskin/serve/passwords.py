@@ -9,6 +9,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 AT_ONCE = 2  # hashes; each takes 64 MiB, and callers are many
+# Characters that are looked at; what is longer is too long when it is composed, too, for no more than four become one.
+# To compose takes as long as the square of their number, and nothing else runs meanwhile.
+LONGEST_TYPED = 1000
 
 
 class Passwords:
@@ -41,7 +44,7 @@ class Passwords:
 
 def composed(password: str) -> str:
     """The same characters for a password that another keyboard composes in another way."""
-    return unicodedata.normalize("NFKC", password)
+    return unicodedata.normalize("NFKC", password[:LONGEST_TYPED])
 
 
 def _bytes(password: str) -> bytes:

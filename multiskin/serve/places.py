@@ -78,7 +78,6 @@ PLACES = (
     _place("GET", "/gradio_api/upload_progress"),
     _place("GET", "/gradio_api/file=(?P<file>.+)", gradio=Gradio.FILE),
     _place("POST", r"/gradio_api/queue/join/?", most=CALL, gradio=Gradio.CALL),
-    _place("POST", r"/gradio_api/run/[\w-]+/?", most=CALL, gradio=Gradio.CALL),
     _place("GET", "/gradio_api/queue/data", gradio=Gradio.STREAM),
     _place("GET", r"/gradio_api/heartbeat/(?P<page>[\w-]+)", gradio=Gradio.STREAM),
 )

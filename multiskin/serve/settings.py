@@ -67,6 +67,11 @@ class Settings:
         return is_local(self.host)
 
     @property
+    def owners(self) -> bool:
+        """Whether whoever reaches it sits at this machine: no name was given by which a proxy asks for others."""
+        return self.local and not self.hosts
+
+    @property
     def served_hosts(self) -> tuple[str, ...]:
         """The names that it may be asked for by; empty for all.
 

@@ -6,8 +6,10 @@ import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from itertools import repeat
+from time import monotonic
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
@@ -164,6 +166,28 @@ def test_any_other_password_will_do(password, accounts):
     assert accounts.sign_in("Anna", password, HOME)
     with pytest.raises(CredentialsError):
         accounts.sign_in("Anna", password[:-1], HOME)
+
+
+LONG = "a" + "\u0315" * 30_000 + "\u0300" * 30_000  # to compose it takes a minute, in which nothing else runs
+
+
+@pytest.mark.parametrize(("name", "password"), [(LONG, PASSWORD), ("Anna", LONG)])
+def test_what_no_name_or_password_can_be_takes_no_time(name, password, accounts, anna):
+    begun = monotonic()
+    for ask in (accounts.sign_up, partial(accounts.sign_in, address=HOME)):
+        with pytest.raises(AccountError):
+            ask(name, password)
+    with pytest.raises(CredentialsError):
+        accounts.delete(anna.id, LONG)
+    assert monotonic() - begun < 5
+
+
+def test_of_a_long_password_all_counts(accounts):
+    accounts.sign_up("Anna", "각" * LONGEST_PASSWORD)
+    apart = unicodedata.normalize("NFD", "각" * LONGEST_PASSWORD)
+    assert accounts.sign_in("Anna", apart, HOME)
+    with pytest.raises(CredentialsError):
+        accounts.sign_in("Anna", apart + "a", HOME)
 
 
 def test_the_name_is_no_password(accounts):

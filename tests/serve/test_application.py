@@ -79,8 +79,7 @@ def test_a_tabs_state_is_nobody_elses(page: TestClient, others: Browsers) -> Non
     assert click(page, "tab-1")[0].endswith("my secret")
     thief = others()
     call = {"session_hash": "tab-1", "fn_index": 0, "data": [None, "", None]}
-    for path in ("/gradio_api/queue/join", "/gradio_api/run/tell"):
-        assert thief.post(path, json=call).status_code == 404
+    assert thief.post("/gradio_api/queue/join", json=call).status_code == 404
     assert thief.get("/gradio_api/queue/data?session_hash=tab-1").status_code == 404
     assert "my secret" not in click(thief, "tab-2")[0]
 
@@ -143,7 +142,6 @@ def test_nothing_of_gradio_is_open_but_what_its_page_needs(page: TestClient) -> 
         "/gradio_api/heartbeat/{session_hash}",
         "/gradio_api/queue/data",
         "/gradio_api/queue/join",
-        "/gradio_api/run/{api_name}",
         "/gradio_api/theme.css",
         "/gradio_api/upload",
         "/gradio_api/upload_progress",

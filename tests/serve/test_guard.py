@@ -129,7 +129,6 @@ MEMBER = cookie_of({"token": "token-of-mina"})
         ("GET", "/gradio_api/upload_progress"),
         ("GET", "/gradio_api/file=/tmp/photo.jpg"),
         ("POST", "/gradio_api/queue/join"),
-        ("POST", "/gradio_api/run/predict"),
         ("GET", "/gradio_api/queue/data"),
         ("GET", "/gradio_api/heartbeat/abc"),
         ("GET", "/gradio_api/app_id"),
@@ -299,7 +298,7 @@ def test_other_methods_are_not_served(demo: Demo, method: str) -> None:
         "/gradio_api/vibe-edit",
         "/gradio_api/process_recording",
         "/gradio_api/mcp/sse",
-        "/gradio_api/runs",
+        "/gradio_api/run/predict",
         "/gradio_api/deep_link",
         "/monitoring",
         "/login",
@@ -441,7 +440,6 @@ def test_a_tab_belongs_to_whoever_opened_it(demo: Demo) -> None:
         assert join(demo, cookie, call).status == 404
         assert demo("GET", "/gradio_api/queue/data", query=b"session_hash=abc", cookie=cookie).status == 404
         assert demo("GET", "/gradio_api/heartbeat/abc", cookie=cookie).status == 404
-        assert demo("POST", "/gradio_api/run/x", [json.dumps(call).encode()], cookie=cookie).status == 404
     assert demo("GET", "/gradio_api/queue/data", query=b"session_hash=abc", cookie=GUEST).status == 200
 
 

@@ -202,6 +202,19 @@ def test_a_full_history_says_so(history, anna, bora, monkeypatch):
     assert history.save(anna, SEVERAL)
 
 
+def test_so_many_photos_and_no_more_are_kept(history, anna, bora, monkeypatch):
+    first = history.save(anna, SEVERAL, photos=[photo(40)])
+    (kept,) = history.photos(anna, first)
+    monkeypatch.setattr(room, "MOST_KEPT", 2 * len(kept.jpeg))
+    history.save(anna, SEVERAL, photos=[photo(40)])
+    with pytest.raises(HistoryFullError, match="MB of photos"):
+        history.save(anna, SEVERAL, photos=[photo(40)])
+    assert history.save(anna, SEVERAL)  # without photos
+    assert history.save(bora, SEVERAL, photos=[photo(40)])
+    history.delete_result(anna, first)
+    assert history.save(anna, SEVERAL, photos=[photo(40)])
+
+
 def test_an_export_holds_all_that_is_ones_own_and_nothing_else(history, anna, bora, clock):
     first = history.save(anna, SEVERAL, 31, "female", [photo(40), photo(80)])
     clock.time += DAY

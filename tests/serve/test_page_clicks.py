@@ -21,6 +21,7 @@ from multiskin.serve.page.trained import Training
 from multiskin.serve.quality import Quality
 from multiskin.serve.report import AttributeReport, PhotoReport, Report
 from multiskin.serve.sessions import Session
+from multiskin.serve.settings import Settings
 from multiskin.serve.store import Store
 
 SHINE = Attribute("shine", 5)
@@ -50,9 +51,7 @@ class Engine:
 def services(tmp_path):
     store = Store.open(tmp_path / "data")
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    yield SimpleNamespace(
-        accounts=Accounts(store, quick), history=History(store), engine=Engine(), settings=SimpleNamespace(local=True)
-    )
+    yield SimpleNamespace(accounts=Accounts(store, quick), history=History(store), engine=Engine(), settings=Settings())
     store.close()
 
 
@@ -266,8 +265,9 @@ def test_the_page_scores_once_the_model_is_trained(services, tmp_path):
     assert (stage.scoring["visible"], stage.watch["active"]) == (True, False)
 
 
-def test_those_who_visit_another_machine_train_nothing_there(services):
-    services.engine, services.settings.local, model = None, False, Model()
+@pytest.mark.parametrize("served", [{"host": "0.0.0.0"}, {"hosts": ("skin.lab",)}])
+def test_those_who_visit_another_machine_train_nothing_there(services, served):
+    services.engine, services.settings, model = None, Settings(**served), Model()
     stage = Training(services, model).act(click(training="start"), "en")
     assert model.clicks == []
     assert "data-training" not in stage.training

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from multiskin.serve.page import desk
-from multiskin.serve.page.desk import MINUTES, MOST_DESKS, Desks
+from multiskin.serve.page.desk import MINUTES, MOST_DESKS, MOST_IN_ALL, MOST_PHOTOS, Desks
 from multiskin.serve.page.upload import take
 from multiskin.serve.report import Photo
 
@@ -76,12 +76,24 @@ def test_one_timer_runs_while_there_is_something_to_forget(desks, clock):
 
 def test_the_one_unused_for_longest_makes_room(desks):
     for number in range(MOST_DESKS):
-        desks.of("s", str(number)).put([PHOTO], None)
+        desks.of("s", str(number))
     desks.of("s", "0")
     desks.of("s", "one more")
     assert len(desks) == MOST_DESKS
-    assert desks.of("s", "0").photos
-    assert not desks.of("s", "1").photos
+    assert ("s", "0") in desks._desks
+    assert ("s", "1") not in desks._desks
+
+
+def test_photos_make_room_for_photos_and_not_for_those_who_only_look(desks):
+    desks.of("s", "looks around")
+    full = MOST_IN_ALL // MOST_PHOTOS
+    for number in range(full):
+        desks.of("s", str(number)).put([PHOTO] * MOST_PHOTOS, None)
+    assert all(desks._desks["s", str(number)].photos for number in range(full))
+    desks.of("s", "one more").put([PHOTO], None)
+    assert ("s", "0") not in desks._desks
+    assert all(desks._desks["s", str(number)].photos for number in range(1, full))
+    assert ("s", "looks around") in desks._desks
 
 
 def test_a_saved_result_is_saved_no_longer_when_another_takes_its_place(desks):

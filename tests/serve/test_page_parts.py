@@ -9,7 +9,7 @@ import pytest
 
 from multiskin.explain.geometry import WHOLE
 from multiskin.explain.photos import HeadExplanation
-from multiskin.schema import Attribute
+from multiskin.schema import Attribute, Schema
 from multiskin.serve.default_model import Progress
 from multiskin.serve.history import Point
 from multiskin.serve.page.panels import show_head, show_message, show_training, show_tray
@@ -81,7 +81,15 @@ def test_a_report_says_score_band_grade_and_reason(report):
     assert len(shown.of("ms-off")) == 1
     assert len(shown.of("ms-bar")) == 5 + 3
     assert len(shown.of("ms-chosen")) == 2
-    for said in ("2.7", "of 4", "high", "Grade 3, 40 % likely", "2 of 2 photos", "1 of 2 photos"):
+    for said in (
+        "2.7",
+        "of 4",
+        "high",
+        "Grade 3, 40 % likely",
+        "2 of 2 photos",
+        "1 of 2 photos",
+        f" {EVIL}, 70 % likely",
+    ):
         assert said in shown.text
     assert "No score here: the photo is blurred, it is not scored on this part of the face." in shown.text
     assert "Photo 2: The photo is blurred" in shown.text
@@ -183,6 +191,22 @@ def test_one_result_is_a_point_without_a_change():
     shown = Elements(show_past(saved, {"shine": [Point(saved[0].when, 2.0, 2)]}, None, EN))
     assert "±" not in shown.text
     assert Elements(show_past([], {}, None, EN)).of("ms-empty")
+
+
+def test_a_curve_holds_the_points_of_models_with_fewer_and_with_more_grades():
+    new, old = results([4.0, 1.0])
+    new.report["attributes"][0]["probabilities"] = [0.5, 0.5]
+    trend = {"shine": [Point(each.when, each.report["attributes"][0]["score"], 0) for each in (new, old)]}
+    heights = re.findall(r'<circle cx="[^"]*" cy="([^"]*)"', show_past([new, old], trend, None, EN))
+    assert len(heights) == 2
+    assert all(0 < float(height) < 120 for height in heights)
+
+
+def test_what_was_saved_without_order_is_called_by_its_name_as_long_as_that_is_known():
+    [saved] = results([2.0])
+    saved.report["attributes"][0] |= {"name": "kind", "grade": 2, "score": None}
+    for schema, said in ((Schema((KIND,)), "oily"), (Schema((SHINE,)), "2"), (None, "2")):
+        assert [each.strip() for each in re.findall("<td>([^<]+)</td>", show_past([saved], {}, schema, EN))] == [said]
 
 
 def test_two_dates_stand_side_by_side_with_what_changed():

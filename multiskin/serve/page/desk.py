@@ -8,8 +8,9 @@ from threading import Lock, Timer
 from multiskin.serve.report import Photo, Report
 
 MINUTES = 15  # without a click, after which photos are forgotten
-MOST_DESKS = 64  # the one unused for longest makes room
+MOST_DESKS = 2000  # the one unused for longest makes room; most of them are empty
 MOST_PHOTOS = 8  # on one desk
+MOST_IN_ALL = 256  # photos on all desks, 2 GB if each is as large as can be; the desk unused for longest is cleared
 
 Key = tuple[str, str]  # whose session, and which of its tabs
 
@@ -54,9 +55,8 @@ class Desks:
             self._forget()
             desk = self._desks.pop((session, tab), None) or Desk()
             desk.last_used = self._clock()
+            self._make_room()
             self._desks[session, tab] = desk
-            while len(self._desks) > MOST_DESKS:
-                del self._desks[next(iter(self._desks))]
             self._wind()
         return desk
 
@@ -76,6 +76,16 @@ class Desks:
         before = self._clock() - 60 * MINUTES
         for key in [key for key, desk in self._desks.items() if desk.last_used < before]:
             del self._desks[key]
+
+    def _make_room(self) -> None:
+        """For a desk and its photos: whoever only looks around takes no photos away from others."""
+        photos = MOST_PHOTOS + sum(len(desk.photos) for desk in self._desks.values())
+        for key, desk in list(self._desks.items()):
+            if photos > MOST_IN_ALL and desk.photos:
+                photos -= len(desk.photos)
+                del self._desks[key]
+        while len(self._desks) >= MOST_DESKS:
+            del self._desks[next(iter(self._desks))]
 
     def _wind(self) -> None:
         if self._desks and self._timer is None:

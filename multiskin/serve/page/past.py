@@ -9,7 +9,7 @@ import numpy as np
 
 from multiskin.data.images import decode_image
 from multiskin.explain.photos import scaled
-from multiskin.schema import Schema
+from multiskin.schema import Attribute, Schema
 from multiskin.serve.history import Point
 from multiskin.serve.page.templates import render
 from multiskin.serve.pictures import photo_uri
@@ -52,7 +52,9 @@ def show_past(
             if (points := [(when, score) for when, score, _ in all_points if score is not None])
         ],
         titles=[_title(name, schema, words) for name in names],
-        rows=[(result.id, moment(result.when), _about(result, words), _cells(result, names)) for result in results],
+        rows=[
+            (result.id, moment(result.when), _about(result, words), _cells(result, names, schema)) for result in results
+        ],
         width=WIDTH,
         height=HEIGHT,
         left=LEFT,
@@ -64,15 +66,21 @@ def _by_name(result: Result) -> dict[str, dict[str, Any]]:
 
 
 def _highest_grades(results: Sequence[Result]) -> dict[str, int]:
-    """By attribute, as far as any result tells."""
-    entries = (each for result in results for each in result.report["attributes"])
-    return {each["name"]: len(each["probabilities"]) - 1 for each in entries if each["probabilities"]}
+    """By attribute, as far as any result tells; of several models the highest, for all points are in one picture."""
+    highest: dict[str, int] = {}
+    for each in (each for result in results for each in result.report["attributes"] if each["probabilities"]):
+        highest[each["name"]] = max(highest.get(each["name"], 0), len(each["probabilities"]) - 1)
+    return highest
 
 
 def _title(name: str, schema: Schema | None, words: Words) -> str:
-    """By the model that is there now; a result may be of one that had other attributes."""
-    known = schema is not None and name in schema.names
-    return schema[name].title(words.language) if schema is not None and known else name.replace("_", " ")
+    known = _attribute(name, schema)
+    return name.replace("_", " ") if known is None else known.title(words.language)
+
+
+def _attribute(name: str, schema: Schema | None) -> Attribute | None:
+    """As the model knows it that is there now; a result may be of one that had other attributes."""
+    return schema[name] if schema is not None and name in schema.names else None
 
 
 def moment(when: datetime) -> str:
@@ -110,16 +118,19 @@ def _about(result: Result, words: Words) -> str:
     return ", ".join([*age, *([words.of("sex", result.sex)] if result.sex else [])])
 
 
-def _cells(result: Result, names: Sequence[str]) -> list[str]:
+def _cells(result: Result, names: Sequence[str], schema: Schema | None) -> list[str]:
     found = _by_name(result)
-    return [_number(found.get(name)) for name in names]
+    return [_cell(found.get(name), schema) for name in names]
 
 
-def _number(entry: Mapping[str, Any] | None) -> str:
+def _cell(entry: Mapping[str, Any] | None, schema: Schema | None) -> str:
     """A score, of an attribute without order its grade, and a dash where neither was given."""
     if entry is None or entry["grade"] is None:
         return "–"
-    return str(entry["grade"]) if entry["score"] is None else f"{entry['score']:.1f}"
+    if entry["score"] is not None:
+        return f"{entry['score']:.1f}"
+    known, grade = _attribute(entry["name"], schema), entry["grade"]
+    return str(grade) if known is None or grade >= known.grades else known.grade_label(grade)
 
 
 def show_comparison(sides: Sequence[tuple[Result, Sequence[KeptPhoto]]], schema: Schema | None, words: Words) -> str:
@@ -127,7 +138,12 @@ def show_comparison(sides: Sequence[tuple[Result, Sequence[KeptPhoto]]], schema:
     (first, _), (second, _) = sides
     before, after = _by_name(first), _by_name(second)
     rows = [
-        (_title(name, schema, words), _number(before.get(name)), _number(entry), _change(before.get(name), entry))
+        (
+            _title(name, schema, words),
+            _cell(before.get(name), schema),
+            _cell(entry, schema),
+            _change(before.get(name), entry),
+        )
         for name, entry in after.items()
     ]
     columns = [(moment(result.when), [photo_uri(_small(photo.jpeg)) for photo in photos]) for result, photos in sides]

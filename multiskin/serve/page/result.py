@@ -49,7 +49,7 @@ class Card(NamedTuple):
     meaning: str = ""
     spoken: str = ""
     bars: Sequence[Bar] = ()
-    confidence: int = 0
+    confidence: str = ""
     counted: str = ""
 
 
@@ -105,7 +105,11 @@ def _card(found: AttributeReport, photos: int, words: Words) -> Card:
             Bar(attribute.grade_label(k), percent, round(100 * percent / max(percents)), k == found.grade)
             for k, percent in enumerate(percents)
         ],
-        confidence=percents[found.grade],
+        confidence=words(
+            "result.named_confidence" if attribute.grade_names else "result.confidence",
+            grade=attribute.grade_label(found.grade),
+            percent=percents[found.grade],
+        ),
         counted=words("result.counted", count=len(found.counted), all=photos) if photos > 1 else "",
     )
 

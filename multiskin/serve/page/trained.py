@@ -45,12 +45,12 @@ class Training:
         if self.ready:
             return Stage("", gr.update(visible=True), gr.update(active=False))
         # On a machine that serves others, its owner alone says what it works on.
-        offered = self._services.settings.local
+        offered = self._services.settings.owners
         panel = show_training(self._model.progress(), offered, words(language))
         return Stage(panel, gr.update(visible=False), gr.update(active=True))
 
     def act(self, chosen: gr.EventData, language: str) -> Stage:
         """Begins or stops."""
-        if self._services.settings.local:
+        if self._services.settings.owners:
             {"start": self._model.start, "stop": self._model.stop}[chosen._data["training"]]()
         return self.show(language)

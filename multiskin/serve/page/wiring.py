@@ -8,6 +8,7 @@ import gradio as gr
 from multiskin.serve.default_model import DefaultModel
 from multiskin.serve.examples import Example, example_pictures
 from multiskin.serve.page.layout import SavedFields, ScoreFields, lay_out_saved, lay_out_score, panel
+from multiskin.serve.page.mail import Mailboxes
 from multiskin.serve.page.panels import show_examples, show_foot, show_head
 from multiskin.serve.page.saved import SavedResults
 from multiskin.serve.page.scoring import SEVERAL, Scoring
@@ -19,7 +20,7 @@ from multiskin.serve.texts import preferred, words
 
 COOKIE = "language"  # which the switch in the page's head writes
 AT_ONCE, WAITING = 32, 256  # clicks; the engine makes batches of the photos in them
-MOST_TABS = 200  # that are open, of which Gradio keeps what they show
+MOST_TABS = 200  # that are open, of which Gradio keeps what they show, and what they did not read yet
 LOOK_EVERY = 2  # seconds, how far a training is
 ABANDONED = (60, 600)  # every so many seconds, files that nobody took within so many
 
@@ -98,7 +99,9 @@ def create_page(services: Services) -> gr.Blocks:
 
         page.unload(leave)
     page.state_session_capacity = MOST_TABS
-    return page.queue(max_size=WAITING, default_concurrency_limit=AT_ONCE)
+    page.queue(max_size=WAITING, default_concurrency_limit=AT_ONCE)
+    page._queue.pending_messages_per_session = Mailboxes(MOST_TABS)
+    return page
 
 
 def _lay_out(first_language: str) -> Fields:
