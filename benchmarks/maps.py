@@ -28,17 +28,17 @@ from multiskin.inference.predictor import Predictor
 from multiskin.run import RunFolder
 from multiskin.schema import Schema
 
-SAMPLED = 60  # photos for what takes many passes through the network
 TONE = "tone"
 
 
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--side", default="test", help="val while anything is still being chosen; default: test")
+    parser.add_argument("--sample", type=int, default=60, help="photos for deletion, insertion and random networks")
     given = parser.parse_args()
-    runs, command = trained(given), published(given, "maps")
+    runs, command = trained(given), f"{published(given, 'maps')} --sample {given.sample}"
     photos = graded(runs[0], given.side)
-    values = over_seeds([measured(run, photos) for run in runs])
+    values = over_seeds([measured(run, photos, given.sample) for run in runs])
     write(f"maps_{given.ground}", means_of(values, photos, seed=0), runs, command)
     write(f"maps_{given.ground}_tones", by_tone(values, photos), runs, command)
 
@@ -49,11 +49,11 @@ def graded(run: Path, side: str) -> Manifest:
     return load_side(config.data, Schema.load(run / "schema.yaml"), RunFolder.open(run).split, side)[0]
 
 
-def measured(run: Path, photos: Manifest) -> Values:
+def measured(run: Path, photos: Manifest, sampled: int) -> Values:
     predictor = Predictor.from_checkpoint(RunFolder.open(run).best)
     files = [photos.path(row) for row in range(len(photos))]
     masks = MaskFolder.beside(photos.root, files, photos.schema)
-    return evaluate_maps(predictor, photos, masks, Portrait.skin, sampled=SAMPLED).values
+    return evaluate_maps(predictor, photos, masks, Portrait.skin, sampled=sampled).values
 
 
 def over_seeds(values: Sequence[Values]) -> Values:
