@@ -17,8 +17,9 @@ class Recipe:
     """How one head learns."""
 
     loss: str = "cross_entropy"
-    """cross_entropy, label_smoothing, focal, class_balanced_cross_entropy, class_balanced_focal,
-    masked_label_smoothing or squared_emd."""
+    """cross_entropy, label_smoothing, focal, class_balanced_cross_entropy, class_balanced_focal, balanced_softmax,
+    logit_adjustment or ldam; of ordered grades also masked_label_smoothing, sord, binomial_labels, beta_labels,
+    triangular_labels, squared_emd, cdw_ce, expected_credit, coral, corn or cumulative_link."""
     loss_options: dict[str, float] = field(default_factory=dict)
     """Options of the loss, such as {gamma: 2.0}."""
     loss_weight: float = 1.0

@@ -1,18 +1,26 @@
 """Heads: each owns its layer, its loss, its probabilities and its linear read-out for maps; none knows another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from multiskin.config import Recipe
 from multiskin.heads.base import Head
 from multiskin.heads.categorical import CategoricalHead
-from multiskin.losses import create_loss, in_range
+from multiskin.heads.continuation import ContinuationHead
+from multiskin.heads.cumulative import CumulativeHead
+from multiskin.losses import Logits, Loss, create_loss, in_range
 from multiskin.schema import Attribute
 
-__all__ = ["CategoricalHead", "Head", "create_head"]
+__all__ = ["HEADS", "CategoricalHead", "ContinuationHead", "CumulativeHead", "Head", "create_head"]
+
+HEADS: dict[Logits, Callable[[int, Loss, float], Head]] = {  # by what a loss takes its logits for
+    "categorical": CategoricalHead,
+    "cumulative": CumulativeHead,
+    "continuation": ContinuationHead,
+}
 
 
 def create_head(attribute: Attribute, in_features: int, recipe: Recipe, counts: Sequence[int]) -> Head:
-    """The head that a recipe asks for.
+    """The head that the loss of a recipe needs.
 
     Args:
         attribute: what the head predicts.
@@ -25,4 +33,4 @@ def create_head(attribute: Attribute, in_features: int, recipe: Recipe, counts: 
     """
     dropout = in_range(f"heads.{attribute.name}.dropout", recipe.dropout, 0, 1)
     loss = create_loss(recipe.loss, attribute, counts, **recipe.loss_options)
-    return CategoricalHead(in_features, loss, dropout)
+    return HEADS[loss.logits](in_features, loss, dropout)

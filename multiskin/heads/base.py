@@ -1,11 +1,13 @@
 """What every head shares: dropout, one linear layer on the pooled features, and the loss it is trained with."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from multiskin.losses import Loss
+from multiskin.errors import UserError
+from multiskin.losses import LOSSES, Logits, Loss
 
 
 class Head(nn.Module, ABC):
@@ -16,13 +18,24 @@ class Head(nn.Module, ABC):
 
     Args:
         in_features: C, the channels of the features.
-        out_features: D, the number of logits.
+        out_features: of the linear layer; D, the number of logits, unless the head makes more of them.
         loss: what the head is trained with.
         dropout: share of the features set to zero in training.
+
+    Raises:
+        UserError: the loss takes its logits for something else than this head gives.
     """
+
+    logits: ClassVar[Logits]  # what it gives
 
     def __init__(self, in_features: int, out_features: int, loss: Loss, dropout: float) -> None:
         super().__init__()
+        if loss.logits != self.logits:
+            fitting = [name for name, kind in LOSSES.items() if kind.logits == self.logits]
+            raise UserError(
+                f"{type(self).__name__} gives {self.logits} logits and the loss {type(loss).__name__} takes "
+                f"{loss.logits} ones; choose one of {', '.join(fitting)}, or have create_head choose the head"
+            )
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(in_features, out_features)
         self.loss = loss
@@ -37,7 +50,7 @@ class Head(nn.Module, ABC):
 
     @property
     def readout(self) -> Tensor:
-        """The weight (D, C) of the features in the logits: in eval mode, logits = features @ readout.T + a constant.
+        """The weight (D, C) of the features in the logits: in eval mode, logits = features @ readout.T + constants.
 
         Average pooling commutes with it, so that the maps of the logits are readout times the feature maps.
         """

@@ -9,6 +9,8 @@ from multiskin.losses import Loss
 class CategoricalHead(Head):
     """D = K logits; the probabilities are their softmax."""
 
+    logits = "categorical"
+
     def __init__(self, in_features: int, loss: Loss, dropout: float = 0.0) -> None:
         super().__init__(in_features, loss.num_grades, loss, dropout)
 

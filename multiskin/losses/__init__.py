@@ -4,16 +4,28 @@ from collections.abc import Sequence
 from inspect import signature
 
 from multiskin.errors import UserError, unknown
-from multiskin.losses.base import Loss, in_range
+from multiskin.losses.balanced_softmax import BalancedSoftmax
+from multiskin.losses.base import Logits, Loss, in_range
+from multiskin.losses.beta_labels import BetaLabels
+from multiskin.losses.binomial_labels import BinomialLabels
+from multiskin.losses.cdw_ce import CDWCE
 from multiskin.losses.class_balanced import ClassBalancedCrossEntropy, ClassBalancedFocal
+from multiskin.losses.coral import Coral
+from multiskin.losses.corn import Corn
 from multiskin.losses.cross_entropy import CrossEntropy
+from multiskin.losses.cumulative_link import CumulativeLink
+from multiskin.losses.expected_credit import ExpectedCredit
 from multiskin.losses.focal import Focal
 from multiskin.losses.label_smoothing import LabelSmoothing
+from multiskin.losses.ldam import LDAM
+from multiskin.losses.logit_adjustment import LogitAdjustment
 from multiskin.losses.masked_label_smoothing import MaskedLabelSmoothing
+from multiskin.losses.sord import SORD
 from multiskin.losses.squared_emd import SquaredEMD
+from multiskin.losses.triangular_labels import TriangularLabels
 from multiskin.schema import Attribute
 
-__all__ = ["LOSSES", "Loss", "create_loss", "in_range"]
+__all__ = ["LOSSES", "Logits", "Loss", "create_loss", "in_range"]
 
 LOSSES: dict[str, type[Loss]] = {
     "cross_entropy": CrossEntropy,
@@ -21,8 +33,20 @@ LOSSES: dict[str, type[Loss]] = {
     "focal": Focal,
     "class_balanced_cross_entropy": ClassBalancedCrossEntropy,
     "class_balanced_focal": ClassBalancedFocal,
+    "balanced_softmax": BalancedSoftmax,
+    "logit_adjustment": LogitAdjustment,
+    "ldam": LDAM,
     "masked_label_smoothing": MaskedLabelSmoothing,
+    "sord": SORD,
+    "binomial_labels": BinomialLabels,
+    "beta_labels": BetaLabels,
+    "triangular_labels": TriangularLabels,
     "squared_emd": SquaredEMD,
+    "cdw_ce": CDWCE,
+    "expected_credit": ExpectedCredit,
+    "coral": Coral,
+    "corn": Corn,
+    "cumulative_link": CumulativeLink,
 }
 
 

@@ -2,13 +2,19 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from multiskin.errors import UserError
 from multiskin.schema import MISSING
+
+Logits = Literal[
+    "categorical",  # (B, K), one a grade, of which the softmax is taken
+    "cumulative",  # (B, K-1), the log odds of a higher grade than k; they never rise with k
+    "continuation",  # (B, K-1), the log odds of a higher grade than k where it is at least k
+]
 
 
 class Loss(nn.Module, ABC):
@@ -26,6 +32,7 @@ class Loss(nn.Module, ABC):
     """
 
     needs_order: ClassVar[bool] = False  # True if it makes no sense for nominal grades
+    logits: ClassVar[Logits] = "categorical"  # what it takes its logits for, and a head must give
 
     def __init__(self, counts: Sequence[int]) -> None:
         super().__init__()
@@ -52,7 +59,12 @@ class Loss(nn.Module, ABC):
         return (weight * self.per_row(logits, grades)).mean()
 
     def prior(self, drawn: Tensor) -> Tensor:
-        """What the probabilities of a network that knows nothing come to, given the grades that are drawn (K,)."""
+        """What the probabilities of a network that knows nothing come to, given the grades that are drawn (K,).
+
+        That is the drawn grades themselves where the loss is lowest for the truth about them, as cross entropy is. Of
+        a loss that is not, and says so, it is no more than the nearest simple answer. A grade that is never drawn
+        has 0, whatever else its probability comes to.
+        """
         return drawn
 
     @abstractmethod

@@ -14,6 +14,7 @@ class Focal(Loss):
     """-(1 - p)^gamma log p of the true grade, p = softmax(logits).
 
     Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, equation 4, with softmax in place of their sigmoid.
+    The probabilities are less sure than the truth about the grades, but for gamma = 0.
 
     Args:
         counts: how many training photos have each grade, length K.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -10,6 +11,8 @@ from multiskin.losses.base import Loss
 
 class SoftTargetCrossEntropy(Loss):
     """-sum over k of target[grade, k] * log p_k, p = softmax(logits).
+
+    The probabilities are those of the targets, not of the grades: as blurred as these are, even of a perfect network.
 
     Args:
         counts: how many training photos have each grade, length K.
@@ -21,6 +24,10 @@ class SoftTargetCrossEntropy(Loss):
     def __init__(self, counts: Sequence[int], target: Tensor) -> None:
         super().__init__(counts)
         self.register_buffer("target", target, persistent=False)
+
+    def prior(self, drawn: Tensor) -> Tensor:
+        average = (drawn[:, None] * self.target.to(drawn)).sum(dim=0)  # (K,)
+        return torch.where(drawn > 0, average, 0.0)
 
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
         return F.cross_entropy(logits, self.target[grades], reduction="none")

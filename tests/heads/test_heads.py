@@ -8,12 +8,14 @@ from torch import Tensor
 
 from multiskin.config import Recipe
 from multiskin.errors import UserError
-from multiskin.heads import CategoricalHead, Head, create_head
+from multiskin.heads import HEADS, CategoricalHead, ContinuationHead, CumulativeHead, Head, create_head
 from multiskin.losses import LOSSES, create_loss
 from multiskin.schema import MISSING, Attribute
 
 C = 6
 COUNTS = {2: (5, 3), 3: (4, 0, 9), 5: (1, 7, 9, 4, 2)}
+KINDS = ["cross_entropy", "coral", "corn", "cumulative_link"]  # a loss for every kind of head
+of_every_kind = pytest.mark.parametrize("loss", KINDS)
 
 
 def build(k: int = 5, loss: str = "cross_entropy", dropout: float = 0.2) -> Head:
@@ -35,12 +37,22 @@ def test_a_head_of_every_loss_gives_logits_probabilities_and_a_loss(name: str) -
     torch.testing.assert_close(head.loss(logits, grades, weight), own(logits, grades, weight))
 
 
-@settings(max_examples=40, deadline=None)
-@given(data=st.data(), k=st.sampled_from(sorted(COUNTS)), dtype=st.sampled_from([torch.float32, torch.bfloat16]))
-def test_probabilities_sum_to_one_and_score_is_their_mean(data: st.DataObject, k: int, dtype: torch.dtype) -> None:
-    row = st.lists(st.floats(-1e4, 1e4, width=32), min_size=k, max_size=k)
+@of_every_kind
+@settings(max_examples=30, deadline=None)
+@given(
+    data=st.data(),
+    k=st.sampled_from(sorted(COUNTS)),
+    dtype=st.sampled_from([torch.float32, torch.bfloat16, torch.float16]),
+)
+def test_probabilities_sum_to_one_and_score_is_their_mean(
+    loss: str, data: st.DataObject, k: int, dtype: torch.dtype
+) -> None:
+    head = build(k, loss)
+    d = len(head.readout)
+    row = st.lists(st.floats(-1e4, 1e4, width=32), min_size=d, max_size=d)
     logits = torch.tensor(data.draw(st.lists(row, min_size=1, max_size=5))).to(dtype)
-    head = build(k)
+    if head.logits == "cumulative":
+        logits = logits.sort(dim=1, descending=True).values
     probabilities = head.probabilities(logits)
     assert probabilities.dtype == torch.float32
     assert (probabilities >= 0).all()
@@ -59,8 +71,10 @@ def test_the_score_keeps_its_precision_under_autocast() -> None:
     torch.testing.assert_close(score, head.score(probabilities))
 
 
-def test_the_readout_of_the_maps_pools_to_the_logits() -> None:
-    head = build().eval()
+@of_every_kind
+@pytest.mark.parametrize("k", sorted(COUNTS))
+def test_the_readout_of_the_maps_pools_to_the_logits(loss: str, k: int) -> None:
+    head = build(k, loss).eval()
     torch.nn.init.normal_(head.linear.bias)
     maps = noise(3, C, 4, 5)
     with torch.no_grad():
@@ -76,34 +90,40 @@ def test_dropout_works_in_training_only() -> None:
     torch.testing.assert_close(logits, logits[:1].expand(200, 5))
 
 
-@pytest.mark.parametrize("k", sorted(COUNTS))
-def test_training_starts_at_about_the_loss_of_a_guess(k: int) -> None:
+@of_every_kind
+@pytest.mark.parametrize("k", [*sorted(COUNTS), 9])
+def test_training_starts_near_equal_probabilities(loss: str, k: int) -> None:
     torch.manual_seed(0)
-    head = create_head(Attribute("tone", k), 1280, Recipe(), COUNTS[k]).eval()
-    logits = head(noise(64, 1280))
-    loss = head.loss(logits, torch.arange(64) % k, torch.ones(64)).item()
-    assert loss == pytest.approx(math.log(k), abs=0.15)
-    assert (logits.std(dim=1) > 0).all()
+    head = create_head(Attribute("tone", k), 1280, Recipe(loss=loss), (1,) * k).eval()
+    probabilities = head.probabilities(head(noise(400, 1280)))
+    torch.testing.assert_close(probabilities.mean(dim=0), torch.full((k,), 1 / k), atol=0.05, rtol=0)
+    surprise = -probabilities[torch.arange(400), torch.arange(400) % k].log().mean().item()
+    assert surprise == pytest.approx(math.log(k), abs=0.15)
+    assert (probabilities.std(dim=0) > 0).all()
 
 
-def test_a_batch_without_grades_gives_the_layer_a_gradient_of_zeros() -> None:
-    head = build()
+@of_every_kind
+def test_a_batch_without_grades_gives_the_layer_a_gradient_of_zeros(loss: str) -> None:
+    head = build(loss=loss)
     head.loss(head(noise(4, C)), torch.full((4,), MISSING), torch.ones(4)).backward()
     for parameter in head.parameters():
         assert parameter.grad is not None
         assert (parameter.grad == 0).all()
 
 
-def test_a_row_without_a_grade_gives_its_features_no_gradient() -> None:
-    head, features = build(dropout=0.0), noise(3, C).requires_grad_()
+@of_every_kind
+def test_a_row_without_a_grade_gives_its_features_no_gradient(loss: str) -> None:
+    head, features = build(loss=loss, dropout=0.0), noise(3, C).requires_grad_()
     head.loss(head(features), torch.tensor([1, MISSING, 4]), torch.ones(3)).backward()
     assert (features.grad[1] == 0).all()
     assert (features.grad[[0, 2]] != 0).any(dim=1).all()
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_checkpoint_holds_the_linear_layer_only(name: str) -> None:
-    assert set(build(loss=name).state_dict()) == {"linear.weight", "linear.bias"}
+def test_a_checkpoint_holds_the_linear_layer_and_cut_points_only(name: str) -> None:
+    head = build(loss=name)
+    cut_points = {"gaps"} if isinstance(head, CumulativeHead) else set()
+    assert set(head.state_dict()) == {"linear.weight", "linear.bias"} | cut_points
 
 
 def test_the_recipe_reaches_the_head() -> None:
@@ -120,7 +140,25 @@ def test_a_dropout_that_cannot_be_names_the_attribute(dropout: object) -> None:
         build(dropout=dropout)
 
 
-def test_exports_with_any_batch_size() -> None:
-    head = build(3).eval()
+@of_every_kind
+def test_exports_with_any_batch_size(loss: str) -> None:
+    head = build(3, loss).eval()
     program = torch.export.export(head, (noise(4, C),), dynamic_shapes=({0: torch.export.Dim("batch")},))
     torch.testing.assert_close(program.module()(noise(7, C)), head(noise(7, C)))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_gets_the_head_that_it_needs(name: str) -> None:
+    expected = {"coral": CumulativeHead, "cumulative_link": CumulativeHead, "corn": ContinuationHead}
+    assert type(build(loss=name)) is expected.get(name, CategoricalHead)
+
+
+@of_every_kind
+@pytest.mark.parametrize("kind", HEADS)
+def test_a_loss_that_takes_other_logits_is_refused(kind: str, loss: str) -> None:
+    given = create_loss(loss, Attribute("tone", 3), COUNTS[3])
+    if given.logits == kind:
+        assert HEADS[kind](C, given, 0.0).loss is given
+        return
+    with pytest.raises(UserError, match=rf"gives {kind} logits and the loss .* takes {given.logits} ones; choose"):
+        HEADS[kind](C, given, 0.0)

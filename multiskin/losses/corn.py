@@ -1,0 +1,28 @@
+"""CORN: one binary question for each cut of the scale, put only where the grade reaches that cut."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from multiskin.losses.base import Loss
+
+
+class Corn(Loss):
+    """-sum over k <= grade, k < K - 1, of the log-likelihood of whether the grade is higher than k.
+
+    Shi, Cao and Raschka, Deep Neural Networks for Rank-Consistent Ordinal Regression Based on Conditional
+    Probabilities, 2021, https://arxiv.org/abs/2111.08851. The source divides by the number of questions
+    put in the batch; this does by its rows, as every loss here, and so is the negative log-likelihood of the grade.
+    """
+
+    needs_order = True
+    logits = "continuation"
+
+    def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
+        return F.nll_loss(continuation_log_probabilities(logits), grades, reduction="none")
+
+
+def continuation_log_probabilities(logits: Tensor) -> Tensor:
+    """The log-probability (B, K) of each grade from the log odds (B, K-1) of going on at each cut."""
+    reached = F.logsigmoid(logits).cumsum(dim=1)  # (B, K-1), log P(grade > k)
+    stopped = F.logsigmoid(-logits)  # (B, K-1), log P(grade = k where it is at least k)
+    return F.pad(reached, (1, 0)) + F.pad(stopped, (0, 1))

@@ -1,0 +1,57 @@
+"""Expected credit: what P-Recall takes from a grade drawn from the probabilities, balanced by grade as P-Recall is."""
+
+import math
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from multiskin.losses.base import Loss, in_range
+from multiskin.losses.class_balanced import ClassBalanced
+from multiskin.metrics.functional import credit_matrix
+
+
+class CreditLoss(Loss):
+    """1 - sum over k of p_k credit[grade, k], p = softmax(logits), plus a share of cross entropy.
+
+    Args:
+        counts: how many training photos have each grade, length K.
+        cross_entropy: how much the cross entropy counts beside it; 0 for none.
+
+    Raises:
+        UserError: cross_entropy is out of range.
+    """
+
+    credit: Tensor
+
+    def __init__(self, counts: Sequence[int], cross_entropy: float) -> None:
+        super().__init__(counts)
+        self.cross_entropy = in_range("cross_entropy", cross_entropy, 0, math.inf)
+        self.register_buffer("credit", credit_matrix(len(counts)).float(), persistent=False)  # (K, K)
+
+    def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
+        expected = (logits.softmax(dim=1) * self.credit[grades]).sum(dim=1)  # (B,)
+        return 1 - expected + self.cross_entropy * F.cross_entropy(logits, grades, reduction="none")
+
+
+class ExpectedCredit(ClassBalanced):
+    """The credit that is expected to be lost, class-balanced, plus a share of cross entropy.
+
+    Credit is that of `multiskin.metrics.functional.credit_matrix`. The expected credit alone is highest for certainty
+    about one grade, and hardly has a gradient where the network is sure and wrong; the cross entropy gives it one and
+    keeps the probabilities from collapsing. They are sharper than the truth all the same: calibrate them before more
+    than their order is trusted.
+
+    Args:
+        counts: how many training photos have each grade, length K.
+        cross_entropy: how much the cross entropy counts beside it; 0 for none.
+        beta: how rare grades are weighed, as in `ClassBalanced`; towards 1 it is the balance of P-Recall.
+
+    Raises:
+        UserError: an option is out of range.
+    """
+
+    needs_order = True
+
+    def __init__(self, counts: Sequence[int], cross_entropy: float = 0.5, beta: float = 0.999) -> None:
+        super().__init__(CreditLoss(counts, cross_entropy), counts, beta)

@@ -1,0 +1,41 @@
+"""LDAM: the true grade has to win by a margin, the larger the rarer it is."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from multiskin.losses.base import Loss, in_range
+
+
+class LDAM(Loss):
+    """Cross entropy after margin_grade is taken from the logit of the true grade; margin_k is inverse to n_k^(1/4).
+
+    Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019. There
+    features and weights have length 1 and logits are multiplied by 30; a linear layer finds its own scale, and the
+    margin is in units of its logits.
+
+    The probabilities are softmax(logits), without margins. They lean towards rare grades by an amount that has no
+    closed form: calibrate them before more than their order is trusted.
+
+    Args:
+        counts: how many training photos have each grade, length K.
+        max_margin: the margin of the rarest grade that occurs.
+
+    Raises:
+        UserError: max_margin is out of range.
+    """
+
+    margin: Tensor
+
+    def __init__(self, counts: Sequence[int], max_margin: float = 0.5) -> None:
+        super().__init__(counts)
+        max_margin = in_range("max_margin", max_margin, 0, math.inf)
+        rarest = min((n for n in counts if n), default=1)
+        margin = [max_margin * (rarest / max(n, rarest)) ** 0.25 for n in counts]
+        self.register_buffer("margin", torch.tensor(margin).diag(), persistent=False)  # (K, K), by true grade
+
+    def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
+        return F.cross_entropy(logits - self.margin[grades], grades, reduction="none")

@@ -1,0 +1,44 @@
+"""Logit adjustment: logits are handicapped by how frequent a grade is, so that what they learn is free of it."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from multiskin.losses.base import Loss, in_range
+
+
+class LogitAdjustment(Loss):
+    """Cross entropy of softmax(logits + tau log share), share that of each grade among the training photos.
+
+    Menon et al., Long-tail Learning via Logit Adjustment, ICLR 2021, equation 10. A grade without photos counts as one
+    of one photo, so that it is finite.
+
+    The probabilities are softmax(logits), without the handicap: at tau = 1 and grades drawn as they come they are
+    those of a photo among equally many of each grade, and their argmax makes the least balanced error. They are not
+    the drawn grades', which softmax(logits + tau log share) would be: that is cross entropy with a bias of its own.
+    `prior` says what they stand for under any sampler; one that evens out the grades too does the same twice.
+
+    Args:
+        counts: how many training photos have each grade, length K.
+        tau: how far; 0 gives cross entropy.
+
+    Raises:
+        UserError: tau is out of range.
+    """
+
+    handicap: Tensor
+
+    def __init__(self, counts: Sequence[int], tau: float = 1.0) -> None:
+        super().__init__(counts)
+        tau = in_range("tau", tau, 0, math.inf)
+        photos = torch.tensor(counts, dtype=torch.float64).clamp(min=1)
+        self.register_buffer("handicap", tau * (photos / photos.sum()).log().float(), persistent=False)  # (K,)
+
+    def prior(self, drawn: Tensor) -> Tensor:
+        return (drawn.log() - self.handicap.to(drawn)).softmax(dim=0)
+
+    def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
+        return F.cross_entropy(logits + self.handicap, grades, reduction="none")
