@@ -222,12 +222,11 @@ def test_nobody_sees_or_deletes_what_another_saved(send, scoring, saved, service
     assert "ms-empty" in saved.delete(click(delete="all"), "en", mina).past
 
 
-def test_an_account_goes_with_its_password_alone(saved, services, sign_up):
+def test_why_an_account_is_not_deleted_is_said_in_words(saved, sign_up):
     mina = sign_up("Mina")
-    assert "password is wrong" in saved.delete_account("not this one", "en", mina).message
-    assert "data-gone" not in saved.delete_account(PASSWORD, "en", request()).message  # a guest has none
-    assert "data-gone" in saved.delete_account(PASSWORD, "en", mina).message
-    assert "password is wrong" in saved.delete_account(PASSWORD, "en", mina).message
+    assert "password is wrong" in saved.not_deleted("wrong_credentials", "en", mina).message
+    assert "비밀번호" in saved.not_deleted("wrong_credentials", "ko", mina).message
+    assert saved.not_deleted("wrong_credentials", "en", mina).password["value"] == ""  # where the word stood
 
 
 class Model:

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from multiskin.schema import Schema
-from multiskin.serve.accounts import AccountError
 from multiskin.serve.page.panels import show_message
 from multiskin.serve.page.past import moment, show_comparison, show_past
 from multiskin.serve.page.templates import render
@@ -63,16 +62,10 @@ class SavedResults:
             return self._shown(account, said, said("past.gone"))
         return self._shown(account, said, said("past.deleted"), "done")
 
-    def delete_account(self, password: str, language: str, request: gr.Request) -> Saved:
-        """Takes away an account with all that was saved in it."""
-        account, said = session_of(request).account_id, words(language)
-        if account is None:
-            return self._shown(None, said)
-        try:
-            self._services.accounts.delete(account, password)
-        except AccountError as error:
-            return self._shown(account, said, said.of("problem", error.code))
-        return self._shown(None, said, said("account.deleted"), "gone")
+    def not_deleted(self, why: str, language: str, request: gr.Request) -> Saved:
+        """Says why an account was not deleted, by the API's word for it."""
+        said = words(language)
+        return self._shown(session_of(request).account_id, said, said.of("problem", why))
 
     def _shown(self, account: int | None, said: Words, message: str = "", kind: str = "error") -> Saved:
         told, hidden = show_message(message, kind, said), gr.update(visible=False)

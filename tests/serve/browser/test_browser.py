@@ -100,6 +100,8 @@ def test_saved_results_are_ones_own(visit, photos):
     jun.page.fill("#ms-account input[type=password]", "not the sentence")
     jun.page.click("#ms-leave")
     jun.page.wait_for_selector("text=The password is wrong.")
+    assert {f"401: {jun.address}v1/account"} < set(jun.noted)  # and what the console says of that
+    jun.noted.clear()
     jun.page.fill("#ms-account input[type=password]", PASSWORD)
     jun.page.click("#ms-leave")
     jun.page.wait_for_selector(".ms-nav a[href='sign-in']")  # the page came anew, for a guest
