@@ -16,6 +16,7 @@ from multiskin.serve import signing
 from multiskin.serve.accounts import AccountError, TooMany
 from multiskin.serve.api.errors import refusal_of
 from multiskin.serve.services import Services
+from multiskin.serve.texts import preferred
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
 CHOSEN = "language"  # the cookie that the demo's page writes
@@ -98,11 +99,10 @@ def _problem(error: AccountError | None, words: dict[str, str]) -> str:
 
 
 def _language(request: Request, default: str) -> str:
-    """The one asked for, here or on the demo's page, else the first known one that the browser's owner reads."""
-    asked = [request.query_params.get("language", ""), request.cookies.get(CHOSEN, "")]
+    """The one asked for, here or on the demo's page, else the one that the browser's owner reads best."""
+    asked = (request.query_params.get("language", ""), request.cookies.get(CHOSEN, ""))
     accepted = request.headers.get("accept-language", "")
-    wanted = [*asked, *(each.split(";")[0].split("-")[0].strip().lower() for each in accepted.split(","))]
-    return next((language for language in wanted if language in LANGUAGES), default)
+    return next((language for language in asked if language in LANGUAGES), preferred(accepted, default))
 
 
 @cache

@@ -59,7 +59,7 @@ def preferred(accepted: str, default: str | None = None) -> str:
 
 def _ranked(entry: str) -> tuple[float, str]:
     """Weight and language of an entry such as ko-KR;q=0.8."""
-    tag, _, weight = entry.partition(";q=")
+    tag, _, weight = entry.replace(" ", "").partition(";q=")
     try:
         return float(weight or 1), tag.strip().lower().partition("-")[0]
     except ValueError:
