@@ -16,10 +16,9 @@ from multiskin.serve import signing
 from multiskin.serve.accounts import AccountError, TooMany
 from multiskin.serve.api.errors import refusal_of
 from multiskin.serve.services import Services
-from multiskin.serve.texts import preferred
+from multiskin.serve.texts import COOKIE, preferred
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
-CHOSEN = "language"  # the cookie that the demo's page writes
 Sign = Callable[[Services, Request, str, str], Awaitable[str]]
 SIGN: dict[str, Sign] = {"sign_in": signing.sign_in, "sign_up": signing.sign_up}
 
@@ -100,7 +99,7 @@ def _problem(error: AccountError | None, words: dict[str, str]) -> str:
 
 def _language(request: Request, default: str) -> str:
     """The one asked for, here or on the demo's page, else the one that the browser's owner reads best."""
-    asked = (request.query_params.get("language", ""), request.cookies.get(CHOSEN, ""))
+    asked = (request.query_params.get("language", ""), request.cookies.get(COOKIE, ""))
     accepted = request.headers.get("accept-language", "")
     return next((language for language in asked if language in LANGUAGES), preferred(accepted, default))
 

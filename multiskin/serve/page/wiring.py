@@ -16,9 +16,8 @@ from multiskin.serve.page.trained import Training
 from multiskin.serve.page.wording import Wording
 from multiskin.serve.services import Services
 from multiskin.serve.sessions import session_of
-from multiskin.serve.texts import preferred, words
+from multiskin.serve.texts import COOKIE, preferred, words
 
-COOKIE = "language"  # which the switch in the page's head writes
 AT_ONCE, WAITING = 32, 256  # clicks; the engine makes batches of the photos in them
 MOST_TABS = 200  # that are open, of which Gradio keeps what they show, and what they did not read yet
 LOOK_EVERY = 2  # seconds, how far a training is

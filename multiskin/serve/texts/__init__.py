@@ -11,6 +11,7 @@ import yaml
 from multiskin.schema import LANGUAGES
 
 FIRST = LANGUAGES[0]
+COOKIE = "language"  # which the switch in the page's head writes, and the forms read
 
 
 @dataclass(frozen=True)
