@@ -34,26 +34,26 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [f"{key} was {before.get(key)} and is {now.get(key)}" for key in changed]
 
 
-def rounded_down(value: float) -> str:
+def rounded_down(value: float, decimals: int = DECIMALS) -> str:
     """A limit, written no higher than it is; with further digits where one that is not 0 would be written as 0."""
-    return _rounded(value, ROUND_FLOOR)
+    return _rounded(value, decimals, ROUND_FLOOR)
 
 
-def rounded_up(value: float) -> str:
+def rounded_up(value: float, decimals: int = DECIMALS) -> str:
     """A limit, written no lower than it is; with further digits likewise."""
-    return _rounded(value, ROUND_CEILING)
+    return _rounded(value, decimals, ROUND_CEILING)
 
 
-def limits(low: float, high: float) -> str:
+def limits(low: float, high: float, decimals: int = DECIMALS) -> str:
     """An interval, written no narrower than it is."""
-    return f"{rounded_down(low)} to {rounded_up(high)}"
+    return f"{rounded_down(low, decimals)} to {rounded_up(high, decimals)}"
 
 
-def _rounded(value: float, rounding: str) -> str:
+def _rounded(value: float, decimals: int, rounding: str) -> str:
     if math.isinf(value):  # of so few subjects that nothing is known
         return str(value)
     exact = Decimal(repr(float(value)))  # as it is read, for the next float to 0.07 is a little more
-    rounded = exact.quantize(Decimal(1).scaleb(-DECIMALS), rounding, WHOLE)
+    rounded = exact.quantize(Decimal(1).scaleb(-decimals), rounding, WHOLE)
     if exact and not rounded:
         rounded = exact.quantize(Decimal(1).scaleb(exact.adjusted()), rounding, WHOLE)
     return f"{rounded or abs(rounded):f}"  # there is no minus zero

@@ -24,6 +24,11 @@ def test_limits_are_written_outwards_and_only_nothing_as_nothing(value: float) -
         assert text != "-0.000"
 
 
+@pytest.mark.parametrize(("decimals", "written"), [(1, "-0.2 to 0.5"), (2, "-0.13 to 0.42")])
+def test_limits_have_as_many_digits_as_asked(decimals: int, written: str) -> None:
+    assert limits(-0.1234, 0.4123, decimals) == written
+
+
 @settings(max_examples=200, deadline=None)
 @given(NUMBERS, NUMBERS, st.booleans())
 def test_the_limits_that_are_printed_say_what_the_words_say(one: float, other: float, higher: bool) -> None:

@@ -1,0 +1,43 @@
+"""The tables of the README: for each result file, by its name, a function that writes it as lines of Markdown."""
+
+import json
+from collections.abc import Callable
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tables import comparisons, maps, scores, timings
+
+OF_JSON: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "answer": timings.answers,
+    "cam": timings.maps,
+    "determinism": timings.determinism,
+    "suspects": maps.suspects,
+}
+OF_TABLE: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  # the first pattern that fits
+    "compare_*": comparisons.comparison,
+    "study_*": comparisons.study,
+    "coverage": comparisons.coverage,
+    "default_run": timings.default_run,
+    "skin_mask": maps.skin_mask,
+    "maps_*_tones": maps.by_tone,
+    "maps_*": maps.quality,
+    "*_tones": scores.tones,
+    "*_trivial": scores.trivial_models,
+    "*": scores.heads,
+}
+
+
+def table(path: Path) -> list[str]:
+    """The lines of a result file, and where its numbers come from.
+
+    Args:
+        path: of its JSON; beside it may lie a CSV of the same name.
+    """
+    source = json.loads(path.read_text(encoding="utf-8")) | {"name": path.stem}
+    if path.stem in OF_JSON:
+        return OF_JSON[path.stem](source)
+    written = next(write for pattern, write in OF_TABLE.items() if fnmatch(path.stem, pattern))
+    return written(source, pd.read_csv(path.with_suffix(".csv")))

@@ -1,0 +1,90 @@
+"""Tables of `multiskin compare` and `multiskin study`, and of how far their intervals can be trusted."""
+
+from typing import Any
+
+import pandas as pd
+
+from tables.cells import bounded, markdown, seeds_of
+
+
+def comparison(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """What the heads lose or win by sharing, and at what price."""
+    return [*of_heads(results), "", *of_costs(source["cost"]), "", told_of(source)]
+
+
+def study(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """What variants of one thing do to every head."""
+    details = f"By grade, and with its costs: [{source['title'].lower()}](benchmarks/results/{source['name']}.md)."
+    return [*of_rows(results, source["baseline"]), "", f"{told_of(source)} {details}"]
+
+
+def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """How often the intervals of simulated comparisons held the truth."""
+    return [*of_intervals(results), "", f"{of_two_seeds(results)} `{source['command']}`."]
+
+
+def of_heads(results: pd.DataFrame) -> list[str]:
+    """A line a head: P-Recall of both sides and their difference, with the method's interval and what it shows."""
+    lines = []
+    for _, row in judged(results).iterrows():
+        difference = bounded(row["difference"], row["method_low"], row["method_high"], decimals=3, sign="+")
+        values = (f"{row[side]:.3f}" for side in ("baseline", "candidate"))
+        lines.append([row["attribute"], *values, difference, f"{row['detectable']:.3f}", row["verdict"]])
+    headings = ["attribute", "single models", "shared model", "difference", "smallest detectable", "verdict"]
+    return markdown(headings, lines)
+
+
+def of_costs(costs: list[dict]) -> list[str]:
+    """A line a quantity: how many times as much the single models cost."""
+    lines = []
+    for cost in costs:
+        ratio, low, high = (cost[key] for key in ("ratio", "low", "high"))
+        told = f"{cost['quantity']}{', ' * bool(cost['device'])}{cost['device']}"
+        lines.append([told, f"{ratio:.2f}" if low is None else bounded(ratio, low, high)])
+    return markdown(["cost", "single models / shared model"], lines)
+
+
+def of_rows(results: pd.DataFrame, baseline: str) -> list[str]:
+    """A line a variant: P-Recall of every head and of their mean, and how far the mean is from the baseline's."""
+    lines = []
+    for name, of_row in judged(results).groupby("row", sort=False):
+        mean = of_row[of_row["attribute"] == "mean"].iloc[0]
+        of = "trained" if pd.isna(mean["method_low"]) else "method"
+        bounds = bounded(mean["difference"], mean[f"{of}_low"], mean[f"{of}_high"], decimals=3, sign="+")
+        lines.append(
+            [str(name), *(f"{value:.3f}" for value in of_row["candidate"]), "" if name == baseline else bounds]
+        )
+    attributes = judged(results)["attribute"].unique()
+    return markdown(["", *attributes, f"mean less {baseline}"], lines)
+
+
+def judged(results: pd.DataFrame) -> pd.DataFrame:
+    """The lines of the metric that ordered attributes are judged by."""
+    return results[results["metric"] == "p_recall"]
+
+
+def told_of(source: dict[str, Any]) -> str:
+    """Where the numbers of a comparison or study come from."""
+    photos = "Test photos" if source["side"] == "test" else "Validation photos"
+    many = len(source["seeds"]) > 1
+    told = f"seeds {seeds_of(source)}" if many else f"seed {seeds_of(source)} alone, so exploratory"
+    return f"{photos}, {told}; `python -m {source['command']}`, {source['machine']}."
+
+
+def of_intervals(results: pd.DataFrame) -> list[str]:
+    """A line for each number of seeds and variance over them: how often an interval held the truth."""
+    graded = results[results["model"] == "graded"]
+    lines = []
+    for (seeds, variance), group in graded.groupby(["seeds", "seed_variance"]):
+        cells = []
+        for interval_of in ("trained", "method"):
+            of = 100 * group.loc[group["interval"] == interval_of, "coverage"]
+            cells.append(f"{of.median():.1f} ({of.min():.1f} to {of.max():.1f})")
+        lines.append([str(seeds), f"{variance:g}", *cells])
+    return markdown(["seeds", "seed variance", "these trained models", "the method"], lines)
+
+
+def of_two_seeds(results: pd.DataFrame) -> str:
+    """How little two seeds are worth, which were simulated with normal differences alone."""
+    two = results[(results["model"] == "gaussian") & (results["seeds"] == 2) & (results["interval"] == "method")]
+    return f"With two seeds the method's interval held it {100 * two['coverage'].min():.0f} times in 100 at worst."

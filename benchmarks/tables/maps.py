@@ -1,0 +1,86 @@
+"""Tables of maps, of what they are restricted to, and of the labels that they make doubtful."""
+
+from typing import Any
+
+import pandas as pd
+
+from tables.cells import bounded, markdown, origin, seeds_of, spread
+
+LOCALISED = {"pointing": "pointing game", "energy": "energy inside"}
+MASK_MEASURES = {
+    "iou": "IoU",
+    "recall": "skin found",
+    "outside_face": "of it outside the face",
+    "on_features": "on features",
+}
+REPLACED = {
+    "recall_first": "of them in the first {first:.0%} of the list",
+    "recall_yes": "of them marked as likely wrong",
+    "precision_yes": "of the marked ones that were replaced",
+}
+
+
+def quality(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """A line a head: how its maps lie to what was drawn, and how far ahead that is of maps that know nothing."""
+    lines = []
+    for head, of_head in results.groupby("head", sort=False):
+        cells = []
+        for measure in LOCALISED:
+            rows = of_head[of_head["measure"] == measure].set_index("method").to_dict("index")
+            rivals = (rows["centre"], rows["random"])
+            leads = (bounded(of["lead"], of["lead_low"], of["lead_high"], sign="+") for of in rivals)
+            cells += [f"{rows['cam']['value']:.2f}", *leads]
+        lines.append([str(head), *cells])
+    ahead = ("ahead of a centre blob", "of a random map")
+    table = markdown(["attribute", *(words for measure in LOCALISED.values() for words in (measure, *ahead))], lines)
+    photos = results.loc[(results["method"] == "cam") & (results["measure"] == "energy"), "photos"]
+    told = f"Seeds {seeds_of(source)}, {spread(photos.min(), photos.max())} photos with such a mask"
+    return [*table, "", f"{told}; {source['interval']}. {origin(source)}"]
+
+
+def by_tone(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """A line a tone, its measures averaged over heads."""
+    lines = []
+    for tone, of_tone in results.groupby("tone", sort=False):
+        means, subjects = of_tone.groupby("measure")["value"].mean(), of_tone["subjects"]
+        cells = (f"{means[each]:.2f}" for each in LOCALISED)
+        lines.append([str(tone), spread(subjects.min(), subjects.max()), *cells])
+    return markdown(["skin tone", "subjects by head", *LOCALISED.values()], lines)
+
+
+def skin_mask(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """How the mask of skin agrees with landmarks, and how detectors find faces."""
+    told = f"{source['data']}. {source['interval']}. {origin(source)}"
+    return [*of_masks(results), "", *of_detectors(source["detection"]), "", told]
+
+
+def of_masks(results: pd.DataFrame) -> list[str]:
+    """A line for all faces and for each tone."""
+    shown = results[~results["lips"] & results["group"].str.match("all|tone")]
+    lines = []
+    for _, row in shown.iterrows():
+        measured = [row[[each, f"{each}_low", f"{each}_high"]] for each in MASK_MEASURES]
+        cells = (bounded(*of, decimals=3) if of.notna().all() else f"{of.iloc[0]:.3f}" for of in measured)
+        lines.append([row["group"], str(row["subjects"]), *cells])
+    return markdown(["faces", "subjects", *MASK_MEASURES.values()], lines)
+
+
+def of_detectors(detectors: list[dict[str, Any]]) -> list[str]:
+    """A line a detector: what it finds where there is a face and where there is none."""
+    lines = [
+        [
+            row["detector"],
+            f"{row['found']} of {row['photos_of_a_face']}",
+            f"{row['found_without_face']} of {row['photos_without_face']}",
+            f"{row['median_cpu_milliseconds']:.1f}",
+        ]
+        for row in detectors
+    ]
+    return markdown(["detector", "faces found", "found where none is", "ms a photo"], lines)
+
+
+def suspects(source: dict[str, Any]) -> list[str]:
+    """What the list of suspects holds of the labels that were replaced."""
+    lines = [[words.format(**source), bounded(*source[key])] for key, words in REPLACED.items()]
+    table = markdown(["share", f"of {source['replaced']:.0%} replaced labels"], lines)
+    return [*table, "", f"{source['interval']}. {origin(source)}"]

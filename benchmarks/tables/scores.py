@@ -1,0 +1,38 @@
+"""Tables of what a recipe's models get on test photos."""
+
+from typing import Any
+
+import pandas as pd
+
+from tables.cells import interval, markdown, origin, seeds_of
+
+HEADINGS = {"p_recall": "P-Recall", "kappa": "kappa", "mae": "MAE"}
+
+
+def heads(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """A line a head: metrics with their intervals, beside the best constant answer and, where known, a second rater."""
+    references = {"constant_answer": "P-Recall of the best constant answer", "second_rater": "of a second rater"}
+    known = {
+        column: heading for column, heading in references.items() if results.get(column, pd.Series()).notna().any()
+    }
+    rows = results.set_index(["attribute", "metric"])
+    lines = []
+    for name in results["attribute"].unique():
+        cells = [interval(rows.loc[(name, metric)]) for metric in HEADINGS]
+        lines.append([name, *cells, *(f"{rows.loc[(name, 'p_recall'), column]:.2f}" for column in known)])
+    table = markdown(["attribute", *HEADINGS.values(), *known.values()], lines)
+    return [*table, "", f"Seeds {seeds_of(source)}; {source['interval']}. {origin(source)}"]
+
+
+def tones(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """A line a tone: P-Recall averaged over heads."""
+    sizes = ["photos", "subjects"]
+    lines = [[row["tone"], *map(str, row[sizes]), interval(row)] for _, row in results.iterrows()]
+    return markdown(["tone", *sizes, "mean P-Recall"], lines)
+
+
+def trivial_models(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """A line a kind of feature: test P-Recall of every head and of their mean."""
+    wide = results.pivot(index="features", columns="attribute", values="test")[results["attribute"].unique()]
+    lines = [[str(name), *(f"{value:.2f}" for value in row)] for name, row in wide.iterrows()]
+    return markdown(["model on", *wide.columns], lines)

@@ -1,0 +1,56 @@
+"""Tables of seconds and milliseconds."""
+
+from typing import Any
+
+import pandas as pd
+
+from tables.cells import bounded, markdown, origin
+
+WAYS = {
+    "shared": "one model, maps from the same pass",
+    "captum": "five models, a LayerGradCam of captum's each",
+    "predecessor": "five models, a prediction and a Grad-CAM by full backward each",
+}
+
+
+def default_run(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """A line a part of the run."""
+    lines = [[row["part"], f"{row['seconds'] / 60:.1f}"] for _, row in results.iterrows()]
+    return [*markdown(["part", "minutes"], lines), "", origin(source)]
+
+
+def maps(source: dict[str, Any]) -> list[str]:
+    """A line a batch and device: what the maps of all heads cost beside the forward pass, and captum's."""
+    lines = []
+    for row in source["measured"]:
+        share, alone, ratio = (row[key][0] for key in ("added_share", "maps_alone_ms", "captum_ratio"))
+        added = bounded(*row["added_ms"], decimals=1)
+        cells = [f"{row['forward_ms']:.0f}", added, f"{share:.1%}", f"{alone:.1f}", f"{ratio:.1f}"]
+        lines.append([f"{row['photos']}, {row['device']}", *cells])
+    headings = ["photos", "forward pass, ms", "maps add, ms", "share", "maps alone, ms", "captum / ours"]
+    return [*markdown(headings, lines), "", told_of(source)]
+
+
+def determinism(source: dict[str, Any]) -> list[str]:
+    """A line a device: seconds a step without and with determinism."""
+    lines = []
+    for row in source["measured"]:
+        seconds = (f"{row[key]:.3f}" for key in ("seconds_a_step", "seconds_a_step_deterministic"))
+        lines.append([row["device"], *seconds, bounded(*row["ratio"])])
+    return [*markdown(["device", "seconds a step", "deterministic", "ratio"], lines), "", told_of(source)]
+
+
+def answers(source: dict[str, Any]) -> list[str]:
+    """A line a way: milliseconds, and how many times as long as one model takes."""
+    lines = []
+    for way, words in WAYS.items():
+        ms, times = source["ways"][way]["ms"][0], source["ways"][way].get("times_as_long")
+        lines.append([words, f"{ms:.0f}", "" if times is None else bounded(*times, decimals=1)])
+    told = f"{source['picture']}; {source['network']}, {source['device']}; {source['interval']}"
+    table = markdown(["way", "ms", "times as long"], lines)
+    return [*table, "", f"{told}. `{source['command']}`; load {source['load_before']} before."]
+
+
+def told_of(source: dict[str, Any]) -> str:
+    load = f"; load {source['load_before']} before" if "load_before" in source else ""
+    return f"{source['network']}; {source['interval']}. `{source['command']}`{load}."
