@@ -1,14 +1,15 @@
 """How far the maps of five heads can be trusted, on drawn skin and on photographed faces, over several seeds.
 
-    python benchmarks/maps.py drawn
+    python benchmarks/maps.py drawn --persons 400
     python benchmarks/maps.py london --faces data/london_faces
 
-Takes the runs of benchmarks/skin5.py, or trains them, and measures their maps on the test photos by the masks that
-these were drawn with: by head and method, and by skin tone. A photo counts with its mean over seeds; intervals draw
-subjects.
+Takes the runs of benchmarks/skin5.py, or trains them, and measures their maps on the test photos, or on persons drawn
+anew, by the masks that these were drawn with: by head and method, and by skin tone. A photo counts with its mean over
+seeds; intervals draw subjects.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ import pandas as pd
 from seeds import write
 from skin5 import options, published, trained
 
+from multiskin.cli.photos import checked_photos, with_photos_drawn
 from multiskin.cli.settings import fit_config
+from multiskin.config import FitConfig, RenderConfig
 from multiskin.data.manifest import Manifest
 from multiskin.data.photos import load_side
 from multiskin.explain.evaluation import evaluate_maps
@@ -29,15 +32,20 @@ from multiskin.run import RunFolder
 from multiskin.schema import Schema
 
 TONE = "tone"
+ANEW = 1000  # a seed of photos that no run has learned from
 
 
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--side", default="test", help="val while anything is still being chosen; default: test")
     parser.add_argument("--sample", type=int, default=60, help="photos for deletion, insertion and random networks")
+    parser.add_argument("--persons", type=int, help="drawn anew in place of that side; not on faces, which are used up")
     given = parser.parse_args()
+    if given.persons and given.faces:
+        parser.error("--persons: drawn on the same faces, they would be persons that the runs have seen")
     runs, command = trained(given), f"{published(given, 'maps')} --sample {given.sample}"
-    photos = graded(runs[0], given.side)
+    command += f" --persons {given.persons}" if given.persons else ""
+    photos = drawn_anew(runs[0], given.persons) if given.persons else graded(runs[0], given.side)
     values = over_seeds([measured(run, photos, given.sample) for run in runs])
     write(f"maps_{given.ground}", means_of(values, photos, seed=0), runs, command)
     write(f"maps_{given.ground}_tones", by_tone(values, photos), runs, command)
@@ -45,8 +53,19 @@ def main() -> None:
 
 def graded(run: Path, side: str) -> Manifest:
     """The photos of one side; all seeds have the same."""
-    config = fit_config("maps", "", ["--config", str(run / "config.yaml")])[0]
-    return load_side(config.data, Schema.load(run / "schema.yaml"), RunFolder.open(run).split, side)[0]
+    return load_side(settings(run).data, Schema.load(run / "schema.yaml"), RunFolder.open(run).split, side)[0]
+
+
+def drawn_anew(run: Path, persons: int) -> Manifest:
+    """Photos of persons whom no run has seen, graded as skewed as test photos are."""
+    config = settings(run)
+    asked = RenderConfig([1, 1, persons], config.data.render.size, seed=ANEW)
+    config = with_photos_drawn(replace(config, data=replace(config.data, render=asked)))
+    return checked_photos(config, Schema.load(run / "schema.yaml")).side("test")
+
+
+def settings(run: Path) -> FitConfig:
+    return fit_config("maps", "", ["--config", str(run / "config.yaml")])[0]
 
 
 def measured(run: Path, photos: Manifest, sampled: int) -> Values:
