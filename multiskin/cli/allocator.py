@@ -1,0 +1,25 @@
+"""How this process asks the kernel for memory."""
+
+import ctypes
+import sys
+
+# Of mallopt(3), glibc's malloc.h
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
+MOST = 2**31 - 1  # the largest value it takes
+
+
+def keep_freed_memory() -> bool:
+    """Has the C library keep what is freed for the next tensor, and says whether it can.
+
+    A network asks for the same large tensors at every step. glibc gets those beyond 32 MiB, and by default many smaller
+    ones, from the kernel each time, which clears every page anew; in batches that took longer than the network itself
+    (benchmarks/allocator.py). Threads share one arena, for other arenas have no room for large tensors. Other C
+    libraries are left alone.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:  # musl
+        return False
+    values = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: MOST, M_ARENA_MAX: 1}
+    return sum(mallopt(option, value) for option, value in values.items()) == len(values)

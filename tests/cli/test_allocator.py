@@ -1,0 +1,58 @@
+"""Each case has a process of its own, for what is asked of the C library cannot be taken back."""
+
+import ctypes
+import subprocess
+import sys
+
+import pytest
+
+from multiskin.cli.allocator import keep_freed_memory
+
+FAULTS = """
+import resource, threading
+from multiskin.cli.allocator import keep_freed_memory
+assert not {keep} or keep_freed_memory()
+import torch
+def steps():
+    for _ in range(10):
+        torch.empty(40 * 2**20, dtype=torch.uint8)[::4096] = 0  # a byte of each of 10,240 pages
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    {run}
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print([faults() for _ in range(4)][-1])
+"""
+IN_THREAD = "t = threading.Thread(target=steps); t.start(); t.join()"
+
+
+@pytest.mark.parametrize("run", ["steps()", IN_THREAD], ids=["main", "thread"])
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="needs glibc")
+def test_the_same_tensors_again_need_no_new_pages(run: str) -> None:
+    with_it, without = (faults(run, keep) for keep in (True, False))
+    assert with_it < 0.3 * without  # pages are huge on some machines, and freed places are found again after a while
+
+
+def faults(run: str, keep: bool) -> int:
+    script = FAULTS.format(run=run, keep=keep)
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return int(told.stdout)
+
+
+def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not keep_freed_memory()
+
+
+def test_so_are_other_c_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctypes.CDLL", lambda _: object())
+    assert not keep_freed_memory()
+
+
+def test_every_command_does_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from multiskin import cli
+
+    asked = []
+    monkeypatch.setattr(cli, "keep_freed_memory", lambda: asked.append(True))
+    assert cli.main(["no-such-command"]) == 2
+    capsys.readouterr()
+    assert asked == [True]
