@@ -1,0 +1,120 @@
+"""Calibrations are fitted to graded photos that no weight was learned from: the lowest negative log-likelihood.
+
+Before that, probabilities are brought from the grades that training drew to those of the photos by Bayes' rule
+(Saerens, Latinne and Decaestecker, Neural Computation 14, 2002), so that the fit begins near the truth however a head's
+photos were drawn. From there, temperature scaling multiplies the log-probabilities by one number; with bias correction
+it adds another one for each grade (Alexandari, Kundaje and Shrikumar, ICML 2020); vector scaling multiplies by one for
+each grade, too (Guo et al., On Calibration of Modern Neural Networks, ICML 2017). The log-likelihood is concave in all
+of them. They have a normal prior around changing nothing: a few photos move them little, hundreds as far as they like.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+
+from multiskin.calibration.calibrator import TINY, Calibrator
+from multiskin.schema import MISSING, Schema
+
+WEIGHTS = (0.05, 20.0)  # the least and the most of them: no order of grades is ever reversed
+SPREAD = 0.5  # the standard deviation of their prior, and of that of biases
+EXACT = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000}  # of the minimisation
+
+# What is free of a head's K weights and K biases, by method: directions (P, 2 K) for P parameters.
+METHODS: dict[str, Callable[[int], np.ndarray]] = {
+    "temperature": lambda k: np.r_[np.ones(k), np.zeros(k)][None],
+    "bias_corrected": lambda k: np.r_[[np.r_[np.ones(k), np.zeros(k)]], np.eye(2 * k)[k:]],
+    "vector": lambda k: np.eye(2 * k),
+}
+
+
+def fit_calibrator(
+    method: str, probabilities: np.ndarray, grades: np.ndarray, drawn: np.ndarray, natural: np.ndarray
+) -> Calibrator:
+    """The calibration of one head that is likeliest given graded photos.
+
+    Args:
+        method: one of METHODS.
+        probabilities: (N, K) of the head as it was trained, N >= 1.
+        grades: (N,) int64 in 0..K-1.
+        drawn: (K,) the share of each grade that the probabilities stand for, 0 for one that was never trained on.
+        natural: (K,) the share of each grade that they are to stand for.
+    """
+    shift = prior_shift(drawn, natural)
+    logs = np.log(np.maximum(probabilities.astype(float), TINY)) + shift  # (N, K)
+    weight, bias = _likeliest(METHODS[method](logs.shape[1]), logs, grades)
+    prior = softmax(weight * logs + bias, axis=1).mean(axis=0) * (drawn > 0)
+    columns = {"weight": weight, "bias": weight * shift + bias, "prior": prior}
+    return Calibrator(method, **{name: tuple(values.tolist()) for name, values in columns.items()}, rows=len(logs))
+
+
+def prior_shift(drawn: np.ndarray, natural: np.ndarray) -> np.ndarray:
+    """What to add to log-probabilities (K,) so that they stand for other shares of the grades than were drawn.
+
+    Nothing is known of a grade that was not drawn: it is left as it is.
+    """
+    known = (drawn > 0) & (natural > 0)
+    return np.log(np.divide(natural, drawn, out=np.ones(len(drawn)), where=known))
+
+
+def _likeliest(free: np.ndarray, logs: np.ndarray, grades: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The weights and biases, (K,) each, for log-probabilities (N, K) of photos with these grades (N,)."""
+    photos, k = logs.shape
+    unchanged, hits = np.r_[np.ones(k), np.zeros(k)], np.eye(k)[grades]
+
+    def loss(change: np.ndarray) -> tuple[float, np.ndarray]:
+        """With its gradient (P,)."""
+        weight, bias = np.split(unchanged + change @ free, 2)
+        scaled = log_softmax(weight * logs + bias, axis=1)  # (N, K)
+        error = np.exp(scaled) - hits
+        gradient = free @ np.r_[(error * logs).sum(axis=0), error.sum(axis=0)] + change / SPREAD**2
+        return (change @ change / 2 / SPREAD**2 - (scaled * hits).sum()) / photos, gradient / photos
+
+    weighs = free[:, :k].sum(axis=1) > 0  # (P,)
+    limits = [(WEIGHTS[0] - 1, WEIGHTS[1] - 1) if weigh else (None, None) for weigh in weighs]
+    found = minimize(loss, np.zeros(len(free)), jac=True, method="L-BFGS-B", bounds=limits, options=EXACT)
+    weight, bias = np.split(unchanged + found.x @ free, 2)
+    return weight, bias
+
+
+def fit_calibrators(
+    schema: Schema,
+    methods: Mapping[str, str],
+    probabilities: np.ndarray,
+    grades: np.ndarray,
+    drawn: np.ndarray,
+    counts: Sequence[Sequence[int]],
+) -> dict[str, Calibrator]:
+    """The calibrations of the heads that are to have one, by name; of a head without a graded photo there is none.
+
+    Args:
+        schema: the heads, H of them.
+        methods: by the names of those that are to have one.
+        probabilities: (N, H, Kmax) as trained.
+        grades: (N, H) int64, -1 where missing.
+        drawn: (H, Kmax) the share of each grade that the probabilities stand for.
+        counts: training grades of each attribute (K).
+    """
+    fitted = {}
+    for h, attribute in enumerate(schema):
+        graded, k = grades[:, h] != MISSING, attribute.grades
+        if attribute.name in methods and graded.any():
+            own, true = probabilities[graded, h, :k], grades[graded, h]
+            natural = shares(true, np.asarray(counts[h]))
+            fitted[attribute.name] = fit_calibrator(methods[attribute.name], own, true, drawn[h, :k], natural)
+    return fitted
+
+
+def shares(grades: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The share of each grade (K,) among photos with these grades (N,), and K more that are like the training photos.
+
+    The photos are what the model is to be used on, as far as anybody knows: where a split keeps the shares of grades
+    they are those of training, and where it does not training says nothing of them.
+
+    Args:
+        grades: (N,).
+        counts: (K,) photos of each grade in training.
+    """
+    k = len(counts)
+    return (np.bincount(grades, minlength=k) + k * counts / max(counts.sum(), 1)) / (len(grades) + k)

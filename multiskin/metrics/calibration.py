@@ -1,0 +1,131 @@
+"""How far probabilities are from what happens: calibration error with its noise floor, and reliability diagrams.
+
+Of ordered grades it is asked at each of the K-1 cuts whether the grade lies above, of nominal ones for each of the K
+whether it is this one. The error is that of Naeini, Cooper and Hauskrecht (AAAI 2015), averaged over these questions:
+for nominal grades this is the classwise error (Kull et al., Beyond Temperature Scaling, NeurIPS 2019), and for ordered
+grades the same with cuts in place of classes, so that what is measured is the cumulative distribution that decisions
+and the ranked probability score rest on. Bins have equally many photos, which makes it the least biased (Roelofs et
+al., Mitigating Bias in Calibration Error Estimation, AISTATS 2022). Biased it stays: a model whose probabilities are
+perfect has an error above 0 on so many photos, its noise floor, found by consistency resampling (Bröcker and Smith,
+Increasing the Reliability of Reliability Diagrams, Weather and Forecasting 22, 2007).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from multiskin.metrics.bootstrap import LIMITS, Interval
+
+BINS = 10
+PHOTOS_A_BIN = 10  # with fewer, bins are fewer
+DRAWS = 500
+
+
+class Questions(NamedTuple):
+    """What can be asked of N photos, Q questions each.
+
+    Attributes:
+        predicted: (N, Q) the probability that the answer is yes.
+        yes: (N, Q) bool, whether it is.
+    """
+
+    predicted: np.ndarray
+    yes: np.ndarray
+
+
+Ask = Callable[[np.ndarray, np.ndarray], Questions]  # of probabilities (N, K) and grades (N,)
+
+
+def cuts(probabilities: np.ndarray, grades: np.ndarray) -> Questions:
+    """Whether the grade is higher than k, for each k < K-1: (N, K) and (N,)."""
+    above = probabilities[:, ::-1].astype(float).cumsum(axis=1)[:, -2::-1]  # (N, K-1), P(grade > k)
+    return Questions(above, grades[:, None] > np.arange(above.shape[1]))
+
+
+def classes(probabilities: np.ndarray, grades: np.ndarray) -> Questions:
+    """Whether the grade is k, for each k: (N, K) and (N,)."""
+    return Questions(probabilities.astype(float), grades[:, None] == np.arange(probabilities.shape[1]))
+
+
+def calibration_error(probabilities: np.ndarray, grades: np.ndarray, ask: Ask = cuts) -> float:
+    """How far from the truth probabilities are on average, 0 to 1; NaN without a photo.
+
+    Args:
+        probabilities: (N, K).
+        grades: (N,) int64 in 0..K-1.
+        ask: what is asked of them: cuts of ordered grades, classes of nominal ones.
+    """
+    questions = ask(probabilities, grades)
+    return _error(questions, _bins(questions.predicted))
+
+
+def noise_floor(probabilities: np.ndarray, ask: Ask = cuts, draws: int = DRAWS, seed: int = 0) -> Interval:
+    """The calibration error that probabilities (N, K) have where they are true: its mean and where 95 % of it lie.
+
+    Args:
+        probabilities: (N, K).
+        ask: as for the error.
+        draws: how often grades are drawn from them.
+        seed: of the draws.
+    """
+    if not len(probabilities):
+        return Interval(np.nan, np.nan, np.nan)
+    random = np.random.default_rng(seed)
+    reached = probabilities.astype(float).cumsum(axis=1)[:, :-1]  # (N, K-1), P(grade <= k)
+    bins = _bins(ask(probabilities, np.zeros(len(probabilities), np.int64)).predicted)
+    errors = []
+    for _ in range(draws):
+        grades = (random.random((len(reached), 1)) >= reached).sum(axis=1)
+        errors.append(_error(ask(probabilities, grades), bins))
+    return Interval(float(np.mean(errors)), *np.percentile(errors, LIMITS).tolist())
+
+
+def _bins(predicted: np.ndarray) -> np.ndarray:
+    """Each answer's bin (N, Q): of a question about equally many photos, equal predictions together."""
+    photos = len(predicted)
+    number = min(BINS, max(photos // PHOTOS_A_BIN, 1))
+    first = [np.searchsorted(np.sort(column), column) for column in predicted.T]  # the rank of the first of equals
+    return np.stack(first, axis=1) * number // max(photos, 1)
+
+
+def _error(questions: Questions, bins: np.ndarray) -> float:
+    """Mean over questions of the sum over bins of |share of yes - mean prediction|, by the share of photos there."""
+    if not questions.yes.size:
+        return np.nan
+    cells = bins + BINS * np.arange(bins.shape[1])  # every question has bins of its own
+    gaps = np.bincount(cells.ravel(), (questions.yes - questions.predicted).ravel())
+    return float(np.abs(gaps).sum() / questions.yes.size)
+
+
+class Bin(NamedTuple):
+    """The answers that were predicted with about one probability.
+
+    Attributes:
+        predicted: the mean of the predictions.
+        observed: the share of yes.
+        answers: how many they are.
+    """
+
+    predicted: float
+    observed: float
+    answers: int
+
+
+def reliability(questions: Questions, number: int = BINS) -> list[Bin]:
+    """The answers to all questions in bins of equal width, of those bins that hold any."""
+    predicted, yes = questions.predicted.ravel(), questions.yes.ravel()
+    place = np.minimum((predicted * number).astype(int), number - 1)
+    return [
+        Bin(float(predicted[here].mean()), float(yes[here].mean()), int(here.sum()))
+        for here in (place == each for each in range(number))
+        if here.any()
+    ]
+
+
+def log_loss(probabilities: np.ndarray, grades: np.ndarray) -> float:
+    """The mean negative log-likelihood of grades (N,) under probabilities (N, K); NaN without a photo."""
+    if not len(grades):
+        return np.nan
+    given = np.take_along_axis(probabilities.astype(float), grades[:, None], axis=1)
+    return float(-np.log(np.maximum(given, np.finfo(np.float32).tiny)).mean())

@@ -1,0 +1,65 @@
+"""What is fitted stays what it is in a checkpoint, and makes probabilities of whatever a network may say."""
+
+import io
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from multiskin.calibration import Calibrator
+
+HALVED = Calibrator("temperature", (0.5,) * 3, (0.0,) * 3, (0.2, 0.3, 0.5), 40)
+UNEVEN = Calibrator("vector", (0.5, 1.0, 2.0), (0.3, -0.2, 0.0), (0.2, 0.3, 0.5), 40)
+
+
+def loop(calibrator: Calibrator, row: list[float]) -> list[float]:
+    """exp(weight log p + bias) over their sum."""
+    terms = [math.exp(b) * p**w for p, w, b in zip(row, calibrator.weight, calibrator.bias, strict=True)]
+    return [term / sum(terms) for term in terms]
+
+
+@pytest.mark.parametrize("calibrator", [HALVED, UNEVEN])
+@settings(max_examples=50, deadline=None)
+@given(shares=st.lists(st.floats(0.01, 1), min_size=3, max_size=3))
+def test_it_is_a_power_of_each_probability_times_a_factor(calibrator: Calibrator, shares: list[float]) -> None:
+    row = [share / sum(shares) for share in shares]
+    found = calibrator(torch.tensor([row], dtype=torch.float64))[0]
+    assert found.tolist() == pytest.approx(loop(calibrator, row))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@settings(max_examples=30, deadline=None)
+@given(logits=st.lists(st.floats(-1e4, 1e4), min_size=3, max_size=3))
+def test_whatever_the_logits_probabilities_come_out(dtype: torch.dtype, logits: list[float]) -> None:
+    raw = torch.tensor([logits]).softmax(dim=1).to(dtype)
+    for calibrator in (HALVED, UNEVEN, replace(UNEVEN, weight=(20.0, 0.05, 20.0))):
+        found = calibrator(raw)
+        assert found.dtype == dtype
+        assert (found >= 0).all()
+        assert found.double().sum().item() == pytest.approx(1, abs=10 * torch.finfo(dtype).eps)
+
+
+def test_certainty_stays_and_what_is_no_number_is_none() -> None:
+    rows = torch.tensor([[0.0, 1.0, 0.0], [torch.nan, 0.5, 0.5]])
+    found = HALVED(rows)
+    assert found[0].tolist() == pytest.approx([0, 1, 0], abs=1e-15)
+    assert found[1].isnan().all()
+    assert HALVED(rows[:0]).shape == (0, 3)
+
+
+def test_a_temperature_above_1_makes_less_sure_and_keeps_the_order() -> None:
+    raw = torch.tensor([[0.7, 0.2, 0.1]])
+    found = HALVED(raw)[0].tolist()
+    assert HALVED.temperature == 2
+    assert UNEVEN.temperature is None
+    assert 0.7 > found[0] > found[1] > found[2] > 0.1
+
+
+def test_survives_a_checkpoint_that_is_read_with_care() -> None:
+    file = io.BytesIO()
+    torch.save(UNEVEN.to_dict(), file)
+    file.seek(0)
+    assert Calibrator.from_dict(torch.load(file, weights_only=True)) == UNEVEN

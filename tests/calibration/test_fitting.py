@@ -1,0 +1,172 @@
+"""Fits are the likeliest, against slow searches for them, and make probabilities true that had been distorted."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from multiskin.calibration import METHODS, Calibrator, fit_calibrator, fit_calibrators
+from multiskin.calibration.fitting import WEIGHTS, prior_shift, shares
+from multiskin.metrics.calibration import calibration_error, log_loss, noise_floor
+from multiskin.schema import Attribute, Schema
+
+ALPHA = np.array([2.0, 1.0, 0.6, 0.4, 0.2])
+
+
+def world(photos: int, k: int = 5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """True probabilities (N, K) and grades (N,) drawn from them."""
+    random = np.random.default_rng(seed)
+    true = random.dirichlet(ALPHA[:k], photos)
+    return true, (random.random((photos, 1)) >= true.cumsum(axis=1)[:, :-1]).sum(axis=1)
+
+
+def sharpened(true: np.ndarray, power: np.ndarray | float) -> np.ndarray:
+    powered = true**power
+    return powered / powered.sum(axis=1, keepdims=True)
+
+
+def even(k: int) -> np.ndarray:
+    return np.full(k, 1 / k)
+
+
+def fit(method: str, probabilities: np.ndarray, grades: np.ndarray) -> Calibrator:
+    same = even(probabilities.shape[1])
+    return fit_calibrator(method, probabilities, grades, same, same)
+
+
+def loss(weight: np.ndarray, bias: np.ndarray, rows: np.ndarray, grades: np.ndarray, parameters: np.ndarray) -> float:
+    """The negative log of likelihood times prior, up to a constant, as a loop."""
+    total = sum(change**2 for change in parameters) / (2 * 0.5**2)
+    for row, grade in zip(rows, grades, strict=True):
+        logits = [w * math.log(p) + b for w, p, b in zip(weight, row, bias, strict=True)]
+        total += math.log(sum(math.exp(logit) for logit in logits)) - logits[grade]
+    return total
+
+
+@pytest.mark.parametrize(("k", "power"), [(2, 0.5), (5, 1.0), (5, 3.0)])
+def test_the_temperature_is_the_likeliest_of_a_fine_grid(k: int, power: float) -> None:
+    true, grades = world(60, k)
+    probabilities = sharpened(true, power)
+    grid = np.linspace(*WEIGHTS, 400)
+    losses = [loss(np.full(k, w), np.zeros(k), probabilities[:9], grades[:9], np.array([w - 1])) for w in grid]
+    found = fit("temperature", probabilities[:9], grades[:9])
+    assert found.weight[0] == pytest.approx(grid[int(np.argmin(losses))], abs=(WEIGHTS[1] - WEIGHTS[0]) / 399)
+    assert set(found.weight) == {found.weight[0]}
+    assert found.bias == (0,) * k
+
+
+@pytest.mark.parametrize(("method", "weights"), [("bias_corrected", 1), ("vector", 3)])
+def test_what_has_several_numbers_is_where_another_search_ends(method: str, weights: int) -> None:
+    true, grades = world(20, 3)
+    probabilities = sharpened(true, np.array([2.0, 1.0, 0.7]))
+
+    def of(parameters: np.ndarray) -> float:
+        weight, bias = np.broadcast_to(1 + parameters[:weights], 3), parameters[weights:]
+        return loss(weight, bias, probabilities, grades, parameters)
+
+    options = {"maxiter": 4000, "xatol": 1e-6, "fatol": 1e-10}
+    slow = minimize(of, np.zeros(weights + 3), method="Nelder-Mead", options=options).x
+    found = fit(method, probabilities, grades)
+    expected = [*np.broadcast_to(1 + slow[:weights], 3), *slow[weights:]]
+    assert [*found.weight, *found.bias] == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("power", [0.4, 2.5])
+def test_what_is_too_sure_or_too_unsure_becomes_true(method: str, power: float) -> None:
+    true, grades = world(10000)
+    raw = sharpened(true, power)
+    calibrator = fit(method, raw[:8000], grades[:8000])
+    fresh, later = calibrator(torch.from_numpy(raw[8000:])).numpy(), grades[8000:]
+    assert np.mean(calibrator.weight) == pytest.approx(1 / power, rel=0.15)
+    assert calibration_error(fresh, later) <= noise_floor(fresh).high
+    assert calibration_error(fresh, later) < calibration_error(raw[8000:], later) / 2
+    assert log_loss(fresh, later) < log_loss(raw[8000:], later)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_balanced_draws_taught_comes_back_to_the_natural_grades(method: str) -> None:
+    """Where the shares are known nothing is left to fit, and a handful of photos is enough."""
+    true, grades = world(3000)
+    natural = true.mean(axis=0)
+    balanced = true / natural / (true / natural).sum(axis=1, keepdims=True)
+    corrected = balanced * natural / (balanced * natural).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(corrected, true)
+    few = fit_calibrator(method, balanced[:4], grades[:4], even(5), natural)
+    found = few(torch.from_numpy(balanced)).numpy()
+    assert log_loss(found, grades) < (log_loss(balanced, grades) + log_loss(true, grades)) / 2
+    many = fit_calibrator(method, balanced, grades, even(5), natural)
+    np.testing.assert_allclose(many(torch.from_numpy(balanced)).numpy(), true, atol=0.05)
+    np.testing.assert_allclose(many.prior, np.bincount(grades) / 3000, atol=0.01)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 12), st.integers(2, 5), st.sampled_from(sorted(METHODS)), st.integers(0, 999))
+def test_a_few_photos_whatever_they_are_give_a_calibration(rows: int, k: int, method: str, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    sure = np.eye(k)[random.integers(0, k, rows)]  # probabilities of 0, some of them of what is true
+    calibrator = fit(method, sure, random.integers(0, k, rows))
+    assert np.isfinite([*calibrator.weight, *calibrator.bias]).all()
+    assert all(WEIGHTS[0] <= weight <= WEIGHTS[1] for weight in calibrator.weight)
+    assert calibrator.rows == rows
+    assert sum(calibrator.prior) == pytest.approx(1)
+    for found in (calibrator(torch.eye(k)), calibrator(torch.full((1, k), 1 / k))):
+        torch.testing.assert_close(found.sum(dim=1), torch.ones(len(found)))
+
+
+def test_one_photo_moves_little() -> None:
+    right, wrong = (fit("temperature", np.array([[0.6, 0.3, 0.1]]), np.array([grade])) for grade in (0, 2))
+    assert right.temperature is not None
+    assert wrong.temperature is not None
+    assert 0.5 < right.temperature < 1 < wrong.temperature < 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_photos_in_any_order_give_the_same(method: str) -> None:
+    true, grades = world(50)
+    order = np.random.default_rng(1).permutation(50)
+    one, other = fit(method, true**2, grades), fit(method, (true**2)[order], grades[order])
+    assert fit(method, true**2, grades) == one
+    np.testing.assert_allclose([*one.weight, *one.bias], [*other.weight, *other.bias], atol=1e-6)
+
+
+def test_a_grade_that_was_never_drawn_stays_and_counts_in_no_prior() -> None:
+    drawn, natural = np.array([0.5, 0.5, 0.0]), np.array([0.8, 0.2, 0.0])
+    np.testing.assert_allclose(prior_shift(drawn, natural), [math.log(1.6), math.log(0.4), 0])
+    rows, grades = np.array([[0.5, 0.4, 0.1]] * 6), np.array([0, 0, 1, 0, 0, 2])
+    for method in METHODS:
+        calibrator = fit_calibrator(method, rows, grades, drawn, natural)
+        assert calibrator.prior[2] == 0
+        assert calibrator(torch.from_numpy(rows))[0, 2] > 0
+
+
+def test_the_photos_say_what_grades_are_to_be_expected_and_training_where_they_are_few() -> None:
+    grades, counts = np.repeat([0, 1, 2], [60, 30, 10]), np.array([1, 1, 98])
+    np.testing.assert_allclose(shares(grades, counts), [60.03 / 103, 30.03 / 103, 12.94 / 103])
+    np.testing.assert_allclose(shares(grades[:1], counts), [1.03 / 4, 0.03 / 4, 2.94 / 4])
+    np.testing.assert_allclose(shares(grades, counts).sum(), 1)
+
+
+def test_each_head_has_its_own_and_one_without_grades_has_none() -> None:
+    schema = Schema(
+        (Attribute("shine", 5), Attribute("on", 2), Attribute("kind", 3, kind="nominal"), Attribute("left", 4))
+    )
+    true, grades = world(30)
+    probabilities, given = np.zeros((30, 4, 5)), np.full((30, 4), -1)
+    probabilities[:, 0], given[:20, 0] = true, grades[:20]
+    probabilities[:, 1:, 0] = probabilities[:, 1:, 1] = 0.5
+    given[5:, 2] = grades[5:] % 2
+    drawn = np.zeros((4, 5))
+    drawn[:, :2] = 0.5
+    drawn[0] = 0.2
+    counts = [[1] * 5, [3, 1], [2, 2, 0], [4, 4, 0, 0]]
+    methods = {"shine": "vector", "on": "temperature", "kind": "temperature"}
+    found = fit_calibrators(schema, methods, probabilities, given, drawn, counts)
+    assert {name: calibrator.method for name, calibrator in found.items()} == {"shine": "vector", "kind": "temperature"}
+    natural = (np.bincount(grades[:20], minlength=5) + 1) / 25
+    assert found["shine"] == fit_calibrator("vector", true[:20], grades[:20], even(5), natural)
+    assert (found["kind"].rows, len(found["kind"].weight)) == (25, 3)
