@@ -31,9 +31,20 @@ class Recipe:
     augment: list[Step] = field(default_factory=lambda: ["RandomResizedCrop", "HorizontalFlip"])
     """Transforms of the photos drawn for this head, by name, in order; training only."""
     dropout: float = 0.2
-    """Dropout before the head's linear layer."""
-    decision: Literal["argmax", "median", "credit"] = "argmax"
-    """How probabilities become one grade; credit decides for the highest P-Recall."""
+    """Dropout before the head's last linear layer."""
+    hidden: int | None = None
+    """Units of a small layer of the head's own before its last one; null for none."""
+    stride: int | None = None
+    """A finer stage of the backbone, by its input pixels for one map pixel, such as 16 or 8, that the head reads beside
+    the final map; null for the final map alone."""
+    decision: Literal["argmax", "median", "expectation", "credit"] = "argmax"
+    """How probabilities become one grade; expectation is the expected grade, rounded; credit decides for the highest
+    P-Recall. Nominal grades are decided by argmax."""
+    credit: list[list[float]] | None = None
+    """What decision credit earns: a row a true grade, in it a number a decision; default: as P-Recall counts."""
+    calibration: Literal["temperature", "bias_corrected", "vector"] | None = None
+    """Fit how sure the probabilities are to the validation photos, after training: by one number, by one and another
+    for each grade, by two for each grade; null for not at all."""
 
 
 @dataclass
@@ -50,6 +61,8 @@ class ModelConfig:
     """Input pixels for one pixel of the final map; smaller gives finer maps and costs time."""
     dilation: bool = True
     """Widen the kernels behind an output_stride as published weights need them; false is faster from random weights."""
+    gradient_checkpointing: bool = False
+    """Train in less memory and about a third more time: blocks keep their inputs alone and are passed through again."""
 
 
 @dataclass
@@ -58,8 +71,10 @@ class Columns:
 
     image: str = "image"
     """Path of the photo, relative to data.root."""
+    box: list[str] | None = None
+    """Four columns, x0, y0, x1 and y1: the corners, in pixels, of the part of the photo that a row is about."""
     split: str | None = None
-    """train, val or test; without one a split is made."""
+    """train, val, test or calibrate; without one a split is made."""
     subject: str | None = None
     """Whose photo it is; one subject never stands on two sides of the split."""
     part: str | None = None
@@ -78,7 +93,7 @@ class SplitConfig:
     """How a split is made where the table has none."""
 
     ratios: list[float] = field(default_factory=lambda: [0.7, 0.2, 0.1])
-    """Shares of train, val and test."""
+    """Shares of train, val and test; a fourth one, of calibrate, is for 'multiskin conform' alone."""
     seed: int = 0
 
 
@@ -123,7 +138,7 @@ class DataConfig:
     """Stop at bad rows with a report, or leave them out and list them in the run folder."""
     exclude: str | None = None
     """Grades not to learn from: a CSV with columns image and attribute, blank for all of a photo; if it has a column
-    exclude, as the suspects.csv of 'multiskin suspects' has, its rows with yes. Test photos keep their grades."""
+    exclude, as the suspects.csv of 'multiskin suspects' has, its rows with yes. Photos to judge by keep theirs."""
     skin: SkinConfig = field(default_factory=SkinConfig)
     transform: list[Step] = field(default_factory=lambda: ["Resize"])
     """What validation, test and prediction do to a photo: Resize, CenterCrop."""
@@ -160,7 +175,10 @@ class TrainerConfig:
     """Machines, on each of which torchrun or SLURM starts the same command."""
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     """auto: bf16-mixed on a GPU that has it, else 32-true."""
+    memory_budget: str | None = None
+    """Refuse before the start what takes more memory a training step, such as 15GB; named is then what would fit."""
     accumulate_grad_batches: int = 1
+    """Batches to one step of the optimizer."""
     gradient_clip_val: float | None = 1.0
     ema_decay: float | None = 0.99
     """Decay a step of the averaged weights, which are then what is validated, tested and used; null for none."""
@@ -183,6 +201,9 @@ class LogConfig:
     logger: list[Literal["wandb", "tensorboard", "mlflow"]] = field(default_factory=list)
     """Further loggers. wandb stays offline unless a key is set, and is sent numbers and settings only."""
     project: str = "multiskin"
+    gradients: bool = False
+    """Log by epoch whether heads agree: train/cosine/HEAD/HEAD, of their gradients in the first batches; below 0, one
+    head's progress is the other's loss. Changes no weight; a head takes one more backward pass for such a batch."""
 
 
 @dataclass
@@ -206,6 +227,10 @@ class FitConfig:
     recipe: Recipe = field(default_factory=Recipe)
     heads: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What differs from recipe, by attribute."""
+    weighting: Literal["uncertainty", "random"] | None = None
+    """What a head's loss counts, times its loss_weight. Default: nothing more, so that equal weights count equally.
+    uncertainty: less for a head that is hard to be sure of, by a log variance learned with it. random: drawn anew each
+    step, which a better weighting has to beat."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     log: LogConfig = field(default_factory=LogConfig)

@@ -1,16 +1,19 @@
 """From probabilities (B, K) to one grade (B,) a row, int64.
 
-Each row must be non-negative and sum to 1; a row with NaN gets some grade, not an error. The median needs ordered
+Each row must be non-negative and sum to 1; a row with NaN gets some grade, not an error. All but argmax need ordered
 grades: those of a nominal attribute are decided by argmax.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from multiskin.errors import unknown
+from multiskin.errors import UserError, unknown
 from multiskin.metrics.functional import credit_matrix
+from multiskin.schema import Attribute
 
 ROUNDING = 1e-6  # what a sum of float32 probabilities may miss by
 SHRINKAGE = 0.1  # how far a prior is drawn towards a uniform one, so that a grade hardly ever seen is not overrated
@@ -27,36 +30,105 @@ def median(probabilities: Tensor) -> Tensor:
     return below.sum(dim=1)
 
 
-def expected_credit(probabilities: Tensor, prior: Tensor) -> Tensor:
-    """The grade (B,) that adds most to P-Recall, of probabilities (B, K): argmax_j sum_k credit[j, k] p(k) / prior(k).
+def expectation(probabilities: Tensor) -> Tensor:
+    """The grade (B,) nearest to the expected one, the lower of two, of probabilities (B, K): least squared error."""
+    highest = probabilities.shape[1] - 1
+    grades = torch.arange(highest + 1, device=probabilities.device)  # (K,)
+    expected = (probabilities.double() * grades).sum(dim=1)  # (B,)
+    return (expected - 0.5 - ROUNDING * highest).ceil().nan_to_num().long()
 
-    P-Recall averages credit by true grade, so each grade counts by how much likelier than usual a photo makes it.
+
+def expected_credit(probabilities: Tensor, prior: Tensor, credit: Tensor) -> Tensor:
+    """The grade (B,) that adds most credit, of probabilities (B, K): argmax_j sum_k credit[k, j] p(k) / prior(k).
+
+    Credit is averaged by true grade, as P-Recall is, so each grade counts by how much likelier than usual a photo
+    makes it.
 
     Args:
         probabilities: (B, K).
         prior: (K,) what the probabilities average to over the data whose distribution they represent, 0 for a grade
-            that was never trained on, which is left out.
+            that was never trained on. Such a grade is never counted as the true one; between its neighbours it may
+            still be what earns most.
+        credit: (K, K) what each decision earns, true grade in rows.
     """
     seen = prior > 0
     shrunk = (1 - SHRINKAGE) * prior + SHRINKAGE * seen / seen.sum()
     likelihood = torch.where(seen, probabilities / shrunk.clamp(min=torch.finfo(prior.dtype).tiny), 0.0)  # (B, K)
-    expected = likelihood.double() @ credit_matrix(len(prior), prior.device)  # (B, K), the matrix is symmetric
-    return expected.argmax(dim=1)
+    return (likelihood.double() @ credit.double()).argmax(dim=1)
 
 
-DECISIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "argmax": lambda probabilities, _: argmax(probabilities),
-    "median": lambda probabilities, _: median(probabilities),
+DECISIONS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "argmax": lambda probabilities, *_: argmax(probabilities),
+    "median": lambda probabilities, *_: median(probabilities),
+    "expectation": lambda probabilities, *_: expectation(probabilities),
     "credit": expected_credit,
 }
 
 
-def decide(name: str, probabilities: Tensor, prior: Tensor) -> Tensor:
-    """The grade (B,) by the named decision from probabilities (B, K) and what they average to, the prior (K,).
+def decide(name: str, probabilities: Tensor, prior: Tensor, credit: Tensor | None = None) -> Tensor:
+    """The grade (B,) by the named decision from probabilities (B, K).
+
+    Args:
+        name: one of DECISIONS.
+        probabilities: (B, K).
+        prior: (K,) what they average to.
+        credit: (K, K) what each decision earns, true grade in rows; default: P-Recall's.
 
     Raises:
         UserError: no decision has that name.
     """
     if name not in DECISIONS:
         raise unknown("decision", name, DECISIONS)
-    return DECISIONS[name](probabilities, prior)
+    return DECISIONS[name](probabilities, prior, credit_matrix(len(prior), prior.device) if credit is None else credit)
+
+
+class Rule(NamedTuple):
+    """How one head's probabilities become one grade.
+
+    Attributes:
+        decision: its name.
+        prior: (K,) what the probabilities average to.
+        credit: (K, K) what each decision earns, true grade in rows.
+    """
+
+    decision: str
+    prior: Tensor
+    credit: Tensor
+
+
+def decide_heads(probabilities: Tensor, rules: Sequence[Rule]) -> Tensor:
+    """One grade a head (B, H) from probabilities (B, H, Kmax), each by its own rule."""
+    columns = [
+        decide(rule.decision, probabilities[:, h, : len(rule.prior)], rule.prior, rule.credit)
+        for h, rule in enumerate(rules)
+    ]
+    return torch.stack(columns, dim=1)
+
+
+def require_decision(name: str, attribute: Attribute) -> None:
+    """Makes sure that an attribute's grades can be decided so.
+
+    Raises:
+        UserError: an unknown decision, or one that needs an order where there is none.
+    """
+    if name not in DECISIONS:
+        raise unknown("decision", name, DECISIONS)
+    if name != "argmax" and not attribute.ordinal:
+        raise UserError(f"decision {name!r}: needs ordered grades, and those of {attribute.name} are nominal: argmax")
+
+
+def credit_of(attribute: Attribute, asked: Sequence[Sequence[float]] | None) -> Tensor:
+    """What each decision on an attribute earns (K, K), true grade in rows: as asked for, or P-Recall's credit.
+
+    Raises:
+        UserError: not a finite number for each true grade and decision. What is asked of a nominal attribute, whose
+            grades are decided by argmax, is of no account.
+    """
+    k = attribute.grades
+    if asked is None or not attribute.ordinal:
+        return credit_matrix(k)
+    if len(asked) != k or any(len(row) != k for row in asked) or not np.isfinite(asked).all():
+        raise UserError(
+            f"heads.{attribute.name}.credit: give {k} rows, one a true grade, of {k} finite numbers, one a decision"
+        )
+    return torch.tensor(asked, dtype=torch.float64)

@@ -2,9 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +149,38 @@ class RunFolder:
     def predictions(self, split: str) -> Path:
         return self.root / f"predictions_{split}.csv"
 
+    def uncalibrated(self, split: str) -> Path:
+        """The predictions without calibration, of a model that is calibrated."""
+        return self.root / f"uncalibrated_{split}.csv"
+
+    def persons(self, split: str) -> Path:
+        """What is predicted of all photos of a person together, where there are several."""
+        return self.root / f"persons_{split}.csv"
+
+    def classification(self, name: str) -> Path:
+        """Precision, recall and F1 of every grade, of what was measured by that name, CSV."""
+        return self.root / f"classification_{name}.csv"
+
     def figure(self, name: str) -> Path:
         return self.root / "figures" / f"{name}.png"
+
+
+def move_results(record: Path, files: Iterable[str]) -> Path:
+    """Moves results to a folder of their own beside them, named by when they were written, and returns it.
+
+    Args:
+        record: what says that there are results; it goes last.
+        files: their names, from the record's folder; those that are not there are passed over.
+    """
+    written = datetime.fromtimestamp(record.stat().st_mtime, UTC)
+    place = record.with_name(f"results-{written:%Y%m%d-%H%M%S}")
+    place.mkdir(exist_ok=True)
+    for name in (*files, record.name):
+        found = record.parent / name
+        if found.exists():
+            (place / name).parent.mkdir(exist_ok=True)
+            found.replace(place / name)
+    return place
 
 
 def first_process() -> bool:

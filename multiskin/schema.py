@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
+from multiskin.derived import Derived
 from multiskin.errors import UserError, unknown
 
 Kind = Literal["ordinal", "nominal"]
@@ -86,6 +87,11 @@ class Attribute:
         """Its headings in a table of predictions: grade, expected grade where grades are ordered, and probabilities."""
         score = [f"{self.name}_score"] if self.ordinal else []
         return [self.name, *score, *(f"{self.name}_p{grade}" for grade in range(self.grades))]
+
+    @property
+    def set_columns(self) -> list[str]:
+        """Its headings for a set of grades: the lowest and the highest where grades are ordered, or all of them."""
+        return [f"{self.name}_low", f"{self.name}_high"] if self.ordinal else [f"{self.name}_set"]
 
     @property
     def true_column(self) -> str:
@@ -175,13 +181,14 @@ def _check_languages(given: Iterable[Any], where: str) -> None:
 
 @dataclass(frozen=True)
 class Schema:
-    """The attributes of a model, in the order of its heads.
+    """The attributes of a model, in the order of its heads, and the labels that follow from their grades.
 
     Raises:
-        UserError: no attribute, or one name or column given twice.
+        UserError: no attribute, one name or column given twice, or rules that ask for what there is not.
     """
 
     attributes: tuple[Attribute, ...]
+    derived: tuple[Derived, ...] = field(default=(), compare=False)  # no weight depends on it
 
     def __post_init__(self) -> None:
         if not self.attributes:
@@ -192,12 +199,23 @@ class Schema:
             if twice:
                 raise UserError(f"schema: {what} {sorted(twice)[0]!r} stands twice; each attribute needs its own")
         for attribute in self.attributes:
-            taken = {attribute.true_column, *attribute.prediction_columns[1:]}.intersection(self.names)
+            columns = {attribute.true_column, *attribute.prediction_columns[1:], *attribute.set_columns}
+            taken = columns.intersection(self.names)
             if taken:
                 raise UserError(
                     f"schema: in tables of predictions {taken.pop()!r} is a column of {attribute.name!r}; give the "
                     "attribute of that name another one, and put this under 'column'"
                 )
+        self._check_derived()
+
+    def _check_derived(self) -> None:
+        """They have names of their own, and ask for grades that there are."""
+        taken = {*RESERVED, *(column for attribute in self.attributes for column in attribute.prediction_columns)}
+        for derived in self.derived:
+            if derived.name in taken:
+                raise UserError(f"schema: derived {derived.name!r}: there is a column of that name; choose another one")
+            taken.add(derived.name)
+            derived.check({attribute.name: attribute.grades for attribute in self.attributes})
 
     def __iter__(self) -> Iterator[Attribute]:
         return iter(self.attributes)
@@ -223,16 +241,21 @@ class Schema:
         return self.names.index(name)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"attributes": [attribute.to_dict() for attribute in self.attributes]}
+        derived = {"derived": [each.to_dict() for each in self.derived]} if self.derived else {}
+        return {"attributes": [attribute.to_dict() for attribute in self.attributes]} | derived
 
     @classmethod
     def from_dict(cls, content: Any, where: str = "schema") -> "Schema":
         if not isinstance(content, dict) or not isinstance(content.get("attributes"), list):
             raise UserError(f"{where}: a schema is a mapping with a list 'attributes'")
         for key in content:
-            if key != "attributes":
-                raise unknown("key", key, ["attributes"], where)
-        return cls(tuple(Attribute.from_dict(entry, where) for entry in content["attributes"]))
+            if key not in cls.__dataclass_fields__:
+                raise unknown("key", key, cls.__dataclass_fields__, where)
+        derived = content.get("derived") or []
+        if not isinstance(derived, list):
+            raise UserError(f"{where}: derived is {derived!r}; give a list")
+        attributes = tuple(Attribute.from_dict(entry, where) for entry in content["attributes"])
+        return cls(attributes, tuple(Derived.from_dict(entry, where) for entry in derived))
 
     @classmethod
     def load(cls, path: str | Path) -> "Schema":

@@ -13,7 +13,11 @@ from multiskin.schema import Schema
 ROOT = Path(__file__).parent.parent
 RENDERER = ROOT / "multiskin" / "data" / "render"  # draws certain conditions, each by its own name
 MODULES = sorted(path for path in (ROOT / "multiskin").rglob("*.py") if not path.is_relative_to(RENDERER))
-SCHEMAS = [*(ROOT / "configs" / "schemas").glob("*.yaml"), ROOT / "multiskin" / "embedded" / "schema.yaml"]
+SCHEMAS = [
+    *(ROOT / "configs" / "schemas").glob("*.yaml"),
+    *(ROOT / "multiskin" / "data" / "adapters").glob("*.schema.yaml"),
+    ROOT / "multiskin" / "embedded" / "schema.yaml",
+]
 ATTRIBUTES = {name for path in SCHEMAS for name in Schema.load(path).names}
 
 

@@ -51,7 +51,11 @@ def test_every_option_may_differ_between_heads():
         "share": 3.0,
         "augment": ["RGBShift", {"RandomCrop": {"size": [200, 100]}}],
         "dropout": 0.0,
+        "hidden": 64,
+        "stride": 16,
         "decision": "median",
+        "credit": [[1.0, 0.0, -1.0], [0.0, 1.0, 0.0], [-2.0, 0.0, 1.0]],
+        "calibration": "vector",
     }
     assert set(changes) == {option.name for option in fields(Recipe)}
     _, _, tone = recipes({"tone": changes})
@@ -95,6 +99,8 @@ def test_a_name_that_is_not_known_is_named(heads, said):
         ("augment", [{"Resize": 224}]),
         ("dropout", [0.2]),
         ("decision", "mode"),
+        ("hidden", 2.5),
+        ("stride", "half"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_named_with_its_head_and_option(option, value):

@@ -53,13 +53,30 @@ def test_every_recipe_can_be_followed(settings):
         training_transform(recipe.augment, preprocessing, attribute.name)
 
 
-def test_the_final_map_is_fine_enough_to_explain_anything(settings):
-    content, _ = settings
-    model = ModelConfig(**content["model"])
-    backbone = create_backbone(model).eval()
-    with torch.inference_mode():
-        maps, _ = backbone(torch.zeros(1, 3, model.input_size, model.input_size))
+def without_content(model, photos=1):
+    """The final map and the features of a config's network on torch's device without content, where all is small."""
+    with torch.device("meta"), torch.no_grad():
+        backbone = create_backbone(model).eval()
+        return backbone, *backbone(torch.zeros(photos, 3, model.input_size, model.input_size))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_final_map_is_fine_enough_to_explain_anything(path):
+    _, maps, _ = without_content(ModelConfig(**yaml.safe_load(path.read_text())["model"]))
     assert min(maps.shape[2:]) >= FINEST
+
+
+@pytest.mark.parametrize("name", ["resnet152", "vgg16"])
+def test_other_networks_of_the_readme_can_be_had_by_name(name):
+    model = ModelConfig(name, "none", 224)
+    backbone, maps, features = without_content(model, photos=2)
+    assert min(maps.shape[2:]) >= FINEST
+    assert features.shape == (2, backbone.num_features)
+
+
+def test_photos_for_xception_are_scaled_as_its_weights_want_them():
+    backbone, *_ = without_content(ModelConfig("legacy_xception", "none", 224))
+    assert tuple(backbone.mean) == tuple(backbone.std) == (0.5,) * 3
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)

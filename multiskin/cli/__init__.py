@@ -12,8 +12,11 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from multiskin import __version__
+from multiskin.cli.allocator import keep_freed_memory
+from multiskin.cli.calibrating import calibrate
 from multiskin.cli.comparing import compare, study
-from multiskin.cli.data import data_check, data_init, data_render
+from multiskin.cli.conforming import conform
+from multiskin.cli.data import data_check, data_import, data_init, data_render, data_stats
 from multiskin.cli.explaining import explain
 from multiskin.cli.measuring import errors, predict, report, test, validate
 from multiskin.cli.parsers import Parser, summary
@@ -88,6 +91,7 @@ def _words(error: UserError) -> str:
 
 
 def _run(arguments: list[str]) -> None:
+    keep_freed_memory()
     for words in (2, 1):
         name = " ".join(arguments[:words])
         if name in COMMANDS:
@@ -116,6 +120,8 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "validate": validate,
     "test": test,
     "report": report,
+    "calibrate": calibrate,
+    "conform": conform,
     "predict": predict,
     "explain": explain,
     "demo": demo,
@@ -125,6 +131,8 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "sweep": sweep,
     "suspects": suspects,
     "data init": data_init,
+    "data import": data_import,
     "data check": data_check,
+    "data stats": data_stats,
     "data render": data_render,
 }

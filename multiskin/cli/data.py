@@ -2,11 +2,13 @@
 
 import sys
 from pathlib import Path
+from shlex import quote
 
 from multiskin.cli.parsers import Parser, summary, whole
 from multiskin.cli.photos import checked_photos, faces_in, with_photos_drawn
-from multiskin.cli.settings import fit_config
+from multiskin.cli.settings import fit_config, is_given
 from multiskin.cli.terminal import ask, console, progress, take_default
+from multiskin.errors import unknown
 
 
 def data_init(arguments: list[str]) -> None:
@@ -26,6 +28,32 @@ def data_init(arguments: list[str]) -> None:
         print(path)
 
 
+def data_import(arguments: list[str]) -> None:
+    """Make a table, a schema and a config from a data set in its own layout; the photos stay where they are."""
+    from multiskin.data.adapters import LAYOUTS
+
+    parser = Parser("multiskin data import", description=summary(data_import))
+    parser.add_argument("layout", help=f"of the data set: {', '.join(LAYOUTS)}")
+    parser.add_argument("source", type=Path, help="its folder")
+    parser.add_argument(
+        "out",
+        type=Path,
+        help="the folder to write to: labels.csv, report.csv of what was left out and why, and schema.yaml, "
+        "mapping.yaml and config.yaml, which are yours to edit: if they are there, they are used and stay",
+    )
+    options = parser.parse_args(arguments)
+    from multiskin.data.adapters.importer import import_labels
+
+    if options.layout not in LAYOUTS:
+        raise unknown("layout", options.layout, LAYOUTS)
+    with progress("reading labels") as advance:
+        made = import_labels(LAYOUTS[options.layout](), options.source, options.out, advance)
+    print(f"{made.table}: {made.rows} rows")
+    if made.found:
+        print("\n".join([f"{made.report}:", *made.found]))
+    print(f"next: multiskin data check --config {quote(str(made.config))}")
+
+
 def data_check(arguments: list[str]) -> None:
     """Check a table and its photos, and count the grades on each side of the split."""
     config, schema = fit_config("multiskin data check", summary(data_check), arguments)
@@ -34,6 +62,20 @@ def data_check(arguments: list[str]) -> None:
 
     check(config, schema)
     print_grades(checked_photos(with_photos_drawn(config), schema), console())
+
+
+def data_stats(arguments: list[str]) -> None:
+    """Tell how photos are graded: by attribute, part and group, what is missing, and what goes together."""
+    config, schema = fit_config("multiskin data stats", summary(data_stats), arguments)
+    from multiskin.reports.data_page import write_data_page
+    from multiskin.reports.data_tables import GradeTables, print_tables, write_tables
+
+    root = Path(config.out if is_given("--out", arguments) else f"{config.out}-stats")
+    tables = GradeTables(checked_photos(with_photos_drawn(config), schema))
+    print_tables(tables, console())
+    for path in write_tables(tables, root):
+        print(path)
+    print(write_data_page(tables, root, root.resolve().name))
 
 
 def data_render(arguments: list[str]) -> None:

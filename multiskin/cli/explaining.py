@@ -15,10 +15,11 @@ from multiskin.errors import UserError, unknown
 if TYPE_CHECKING:
     from multiskin.config import DataConfig
     from multiskin.explain.scalars import Scalar
+    from multiskin.heads import Head
     from multiskin.inference.predictor import Predictor
     from multiskin.reports.gallery import Wanted
     from multiskin.run import RunFolder
-    from multiskin.schema import Schema
+    from multiskin.schema import Attribute, Schema
 
 
 def explain(arguments: list[str]) -> None:
@@ -34,8 +35,8 @@ def explain(arguments: list[str]) -> None:
     models = [RunFolder.checkpoint_at(model) for model in (options.model, options.against) if model is not None]
     predictors = [Predictor.from_checkpoint(model, options.device, options.detector) for model in models]
     schema, heads = predictors[0].schema, _heads(options.heads, [predictor.schema for predictor in predictors])
-    scalar = parse_scalar(options.of, heads)
     predictors = [with_heads(predictor, heads) for predictor in predictors]
+    scalar = parse_scalar(options.of, [graded for predictor in predictors for graded in _graded(predictor)])
     wanted, photos = _given(options, heads.names), None
     if run is not None:
         data = data_of(run, options, "multiskin explain", summary(explain))
@@ -139,6 +140,11 @@ def _heads(names: Sequence[str] | None, schemas: Sequence["Schema"]) -> "Schema"
         if name not in known:
             raise unknown("attribute", name, known, "--heads")
     return Schema(tuple(attribute for attribute in shared if names is None or attribute.name in names))
+
+
+def _graded(predictor: "Predictor") -> list[tuple["Attribute", "Head"]]:
+    """What each head grades, beside it."""
+    return [(each, head) for each, (_, head) in zip(predictor.schema, predictor.net.named_heads(), strict=True)]
 
 
 def _given(options: Namespace, heads: Sequence[str]) -> list["Wanted"]:

@@ -1,10 +1,11 @@
 """The commands for a trained model."""
 
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from multiskin.cli.parsers import Parser, add_inference_options, summary, whole
+from multiskin.cli.parsers import Parser, add_decision_option, add_inference_options, by_head, summary, whole
 from multiskin.cli.photos import with_photos_drawn
 from multiskin.cli.settings import fit_config
 from multiskin.cli.terminal import console, progress, warn
@@ -36,6 +37,7 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     parser.add_argument("--root", help="where the photos are now; default: where they were")
     parser.add_argument("--table", help="another table, relative to the root: all of its graded photos are measured")
     parser.add_argument("--out", help="where the results go; default: the run folder")
+    add_decision_option(parser)
     add_inference_options(parser)
     options = parser.parse_args(arguments)
     from dataclasses import replace
@@ -45,13 +47,14 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     from multiskin.reports.page import write_report
     from multiskin.run import RunFolder
 
-    if (options.table or options.checkpoint) and not options.out:
-        raise UserError("--out: name a folder for the results; those of the run's own photos and checkpoint stay")
+    if (options.table or options.checkpoint or options.decision) and not options.out:
+        raise UserError("--out: name a folder for the results; those of the run's own photos, model and decisions stay")
     run = RunFolder.open(options.run)
     out = RunFolder.create(options.out) if options.out else run
     config = data_of(run, options, name, description)
     config = replace(config, manifest=options.table or config.manifest)
     predictor = Predictor.from_checkpoint(options.checkpoint or run.best, options.device, options.detector)
+    predictor = with_decisions(predictor, options.decision)
     with progress("checking photos") as advance:
         if options.table:
             photos, skipped = load_table(config, predictor.schema, advance)
@@ -63,6 +66,12 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     measure(out, predictor, photos, Path(options.table).stem if options.table else side, config)
     if out == run:
         print(f"report: {write_report(run, Path(config.root))}")
+
+
+def with_decisions(predictor: "Predictor", asked: Sequence[str]) -> "Predictor":
+    """The model with the decisions that were asked for with --decision."""
+    ordinal = [attribute.name for attribute in predictor.schema if attribute.ordinal]
+    return predictor.deciding(by_head(asked, ordinal))
 
 
 def data_of(run: "RunFolder", options: Namespace, name: str, description: str) -> "DataConfig":
@@ -93,7 +102,8 @@ def measure(run: "RunFolder", predictor: "Predictor", photos: "Manifest", name: 
     evaluation = evaluate(predictor, photos, config.batch_size, config.num_workers)
     record(run, name, evaluation)
     title = f"{name}: {len(photos)} photos"
-    print_results(evaluation.metrics, predictor.schema, title, console(), evaluation.second_rater)
+    persons = evaluation.persons.metrics if evaluation.persons else {}
+    print_results(evaluation.metrics, predictor.schema, title, console(), evaluation.second_rater, persons)
 
 
 def errors(arguments: list[str]) -> None:
@@ -139,22 +149,24 @@ def predict(arguments: list[str]) -> None:
     parser.add_argument("photos", nargs="+", help="pictures, folders of pictures, .csv or .parquet tables")
     parser.add_argument("--column", default="image", help="the tables' column of paths, relative to the table")
     parser.add_argument("--out", help="a .csv or .jsonl file; default: CSV to the terminal")
+    add_decision_option(parser)
     add_inference_options(parser)
     options = parser.parse_args(arguments)
     from multiskin.inference.files import find_photos
-    from multiskin.inference.output import open_output, writer_for
+    from multiskin.inference.output import check_output, open_output, writer_for
     from multiskin.inference.predictor import Predictor
     from multiskin.run import RunFolder
 
-    write = writer_for(options.out)
+    check_output(options.out)
     if options.out in options.photos:
         raise UserError(f"--out {options.out}: is one of the inputs, which would be lost; name another file")
     paths = find_photos(options.photos, options.column)
     checkpoint = RunFolder.checkpoint_at(options.model)
     predictor = Predictor.from_checkpoint(checkpoint, options.device, options.detector)
+    predictor = with_decisions(predictor, options.decision)
     results = predictor.predict_files(paths, options.batch_size, options.num_workers)
     with open_output(options.out) as file:
-        errors = write(results, predictor.schema, file)
+        errors = writer_for(options.out, predictor.conformal is not None)(results, predictor.schema, file)
     if errors == len(paths):
         raise UserError(f"none of {len(paths)} photos could be read; the reasons stand in the column 'error'")
     if errors:

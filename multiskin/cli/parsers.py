@@ -1,7 +1,7 @@
 """What the commands' options have in common."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from multiskin.errors import UserError
@@ -38,3 +38,23 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detector", help="where the YuNet .onnx file is now, of a model that was trained with one")
     parser.add_argument("--batch_size", type=whole(1), default=32, help="photos at once; default: 32")
     parser.add_argument("--num_workers", type=whole(0), help="processes that read photos; default: by the cores")
+
+
+def add_decision_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--decision",
+        action="append",
+        default=[],
+        metavar="[HEAD=]NAME",
+        help="how probabilities become grades: argmax, median, expectation or credit; of all ordered attributes, or as "
+        "HEAD=NAME of one; may be repeated; default: as the model has it",
+    )
+
+
+def by_head(asked: Sequence[str], names: Iterable[str]) -> dict[str, str]:
+    """What is asked of each head, by its name: NAME of all of these, HEAD=NAME of one; what comes later counts."""
+    found: dict[str, str] = {}
+    for word in asked:
+        head, _, name = word.rpartition("=")
+        found |= {head: name} if head else dict.fromkeys(names, name)
+    return found

@@ -45,6 +45,15 @@ def _options(arguments: list[str]) -> Namespace:
     parser.add_argument(
         "--max-upload", type=whole(1), default=20, metavar="MB", help="of one request; default: 20 megabytes"
     )
+    parser.add_argument(
+        "--max-accounts", type=whole(0), default=1000, metavar="N", help="that there may be; default: 1000"
+    )
+    parser.add_argument(
+        "--training",
+        default="owner",
+        help="who may train a model on the page where there is none: owner, at this machine and through no proxy; "
+        "anyone; nobody; default: owner",
+    )
     parser.add_argument("--language", default="en", help="of pages, for browsers that ask for no other: en or ko")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; default: auto")
     parser.add_argument("--detector", help="where the YuNet .onnx file is now, of a model that was trained with one")

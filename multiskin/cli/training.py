@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from multiskin.cli.calibrating import calibrate_after_training
 from multiskin.cli.measuring import measure
 from multiskin.cli.parsers import summary
 from multiskin.cli.photos import checked_photos, with_photos_drawn
@@ -13,6 +14,7 @@ def fit(arguments: list[str]) -> None:
     config, schema = fit_config("multiskin fit", summary(fit), arguments)
     import pandas as pd
 
+    from multiskin.config import head_recipes
     from multiskin.inference.predictor import Predictor
     from multiskin.reports.figures import draw_curves
     from multiskin.reports.page import write_report
@@ -31,6 +33,9 @@ def fit(arguments: list[str]) -> None:
         return
     draw_curves(pd.read_csv(run.curves), schema, config.trainer.monitor, run.figure("curves"))
     predictor = Predictor.from_checkpoint(run.best)
+    recipes = zip(schema.names, head_recipes(config, schema.names), strict=True)
+    if methods := {name: recipe.calibration for name, recipe in recipes if recipe.calibration}:
+        predictor = calibrate_after_training(run, predictor, photos.side("val"), methods, config.data)
     for side in ("val", "test") if config.test else ("val",):
         if len(photos.side(side)):
             measure(run, predictor, photos.side(side), side, config.data)

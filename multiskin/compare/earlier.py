@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import yaml
 from multiskin.compare.plan import PlannedRun, names_of
 from multiskin.compare.runs import Runs
 from multiskin.compare.words import changes
+from multiskin.run import move_results
 from multiskin.training.checkpoints import deciding_settings
 
 Names = Mapping[str, Mapping[str, str]]  # of runs, by model and seed
@@ -40,7 +40,7 @@ def set_aside(runs: Runs, planned: Sequence[PlannedRun], asked: Mapping[str, str
         changed += [*_other_runs(earlier, names), _other_settings(earlier, runs, planned)]
     if not changed:
         return ""
-    return f"the results that were here are in {_move(record, files)}/ now: {'; '.join(changed)}"
+    return f"the results that were here are in {move_results(record, files[1:]).name}/ now: {'; '.join(changed)}"
 
 
 def _read(record: Path) -> dict[str, Any]:
@@ -78,15 +78,3 @@ def _settings(path: Path) -> dict[str, Any]:
     """What decides on the weights of a run, but its seed."""
     settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     return {option: value for option, value in deciding_settings(settings) if option != "seed" and value != {}}
-
-
-def _move(record: Path, files: Sequence[str]) -> str:
-    """To a folder by the time of writing; the record goes last, for without it there are no results."""
-    written = datetime.fromtimestamp(record.stat().st_mtime, UTC)
-    place = record.with_name(f"results-{written:%Y%m%d-%H%M%S}")
-    place.mkdir(exist_ok=True)
-    for name in (*files[1:], files[0]):
-        found = record.with_name(name)
-        if found.exists():
-            found.replace(place / name)
-    return place.name

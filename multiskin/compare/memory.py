@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,8 +39,13 @@ def _cuda_bytes(predictor: Predictor, images: Tensor) -> int:
 
 
 def _cpu_bytes(predictor: Predictor, images: Tensor) -> int:
+    return allocated_bytes(lambda: predictor.predict(images))
+
+
+def allocated_bytes(work: Callable[[], object]) -> int:
+    """The most that tensors made in some work on the CPU take at any moment of it."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        predictor.predict(images)
+        work()
     with TemporaryDirectory() as folder:
         trace = Path(folder) / "trace.json"
         profiler.export_chrome_trace(str(trace))

@@ -17,7 +17,7 @@ import pandas as pd
 from multiskin.config import FitConfig, head_recipes
 from multiskin.data.photos import Photos
 from multiskin.data.table import read_table
-from multiskin.data.validation import second_headings
+from multiskin.data.validation import photo_path, second_headings
 from multiskin.errors import UserError
 from multiskin.schema import MISSING, Attribute, Schema
 from multiskin.training.checkpoints import deciding_settings
@@ -118,8 +118,9 @@ class Experiment:
         self.cells = self.cells.assign(**left)  # without the grades of data.exclude
         self.graded = photos.side("train").grades != MISSING  # (N, H)
         with ThreadPoolExecutor() as pool:
-            places = [photos.manifest.path(index) for index in range(len(photos.manifest))]
-            self.contents = dict(zip(photos.manifest.paths, pool.map(_digest_of, places), strict=True))
+            names = list(dict.fromkeys(self.cells[config.data.columns.image]))
+            places = [photo_path(photos.manifest.root, name) for name in names]
+            self.contents = dict(zip(names, pool.map(_digest_of, places), strict=True))
 
     @property
     def draws(self) -> int:
@@ -137,6 +138,7 @@ class Experiment:
         monitor = _monitor_of(attribute, self.config.trainer.monitor)
         config = replace(
             self.config,
+            weighting=None,
             heads={attribute.name: self.config.heads.get(attribute.name, {}) | alone},
             trainer=replace(self.config.trainer, monitor=monitor),
         )
@@ -165,7 +167,8 @@ class Experiment:
     def _headings(self, schema: Schema) -> list[str]:
         """The columns that bear on these attributes."""
         columns = self.config.data.columns
-        known = [columns.image, columns.subject, columns.part, *columns.groups, columns.split or SPLIT]
+        place = [columns.image, *(columns.box or ())]
+        known = [*place, columns.subject, columns.part, *columns.groups, columns.split or SPLIT]
         second = [name for name in second_headings(schema, columns.second_rater) if name in self.cells]
         grades = [attribute.heading for attribute in schema]
         return list(dict.fromkeys([*filter(None, known), *grades, *second]))

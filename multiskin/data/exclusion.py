@@ -52,13 +52,13 @@ class Exclusions:
         return cls(path, table.cells.loc[counts, list(REQUIRED)])
 
     def leave_out(self, manifest: Manifest, split: np.ndarray) -> tuple[Manifest, list[Problem]]:
-        """The photos without the listed grades, which test photos keep, and notices of how many those are.
+        """The photos without the listed grades, which photos to judge by keep, and notices of how many those are.
 
         A listed photo that is not among them has no grade to learn from: it was skipped, or has left the table.
 
         Args:
             manifest: N photos.
-            split: (N,) of train, val and test.
+            split: (N,) of train, val, test and calibrate.
 
         Raises:
             UserError: no listed photo is among them.
@@ -69,8 +69,8 @@ class Exclusions:
         listed = _marked(self.cells[there], manifest) & (manifest.grades != MISSING)  # (N, H)
         out = listed & np.isin(split, LEARNED_FROM)[:, None]
         kept = listed.sum() - out.sum()
-        of_test = f"; {kept} of test photos stay, or results would look better than they are" if kept else ""
-        notices = [Problem(f"data.exclude {self.path}: {out.sum()} grades are not learned from{of_test}")]
+        rest = f"; {kept} of photos to judge by stay, or results would look better than they are" if kept else ""
+        notices = [Problem(f"data.exclude {self.path}: {out.sum()} grades are not learned from{rest}")]
         if not there.all():
             notices.append(self._absent(self.cells["image"][~there]))
         return replace(manifest, grades=np.where(out, MISSING, manifest.grades)), notices

@@ -98,7 +98,8 @@ def _data_lines(proposal: Proposal) -> Iterator[str]:
     yield from _indented(
         [
             _line("image", columns.image, "path of the photo, relative to root"),
-            _line("split", columns.split, "train, val or test; null: a split is made"),
+            *([_line("box", columns.box, "corners of the part that a row is about, pixels")] if columns.box else []),
+            _line("split", columns.split, "train, val, test or calibrate; null: a split is made"),
             _line("subject", columns.subject, "whose photo it is; all of one subject stay on one side of the split"),
             _line("part", columns.part, "which part of the face or body"),
             _line("groups", columns.groups, "kept in the tables of predictions"),
@@ -111,7 +112,7 @@ def _data_lines(proposal: Proposal) -> Iterator[str]:
         yield "split:"
         yield from _indented(
             [
-                _line("ratios", data.split.ratios, "train, val, test"),
+                _line("ratios", data.split.ratios, "train, val, test, and maybe calibrate"),
                 _line("seed", data.split.seed, "another number makes another split"),
             ]
         )

@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from multiskin.data.crops import parted
 from multiskin.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")  # what pictures are looked for by
@@ -50,20 +51,34 @@ class TooLargeError(ImageError):
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Reads a photograph from disk: (h, w, 3) uint8, RGB, upright; the first frame where there are several.
+    """Reads a photograph from disk, or that part of it which its name means (see crops): (h, w, 3) uint8, RGB, upright.
+
+    The first frame where there are several.
 
     Raises:
-        ImageError: nothing there, not a picture of a known format, damaged, cut short, or too large.
+        ImageError: nothing there, not a picture of a known format, damaged, cut short, too large, or without that part.
     """
+    place, box = parted(str(path))
     try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):  # opening a pipe would wait for ever
+        if not stat.S_ISREG(Path(place).stat().st_mode):  # opening a pipe would wait for ever
             raise ImageError(f"{path}: a folder or device, not a picture")
-        with Path(path).open("rb") as file:
-            return decode_image(file, str(path))
+        with Path(place).open("rb") as file:
+            photo = decode_image(file, str(path))
     except OSError as error:
         raise ImageError(f"{path}: {(error.strerror or str(error)).lower()}") from error
     except ValueError as error:  # a NUL in the path
         raise ImageError(f"{str(path)!r}: not a path ({error})") from error
+    if box is None:
+        return photo
+    inside = box.within(*photo.shape[:2])
+    if inside is None:
+        raise outside(str(path), *photo.shape[:2])
+    return inside.cut(photo)
+
+
+def outside(name: str, height: int, width: int) -> ImageError:
+    """The error for a part that is not on its photo."""
+    return ImageError(f"{name}: outside of the photo, which has {width} x {height} pixels; correct the box")
 
 
 def decode_image(file: BinaryIO, name: str, most_pixels: int | None = None) -> np.ndarray:

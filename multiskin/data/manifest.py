@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from multiskin.config import DataConfig
+from multiskin.data.crops import name_parts
 from multiskin.data.table import Problem, Table, read_table
 from multiskin.data.validation import (
     Progress,
@@ -39,10 +40,11 @@ class Manifest:
     Attributes:
         schema: the attributes.
         root: the folder that relative paths start from.
-        paths: (N,) str, as in the table; absolute ones and those that climb out of root stand for themselves.
+        paths: (N,) str, as in the table, with the part's place behind it where a row is about a part (see crops);
+            absolute ones and those that climb out of root stand for themselves.
         grades: (N, H) int64, -1 where not graded.
         rows: (N,) int64, the row in the table as a spreadsheet counts.
-        split: (N,) of train, val and test; None where the table has none.
+        split: (N,) of train, val, test and calibrate; None where the table has none.
         subject: (N,) str, "" where unknown; None where the table has none.
         part: (N,) str, "" where unknown; None where the table has none.
         groups: (N, G) text, a column a group, "" where unknown.
@@ -154,7 +156,8 @@ def _problems(table: Table, config: DataConfig, schema: Schema, progress: Progre
         if columns.subject is not None and columns.subject in cells:
             problems += check_subjects(cells, columns.subject, split)
     if columns.image in cells:
-        problems += check_photos(cells, columns.image, Path(config.root), grades, progress)
+        cells, of_boxes = name_parts(cells, columns.image, columns.box)
+        problems += of_boxes + check_photos(cells, columns.image, Path(config.root), grades, progress)
     return sorted(problems, key=lambda problem: problem.row or 0)
 
 
@@ -168,7 +171,7 @@ def _manifest(cells: pd.DataFrame, config: DataConfig, schema: Schema) -> Manife
     return Manifest(
         schema,
         Path(config.root),
-        paths=cells[columns.image].to_numpy(),
+        paths=name_parts(cells, columns.image, columns.box)[0][columns.image].to_numpy(),
         grades=read_grades(cells, schema)[0],
         rows=cells.index.to_numpy(copy=True),
         split=None if columns.split is None else read_split(cells, columns.split)[0],

@@ -1,6 +1,6 @@
 """All the photos of a run and the side of the split that each stands on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from multiskin.config import Columns, DataConfig
+from multiskin.data.crops import parted
 from multiskin.data.exclusion import LEARNED_FROM, Exclusions
 from multiskin.data.manifest import Manifest, check_training_grades, load_manifest
 from multiskin.data.splits import make_split, split_table
@@ -24,7 +25,7 @@ class Photos:
 
     Attributes:
         manifest: the photos, N of them.
-        split: (N,) of train, val and test.
+        split: (N,) of train, val, test and calibrate.
         skipped: why rows of the table were left out.
         warnings: what need not stop a run, but should be known.
     """
@@ -35,7 +36,7 @@ class Photos:
     warnings: list[Problem]
 
     def side(self, name: str) -> Manifest:
-        """The photos of one side: train, val or test."""
+        """The photos of one side: train, val, test or calibrate."""
         return self.manifest.select(self.split == name)
 
     def save(self, split: Path, skipped: Path) -> None:
@@ -51,7 +52,7 @@ class Photos:
 def load_photos(config: DataConfig, schema: Schema, progress: Progress | None = None) -> Photos:
     """The photos that a run learns from and is measured on, with the table's split or one made for it.
 
-    What config.exclude lists is no grade of theirs any more, but for test photos; the split stays what it would be.
+    What config.exclude lists is no grade any more, but of photos to judge by; the split stays what it would be.
 
     Raises:
         UserError: a table or a list that cannot be used, or an attribute that is left without a training grade.
@@ -109,6 +110,29 @@ def _read_split(path: Path, of_grades: Sequence[str]) -> pd.DataFrame:
     return saved
 
 
+def require_unseen(photos: Manifest, saved_split: Path) -> None:
+    """Makes sure that a finished run has neither learned from these photos nor been chosen by them.
+
+    Raises:
+        UserError: one is among its training or validation photos, or is of one of their subjects.
+    """
+    saved = _read_split(saved_split, [])
+    seen = saved[saved["split"].isin(LEARNED_FROM)]
+    known = {"photo": (_files(photos.paths), set(_files(seen.index)))}
+    if photos.subject is not None and "subject" in seen:
+        known["subject"] = (photos.subject.tolist(), set(seen["subject"]) - {""})
+    for what, (names, before) in known.items():
+        for index in (index for index, name in enumerate(names) if name in before):
+            raise UserError(
+                f"{photos.describe([index])}: the run was trained or chosen on {what} {names[index]}; give a table "
+                "without such photos, and other subjects other names"
+            )
+
+
+def _files(paths: Iterable[str]) -> list[str]:
+    return [parted(path)[0] for path in paths]
+
+
 def load_table(config: DataConfig, schema: Schema, progress: Progress | None = None) -> tuple[Manifest, list[Problem]]:
     """All photos of another table than a run was trained on, and why rows were left out.
 
@@ -146,11 +170,12 @@ def _columns_there(columns: Columns, headings: list[str], graded: Schema) -> Col
     second = [heading for heading in second_headings(graded, columns.second_rater) if heading in headings]
     there = Columns(
         image=columns.image,
+        box=columns.box if set(columns.box or ()) <= set(headings) else None,
         subject=columns.subject if columns.subject in headings else None,
         part=columns.part if columns.part in headings else None,
         groups=[group for group in columns.groups if group in headings],
         second_rater=columns.second_rater if second else None,
     )
     attributes = {attribute.heading for attribute in graded}
-    named = {there.image, there.subject, there.part, *there.groups, *second} | attributes
+    named = {there.image, *(there.box or ()), there.subject, there.part, *there.groups, *second} | attributes
     return replace(there, ignore=[heading for heading in headings if heading not in named])

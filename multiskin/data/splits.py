@@ -1,4 +1,4 @@
-"""Train, val and test: whole subjects, with each side's share of every grade of every attribute.
+"""Train, val, test and maybe calibrate: whole subjects, with each side's share of every grade of every attribute.
 
 Iterative stratification (Sechidis, Tsoumakas, Vlahavas: On the Stratification of Multi-Label Data, ECML PKDD 2011)
 fits partial labels as it is: a grade that nobody gave counts nowhere. Here its labels are the cells (attribute, grade)
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from multiskin.data.crops import parted
 from multiskin.data.manifest import Manifest
 from multiskin.data.validation import SIDES
 from multiskin.errors import UserError
@@ -19,18 +20,18 @@ from multiskin.schema import MISSING
 
 
 def make_split(manifest: Manifest, ratios: Sequence[float], seed: int) -> np.ndarray:
-    """The side of every photo, (N,) of train, val and test; the same seed gives the same split whatever the row order.
+    """The side of every photo, (N,) of SIDES; the same seed gives the same split whatever the row order.
 
     A photo without a subject is a subject of its own. No side exceeds its share of the photos by a whole subject, and
     every side with a share gets a subject if there are as many, train first.
 
     Args:
         manifest: the photos.
-        ratios: shares of train, val and test, in any unit; a side of share 0 stays empty.
+        ratios: shares of train, val and test, and maybe of calibrate, in any unit; a side of share 0 stays empty.
         seed: which of the many equally good splits.
 
     Raises:
-        UserError: ratios that are not three shares, no share for train, or a negative seed.
+        UserError: ratios that are not three or four shares, no share for train, or a negative seed.
     """
     return np.array(SIDES)[_parts(manifest, _shares(ratios), seed)]
 
@@ -68,12 +69,12 @@ def split_table(manifest: Manifest, split: np.ndarray) -> pd.DataFrame:
 
 
 def _shares(ratios: Sequence[float]) -> np.ndarray:
-    """Three shares that sum to 1."""
-    good = len(ratios) == len(SIDES) and all(math.isfinite(ratio) and ratio >= 0 for ratio in ratios) and ratios[0] > 0
-    if not good:
+    """Three or four shares that sum to 1."""
+    fits = len(ratios) in (len(SIDES) - 1, len(SIDES))
+    if not fits or not all(math.isfinite(ratio) and ratio >= 0 for ratio in ratios) or not ratios[0] > 0:
         raise UserError(
-            f"data.split.ratios is {list(ratios)}; give shares of train, val and test such as [0.7, 0.2, 0.1], "
-            "none negative and that of train above 0"
+            f"data.split.ratios is {list(ratios)}; give shares of train, val and test such as [0.7, 0.2, 0.1], maybe "
+            "with a fourth one of calibrate, none negative and that of train above 0"
         )
     shares = np.array(ratios, dtype=float) / max(ratios)  # first, or the sum of huge ones overflows
     return np.round(shares / shares.sum(), 12)  # so that 7 : 2 : 1 and 0.7 : 0.2 : 0.1 are the same to the last bit
@@ -83,7 +84,7 @@ def _subject_keys(manifest: Manifest) -> list[str]:
     """What photos of one subject share; a photo of nobody known has its path. The marks keep the two apart."""
     subjects = [""] * len(manifest) if manifest.subject is None else manifest.subject
     return [
-        f"subject {subject}" if subject else f"photo {path}"
+        f"subject {subject}" if subject else f"photo {parted(path)[0]}"
         for subject, path in zip(subjects, manifest.paths, strict=True)
     ]
 

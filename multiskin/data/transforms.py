@@ -39,6 +39,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "HorizontalFlip": {},
     "VerticalFlip": {},
     "RandomRotate90": {},
+    "Rotate": {"border_mode": cv2.BORDER_REFLECT_101},
+    "Affine": {"scale": (0.8, 1.2), "border_mode": cv2.BORDER_REFLECT_101},  # the library's own default does nothing
 }
 CLASSES = {name: getattr(A, name) for name in DEFAULTS if name != "RandomBrightness"}
 CLASSES["RandomBrightness"] = A.RandomBrightnessContrast

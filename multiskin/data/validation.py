@@ -1,28 +1,31 @@
 """What may be wrong in a table of photos and grades, one function a kind: each returns all that it finds."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from multiskin.config import Columns
-from multiskin.data.images import ImageError, read_image
+from multiskin.data.crops import parted
+from multiskin.data.images import ImageError, outside, read_image
 from multiskin.data.table import Problem, shown
 from multiskin.schema import MISSING, Attribute, Schema
 
 Progress = Callable[[int, int], None]  # (done, of how many)
 
-SIDES = ("train", "val", "test")
+SIDES = ("train", "val", "test", "calibrate")  # the last one need not be there
 SPELLINGS = {side: side for side in SIDES} | {
     "training": "train",
     "valid": "val",
     "validation": "val",
     "dev": "val",
     "testing": "test",
+    "calibration": "calibrate",
 }
 
 
@@ -31,6 +34,7 @@ def check_columns(headings: list[str], schema: Schema, columns: Columns) -> list
     wanted = {attribute.heading: f"attribute {attribute.name} is read from it" for attribute in schema}
     named = {"image": columns.image, "split": columns.split, "subject": columns.subject, "part": columns.part}
     wanted |= {heading: f"data.columns.{option} names it" for option, heading in named.items() if heading is not None}
+    wanted |= dict.fromkeys(columns.box or (), "data.columns.box names it")
     wanted |= dict.fromkeys(columns.groups, "data.columns.groups names it")
     second = second_headings(schema, columns.second_rater)
     there = [heading for heading in second if heading in headings]  # nobody need have graded every attribute twice
@@ -76,7 +80,7 @@ def read_grades(cells: pd.DataFrame, schema: Schema, pattern: str = "{}") -> tup
         if heading not in cells:
             continue
         column = cells[heading].tolist()
-        spellings = _spellings(attribute) | {"": MISSING}
+        spellings = grade_spellings(attribute) | {"": MISSING}
         read = [spellings.get(numeral(cell)) for cell in column]
         grades[:, h] = [MISSING if grade is None else grade for grade in read]
         remedy = f"is not a grade {_choices(attribute)}; correct it, or leave it blank where nobody graded"
@@ -88,7 +92,7 @@ def read_grades(cells: pd.DataFrame, schema: Schema, pattern: str = "{}") -> tup
     return grades, problems
 
 
-def _spellings(attribute: Attribute) -> dict[str, int]:
+def grade_spellings(attribute: Attribute) -> dict[str, int]:
     """What a cell may hold for each grade: its name, and its number unless names are numbers themselves."""
     names = {numeral(name.strip()): grade for grade, name in enumerate(attribute.grade_names)}
     numbers = {} if _named_by_numbers(attribute) else {str(grade): grade for grade in range(attribute.grades)}
@@ -118,7 +122,7 @@ def numeral(text: str) -> str:
 def read_split(cells: pd.DataFrame, heading: str) -> tuple[np.ndarray, list[Problem]]:
     """The side (N,) of every row, "" where blank or bad, and the bad ones."""
     column = cells[heading].tolist()
-    split = np.array([SPELLINGS.get(cell.lower(), "") for cell in column], dtype="<U5")
+    split = np.array([SPELLINGS.get(cell.lower(), "") for cell in column], dtype=np.array(SIDES).dtype)
     remedy = f"write {', '.join(SIDES[:-1])} or {SIDES[-1]}"
     problems = [
         Problem(f"{shown(cell)} is not a side of the split; {remedy}" if cell else f"blank; {remedy}", row, heading)
@@ -150,13 +154,14 @@ def photo_path(root: Path, cell: str) -> Path:
 def check_photos(
     cells: pd.DataFrame, heading: str, root: Path, grades: np.ndarray, progress: Progress | None
 ) -> list[Problem]:
-    """Rows without a readable photo, and rows whose photo a row above them has already, byte for byte."""
+    """Rows without a readable photo, and rows whose photo, or part of one, a row above them has, byte for byte."""
     rows, paths = cells.index.tolist(), cells[heading].tolist()
-    findings = _inspect_all([photo_path(root, path) for path in paths if path], progress)
+    photos = list(dict.fromkeys(parted(path)[0] for path in paths if path))  # each is decoded once, not by its parts
+    wholes = dict(zip(photos, _inspect_all([photo_path(root, photo) for photo in photos], progress), strict=True))
     problems = []
-    first: dict[str, int] = {}  # digest -> the first position that has it
+    first: dict[str, int] = {}  # what tells a picture from others -> the first position that has it
     for position, (row, path) in enumerate(zip(rows, paths, strict=True)):
-        finding = next(findings) if path else ImageError("blank; give the photo's path, or remove the row")
+        finding = _finding(path, root, wholes)
         if isinstance(finding, ImageError):
             problems.append(Problem(" ".join(str(finding).split()), row, heading))
         elif (other := first.setdefault(finding, position)) != position:
@@ -166,7 +171,29 @@ def check_photos(
     return problems
 
 
-def _inspect_all(paths: list[Path], progress: Progress | None) -> Iterator[str | ImageError]:
+class _Whole(NamedTuple):
+    """A photo that can be read."""
+
+    digest: str
+    height: int
+    width: int
+
+
+def _finding(path: str, root: Path, wholes: Mapping[str, _Whole | ImageError]) -> str | ImageError:
+    """What tells a row's picture from others', or why there is none."""
+    if not path:
+        return ImageError("blank; give the photo's path, or remove the row")
+    photo, box = parted(path)
+    whole = wholes[photo]
+    if isinstance(whole, ImageError) or box is None:
+        return whole if isinstance(whole, ImageError) else whole.digest
+    inside = box.within(whole.height, whole.width)
+    if inside is None:
+        return outside(str(photo_path(root, path)), whole.height, whole.width)
+    return f"{whole.digest} {inside}"
+
+
+def _inspect_all(paths: list[Path], progress: Progress | None) -> Iterator[_Whole | ImageError]:
     pool = ThreadPoolExecutor()  # decoding leaves the interpreter's lock
     try:
         for done, finding in enumerate(pool.map(_inspect, paths), start=1):
@@ -177,11 +204,11 @@ def _inspect_all(paths: list[Path], progress: Progress | None) -> Iterator[str |
         pool.shutdown(cancel_futures=True)  # on an interrupt, do not go through the rest first
 
 
-def _inspect(path: Path) -> str | ImageError:
-    """What tells a photo's bytes from others', or why it cannot be read."""
+def _inspect(path: Path) -> _Whole | ImageError:
+    """What a photo is by its bytes, or why it cannot be read."""
     try:
-        read_image(path)
+        height, width = read_image(path).shape[:2]
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "blake2b").hexdigest()
+            return _Whole(hashlib.file_digest(file, "blake2b").hexdigest(), height, width)
     except ImageError as error:
         return error

@@ -8,9 +8,12 @@ so that its Grad-CAM (Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391, e
 
 which takes no way back through the backbone. Where only linear layers follow, it is the class-activation map of Zhou
 et al. 2016, https://arxiv.org/abs/1512.04150, and its sum over positions is s without what the bias adds.
+
+A head with a small layer of its own takes its derivative back through that. One that reads the mean of a finer stage
+beside the final map has a map at either, which are added on the finer grid: what enters the two pools is all it sees.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -19,15 +22,18 @@ from torch import Tensor, nn
 
 from multiskin.explain.features import are_features, features_from
 from multiskin.explain.gradcam import layer_grad_cam
+from multiskin.explain.grids import finest_grid, on_grid
 from multiskin.explain.scalars import Scalar, score
-from multiskin.models.skinnet import SkinNet, SkinOutput
+from multiskin.heads import Head
+from multiskin.models.skinnet import SkinNet, SkinOutput, head_features
 
 
 class HeadMaps(NamedTuple):
     """What one forward pass says, and where it sees it.
 
     Attributes:
-        maps: (B, H, h, w) float32, signed, in units of the scalar: what each position adds to it, to first order.
+        maps: (B, H, h, w) float32, signed, in units of the scalar: what each position adds to it, to first order; for
+            all heads as fine as the finest map that one of them reads.
         scalars: (B, H) float32, what the maps explain.
         output: of the network.
     """
@@ -68,6 +74,13 @@ def _evaluating(net: nn.Module) -> Iterator[None]:
             module.training = True
 
 
+@contextmanager
+def _plain(device: torch.device) -> Iterator[None]:
+    """Autocast would round maps to half precision, and nothing made in inference mode can be derived by."""
+    with torch.autocast(device.type, enabled=False), torch.inference_mode(False), torch.no_grad():
+        yield
+
+
 def closed_form(net: SkinNet, output: SkinOutput, scalar: Scalar = score) -> HeadMaps | None:
     """The maps of a forward pass that is done, or None where heads see more of the final map than its mean.
 
@@ -79,30 +92,63 @@ def closed_form(net: SkinNet, output: SkinOutput, scalar: Scalar = score) -> Hea
     Raises:
         UserError: a head without this scalar.
     """
-    # Autocast would round the maps to half precision, and nothing made in inference mode can be derived by.
-    with torch.autocast(output.maps.device.type, enabled=False), torch.inference_mode(False), torch.no_grad():
-        scalars, of_features = _derivatives(net, output.logits, scalar)
+    with _plain(output.maps.device):
+        scalars, of_read = _derivatives(net, output, scalar)
+        of_features = torch.stack([of_head[:, : output.features.shape[1]] for of_head in of_read])  # (H, B, C')
         of_mean = _through_pool(net, output, of_features)  # (H, B, C)
         if of_mean is None:
             return None
-        positions = output.maps.shape[2] * output.maps.shape[3]
-        maps = torch.einsum("hbc,bcyx->bhyx", of_mean.float() / positions, output.maps.float())
+        maps = _with_stages(net, output, _weighed(of_mean, output.maps), of_read)
     return HeadMaps(maps, scalars, output)
 
 
-def _derivatives(net: SkinNet, logits: dict[str, Tensor], scalar: Scalar) -> tuple[Tensor, Tensor]:
-    """The scalars (B, H) of all heads, and their derivatives (H, B, C') by the features.
+def _derivatives(net: SkinNet, output: SkinOutput, scalar: Scalar) -> tuple[Tensor, list[Tensor]]:
+    """The scalars (B, H) of all heads, and the derivative (B, C) of each by what its head reads.
 
     A head's scalar depends on its own logits alone, so that the gradient of the sum of all is that of each.
     """
-    heads = list(zip(net.schema, net.named_heads(), strict=True))
+    heads, logits = list(zip(net.schema, net.named_heads(), strict=True)), output.logits
     leaves = [logits[name].to(torch.float32, copy=True).requires_grad_() for _, (name, _) in heads]  # (B, D) each
     with torch.enable_grad():
         columns = [scalar(attribute, head, leaf) for (attribute, (_, head)), leaf in zip(heads, leaves, strict=True)]
         scalars = torch.stack(columns, dim=1)
         of_logits = torch.autograd.grad(scalars.sum(), leaves)
-    rows = [of_leaf @ head.readout.float() for of_leaf, (_, (_, head)) in zip(of_logits, heads, strict=True)]
-    return scalars.detach(), torch.stack(rows)
+    of_read = [
+        _through_head(head, of_leaf, output, stride)
+        for of_leaf, (_, (_, head)), stride in zip(of_logits, heads, net.strides, strict=True)
+    ]
+    return scalars.detach(), of_read
+
+
+def _through_head(head: Head, of_logits: Tensor, output: SkinOutput, stride: int | None) -> Tensor:
+    """Derivatives (B, C) by what a head reads from those by its logits (B, D)."""
+    of_hidden = of_logits @ head.readout.float()  # (B, U)
+    if isinstance(head.hidden, nn.Identity):
+        return of_hidden
+    read = head_features(output.features, output.stages, stride).to(head.readout.dtype, copy=True).requires_grad_()
+    with torch.enable_grad():
+        hidden = head.hidden(read)
+    [of_read] = torch.autograd.grad(hidden, read, of_hidden.to(hidden.dtype))
+    return of_read.float()
+
+
+def _weighed(of_mean: Tensor, maps: Tensor) -> Tensor:
+    """Grad-CAM (B, H, h, w) at maps (B, C, h, w) from derivatives (H, B, C) by their mean."""
+    return torch.einsum("hbc,bcyx->bhyx", of_mean.float() / maps.shape[2:].numel(), maps.float())
+
+
+def _with_stages(net: SkinNet, output: SkinOutput, maps: Tensor, of_read: Sequence[Tensor]) -> Tensor:
+    """The maps (B, H, h, w) at the final map and at finer stages, from those at the final map alone.
+
+    What is left of derivatives (B, C) behind those by the features is by the mean of the stage.
+    """
+    grid = finest_grid(output)
+    maps = on_grid(maps, grid)
+    for stride, stage in output.stages.items():
+        heads = [h for h, own in enumerate(net.strides) if own == stride]
+        of_mean = torch.stack([of_read[h][:, output.features.shape[1] :] for h in heads])  # (heads, B, C_s)
+        maps[:, heads] += on_grid(_weighed(of_mean, stage), grid)
+    return maps
 
 
 def _through_pool(net: SkinNet, output: SkinOutput, of_features: Tensor) -> Tensor | None:
@@ -131,9 +177,7 @@ def _layouts(prefix_tokens: int) -> list[Callable[[Tensor], Tensor]]:
 
 
 def _by_captum(net: SkinNet, images: Tensor, output: SkinOutput, scalar: Scalar) -> HeadMaps:
-    with torch.no_grad():
-        scalars = [
-            scalar(attribute, head, output.logits[name])
-            for attribute, (name, head) in zip(net.schema, net.named_heads(), strict=True)
-        ]
-    return HeadMaps(layer_grad_cam(net, images, scalar), torch.stack(scalars, dim=1), output)
+    maps = layer_grad_cam(net, images, scalar)
+    with _plain(output.maps.device):
+        scalars, of_read = _derivatives(net, output, scalar)
+        return HeadMaps(_with_stages(net, output, maps, of_read), scalars, output)

@@ -1,6 +1,6 @@
 """Captum's Grad-CAM, a pass forward and back for each head: for networks without a closed form, and to check it by."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -10,12 +10,12 @@ from multiskin.errors import UserError
 from multiskin.explain.scalars import Scalar, score
 from multiskin.heads import Head
 from multiskin.models.backbone import Backbone
-from multiskin.models.skinnet import SkinNet
+from multiskin.models.skinnet import SkinNet, head_features
 from multiskin.schema import Attribute
 
 
 def layer_grad_cam(net: SkinNet, images: Tensor, scalar: Scalar = score) -> Tensor:
-    """The maps (B, H, h, w) of all heads, float32 and signed.
+    """The maps (B, H, h, w) of all heads, float32 and signed, without what heads read of finer stages.
 
     At the final map or, where heads read a class token that the final patches do not reach any more, at what enters
     the last block.
@@ -30,18 +30,24 @@ def layer_grad_cam(net: SkinNet, images: Tensor, scalar: Scalar = score) -> Tens
     """
     from captum.attr import LayerGradCam  # slow to import, and few networks need it
 
-    shown = Shown()
+    shown, stages = Shown(), _stages(net, images)
     with torch.inference_mode(False), _features_by_way_of(shown, net.backbone, images[:1]) as features_of:
 
-        def explained(images: Tensor, attribute: Attribute, head: Head) -> Tensor:
-            return scalar(attribute, head, head(features_of(images)))
+        def explained(images: Tensor, attribute: Attribute, head: Head, stride: int | None) -> Tensor:
+            return scalar(attribute, head, head(head_features(features_of(images), stages, stride)))
 
         grad_cam, copy = LayerGradCam(explained, shown), images.clone()  # none of inference mode can be derived by
         maps = [
-            grad_cam.attribute(copy, additional_forward_args=(attribute, head), relu_attributions=False)
-            for attribute, (_, head) in zip(net.schema, net.named_heads(), strict=True)
+            grad_cam.attribute(copy, additional_forward_args=(attribute, head, stride), relu_attributions=False)
+            for attribute, (_, head), stride in zip(net.schema, net.named_heads(), net.strides, strict=True)
         ]  # (B, 1, h, w) each
     return torch.cat(maps, dim=1).detach().float()
+
+
+@torch.no_grad()
+def _stages(net: SkinNet, images: Tensor) -> Mapping[int, Tensor]:
+    """What heads read of finer stages, which stays as it is while the final map is varied."""
+    return net(images).stages if any(net.strides) else {}
 
 
 class Shown(nn.Module):

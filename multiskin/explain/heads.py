@@ -24,8 +24,10 @@ def with_heads(predictor: Predictor, schema: Schema) -> Predictor:
     net = deepcopy(predictor.net)
     net.schema = schema
     net.heads = nn.ModuleList(net.heads[place] for place in places)
+    net.strides = [net.strides[place] for place in places]
     net.decisions = [net.decisions[place] for place in places]
     net.priors = net.priors[places, : schema.max_grades]
+    net.credit = net.credit[places, : schema.max_grades, : schema.max_grades]
     return replace(predictor, net=net)
 
 

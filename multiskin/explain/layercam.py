@@ -1,14 +1,17 @@
 """Layer-CAM: what lies in each place of each channel, weighed by that very place's gradient where it is above 0.
 
-Source: Jiang et al., 2021, LayerCAM, https://doi.org/10.1109/TIP.2021.3089943, equations 5 and 6, at the final map.
+Source: Jiang et al., 2021, LayerCAM, https://doi.org/10.1109/TIP.2021.3089943, equations 5 and 6, at what heads pool.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from multiskin.explain.features import features_from
+from multiskin.explain.grids import finest_grid, on_grid
 from multiskin.explain.scalars import score
-from multiskin.models.skinnet import SkinNet, SkinOutput
+from multiskin.models.skinnet import SkinNet, SkinOutput, head_features
 
 
 def layer_cam(net: SkinNet, output: SkinOutput) -> Tensor | None:
@@ -18,14 +21,26 @@ def layer_cam(net: SkinNet, output: SkinOutput) -> Tensor | None:
         None where heads do not read the final map as it is shown: of tokens, or with its channels last.
     """
     with torch.enable_grad():
-        maps = output.maps.detach().clone().requires_grad_()  # (B, C, h, w)
+        maps, stages = _leaf(output.maps), {stride: _leaf(stage) for stride, stage in output.stages.items()}
         features = features_from(net, maps, output)
         if features is None:
             return None
-        scores = [
-            score(attribute, head, head(features)).sum()
-            for attribute, (_, head) in zip(net.schema, net.named_heads(), strict=True)
-        ]
-        gradients = [torch.autograd.grad(each, maps, retain_graph=True)[0] for each in scores]
-    weighed = [(gradient.relu() * output.maps).sum(dim=1).relu() for gradient in gradients]
-    return torch.stack(weighed, dim=1).detach().float()
+        found = []
+        for attribute, (_, head), stride in zip(net.schema, net.named_heads(), net.strides, strict=True):
+            total = score(attribute, head, head(head_features(features, stages, stride))).sum()
+            read = [maps] if stride is None else [maps, stages[stride]]
+            found.append(_weighed(read, torch.autograd.grad(total, read, retain_graph=True), finest_grid(output)))
+    return torch.cat(found, dim=1)
+
+
+def _leaf(maps: Tensor) -> Tensor:
+    return maps.detach().clone().requires_grad_()
+
+
+def _weighed(read: Sequence[Tensor], gradients: Sequence[Tensor], grid: torch.Size) -> Tensor:
+    """The map (B, 1, h, w) of a head that reads these maps (B, *, *, *), by as many gradients."""
+    each = [
+        (gradient.relu() * maps.detach()).sum(dim=1, keepdim=True)
+        for maps, gradient in zip(read, gradients, strict=True)
+    ]
+    return torch.stack([on_grid(one.float(), grid) for one in each]).sum(dim=0).relu()

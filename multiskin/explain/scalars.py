@@ -53,26 +53,28 @@ def class_logit(grade: int) -> Scalar:
     return of
 
 
-def parse_scalar(word: str, attributes: Iterable[Attribute]) -> Scalar:
+def parse_scalar(word: str, heads: Iterable[tuple[Attribute, Head]]) -> Scalar:
     """The scalar that a user's word means: score, p2 (a probability), >1 (of a grade above), logit2.
 
     Args:
         word: as it was given.
-        attributes: those that are to be explained, such as a schema; each must have the scalar.
+        heads: those that are to be explained, each with what it grades; each must have the scalar.
 
     Raises:
-        UserError: an attribute without such a scalar.
+        UserError: a head without such a scalar.
     """
-    for attribute in attributes:
-        if word not in (known := scalars_by_word(attribute)):
+    for attribute, head in heads:
+        if word not in (known := scalars_by_word(attribute, head)):
             raise unknown("quantity", word, known, f"attribute {attribute.name!r}")
     return known[word]
 
 
-def scalars_by_word(attribute: Attribute) -> dict[str, Scalar]:
-    """All that can be explained of an attribute."""
+def scalars_by_word(attribute: Attribute, head: Head) -> dict[str, Scalar]:
+    """All that can be explained of what a head says of an attribute."""
     scalars: dict[str, Scalar] = {"score": score}
     scalars |= {f"p{grade}": probability(grade) for grade in range(attribute.grades)}
     if attribute.ordinal:
         scalars |= {f">{grade}": more_than(grade) for grade in range(attribute.grades - 1)}
-    return scalars | {f"logit{grade}": class_logit(grade) for grade in range(attribute.grades)}
+    if head.logits == "categorical":  # of others no logit is a grade's
+        scalars |= {f"logit{grade}": class_logit(grade) for grade in range(attribute.grades)}
+    return scalars

@@ -1,4 +1,4 @@
-"""Heads: each owns its layer, its loss, its probabilities and its linear read-out for maps; none knows another."""
+"""Heads: each owns its layers, its loss, its probabilities and its linear read-out for maps; none knows another."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,7 +12,8 @@ from multiskin.schema import Attribute
 
 __all__ = ["HEADS", "CategoricalHead", "ContinuationHead", "CumulativeHead", "Head", "create_head"]
 
-HEADS: dict[Logits, Callable[[int, Loss, float], Head]] = {  # by what a loss takes its logits for
+MOST_HIDDEN = 65536  # units; more is a slip of the pen
+HEADS: dict[Logits, Callable[[int, Loss, float, int | None], Head]] = {  # by what a loss takes its logits for
     "categorical": CategoricalHead,
     "cumulative": CumulativeHead,
     "continuation": ContinuationHead,
@@ -24,13 +25,15 @@ def create_head(attribute: Attribute, in_features: int, recipe: Recipe, counts: 
 
     Args:
         attribute: what the head predicts.
-        in_features: C, the channels of the pooled features.
-        recipe: how it learns; its loss, loss_options and dropout are used here.
+        in_features: C, the pooled features that the head reads.
+        recipe: how it learns; its loss, loss_options, dropout and hidden are used here.
         counts: how many training photos have each grade of the attribute, length K.
 
     Raises:
-        UserError: a loss, an option or a dropout that cannot be, naming the attribute.
+        UserError: a loss, an option, a dropout or a hidden layer that cannot be, naming the attribute.
     """
     dropout = in_range(f"heads.{attribute.name}.dropout", recipe.dropout, 0, 1)
+    if recipe.hidden is not None:
+        in_range(f"heads.{attribute.name}.hidden", recipe.hidden, 1, MOST_HIDDEN)
     loss = create_loss(recipe.loss, attribute, counts, **recipe.loss_options)
-    return HEADS[loss.logits](in_features, loss, dropout)
+    return HEADS[loss.logits](in_features, loss, dropout, recipe.hidden)

@@ -11,8 +11,8 @@ class CategoricalHead(Head):
 
     logits = "categorical"
 
-    def __init__(self, in_features: int, loss: Loss, dropout: float = 0.0) -> None:
-        super().__init__(in_features, loss.num_grades, loss, dropout)
+    def __init__(self, in_features: int, loss: Loss, dropout: float = 0.0, hidden: int | None = None) -> None:
+        super().__init__(in_features, loss.num_grades, loss, dropout, hidden)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         return logits.float().softmax(dim=1)

@@ -17,8 +17,8 @@ class ContinuationHead(Head):
 
     logits = "continuation"
 
-    def __init__(self, in_features: int, loss: Loss, dropout: float = 0.0) -> None:
-        super().__init__(in_features, loss.num_grades - 1, loss, dropout)
+    def __init__(self, in_features: int, loss: Loss, dropout: float = 0.0, hidden: int | None = None) -> None:
+        super().__init__(in_features, loss.num_grades - 1, loss, dropout, hidden)
         beyond = torch.arange(loss.num_grades - 1, 0, -1)  # (K-1,), how many grades are higher than k
         with torch.no_grad():
             self.linear.bias.copy_(beyond.log())  # equal probabilities

@@ -10,7 +10,7 @@ from multiskin.losses.cumulative_link import cumulative_log_probabilities
 
 
 class CumulativeHead(Head):
-    """D = K-1 logits, features @ weight - cut_k: the log odds of a higher grade than k.
+    """D = K-1 logits, hidden(features) @ weight - cut_k: the log odds of a higher grade than k.
 
     The cut points are in order by construction: the first is the linear layer's bias, negated, and each other one lies
     softplus(gap) above the one before. All logits share one row of weights, which the read-out repeats.
@@ -18,8 +18,8 @@ class CumulativeHead(Head):
 
     logits = "cumulative"
 
-    def __init__(self, in_features: int, loss: Loss, dropout: float = 0.0) -> None:
-        super().__init__(in_features, 1, loss, dropout)
+    def __init__(self, in_features: int, loss: Loss, dropout: float = 0.0, hidden: int | None = None) -> None:
+        super().__init__(in_features, 1, loss, dropout, hidden)
         k = loss.num_grades
         cuts = torch.logit(torch.arange(1, k) / k)  # (K-1,), equal probabilities
         nn.init.constant_(self.linear.bias, -cuts[0].item())

@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 from torch.nn.functional import one_hot
 from torch.utils.data import DataLoader
 
 from multiskin.data.dataset import GradedPhotos, one_thread, worker_count
 from multiskin.data.manifest import Manifest
+from multiskin.inference.measures import by_head, measure, plain
+from multiskin.inference.persons import Persons, measure_persons
 from multiskin.inference.predictor import Prediction, Predictor
 from multiskin.metrics.ordinal import GradeMetrics
 from multiskin.schema import MISSING, Schema
@@ -27,6 +30,8 @@ class Evaluation:
         confusion: (H, Kmax, Kmax), true grade in rows.
         second_rater: the metrics of a second rater's grades on the photos that both have graded; empty where there is
             none.
+        uncalibrated: the predictions without calibration; None where there is none.
+        persons: what is made of all photos of a person together; None where there are not several of anyone known.
     """
 
     manifest: Manifest
@@ -34,6 +39,8 @@ class Evaluation:
     metrics: dict[str, float]
     confusion: np.ndarray
     second_rater: dict[str, float]
+    uncalibrated: Prediction | None = None
+    persons: Persons | None = None
 
     @property
     def schema(self) -> Schema:
@@ -45,29 +52,32 @@ class Evaluation:
         columns: dict[str, Any] = {"row": manifest.rows, "image": manifest.paths}
         known = {"subject": manifest.subject, "part": manifest.part, **manifest.groups}
         columns |= {name: values for name, values in known.items() if values is not None}
-        for h, attribute in enumerate(self.schema):
-            true = pd.Series(self.manifest.grades[:, h]).replace(MISSING, pd.NA).astype("Int64")
-            columns[attribute.true_column] = true
-            columns |= prediction_columns(self.prediction, h, self.schema)
-        return pd.DataFrame(columns)
+        return pd.DataFrame(columns | _graded_columns(manifest.grades, self.prediction, self.schema))
+
+    def table_of_persons(self) -> pd.DataFrame | None:
+        """A line a person: how many photos there are, true grades, and what was predicted of them together."""
+        if self.persons is None:
+            return None
+        columns = {"subject": self.persons.photos.index, "photos": self.persons.photos.to_numpy()}
+        return pd.DataFrame(columns | _graded_columns(self.persons.grades, self.persons.prediction, self.schema))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers for JSON; a value that does not exist is null."""
-        heads = _by_head(self.metrics)
-        mean = heads.pop("mean")
-        for h, attribute in enumerate(self.schema):
-            k = attribute.grades
-            heads[attribute.name]["confusion"] = self.confusion[h, :k, :k].tolist()
-        content = {"photos": len(self.manifest), "mean": mean, "heads": heads}
-        return content | ({"second_rater": _by_head(self.second_rater)} if self.second_rater else {})
+        content = {"photos": len(self.manifest)} | plain(self.metrics, self.confusion, self.schema)
+        if self.persons is not None:
+            content["persons"] = self.persons.to_dict()
+        if self.second_rater:
+            content["second_rater"] = by_head(self.second_rater)
+        return content
 
 
-def _by_head(metrics: dict[str, float]) -> dict[str, dict[str, Any]]:
-    heads: dict[str, dict[str, Any]] = {}
-    for key, value in metrics.items():
-        head, metric = key.split("/")
-        heads.setdefault(head, {})[metric] = None if np.isnan(value) else value
-    return heads
+def _graded_columns(grades: np.ndarray, prediction: Prediction, schema: Schema) -> dict[str, Any]:
+    """Each head's true grades, NAME_true, of grades (B, H), and what was predicted."""
+    columns: dict[str, Any] = {}
+    for h, attribute in enumerate(schema):
+        columns[attribute.true_column] = pd.Series(grades[:, h]).replace(MISSING, pd.NA).astype("Int64")
+        columns |= prediction_columns(prediction, h, schema)
+    return columns
 
 
 def prediction_columns(prediction: Prediction, head: int, schema: Schema) -> dict[str, np.ndarray]:
@@ -87,17 +97,32 @@ def evaluate(
     Raises:
         ImageError: a photo that cannot be read.
     """
+    return judge(predictor, manifest, score(predictor, manifest, batch_size, num_workers))
+
+
+@torch.inference_mode()
+def score(predictor: Predictor, manifest: Manifest, batch_size: int = 32, num_workers: int | None = None) -> Tensor:
+    """The network's own probabilities (N, H, Kmax) of every photo of a manifest, on the CPU.
+
+    Raises:
+        ImageError: a photo that cannot be read.
+    """
     photos = GradedPhotos(manifest, predictor.transform())
-    metrics = GradeMetrics(predictor.schema)
-    parts = []
     loader = DataLoader(photos, batch_size, num_workers=worker_count(num_workers), worker_init_fn=one_thread)
-    for batch in loader:
-        part = predictor.predict(batch["image"])
-        metrics.update(torch.from_numpy(part.probabilities), torch.from_numpy(part.grades), batch["grades"])
-        parts.append(part)
-    prediction = Prediction(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-    values = {key: value.item() for key, value in metrics.compute().items()}
-    return Evaluation(manifest, prediction, values, metrics.confusion.numpy(), second_rater(manifest))
+    return torch.cat([predictor.probabilities(batch["image"]).cpu() for batch in loader])
+
+
+def judge(predictor: Predictor, manifest: Manifest, probabilities: Tensor) -> Evaluation:
+    """Measures what a model makes of its network's own probabilities (N, H, Kmax) of a manifest's photos."""
+    prediction = predictor.judge(predictor.calibrate(probabilities.to(predictor.device)))
+    return Evaluation(
+        manifest,
+        prediction,
+        *measure(prediction, manifest.grades, predictor.schema),
+        second_rater(manifest),
+        predictor.uncalibrated().judge(probabilities.to(predictor.device)) if predictor.calibrators else None,
+        measure_persons(predictor, manifest, prediction),
+    )
 
 
 def second_rater(manifest: Manifest) -> dict[str, float]:

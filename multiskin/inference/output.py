@@ -5,18 +5,33 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
+
+from multiskin.conformal.sets import highest, lowest
+from multiskin.derived import derive
 from multiskin.errors import UserError
 from multiskin.inference.evaluate import prediction_columns
-from multiskin.inference.predictor import PhotoResult
-from multiskin.schema import Schema
+from multiskin.inference.predictor import PhotoResult, Prediction
+from multiskin.schema import Attribute, Schema
 
 
-def write_csv(results: Iterable[PhotoResult], schema: Schema, file: TextIO) -> int:
-    """A line a photo: image, each head's columns, error. Returns how many photos could not be read."""
-    columns = ["image", *(name for attribute in schema for name in attribute.prediction_columns)]
+def write_csv(results: Iterable[PhotoResult], schema: Schema, file: TextIO, with_sets: bool = False) -> int:
+    """A line a photo: image, each head's columns, what follows from grades, error. Returns how many have an error.
+
+    Args:
+        results: in order.
+        schema: of the model.
+        file: written to as they come.
+        with_sets: whether predictions come with sets of grades, which have columns of their own.
+    """
+    columns = ["image"]
+    for attribute in schema:
+        columns += attribute.prediction_columns + (attribute.set_columns if with_sets else [])
+    columns += [each.name for each in schema.derived]
     writer = csv.DictWriter(file, [*columns, "error"], restval="")
     writer.writeheader()
     errors = 0
@@ -33,11 +48,28 @@ def _cells(result: PhotoResult, schema: Schema) -> dict[str, Any]:
     for h in range(len(schema)):
         for name, values in prediction_columns(result.prediction, h, schema).items():
             cells[name] = round(values[0].item(), 6)
-    return cells
+        if result.sets is not None:
+            cells |= _set_cells(result.sets[0, h], schema.attributes[h])
+    return cells | derive(schema.derived, _grades(result.prediction, schema))
+
+
+def _set_cells(grades: np.ndarray, attribute: Attribute) -> dict[str, Any]:
+    """The columns of one head's set of grades (Kmax,)."""
+    ends = [int(lowest(grades)), int(highest(grades))]
+    values = ends if attribute.ordinal else [" ".join(map(str, np.flatnonzero(grades)))]
+    return dict(zip(attribute.set_columns, values, strict=True))
+
+
+def _grades(prediction: Prediction, schema: Schema) -> dict[str, int]:
+    """Of one photo, by attribute."""
+    return dict(zip(schema.names, prediction.grades[0].tolist(), strict=True))
 
 
 def write_json_lines(results: Iterable[PhotoResult], schema: Schema, file: TextIO) -> int:
-    """An object a line: image and, by head, grade, score and probabilities; or error. Returns how many have one."""
+    """An object a line: image and, by head, grade, score, probabilities and set, if any; what follows; or the error.
+
+    Returns how many have an error.
+    """
     errors = 0
     for result in results:
         file.write(json.dumps({"image": result.path} | _content(result, schema), ensure_ascii=False) + "\n")
@@ -54,23 +86,30 @@ def _content(result: PhotoResult, schema: Schema) -> dict[str, Any]:
         score = {"score": round(scores[h].item(), 6)} if attribute.ordinal else {}
         shares = [round(value, 6) for value in probabilities[h, : attribute.grades].tolist()]
         content[attribute.name] = {"grade": int(grades[h]), **score, "probabilities": shares}
-    return content
+        if result.sets is not None:
+            content[attribute.name]["set"] = np.flatnonzero(result.sets[0, h]).tolist()
+    return content | derive(schema.derived, _grades(result.prediction, schema))
 
 
 Writer = Callable[[Iterable[PhotoResult], Schema, TextIO], int]
-WRITERS: dict[str, Writer] = {".csv": write_csv, ".jsonl": write_json_lines}
+SUFFIXES = (".csv", ".jsonl")
 
 
-def writer_for(path: str | None) -> Writer:
-    """The writer that a file's name asks for; CSV for the terminal.
+def check_output(path: str | None) -> None:
+    """Makes sure that predictions can be written in the form that a file's name asks for.
 
     Raises:
         UserError: a name that ends in neither .csv nor .jsonl.
     """
-    suffix = ".csv" if path is None else Path(path).suffix.lower()
-    if suffix not in WRITERS:
-        raise UserError(f"--out {path}: predictions are written to {' or '.join(WRITERS)} files")
-    return WRITERS[suffix]
+    if path is not None and Path(path).suffix.lower() not in SUFFIXES:
+        raise UserError(f"--out {path}: predictions are written to {' or '.join(SUFFIXES)} files")
+
+
+def writer_for(path: str | None, with_sets: bool) -> Writer:
+    """The writer that a file's name asks for, which has been checked; CSV for the terminal."""
+    if path is None or Path(path).suffix.lower() == ".csv":
+        return partial(write_csv, with_sets=with_sets)
+    return write_json_lines
 
 
 @contextmanager

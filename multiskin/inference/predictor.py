@@ -3,23 +3,29 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from multiskin.calibration import Calibrator
+from multiskin.conformal.prediction import NO_GROUPS, ConformalSets, Groups
 from multiskin.data.dataset import one_thread, worker_count
 from multiskin.data.images import ImageError, read_image
 from multiskin.data.transforms import PhotoTransform, Preprocessing, evaluation_transform
+from multiskin.decisions import Rule, decide_heads, require_decision
 from multiskin.errors import UserError
 from multiskin.models.blueprint import Blueprint
+from multiskin.models.checkpoint import REMEDY, read_checkpoint
 from multiskin.models.skinnet import SkinNet
 from multiskin.schema import Schema
 
 NETWORK = "net."  # what the training module calls the network in a checkpoint
-REMEDY = "give a .ckpt file of a run"
+CALIBRATION = "calibration"  # what a checkpoint calls the calibrators, by head
+CONFORMAL = "conformal"  # the promise that sets of grades keep
+DECISIONS = "decisions"  # and the decisions that have taken the place of the recipes', by head
 
 
 class Prediction(NamedTuple):
@@ -28,7 +34,7 @@ class Prediction(NamedTuple):
     Attributes:
         grades: (B, H) int64, decided.
         scores: (B, H), expected grades; NaN for nominal attributes, whose grades have no order.
-        probabilities: (B, H, Kmax), 0 beyond a head's own K.
+        probabilities: (B, H, Kmax), calibrated where the model is, 0 beyond a head's own K.
     """
 
     grades: np.ndarray
@@ -37,11 +43,12 @@ class Prediction(NamedTuple):
 
 
 class PhotoResult(NamedTuple):
-    """One photo's line: a prediction with B = 1, or why there is none."""
+    """One photo's line: a prediction with B = 1 and its sets of grades (1, H, Kmax), if any, or why there is none."""
 
     path: str
     prediction: Prediction | None
     error: str = ""
+    sets: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -53,12 +60,18 @@ class Predictor:
         preprocessing: how a photo becomes its input.
         device: where it runs.
         parts: in which parts of the face or body each attribute was graded in training; empty where nobody said.
+        calibrators: of the heads whose probabilities are calibrated, by name.
+        decisions: of the heads that decide otherwise than their recipe says, by name.
+        conformal: what gives each grade a set around it that holds the true one as often as promised, if anything.
     """
 
     net: SkinNet
     preprocessing: Preprocessing
     device: torch.device
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    calibrators: Mapping[str, Calibrator] = field(default_factory=dict)
+    decisions: Mapping[str, str] = field(default_factory=dict)
+    conformal: ConformalSets | None = None
 
     @property
     def schema(self) -> Schema:
@@ -77,32 +90,66 @@ class Predictor:
             UserError: no such file, no checkpoint of multiskin, or no such device.
         """
         place = find_device(device)
-        content = _read_checkpoint(Path(path))
+        content = read_checkpoint(Path(path))
         try:
             blueprint = Blueprint.from_dict(content["blueprint"])
             net = _build_net(blueprint, content["state_dict"])
             preprocessing = Preprocessing.from_dict(content["preprocessing"])
+            fitted = content.get(CALIBRATION, {})  # most checkpoints are as training left them
+            calibrators = {name: Calibrator.from_dict(entry) for name, entry in fitted.items()}
+            decisions = dict(content.get(DECISIONS, {}))
+            promised = content.get(CONFORMAL)
+            conformal = None if promised is None else ConformalSets.from_dict(promised, blueprint.schema)
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise UserError(f"checkpoint {path}: damaged, or of another version ({reason}); {REMEDY}") from error
         if detector is not None:
             preprocessing = replace(preprocessing, skin=replace(preprocessing.skin, detector=detector))
-        return cls(net.eval().to(place), preprocessing, place, blueprint.parts)
+        return cls(net.eval().to(place), preprocessing, place, blueprint.parts, calibrators, decisions, conformal)
+
+    def deciding(self, decisions: Mapping[str, str]) -> "Predictor":
+        """The same model with other decisions for these heads, by name.
+
+        Raises:
+            UserError: an unknown head or decision, or one that does not fit the head.
+        """
+        for name, decision in decisions.items():
+            require_decision(decision, self.schema[name])
+        return replace(self, decisions={**self.decisions, **decisions})
+
+    def uncalibrated(self) -> "Predictor":
+        """The same model with the probabilities that it was trained to give, of which nothing was promised."""
+        return replace(self, calibrators={}, conformal=None)
 
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Prediction:
         """Grades prepared images (B, 3, S, S)."""
-        return self.read(self.net(images.to(self.device, non_blocking=True)).logits)
+        return self.judge(self.calibrate(self.probabilities(images)))
+
+    @torch.inference_mode()
+    def probabilities(self, images: Tensor) -> Tensor:
+        """The network's own probabilities (B, H, Kmax) of prepared images (B, 3, S, S)."""
+        return self.net.probabilities(self.net(images.to(self.device, non_blocking=True)).logits)
 
     @torch.inference_mode()
     def read(self, logits: Mapping[str, Tensor]) -> Prediction:
         """What the logits (B, *) of all heads say, of a forward pass that is done."""
-        return self.judge(self.net.probabilities(dict(logits)))
+        return self.judge(self.calibrate(self.net.probabilities(dict(logits))))
+
+    @torch.inference_mode()
+    def calibrate(self, probabilities: Tensor) -> Tensor:
+        """The network's own probabilities (B, H, Kmax), made as sure as they deserve to be where that is known."""
+        calibrated = probabilities.clone()
+        for h, attribute in enumerate(self.schema):
+            if attribute.name in self.calibrators:
+                own = np.s_[:, h, : attribute.grades]
+                calibrated[own] = self.calibrators[attribute.name](probabilities[own])
+        return calibrated
 
     @torch.inference_mode()
     def judge(self, probabilities: Tensor) -> Prediction:
-        """What probabilities (B, H, Kmax) mean, on whatever photos they rest."""
-        grades = self.net.decide(probabilities)
+        """What calibrated probabilities (B, H, Kmax) mean, on whatever photos they rest."""
+        grades = decide_heads(probabilities, self.rules())
         columns = [
             head.score(probabilities[:, h, : attribute.grades])
             if attribute.ordinal
@@ -111,6 +158,26 @@ class Predictor:
         ]
         scores = torch.stack(columns, dim=1)  # (B, H)
         return Prediction(grades.cpu().numpy(), scores.cpu().numpy(), probabilities.cpu().numpy())
+
+    def sets(self, prediction: Prediction, groups: Groups = NO_GROUPS) -> np.ndarray | None:
+        """Sets of grades (B, H, Kmax) that hold the true ones as often as promised; None where nothing was.
+
+        Args:
+            prediction: of photos one by one; of what is made of several together nothing was promised.
+            groups: (B,) by name, of those that the promise is kept for; what is not known gets the widest sets.
+        """
+        if self.conformal is None:
+            return None
+        return self.conformal.around(prediction.grades, prediction.probabilities, groups)
+
+    def rules(self) -> list[Rule]:
+        """How each head decides: by its recipe or what was asked for, and by what its probabilities average to now."""
+        return [self._rule(name, rule) for name, rule in zip(self.schema.names, self.net.rules(), strict=True)]
+
+    def _rule(self, name: str, trained: Rule) -> Rule:
+        calibrator = self.calibrators.get(name)
+        prior = trained.prior if calibrator is None else trained.prior.new_tensor(calibrator.prior)
+        return trained._replace(decision=self.decisions.get(name, trained.decision), prior=prior)
 
     def transform(self) -> PhotoTransform:
         return evaluation_transform(self.preprocessing)
@@ -133,8 +200,11 @@ class Predictor:
         images = [item.image for item in items if item.image is not None]
         predictions = iter(_rows(self.predict(torch.stack(images)))) if images else iter(())
         for item in items:
-            prediction = None if item.image is None else next(predictions)
-            yield PhotoResult(item.path, prediction, item.error)
+            if item.image is None:
+                yield PhotoResult(item.path, None, item.error)
+            else:
+                prediction = next(predictions)  # B = 1
+                yield PhotoResult(item.path, prediction, sets=self.sets(prediction))
 
 
 class LoadedFile(NamedTuple):
@@ -178,18 +248,6 @@ def find_device(name: str) -> torch.device:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"device {name!r}: not to be had here; give auto, cpu or cuda") from error
-
-
-def _read_checkpoint(path: Path) -> dict[str, Any]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise UserError(f"checkpoint {path}: {error.strerror or error}; {REMEDY}") from error
-    except Exception as error:  # on other files torch's unpickler raises nearly every kind there is
-        raise UserError(f"checkpoint {path}: not readable ({type(error).__name__}); {REMEDY}") from error
-    if not isinstance(content, dict) or not {"blueprint", "preprocessing", "state_dict"} <= content.keys():
-        raise UserError(f"checkpoint {path}: not one of multiskin's; {REMEDY}")
-    return content
 
 
 def _build_net(blueprint: Blueprint, state: Mapping[str, Tensor]) -> SkinNet:

@@ -2,8 +2,9 @@
 
 import logging
 import math
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import timm
 import torch
@@ -11,7 +12,20 @@ from torch import Tensor, nn
 
 from multiskin.config import ModelConfig
 from multiskin.errors import UserError, unknown
+from multiskin.models.recomputation import recompute_blocks
 from multiskin.models.weights import find_weights, read_weights
+
+
+class Stage(NamedTuple):
+    """A map that a backbone makes on its way to the final one.
+
+    Attributes:
+        place: among its stages.
+        channels: C_s.
+    """
+
+    place: int
+    channels: int
 
 
 class Backbone(nn.Module):
@@ -21,7 +35,7 @@ class Backbone(nn.Module):
     out as a picture, too, a square one as all images are here.
 
     Attributes:
-        num_features: C', what a head reads.
+        num_features: C', the features of the final map.
         mean: that the first weights were trained with, of each channel on the scale 0..1.
         std: likewise.
     """
@@ -38,6 +52,41 @@ class Backbone(nn.Module):
         maps = self.net.forward_features(images)
         features = self.net.forward_head(maps, pre_logits=True)  # (B, C')
         return self._as_picture(maps), features
+
+    def with_stages(self, images: Tensor, strides: Collection[int]) -> tuple[Tensor, Tensor, dict[int, Tensor]]:
+        """The final map and the features, as forward gives them, and the stages (B, C_s, h_s, w_s) of these strides."""
+        stages, ordered = self.finer_stages, sorted(strides)  # as they come
+        indices = [stages[stride].place for stride in ordered]
+        maps, found = self.net.forward_intermediates(images, indices=indices)
+        features = self.net.forward_head(maps, pre_logits=True)
+        return self._as_picture(maps), features, dict(zip(ordered, found, strict=True))
+
+    @property
+    def finer_stages(self) -> dict[int, Stage]:
+        """By stride, the input pixels for one map pixel, the deepest stage of each that is finer than the final map.
+
+        A network of tokens on one grid has none.
+        """
+        if not hasattr(self.net, "forward_intermediates"):
+            return {}
+        stages = [(info["reduction"], info["num_chs"]) for info in self.net.feature_info]
+        coarsest, _ = stages[-1]
+        return {stride: Stage(place, channels) for place, (stride, channels) in enumerate(stages) if stride < coarsest}
+
+    def require_stage(self, stride: int, option: str) -> Stage:
+        """The finer stage of a stride that was given as this option.
+
+        Raises:
+            UserError: there is none.
+        """
+        stages = self.finer_stages
+        if stride in stages:
+            return stages[stride]
+        remedy = f"give one of {', '.join(map(str, stages))}" if stages else "choose another backbone"
+        raise UserError(
+            f"{option} is {stride}; that of no stage of this {type(self.net).__name__} which is finer than its final "
+            f"map; {remedy}, or leave the option out"
+        )
 
     def _as_picture(self, maps: Tensor) -> Tensor:
         """The final map as (B, C, h, w), from channels-last maps and from tokens as well."""
@@ -65,12 +114,19 @@ def pretrained_backbone(config: ModelConfig, *, offline: bool = False) -> Backbo
         UserError: as create_backbone; a backbone that cannot do what the config asks; or weights that cannot be had,
             or do not fit.
     """
-    backbone = create_backbone(config)
+    backbone = _to_train(create_backbone(config), config)
     _try_out(backbone, config)  # before anything is fetched
     path = find_weights(config.weights, backbone.net.pretrained_cfg, offline=offline)
     if path is not None:
-        return Backbone(_create_filled_net(config, path))
+        return _to_train(Backbone(_create_filled_net(config, path)), config)
     _start_as_identity(backbone.net)
+    return backbone
+
+
+def _to_train(backbone: Backbone, config: ModelConfig) -> Backbone:
+    """With what a config asks of training alone."""
+    if config.gradient_checkpointing:
+        recompute_blocks(backbone.net, config.backbone)
     return backbone
 
 

@@ -1,6 +1,6 @@
 """The whole network: one backbone, one head an attribute. Plain PyTorch, exportable, knows no Lightning."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from multiskin.config import Recipe
-from multiskin.decisions import decide
+from multiskin.decisions import Rule, credit_of, decide_heads
 from multiskin.heads import create_head
 from multiskin.heads.base import Head
 from multiskin.models.backbone import Backbone
 from multiskin.resampling import grade_distribution
-from multiskin.schema import Schema
+from multiskin.schema import Attribute, Schema
 
 
 class SkinOutput(NamedTuple):
@@ -21,13 +21,29 @@ class SkinOutput(NamedTuple):
 
     Attributes:
         maps: (B, C, h, w), the final map that enters the pool.
-        features: (B, C), what the heads read.
+        features: (B, C'), of the final map, what the heads read.
         logits: (B, *) by attribute.
+        stages: (B, C_s, h_s, w_s) by stride, the finer maps that a head reads, too.
     """
 
     maps: Tensor
     features: Tensor
     logits: dict[str, Tensor]
+    stages: Mapping[int, Tensor] = {}
+
+
+def head_features(features: Tensor, stages: Mapping[int, Tensor], stride: int | None) -> Tensor:
+    """What a head reads (B, C): the features (B, C') and, behind them, the mean of the stage of its stride, if any.
+
+    The stage stands beside the final map and not in its place: it is sharp where that is coarse, and shallow where
+    that knows what it sees. Both together have served better than either wherever places had to be told apart (Long
+    et al. 2015, https://arxiv.org/abs/1411.4038; Hariharan et al. 2015, https://arxiv.org/abs/1411.5752), and with
+    small first weights a head loses nothing by what it does not need. A mean as the final map's own pool keeps its
+    class-activation map exact, on the grid of the stage.
+    """
+    if stride is None:
+        return features
+    return torch.cat([features, stages[stride].mean(dim=(2, 3))], dim=1)
 
 
 class SkinNet(nn.Module):
@@ -38,9 +54,16 @@ class SkinNet(nn.Module):
         schema: the attributes, in the order of the heads.
         recipes: one a head.
         counts: training grades of each attribute (K), which class-balanced losses weigh by and priors follow from.
+
+    Attributes:
+        strides: of the finer stage that each head reads, None for none.
+
+    Raises:
+        UserError: a recipe that cannot be followed, or a stage that the backbone does not have.
     """
 
     priors: Tensor  # (H, Kmax), the grades that each head's sampler draws
+    credit: Tensor  # (H, Kmax, Kmax), what each head's decisions earn, true grade in rows
 
     def __init__(
         self, backbone: Backbone, schema: Schema, recipes: Sequence[Recipe], counts: Sequence[Sequence[int]]
@@ -51,20 +74,30 @@ class SkinNet(nn.Module):
             recipe.decision if attribute.ordinal else "argmax"
             for attribute, recipe in zip(schema, recipes, strict=True)
         ]
+        self.strides = [recipe.stride for recipe in recipes]
         self.backbone = backbone.to(memory_format=torch.channels_last)  # on a CPU twice as fast
         self.heads = nn.ModuleList(
-            create_head(attribute, backbone.num_features, recipe, count)
+            create_head(attribute, self._width(attribute, recipe), recipe, count)
             for attribute, recipe, count in zip(schema, recipes, counts, strict=True)
         )
 
         self.register_buffer("priors", self._priors(recipes, counts), persistent=False)
+        self.register_buffer("credit", self._credit(recipes), persistent=False)
 
     def named_heads(self) -> list[tuple[str, Head]]:
         return list(zip(self.schema.names, self.heads, strict=True))  # type: ignore[arg-type]
 
     def forward(self, images: Tensor) -> SkinOutput:
-        maps, features = self.backbone(images.contiguous(memory_format=torch.channels_last))
-        return SkinOutput(maps, features, {name: head(features) for name, head in self.named_heads()})
+        maps, features, stages = self._look(images.contiguous(memory_format=torch.channels_last))
+        read = {stride: head_features(features, stages, stride) for stride in set(self.strides)}
+        heads = zip(self.named_heads(), self.strides, strict=True)
+        return SkinOutput(maps, features, {name: head(read[stride]) for (name, head), stride in heads}, stages)
+
+    def _look(self, images: Tensor) -> tuple[Tensor, Tensor, Mapping[int, Tensor]]:
+        strides = {stride for stride in self.strides if stride is not None}
+        if strides:
+            return self.backbone.with_stages(images, strides)
+        return *self.backbone(images), {}
 
     def losses(self, logits: dict[str, Tensor], grades: Tensor, weight: Tensor) -> Tensor:
         """Each head's loss (H,) on grades (B, H) with -1 for missing and weights (B, H)."""
@@ -78,13 +111,22 @@ class SkinNet(nn.Module):
         rows = [head.probabilities(logits[name]) for name, head in self.named_heads()]  # (B, K) each
         return torch.stack([nn.functional.pad(row, (0, width - row.shape[1])) for row in rows], dim=1)
 
+    def rules(self) -> list[Rule]:
+        """How each head decides, of probabilities that are those of its training."""
+        sizes = [attribute.grades for attribute in self.schema]
+        each = zip(self.decisions, self.priors, self.credit, sizes, strict=True)
+        return [Rule(decision, prior[:k], credit[:k, :k]) for decision, prior, credit, k in each]
+
     def decide(self, probabilities: Tensor) -> Tensor:
         """One grade a head (B, H) from probabilities (B, H, Kmax), each by its own rule."""
-        columns = [
-            decide(rule, probabilities[:, h, : attribute.grades], self.priors[h, : attribute.grades])
-            for h, (rule, attribute) in enumerate(zip(self.decisions, self.schema, strict=True))
-        ]
-        return torch.stack(columns, dim=1)
+        return decide_heads(probabilities, self.rules())
+
+    def _width(self, attribute: Attribute, recipe: Recipe) -> int:
+        """C, how many features a head reads."""
+        if recipe.stride is None:
+            return self.backbone.num_features
+        stage = self.backbone.require_stage(recipe.stride, f"heads.{attribute.name}.stride")
+        return self.backbone.num_features + stage.channels
 
     def _priors(self, recipes: Sequence[Recipe], counts: Sequence[Sequence[int]]) -> Tensor:
         """What each head's probabilities stand for (H, Kmax): the grades it draws, as its loss counts them."""
@@ -94,3 +136,10 @@ class SkinNet(nn.Module):
                 drawn = torch.from_numpy(grade_distribution(recipe.resample, np.asarray(count), attribute))
                 priors[h, : attribute.grades] = self.heads[h].loss.prior(drawn)  # type: ignore[union-attr, operator]
         return priors
+
+    def _credit(self, recipes: Sequence[Recipe]) -> Tensor:
+        """What each head's decisions earn (H, Kmax, Kmax), 0 beyond a head's own K."""
+        credit = torch.zeros(len(self.schema), self.schema.max_grades, self.schema.max_grades)
+        for own, attribute, recipe in zip(credit, self.schema, recipes, strict=True):
+            own[: attribute.grades, : attribute.grades] = credit_of(attribute, recipe.credit)
+        return credit

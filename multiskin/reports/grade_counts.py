@@ -11,7 +11,7 @@ from multiskin.reports.graded import GradedPredictions, true_grades
 from multiskin.reports.results import group_values
 from multiskin.schema import MISSING, Attribute, Schema
 
-SIDE_TITLES = {"train": "training", "val": "validation", "test": "test"}
+SIDE_TITLES = {"train": "training", "val": "validation", "test": "test", "calibrate": "calibration"}
 
 
 class Side(NamedTuple):

@@ -1,5 +1,6 @@
 """A run's table of predictions on graded photos, read back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,8 +32,13 @@ class GradedPredictions:
     decisions: np.ndarray
 
     @classmethod
-    def load(cls, path: Path, schema: Schema) -> "GradedPredictions":
+    def load(cls, path: Path, schema: Schema, named_by: Sequence[str] = ("row", "image")) -> "GradedPredictions":
         """Reads the file.
+
+        Args:
+            path: the file.
+            schema: the heads.
+            named_by: the columns that say what a line is about: a photo, or a person.
 
         Raises:
             UserError: it is not what a measurement wrote.
@@ -40,7 +46,7 @@ class GradedPredictions:
         try:
             table = read_text_table(path)
             grades, decisions = true_grades(table, schema), table[list(schema.names)].to_numpy(dtype=np.int64)
-            _check(table, grades, decisions, schema)
+            _check(table, grades, decisions, schema, named_by)
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{path}: not the predictions of this run's schema; measure again") from error
         return cls(schema, table, grades, decisions)
@@ -64,6 +70,15 @@ class GradedPredictions:
     def select(self, lines: np.ndarray) -> "GradedPredictions":
         """The lines where a mask is true."""
         return GradedPredictions(self.schema, self.table[lines], self.grades[lines], self.decisions[lines])
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """(N, H, Kmax), 0 beyond a head's own K."""
+        found = np.zeros((len(self), len(self.schema), self.schema.max_grades))
+        for h, attribute in enumerate(self.schema):
+            columns = attribute.prediction_columns[-attribute.grades :]
+            found[:, h, : attribute.grades] = self.table[columns].to_numpy(dtype=float)
+        return found
 
     @cached_property
     def subjects(self) -> int:
@@ -98,10 +113,12 @@ def true_grades(table: pd.DataFrame, schema: Schema) -> np.ndarray:
     return columns.replace("", str(MISSING)).to_numpy(dtype=np.int64)
 
 
-def _check(table: pd.DataFrame, grades: np.ndarray, decisions: np.ndarray, schema: Schema) -> None:
+def _check(
+    table: pd.DataFrame, grades: np.ndarray, decisions: np.ndarray, schema: Schema, named_by: Sequence[str]
+) -> None:
     highest = np.array([attribute.grades - 1 for attribute in schema])
     if not len(grades) or (grades > highest).any() or (decisions > highest).any() or (decisions < 0).any():
         raise ValueError("no line, or a grade that the schema does not have")
-    expected = {"row", "image", *(column for attribute in schema for column in attribute.prediction_columns)}
+    expected = {*named_by, *(column for attribute in schema for column in attribute.prediction_columns)}
     if lacking := expected.difference(table.columns):
         raise ValueError(f"no column {min(lacking)}")

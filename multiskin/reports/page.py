@@ -5,6 +5,7 @@ import platform
 from collections.abc import Mapping
 from datetime import timedelta
 from importlib.metadata import version
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from multiskin.reports.grade_counts import SIDE_TITLES, graded_table, head_count
 from multiskin.reports.graded import GradedPredictions, read_text_table
 from multiskin.reports.html import write_page
 from multiskin.reports.mistakes import head_mistakes
+from multiskin.reports.reliability import HeadReliability, draw_reliability, reliability_of
 from multiskin.reports.results import ENOUGH, Grouping, by_group, judged_by, results
 from multiskin.reports.settings import as_text
 from multiskin.reports.thumbnails import head_examples
@@ -54,7 +56,9 @@ def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, An
     side = "test" if "test" in measured else "val"
     predictions = measured[side]
     split, curves = _split(run.split), _curves(run.curves)
-    panels = results(predictions, _second_rater(run, side))
+    recorded = _recorded(run, side)
+    panels = results(predictions, recorded.get("second_rater", {}))
+    persons = _persons(run, side, schema)
     grades = graded_table(split, measured, schema)
     columns = _group_columns(predictions, config)
     painter = MapPainter(run)
@@ -67,6 +71,8 @@ def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, An
         "side_title": SIDE_TITLES[side],
         "predictions": predictions,
         "panels": panels,
+        "panels_by_person": results(persons, {}) if persons else None,
+        "differing": _differing(recorded, schema),
         "interval_charts": [draw_intervals(panel) for panel in panels],
         "groupings": groupings_of(predictions, config),
         "judged_by": judged_by(schema),
@@ -75,9 +81,11 @@ def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, An
         "units": int(predictions.units.max()) + 1,
         "confusions": confusion_charts(predictions),
         "mistakes": head_mistakes(predictions),
+        "reliability": [_reliability(run, name, measured[name]) for name in ("test", "val") if name in measured],
         "curves": draw_curves(curves, schema, config["trainer"]["monitor"]) if len(curves) else [],
         "epochs": curves["epoch"].nunique(),
         "sampling": _sampling(curves, schema),
+        "cosines": _cosines(curves, schema),
         "sides": sides(split),
         "sides_with_grades": [SIDE_TITLES[name] for name in grades["split"].unique()],
         "grades": [
@@ -146,12 +154,25 @@ def _curves(path: Path) -> pd.DataFrame:
         raise UserError(f"{path}: not the log that 'fit' wrote; restore the file or remove it") from error
 
 
-def _second_rater(run: RunFolder, side: str) -> Mapping[str, Any]:
-    """A second rater's metrics by head; none where there is no such rater, or the results are gone."""
+def _persons(run: RunFolder, side: str, schema: Schema) -> GradedPredictions | None:
+    """What is predicted of persons; None where there are not several photos of anyone."""
+    path = run.persons(side)
+    return GradedPredictions.load(path, schema, named_by=["subject", "photos"]) if path.is_file() else None
+
+
+def _differing(recorded: Mapping[str, Any], schema: Schema) -> list[tuple[str, int, int]]:
+    """Each head's persons whose photos differ in grade, and those of whom several are graded, where there are any."""
+    heads = recorded.get("persons", {}).get("heads", {})
+    known = [(head.title(), heads[head.name]) for head in schema if head.name in heads]
+    return [(title, of_head["differing"], of_head["several"]) for title, of_head in known if of_head["several"]]
+
+
+def _recorded(run: RunFolder, side: str) -> Mapping[str, Any]:
+    """What metrics.json says of a side; nothing where it is gone."""
     if not run.metrics.is_file():
         return {}
     try:
-        return dict(json.loads(run.metrics.read_text(encoding="utf-8")).get(side, {}).get("second_rater", {}))
+        return dict(json.loads(run.metrics.read_text(encoding="utf-8")).get(side, {}))
     except (ValueError, AttributeError) as error:
         raise UserError(f"{run.metrics}: not the results that were written there; remove the file") from error
 
@@ -165,6 +186,14 @@ def confusion_charts(predictions: GradedPredictions) -> list[tuple[str, int, Mar
     return charts
 
 
+def _reliability(
+    run: RunFolder, side: str, predictions: GradedPredictions
+) -> tuple[str, list[tuple[HeadReliability, Markup]]]:
+    """The title of a side of the split, and how far each head's probabilities can be trusted there, with diagrams."""
+    heads = reliability_of(run, side, predictions)
+    return SIDE_TITLES[side], [(head, draw_reliability(head, f"{side} {head.attribute.name}")) for head in heads]
+
+
 def _sampling(curves: pd.DataFrame, schema: Schema) -> list[tuple[str, float, float]]:
     """Each head's effective sample size and distinct photos, means over epochs; of heads that have them logged."""
     keys = [(head.title(), f"sampling/{head.name}/effective", f"sampling/{head.name}/distinct") for head in schema]
@@ -173,6 +202,13 @@ def _sampling(curves: pd.DataFrame, schema: Schema) -> list[tuple[str, float, fl
         for title, effective, distinct in keys
         if effective in curves and distinct in curves
     ]
+
+
+def _cosines(curves: pd.DataFrame, schema: Schema) -> list[tuple[str, str, float]]:
+    """Of every two heads whether their gradients agree, a mean over epochs, those that agree least first."""
+    keys = [(a.title(), b.title(), f"train/cosine/{a.name}/{b.name}") for a, b in combinations(schema, 2)]
+    found = [(a, b, float(curves[key].mean())) for a, b, key in keys if key in curves]
+    return sorted(found, key=lambda pair: pair[2])
 
 
 def _training_time(curves: pd.DataFrame) -> str | None:

@@ -1,25 +1,32 @@
 """Results as a table for the terminal."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from multiskin.calibration import Calibrator
 from multiskin.compare.comparison import Comparison
 from multiskin.compare.words import DECIMALS, caveat, plural
+from multiskin.conformal.coverage import coverage_of
+from multiskin.conformal.prediction import ConformalSets, Groups, cells
+from multiskin.conformal.quantile import fewest_subjects
 from multiskin.data.photos import Photos
 from multiskin.data.validation import SIDES
 from multiskin.reports.comparison_lines import difference, judging, limits, lines_of
-from multiskin.reports.formats import number
+from multiskin.reports.formats import number, percent
+from multiskin.reports.reliability import HeadReliability
 from multiskin.schema import Schema
 
 ORDINAL = {
     "n": "photos",
     "p_recall": "P-\nRecall",
     "p_recall_constant": "constant",
+    "p_recall_persons": "by\nperson",
     "p_recall_second": "2nd\nrater",
     "kappa": "kappa",
     "mae": "MAE",
@@ -27,11 +34,20 @@ ORDINAL = {
     "within_one": "within\n1",
     "rps_balanced": "RPS",
 }
+PERSONS = "\nby person: P-Recall of what all photos of a person say together"
 SECOND_RATER = "\n2nd rater: what a second rater gets, measured by the grades of the first"
 LEGEND = """P-Recall over the grades present; constant: what the best constant answer gets
 RPS balanced over the grades: lower is better, as for MAE"""
+CALIBRATION = """T: what log-probabilities are divided by; above 1 where the network was too sure
+ECE: calibration error; noise floor: true probabilities have less in 97.5 % of cases"""
 ASCII = str.maketrans("−–", "--")  # signs that not every terminal has
-NOMINAL = {"n": "photos", "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"}
+NOMINAL = {
+    "n": "photos",
+    "accuracy": "accuracy",
+    "accuracy_persons": "by person",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+}
 
 
 def print_results(
@@ -40,17 +56,21 @@ def print_results(
     title: str,
     console: Console,
     second_rater: Mapping[str, float] = MappingProxyType({}),
+    persons: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """One line a head and one for their mean; ordinal and nominal heads apart, for they are measured differently.
 
-    What a second rater gets stands beside it where there is one.
+    What a second rater gets stands beside it where there is one, and what persons get where several photos show them.
     """
-    metrics = {**metrics, **{f"{key}_second": value for key, value in second_rater.items()}}
+    beside = {"second": second_rater, "persons": persons}
+    others = {f"{key}_{name}": value for name, of in beside.items() for key, value in of.items()}
+    metrics = {**metrics, **others}
     ordinal = [attribute.name for attribute in schema if attribute.ordinal]
     nominal = [attribute.name for attribute in schema if not attribute.ordinal]
     if ordinal:
         console.print(_table(metrics, schema, [*ordinal, "mean"], ORDINAL, title))
-        console.print(LEGEND + (SECOND_RATER if second_rater else ""), style="dim")
+        told = LEGEND + (PERSONS if persons else "") + (SECOND_RATER if second_rater else "")
+        console.print(told, style="dim")
     if nominal:
         mean = [] if ordinal else ["mean"]
         console.print(_table(metrics, schema, [*nominal, *mean], NOMINAL, title))
@@ -105,10 +125,68 @@ def print_grades(photos: Photos, console: Console) -> None:
     grades = map(str, range(schema.max_grades))
     table = _narrow_table(f"{len(photos.manifest)} photos", "side", "photos", "graded", *grades)
     for h, attribute in enumerate(schema):
-        for side in SIDES:
+        for side in SIDES if SIDES[-1] in photos.split else SIDES[:-1]:
             part = photos.side(side)
             counts = part.grade_counts()[h]
             name = attribute.title() if side == SIDES[0] else ""
             table.add_row(name, side, str(len(part)), str(counts.sum()), *map(str, counts))
         table.add_section()
     console.print(table)
+
+
+def print_sets(
+    fitted: ConformalSets, sets: np.ndarray, grades: np.ndarray, units: np.ndarray, groups: Groups, console: Console
+) -> None:
+    """How wide sets of grades are, a line for each threshold, and which of them rest on too few subjects.
+
+    Args:
+        fitted: what made them.
+        sets: (N, H, Kmax) masks.
+        grades: (N, H) true grades, -1 where missing.
+        units: (N,) the number of each photo's subject, or its own where that is not known.
+        groups: what is known of the photos.
+        console: where it goes.
+    """
+    by = [] if fitted.by is None else [fitted.by]
+    table = _narrow_table(f"sets for a coverage of {fitted.coverage:g}", *by, "subjects", "photos", "grades", "full")
+    unbounded = []
+    for h, attribute in enumerate(fitted.schema):
+        for cell, mask in cells(attribute, grades[:, h], fitted.by, groups).items():
+            place = [attribute.title(), *(by and [cell])]
+            found = coverage_of(sets[mask, h, : attribute.grades], grades[mask, h], units[mask])
+            width = (number(found.size), percent(found.full)) if found.photos else ("-", "-")
+            table.add_row(*place, str(found.subjects), str(found.photos), *width)
+            if math.isinf(fitted.thresholds[attribute.name][cell].score):
+                unbounded.append(" ".join(place))
+        if by:
+            table.add_section()
+    console.print(table)
+    console.print("grades: how many a set holds; full: sets that hold all", style="dim")
+    if unbounded:
+        least = f"fewer than {fewest_subjects(fitted.coverage)} subjects, so that nothing is ruled out"
+        console.print(f"{least}: {', '.join(unbounded)}")
+
+
+def print_calibration(heads: Sequence[HeadReliability], fitted: Mapping[str, Calibrator], console: Console) -> None:
+    """What calibration makes of each head's probabilities, on the photos that it was fitted to.
+
+    Args:
+        heads: their probabilities, with and without it.
+        fitted: the calibrations, by head.
+        console: where it goes.
+    """
+    then = "cali-\nbrated"
+    headings = ("photos", "T", "NLL", then, "ECE", then, "noise\nfloor", "RPS", then)
+    table = _narrow_table("validation photos, which the calibration was fitted to", *headings)
+    for head in heads:
+        now, before, calibrator = head.found, head.before or head.found, fitted.get(head.attribute.name)
+        numbers = (before.log_loss, now.log_loss, before.error, now.error, now.floor.high, before.rps, now.rps)
+        temperature = calibrator.temperature if calibrator else None
+        cells = (f"{value:.3f}" if value is not None else "-" for value in (temperature, *numbers))
+        table.add_row(head.attribute.title(), str(head.photos), *cells)
+    console.print(table)
+    console.print(CALIBRATION, style="dim")
+    for name, calibrator in fitted.items():
+        weights = calibrator.weight if calibrator.temperature is None else calibrator.weight[:1]
+        weight, bias = (" ".join(f"{value:.2f}" for value in of) for of in (weights, calibrator.bias))
+        console.print(f"{name}, {calibrator.method}: log-probabilities times {weight}, plus {bias}", style="dim")

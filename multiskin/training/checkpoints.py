@@ -1,10 +1,9 @@
 """Checkpoints that are whole or not there, and what it takes to go on from one as if nothing had happened."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -17,7 +16,8 @@ from multiskin.data.datamodule import SkinDataModule
 from multiskin.data.photos import Photos
 from multiskin.data.splits import split_table
 from multiskin.errors import UserError
-from multiskin.run import RunFolder, whole
+from multiskin.models.checkpoint import write_checkpoint
+from multiskin.run import RunFolder
 from multiskin.schema import Schema
 
 # What a run may be gone on with differently, for no weight depends on it.
@@ -31,31 +31,21 @@ FREE = (
     "data.manifest",  # the photos themselves are compared
     "data.exclude",  # and the grades that it leaves
     "data.num_workers",
+    "model.gradient_checkpointing",
+    "trainer.memory_budget",
     "trainer.progress",
     "trainer.every_n_train_steps",
 )
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Writes beside the place and moves there: whoever kills the run or fills the disk, the earlier checkpoint stays.
+    """Writes as write_checkpoint does.
 
     Lightning's own way collects the file where temporary ones go, and a move from another disk can be cut short.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with whole(Path(path)) as part, part.open("wb") as file:
-            _save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _save(checkpoint: dict[str, Any], file: BinaryIO) -> None:
-    """Whatever stops torch while it writes, it closes its archive, fails at that too, and complains of that alone."""
-    try:
-        torch.save(checkpoint, file)
-    except RuntimeError as error:
-        raise error.__context__ or error from None
+        write_checkpoint(checkpoint, Path(path))
 
 
 class Checkpoints(ModelCheckpoint):

@@ -20,10 +20,11 @@ from multiskin.data.datamodule import SkinDataModule
 from multiskin.data.manifest import Manifest
 from multiskin.data.photos import Photos
 from multiskin.data.transforms import Preprocessing, evaluation_transform, training_transform
+from multiskin.decisions import credit_of
 from multiskin.errors import UserError, unknown
 from multiskin.losses import create_loss
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER, GradeMetrics, summarise
-from multiskin.models.backbone import create_backbone, pretrained_backbone
+from multiskin.models.backbone import pretrained_backbone
 from multiskin.models.blueprint import Blueprint
 from multiskin.resampling import grade_distribution
 from multiskin.run import RunFolder, first_process, whole, write_whole
@@ -39,6 +40,7 @@ from multiskin.training.checkpoints import (
 )
 from multiskin.training.interrupts import interruptible
 from multiskin.training.loggers import check_loggers, create_loggers
+from multiskin.training.memory import check_memory
 from multiskin.training.module import SkinModule
 from multiskin.training.processes import SharedStatistics, create_strategy, part_ways
 
@@ -64,14 +66,18 @@ def check(config: FitConfig, schema: Schema) -> None:
     check_values(config)
     preprocessing = _preprocessing(config, (0.5,) * 3, (0.5,) * 3)
     evaluation_transform(preprocessing)
-    for attribute, recipe in zip(schema, head_recipes(config, schema.names), strict=True):
+    recipes = head_recipes(config, schema.names)
+    for attribute, recipe in zip(schema, recipes, strict=True):
         create_loss(recipe.loss, attribute, [1] * attribute.grades, **recipe.loss_options)
         grade_distribution(recipe.resample, np.ones(attribute.grades), attribute)
+        credit_of(attribute, recipe.credit)
         training_transform(recipe.augment, preprocessing, f"heads.{attribute.name}.augment")
     monitor_mode(config.trainer.monitor, schema)
     _accelerator(config.trainer)
     check_loggers(config.log)
-    create_backbone(config.model)
+    counts = tuple((1,) * attribute.grades for attribute in schema)
+    net = Blueprint(schema, config.model, tuple(recipes), counts).build()
+    check_memory(config, net, _precision(config.trainer))
 
 
 def _preprocessing(config: FitConfig, mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocessing:
@@ -105,7 +111,15 @@ def fit(config: FitConfig, photos: Photos) -> RunFolder:
     data = SkinDataModule(train, val, recipes, preprocessing, config.data, config.seed)
     counts = tuple(tuple(counts.tolist()) for counts in train.grade_counts())
     blueprint = Blueprint(schema, config.model, tuple(recipes), counts, train.graded_parts())
-    module = SkinModule(blueprint.build(backbone), blueprint, preprocessing, config.optimizer, config.seed)
+    module = SkinModule(
+        blueprint.build(backbone),
+        blueprint,
+        preprocessing,
+        config.optimizer,
+        config.seed,
+        config.weighting,
+        config.log.gradients,
+    )
     with _opened(config) as run, _quiet_lightning():  # last, so that a mistake above leaves no folder behind
         checkpoint = _begin(run, config, photos)
         trainer = _create_trainer(config, mode, run, finished_epochs(checkpoint))

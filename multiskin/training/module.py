@@ -20,7 +20,10 @@ from multiskin.errors import UserError
 from multiskin.metrics.ordinal import GradeMetrics
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.skinnet import SkinNet
+from multiskin.schema import MISSING
+from multiskin.training.gradients import GradientCosines
 from multiskin.training.optimizers import create_optimizer
+from multiskin.training.weighting import create_weighting
 
 Batch = dict[str, Tensor]
 
@@ -33,7 +36,9 @@ class SkinModule(pl.LightningModule):
         blueprint: what it is made of, kept in every checkpoint.
         preprocessing: how a photo becomes its input, kept there too.
         optimizer: learning rate and schedule.
-        seed: of dropout.
+        seed: of dropout, and of random weights.
+        weighting: what the heads' losses count beside their loss_weight, by name.
+        gradients: log whether the heads' gradients agree.
     """
 
     loss_weights: Tensor  # (H,), summing to 1
@@ -46,6 +51,8 @@ class SkinModule(pl.LightningModule):
         preprocessing: Preprocessing,
         optimizer: OptimizerConfig,
         seed: int = 0,
+        weighting: str | None = None,
+        gradients: bool = False,
     ) -> None:
         super().__init__()
         self.net = net
@@ -53,6 +60,8 @@ class SkinModule(pl.LightningModule):
         self.preprocessing = preprocessing
         self.optimizer_config = optimizer
         self.seed = seed
+        self.weighting = create_weighting(weighting, len(net.schema), seed)
+        self.cosines = GradientCosines(net.schema.names) if gradients else None
         self.epoch_began = time.monotonic()
         self.metrics = GradeMetrics(net.schema)
         self.validation_loss = MeanMetric()
@@ -67,16 +76,19 @@ class SkinModule(pl.LightningModule):
 
     def training_step(self, batch: Batch) -> Tensor:
         losses = self._losses(batch)  # (H,)
-        loss = (losses * self.loss_weights).sum()
+        shares = batch["weight"].where(batch["grades"] != MISSING, 0.0).mean(dim=0)  # (H,)
+        loss = (self.weighting(losses, shares, self.global_step) * self.loss_weights).sum()
         if not torch.isfinite(loss):
             self._refuse_non_finite(losses, batch, self.trainer.datamodule.training_photos)  # type: ignore[attr-defined]
+        if self.cosines is not None:
+            self.cosines.update(losses, list(self.net.backbone.parameters()), self._loss_scale() / len(losses))
         self.log("loss", loss, prog_bar=True, logger=False)
         self.epoch_losses[:-1] += losses.detach()
         self.epoch_losses[-1] += 1
         return loss
 
     def training_losses(self) -> dict[str, Tensor]:
-        """Means over the epoch's steps so far: of every head, and of what is minimised."""
+        """Means over the epoch's steps so far: of every head, and by loss_weight of all, whatever else they count."""
         losses = self.epoch_losses[:-1] / self.epoch_losses[-1]
         heads = {f"train/{name}/loss": loss for name, loss in zip(self.net.schema.names, losses, strict=True)}
         return {"train/loss": (losses * self.loss_weights).sum()} | heads
@@ -88,12 +100,23 @@ class SkinModule(pl.LightningModule):
         """Logs before last.ckpt is written, as self.log does not: where an epoch is kept, so are its numbers."""
         strategy = self.trainer.strategy
         values = {key: strategy.reduce(loss, reduce_op="mean").item() for key, loss in self.training_losses().items()}
+        values |= self._learned_weighting()
+        if self.cosines is not None:
+            values |= self.cosines.compute(lambda tensor: strategy.reduce(tensor, reduce_op="mean"))
+            self.cosines.reset()
         values["train/seconds"] = time.monotonic() - self.epoch_began  # validation and saving included
         values |= self.trainer.datamodule.sampling_statistics(self.current_epoch)  # type: ignore[attr-defined]
         for logger in self.loggers:
             logger.log_metrics(values | {"epoch": self.current_epoch}, self.global_step - 1)
             logger.save()
         self.epoch_losses.zero_()
+
+    def _learned_weighting(self) -> dict[str, float]:
+        return {
+            f"train/{name}/{what}": value
+            for what, values in self.weighting.learned().items()
+            for name, value in zip(self.net.schema.names, values.tolist(), strict=True)
+        }
 
     def validation_step(self, batch: Batch) -> None:
         logits = self.net(batch["image"]).logits
@@ -113,6 +136,11 @@ class SkinModule(pl.LightningModule):
 
     def _losses(self, batch: Batch) -> Tensor:
         return self.net.losses(self.net(batch["image"]).logits, batch["grades"], batch["weight"])
+
+    def _loss_scale(self) -> float:
+        """What half precision multiplies losses with, so that small gradients do not vanish."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        return 1.0 if scaler is None else float(scaler.get_scale())
 
     def _refuse_non_finite(self, losses: Tensor, batch: Batch, photos: TrainingPhotos | GradedPhotos) -> None:
         heads = [name for name, loss in zip(self.net.schema.names, losses, strict=True) if not torch.isfinite(loss)]
@@ -137,15 +165,22 @@ class SkinModule(pl.LightningModule):
         for part, lr in ((self.net.backbone, config.lr), (self.net.heads, config.lr * config.head_lr_factor)):
             matrices, vectors = _by_dimension(part.parameters())
             groups += [{"params": matrices, "lr": lr}, {"params": vectors, "lr": lr, "weight_decay": 0.0}]
+        if weights := list(self.weighting.parameters()):
+            groups.append({"params": weights, "lr": config.lr * self.weighting.lr_factor, "weight_decay": 0.0})
         return groups
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["blueprint"] = self.blueprint.to_dict()
         checkpoint["preprocessing"] = self.preprocessing.to_dict()
         checkpoint["epoch_losses"] = self.epoch_losses.clone()  # an epoch may have been begun
+        if self.cosines is not None:
+            checkpoint["epoch_cosines"] = {name: buffer.clone() for name, buffer in self.cosines.named_buffers()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.epoch_losses.copy_(checkpoint["epoch_losses"])
+        if self.cosines is not None and "epoch_cosines" in checkpoint:  # they may be asked for later than the run began
+            for name, buffer in self.cosines.named_buffers():
+                buffer.copy_(checkpoint["epoch_cosines"][name])
 
 
 def warmup_cosine(step: int, warmup: int, steps: int) -> float:

@@ -45,9 +45,26 @@ def test_only_this_machine_is_served_unless_told_otherwise(served: Any, capsys: 
 
 
 def test_every_option_arrives(served: Any) -> None:
-    options = "model.ckpt --port 0 --root-path /skin --data d --members-only --max-upload 5 --device cpu"
+    options = (
+        "model.ckpt --port 0 --root-path /skin --data d --members-only --max-upload 5 --device cpu --max-accounts 7"
+    )
     assert (
-        main(["demo", *options.split(), "--detector", "y.onnx", "--language", "ko", "--hosts", "a.lab", "b.lab"]) == 0
+        main(
+            [
+                "demo",
+                *options.split(),
+                "--detector",
+                "y.onnx",
+                "--language",
+                "ko",
+                "--training",
+                "nobody",
+                "--hosts",
+                "a.lab",
+                "b.lab",
+            ]
+        )
+        == 0
     )
     assert served[0][0] == Settings(
         model=Path("model.ckpt"),
@@ -57,6 +74,8 @@ def test_every_option_arrives(served: Any) -> None:
         hosts=("a.lab", "b.lab"),
         members_only=True,
         max_upload=5,
+        max_accounts=7,
+        training="nobody",
         device="cpu",
         detector="y.onnx",
         language="ko",
@@ -93,6 +112,8 @@ def test_a_port_that_is_taken_is_one_message(served: Any, taken: int, capsys: py
         (["--root-path", "/../x"], "--root-path"),
         (["--root-path", "/a\r\nSet-Cookie: b"], "--root-path"),
         (["--language", "de"], "unknown language 'de'"),
+        (["--max-accounts", "-1"], "--max-accounts"),
+        (["--training", "owners"], "did you mean 'owner'"),
         (["--host", "no.such.host.invalid"], "--host no.such.host.invalid"),
         (["--hots", "x"], "--hots"),
     ],

@@ -141,6 +141,13 @@ class TestNames:
         other = replace(config, optimizer=replace(config.optimizer, lr=2e-3))
         assert not {run.name for run in plan_comparison(other, photos, [0, 1])} & {run.name for run in planned}
 
+    def test_change_with_the_weighing_of_losses_where_there_are_several(self, planned, config, photos):
+        other = plan_comparison(replace(config, weighting="random"), photos, [0, 1])
+        assert [run.model for run, as_before in zip(other, planned, strict=True) if run.name != as_before.name] == [
+            "shared",
+            "shared",
+        ]
+
     def test_change_with_one_heads_recipe_where_it_is_trained(self, planned, config, photos):
         other = replace(config, heads=config.heads | {"lines": {"resample": "natural"}})
         same = [a.name == b.name for a, b in zip(planned, plan_comparison(other, photos, [0, 1]), strict=True)]

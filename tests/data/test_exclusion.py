@@ -58,7 +58,7 @@ def test_a_grade_is_left_out_where_it_would_be_learned_from(photos, data_config,
         assert after.side(each).grades.tolist() == expected.tolist()
     left, kept = (0, 1) if side == "test" else (1, 0)
     assert f"{left} grades are not learned from" in str(after.warnings[0])
-    assert (f"{kept} of test photos stay" in str(after.warnings[0])) == (side == "test")
+    assert (f"{kept} of photos to judge by stay" in str(after.warnings[0])) == (side == "test")
 
 
 def test_the_split_is_that_of_all_grades(photos, data_config, schema, write):

@@ -159,6 +159,7 @@ def test_an_attribute_may_have_a_heading_of_its_own(folder):
 SPELLINGS = {
     "train": ["train", "Training"],
     "val": ["val", "VAL", "valid", "validation", "dev"],
+    "calibrate": ["calibrate", "calibration"],
     "test": ["test", "testing", " test "],
 }
 
@@ -365,8 +366,8 @@ def test_a_photo_stands_in_one_row(folder):
 
 def test_a_side_has_to_be_known(folder):
     assert folder.problems("image,oil,wrinkle,split\na.png,1,1,trian\nb.png,1,1,", split="split") == [
-        "row 2, column split: trian is not a side of the split; write train, val or test",
-        "row 3, column split: blank; write train, val or test",
+        "row 2, column split: trian is not a side of the split; write train, val, test or calibrate",
+        "row 3, column split: blank; write train, val, test or calibrate",
     ]
 
 

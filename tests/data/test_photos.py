@@ -9,7 +9,7 @@ import pytest
 
 from multiskin.config import Columns, DataConfig, SplitConfig
 from multiskin.data.manifest import ManifestError
-from multiskin.data.photos import load_photos, load_side, load_table
+from multiskin.data.photos import load_photos, load_side, load_table, require_unseen
 from multiskin.data.splits import make_split
 from multiskin.errors import UserError
 
@@ -176,6 +176,36 @@ def test_paths_that_look_like_nothing_are_paths(own_folder, own_config, schema, 
     photos.save(tmp_path / "split.csv", tmp_path / "skipped.csv")
     (side,) = photos.split[photos.manifest.paths == "NA"]
     assert "NA" in load_side(own_config, schema, tmp_path / "split.csv", side)[0].paths
+
+
+def test_a_fourth_side_is_saved_and_found_again(data_config, schema, tmp_path):
+    photos = load_photos(replace(data_config, split=SplitConfig(ratios=[6, 2, 2, 2])), schema)
+    photos.save(tmp_path / "split.csv", tmp_path / "skipped.csv")
+    assert [len(photos.side(side)) for side in (*SIDES, "calibrate")] == [12, 4, 4, 4]
+    found, _ = load_side(data_config, schema, tmp_path / "split.csv", "calibrate")
+    assert found.paths.tolist() == photos.side("calibrate").paths.tolist()
+
+
+def test_what_a_run_has_not_seen_is_known_by_photo_and_by_subject(saved_split, photos):
+    require_unseen(photos.side("test"), saved_split)
+    for side in ("train", "val"):
+        seen = photos.side(side)
+        for known in (seen, replace(seen, subject=None)):
+            with pytest.raises(UserError, match=rf"row {seen.rows[0]} .*chosen on photo {seen.paths[0]}"):
+                require_unseen(known, saved_split)
+        renamed = np.array([f"new/{path}" for path in seen.paths], dtype=object)
+        with pytest.raises(UserError, match=rf"chosen on subject {seen.subject[0]}"):
+            require_unseen(replace(seen, paths=renamed), saved_split)
+        require_unseen(replace(seen, paths=renamed, subject=None), saved_split)
+        part = np.array([f"{path}#xywh=0,0,8,8" for path in seen.paths], dtype=object)
+        with pytest.raises(UserError, match=r"chosen on photo"):
+            require_unseen(replace(seen, paths=part, subject=None), saved_split)
+
+
+def test_nobodys_photos_have_no_subject_in_common(photos, tmp_path):
+    nobody = replace(photos, manifest=replace(photos.manifest, subject=np.full(24, "", dtype=object)))
+    nobody.save(tmp_path / "split.csv", tmp_path / "skipped.csv")
+    require_unseen(nobody.side("test"), tmp_path / "split.csv")
 
 
 # Another table

@@ -13,7 +13,7 @@ from multiskin.data.splits import make_split, split_table
 from multiskin.errors import UserError
 from multiskin.schema import MISSING, Attribute, Schema
 
-SIDES = ("train", "val", "test")
+SIDES = ("train", "val", "test", "calibrate")
 SKEWED = [0.5, 0.27, 0.15, 0.06, 0.02]
 
 
@@ -48,7 +48,8 @@ manifests = st.builds(
     st.none() | st.integers(1, 20),
     st.sampled_from([0.0, 0.4, 0.9, 1.0]),
 )
-shares = st.tuples(st.sampled_from([1, 5, 0.7, 8]), st.sampled_from([0, 1, 0.2, 3]), st.sampled_from([0, 1, 0.1]))
+three = (st.sampled_from([1, 5, 0.7, 8]), st.sampled_from([0, 1, 0.2, 3]), st.sampled_from([0, 1, 0.1]))
+shares = st.tuples(*three) | st.tuples(*three, st.sampled_from([0, 1, 0.15]))
 
 
 def subjects_of(manifest):
@@ -67,11 +68,11 @@ def test_whole_subjects_in_the_asked_shares(manifest, ratios, seed):
     assert (sides_of.nunique() == 1).all()
     largest = sides_of.size().max()
     over = [
-        (split == side).sum() - share * len(manifest) / sum(ratios) for side, share in zip(SIDES, ratios, strict=True)
+        (split == side).sum() - share * len(manifest) / sum(ratios) for side, share in zip(SIDES, ratios, strict=False)
     ]
-    assert max(over) < largest + 1e-9  # a subject more than the share at the most, and so for two others below it
-    assert min(over) > -2 * largest - 1e-9
-    asked = [side for side, share in zip(SIDES, ratios, strict=True) if share]
+    assert max(over) < largest + 1e-9  # a subject more than the share at the most, and so for all others below it
+    assert min(over) > (1 - len(ratios)) * largest - 1e-9
+    asked = [side for side, share in zip(SIDES, ratios, strict=False) if share]
     assert set(split) == set(asked[: len(sides_of)])  # everybody served if there are as many, train first
 
 
@@ -92,13 +93,13 @@ def test_another_seed_gives_another_split():
 def test_photos_of_nobody_known_are_shared_out_exactly():
     manifest = partial_photos(np.random.default_rng(0), 97)
     split = make_split(manifest, [7, 2, 1], 0)
-    assert [(split == side).sum() for side in SIDES] == [68, 19, 10]  # 67.9, 19.4, 9.7
+    assert [(split == side).sum() for side in SIDES[:3]] == [68, 19, 10]  # 67.9, 19.4, 9.7
 
 
 def test_blank_subjects_are_not_one_subject():
     manifest = photos(np.full((30, 1), MISSING), [""] * 20 + ["p"] * 10)
     split = make_split(manifest, [1, 1, 1], 0)
-    assert [(split == side).sum() for side in SIDES] == [10, 10, 10]
+    assert [(split == side).sum() for side in SIDES[:3]] == [10, 10, 10]
     assert len(set(split[20:])) == 1
 
 
@@ -114,7 +115,7 @@ def test_a_rare_grade_reaches_every_side(grade):
     grades[:, 0] = (grade + 1) % 5
     grades[::50, 1] = grade  # ten photos
     split = make_split(photos(grades), [6, 2, 2], 0)
-    assert [(split[::50] == side).sum() for side in SIDES] == [6, 2, 2]
+    assert [(split[::50] == side).sum() for side in SIDES[:3]] == [6, 2, 2]
 
 
 def unevenness(manifest, split, ratios):
@@ -123,7 +124,7 @@ def unevenness(manifest, split, ratios):
     return np.mean(
         [
             np.abs(np.concatenate(manifest.grade_counts(split == side)) / total - share)[total > 0].mean()
-            for side, share in zip(SIDES, ratios, strict=True)
+            for side, share in zip(SIDES, ratios, strict=False)
         ]
     )
 
@@ -136,7 +137,7 @@ def test_grades_are_spread_far_more_evenly_than_by_chance(subjects):
         manifest = partial_photos(rng, 600, subjects)
         ours.append(unevenness(manifest, make_split(manifest, ratios, seed), ratios))
         people, person = np.unique(subjects_of(manifest).astype(str), return_inverse=True)
-        chance.append(unevenness(manifest, rng.choice(SIDES, len(people), p=ratios)[person], ratios))
+        chance.append(unevenness(manifest, rng.choice(SIDES[:3], len(people), p=ratios)[person], ratios))
     assert np.mean(ours) < 0.5 * np.mean(chance)
 
 
@@ -145,15 +146,35 @@ def test_few_subjects_go_to_train_first(subjects):
     manifest = photos(np.zeros((3 * subjects, 1)), [f"p{i % subjects}" for i in range(3 * subjects)])
     split = make_split(manifest, [0.2, 0.5, 0.3], 0)
     assert set(split) == set(SIDES[:subjects])
+    split = make_split(manifest, [0.1, 0.5, 0.2, 0.2], 0)
+    assert set(split) == set(SIDES[:subjects])
 
 
 def test_one_subject_may_outweigh_all_others():
     manifest = photos(np.zeros((102, 1)), ["big"] * 100 + ["small", "tiny"])
-    assert set(make_split(manifest, [0.5, 0.25, 0.25], 0)) == set(SIDES)
+    assert set(make_split(manifest, [0.5, 0.25, 0.25], 0)) == set(SIDES[:3])
+
+
+def test_a_fourth_side_gets_its_share_of_every_grade():
+    grades = np.repeat(np.arange(5), 40)[:, None]
+    split = make_split(photos(grades), [0.6, 0.15, 0.1, 0.15], 0)
+    for side, number in zip(SIDES, (24, 6, 4, 6), strict=True):
+        assert np.bincount(grades[split == side, 0]).tolist() == [number] * 5
 
 
 NAN, INFINITE = float("nan"), float("inf")
-NO_SHARES = [[], [1], [0.7, 0.3], [7, 2, 1, 1], [0, 1, 1], [0, 0, 0], [-1, 1, 1], [1, -0.1, 0.1]]
+NO_SHARES = [
+    [],
+    [1],
+    [0.7, 0.3],
+    [7, 2, 1, 1, 1],
+    [0, 1, 1],
+    [0, 1, 1, 1],
+    [1, 1, 1, -1],
+    [0, 0, 0],
+    [-1, 1, 1],
+    [1, -0.1, 0.1],
+]
 
 
 @pytest.mark.parametrize("ratios", [*NO_SHARES, [NAN, 1, 1], [1, 1, NAN], [INFINITE, 1, 1]])

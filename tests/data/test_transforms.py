@@ -125,10 +125,18 @@ def test_brightness_leaves_contrast_alone():
     assert max(step.max() - step.min() for step in both) > 5
 
 
-@pytest.mark.parametrize("name", ["CenterCrop", "RandomCrop", "OpticalDistortion"])
+FRAMING = {
+    "CenterCrop": {"size": 60},
+    "RandomCrop": {"size": 60},
+    "OpticalDistortion": {"distort_limit": [0.4, 0.5]},
+    "Rotate": {"limit": [30, 40]},
+    "Affine": {"scale": [0.5, 0.6]},
+}
+
+
+@pytest.mark.parametrize("name", FRAMING)
 def test_no_black_frame_is_added(name):
-    options = {"size": 60} if "Crop" in name else {"distort_limit": [0.4, 0.5]}
-    transform = augment(always(name, **options))
+    transform = augment(always(name, **FRAMING[name]))
     grey = np.full((20, 90, 3), 200, np.uint8)
     for seed in range(3):
         assert (255 * transform(grey, seed) - 200).abs().max() < 1.5

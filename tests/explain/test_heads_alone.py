@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from multiskin.calibration import Calibrator
 from multiskin.data.manifest import Manifest
 from multiskin.data.transforms import Preprocessing
 from multiskin.errors import UserError
@@ -55,6 +56,24 @@ def test_each_keeps_its_rule_and_its_prior(whole: Predictor, images: Images) -> 
     photos = images(4, 64)
     np.testing.assert_array_equal(
         with_heads(ruled, schema).predict(photos).grades, ruled.predict(photos).grades[:, places]
+    )
+
+
+def test_each_keeps_its_calibration_and_what_its_decisions_earn(whole: Predictor, images: Images) -> None:
+    net = with_heads(whole, whole.schema).net
+    places, schema = asked(net)
+    net.credit = torch.randn(net.credit.shape)
+    made = {
+        attribute.name: Calibrator("vector", (0.5,) * k, tuple(range(k)), (1 / k,) * k, 9)
+        for attribute in net.schema
+        for k in (attribute.grades,)
+    }
+    decisions = dict.fromkeys((attribute.name for attribute in net.schema if attribute.ordinal), "credit")
+    model = replace(whole, net=net, calibrators=made, decisions=decisions)
+    said, expected, photos = with_heads(model, schema), model, images(4, 64)
+    np.testing.assert_array_equal(said.predict(photos).grades, expected.predict(photos).grades[:, places])
+    np.testing.assert_array_equal(
+        said.predict(photos).probabilities, expected.predict(photos).probabilities[:, places, :5]
     )
 
 

@@ -10,13 +10,13 @@ from multiskin.config import Recipe
 from multiskin.errors import UserError
 from multiskin.explain.scalars import class_logit, more_than, parse_scalar, probability, scalars_by_word, score
 from multiskin.heads import Head, create_head
-from multiskin.schema import Attribute, Schema
+from multiskin.schema import Attribute
 
 TONE, KIND, ON = Attribute("tone", 5), Attribute("kind", 3, kind="nominal"), Attribute("on", 2)
 
 
-def head_of(attribute: Attribute) -> Head:
-    return create_head(attribute, 4, Recipe(), (1,) * attribute.grades)
+def head_of(attribute: Attribute, loss: str = "cross_entropy") -> Head:
+    return create_head(attribute, 4, Recipe(loss=loss), (1,) * attribute.grades)
 
 
 @st.composite
@@ -78,12 +78,19 @@ def test_logits_that_are_not_of_grades_are_not_taken_for_them() -> None:
 )
 def test_a_word_means_its_scalar(word: str, scalar: object) -> None:
     logits, head = torch.randn(3, 5), head_of(TONE)
-    assert torch.equal(parse_scalar(word, [TONE])(TONE, head, logits), scalar(TONE, head, logits))
+    assert torch.equal(parse_scalar(word, [(TONE, head)])(TONE, head, logits), scalar(TONE, head, logits))
 
 
 def test_every_word_that_an_attribute_has_is_understood() -> None:
-    assert list(scalars_by_word(KIND)) == ["score", "p0", "p1", "p2", "logit0", "logit1", "logit2"]
-    assert list(scalars_by_word(ON)) == ["score", "p0", "p1", ">0", "logit0", "logit1"]
+    assert list(scalars_by_word(KIND, head_of(KIND))) == ["score", "p0", "p1", "p2", "logit0", "logit1", "logit2"]
+    assert list(scalars_by_word(ON, head_of(ON))) == ["score", "p0", "p1", ">0", "logit0", "logit1"]
+
+
+@pytest.mark.parametrize("loss", ["coral", "corn", "cumulative_link"])
+def test_a_head_whose_logits_are_of_no_grade_offers_none(loss: str) -> None:
+    assert list(scalars_by_word(ON, head_of(ON, loss))) == ["score", "p0", "p1", ">0"]
+    with pytest.raises(UserError, match="'tone': unknown quantity 'logit1'"):
+        parse_scalar("logit1", [(KIND, head_of(KIND)), (TONE, head_of(TONE, loss))])
 
 
 @pytest.mark.parametrize(
@@ -100,4 +107,4 @@ def test_every_word_that_an_attribute_has_is_understood() -> None:
 )
 def test_a_word_that_an_attribute_lacks_is_an_error_that_names_it(word: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        parse_scalar(word, Schema((TONE, KIND, ON)))
+        parse_scalar(word, [(attribute, head_of(attribute)) for attribute in (TONE, KIND, ON)])

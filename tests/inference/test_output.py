@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from multiskin.errors import UserError
-from multiskin.inference.output import open_output, write_csv, write_json_lines, writer_for
+from multiskin.inference.output import check_output, open_output, write_csv, write_json_lines, writer_for
 from multiskin.inference.predictor import PhotoResult, Prediction
 from multiskin.schema import Attribute, Schema
 
@@ -66,6 +66,23 @@ def test_json_lines_read_back_to_the_same_numbers() -> None:
     assert [last[attribute.name]["grade"] for attribute in SCHEMA] == [4, 2, 0]
 
 
+SETS = np.array([[[False, True, True, True, False], [True, False, False, False, False], [True, True, *[False] * 3]]])
+
+
+def test_sets_of_grades_stand_beside_the_grades() -> None:
+    results, file = [RESULTS[0]._replace(sets=SETS), RESULTS[1]], io.StringIO(newline="")
+    writer_for(None, with_sets=True)(results, SCHEMA, file)
+    file.seek(0)
+    good, bad = csv.DictReader(file)
+    told = {name: good[name] for name in ("shine_low", "shine_high", "주름_low", "주름_high", "kind_set")}
+    assert told == {"shine_low": "1", "shine_high": "3", "주름_low": "0", "주름_high": "0", "kind_set": "0 1"}
+    assert bad["shine_low"] == bad["kind_set"] == ""
+    file = io.StringIO()
+    writer_for("out.jsonl", with_sets=True)(results, SCHEMA, file)
+    line = json.loads(file.getvalue().splitlines()[0])
+    assert [line[attribute.name]["set"] for attribute in SCHEMA] == [[1, 2, 3], [0], [0, 1]]
+
+
 @pytest.mark.parametrize("name", ["결과.csv", "결과.jsonl", "OUT.CSV"])
 def test_a_stop_in_the_middle_leaves_every_line_before_it_on_the_disk(name: str, tmp_path: Path) -> None:
     """Looked at while the file is still open: a process that is killed closes nothing."""
@@ -79,7 +96,7 @@ def test_a_stop_in_the_middle_leaves_every_line_before_it_on_the_disk(name: str,
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), open_output(str(path)) as file:
-        writer_for(str(path))(results(), SCHEMA, file)
+        writer_for(str(path), with_sets=False)(results(), SCHEMA, file)
     for written, result in zip(seen, RESULTS, strict=True):
         last = written.splitlines()[-1]
         assert result.path in last
@@ -89,7 +106,7 @@ def test_a_stop_in_the_middle_leaves_every_line_before_it_on_the_disk(name: str,
 
 def test_the_terminal_gets_csv(capsys: pytest.CaptureFixture) -> None:
     with open_output(None) as file:
-        writer_for(None)(RESULTS, SCHEMA, file)
+        writer_for(None, with_sets=False)(RESULTS, SCHEMA, file)
         assert not file.closed
     assert len(capsys.readouterr().out.splitlines()) == 1 + len(RESULTS)
 
@@ -97,7 +114,7 @@ def test_the_terminal_gets_csv(capsys: pytest.CaptureFixture) -> None:
 @pytest.mark.parametrize("name", ["out.txt", "out", "csv"])
 def test_a_name_that_says_no_format_is_an_error(name: str) -> None:
     with pytest.raises(UserError, match=rf"--out {name}: .*\.csv or \.jsonl"):
-        writer_for(name)
+        check_output(name)
 
 
 @pytest.mark.parametrize("place", ["no/such/folder/out.csv", "."])
@@ -107,3 +124,14 @@ def test_a_place_that_cannot_be_written_is_an_error(place: str, tmp_path: Path) 
         open_output(str(tmp_path / place)),
     ):
         pytest.fail("opened")
+
+
+def test_what_follows_from_the_grades_stands_beside_them() -> None:
+    rules = [{"label": "rough", "when": {"주름": [1, 2]}}]
+    content = SCHEMA.to_dict() | {"derived": [{"name": "type", "rules": rules, "otherwise": "smooth"}]}
+    file, lines = io.StringIO(newline=""), io.StringIO()
+    write_csv(RESULTS, Schema.from_dict(content), file)
+    file.seek(0)
+    assert [line["type"] for line in csv.DictReader(file)] == ["smooth", "", "rough"]
+    write_json_lines(RESULTS, Schema.from_dict(content), lines)
+    assert [json.loads(line).get("type") for line in lines.getvalue().splitlines()] == ["smooth", None, "rough"]

@@ -150,3 +150,68 @@ def test_random_residual_blocks_begin_as_the_identity() -> None:
     for block in blocks:
         maps = torch.randn(2, block.conv_pw.in_channels, 8, 8)
         torch.testing.assert_close(block.eval()(maps), maps)
+
+
+STAGES = {  # name -> channels by stride, as the papers or timm's own tables have them
+    "efficientnet_b0": {2: 16, 4: 24, 8: 40, 16: 112},
+    "resnet18": {2: 64, 4: 64, 8: 128, 16: 256},
+    "test_convnext": {4: 24, 8: 32, 16: 48},
+    "test_mambaout": {4: 16, 8: 32, 16: 48},  # channels last
+    "mobilenetv3_small_050": {2: 16, 4: 8, 8: 16, 16: 24},
+}
+
+
+@pytest.mark.parametrize("name", STAGES)
+@torch.no_grad()
+def test_finer_stages_come_with_the_very_same_final_map_and_features(name: str) -> None:
+    backbone, images = build(name, 64), torch.randn(2, 3, 64, 64)
+    assert {stride: stage.channels for stride, stage in backbone.finer_stages.items()} == STAGES[name]
+    maps, features, stages = backbone.with_stages(images, {16, 8, 4})
+    expected_maps, expected_features = backbone(images)
+    torch.testing.assert_close(maps, expected_maps, rtol=0, atol=0)
+    torch.testing.assert_close(features, expected_features, rtol=0, atol=0)
+    assert {stride: tuple(stage.shape) for stride, stage in stages.items()} == {
+        stride: (2, STAGES[name][stride], 64 // stride, 64 // stride) for stride in (4, 8, 16)
+    }
+
+
+@torch.no_grad()
+def test_a_stage_is_what_its_last_block_gives() -> None:
+    backbone, images = build("efficientnet_b0", 64), torch.randn(1, 3, 64, 64)
+    given = {}
+    blocks = backbone.net.blocks
+    handles = [
+        blocks[place].register_forward_hook(lambda _, __, output, place=place: given.update({place: output}))
+        for place in (2, 4)
+    ]
+    _, _, stages = backbone.with_stages(images, [16, 8])
+    for handle in handles:
+        handle.remove()
+    assert torch.equal(stages[8], given[2])
+    assert torch.equal(stages[16], given[4])
+
+
+@pytest.mark.parametrize("stride", [16, 8])
+def test_a_finer_final_map_leaves_fewer_stages_that_are_finer_still(stride: int) -> None:
+    backbone = create_backbone(ModelConfig("efficientnet_b0", weights="none", input_size=64, output_stride=stride))
+    assert set(backbone.finer_stages) == {2, 4, 8, 16} - {stride, 16}
+
+
+@pytest.mark.parametrize(
+    ("name", "stride", "words"),
+    [
+        ("efficientnet_b0", 32, r"EfficientNet .*finer than its final map; give one of 2, 4, 8, 16, or leave"),
+        ("efficientnet_b0", -8, r"EfficientNet .*finer than its final map; give one of 2, 4, 8, 16, or leave"),
+        ("test_vit", 8, r"VisionTransformer .*finer than its final map; choose another backbone, or leave"),
+    ],
+)
+def test_a_stage_that_is_not_there_is_an_error_that_names_those_that_are(name: str, stride: int, words: str) -> None:
+    backbone = create_backbone(ModelConfig(name, weights="none", input_size=96))
+    with pytest.raises(UserError, match=rf"^heads\.lines\.stride is {stride}; .*{words}"):
+        backbone.require_stage(stride, "heads.lines.stride")
+
+
+def test_a_network_that_does_not_give_its_stages_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = create_backbone(ModelConfig("test_resnet"))
+    monkeypatch.delattr(type(backbone.net), "forward_intermediates")
+    assert backbone.finer_stages == {}

@@ -1,10 +1,13 @@
 """One network, several heads: what each gives and learns is its own, and the map's gradient is in closed form."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
 from multiskin.config import ModelConfig, Recipe
+from multiskin.errors import UserError
 from multiskin.losses import create_loss
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.skinnet import SkinNet
@@ -50,7 +53,8 @@ def grades() -> Tensor:
 
 
 def test_an_output_has_maps_features_and_named_logits(net: SkinNet, images: Tensor) -> None:
-    maps, features, logits = net(images)
+    maps, features, logits, stages = net(images)
+    assert stages == {}
     channels = net.backbone.num_features
     assert maps.shape == (6, channels, 2, 2)
     assert features.shape == (6, channels)
@@ -137,7 +141,7 @@ def test_the_state_dict_holds_weights_and_nothing_that_recipes_derive(net: SkinN
 def test_the_gradient_of_an_expected_grade_on_the_map_is_in_closed_form(name: str, images: Tensor) -> None:
     """ds/dmap_c(y, x) = sum over k of ds/dlogit_k W_kc / (h w), with ds/dlogit_k = p_k (k - s) for s = E[k]."""
     net = build(name).eval()
-    maps, _, logits = net(images[:2])
+    maps, _, logits, _ = net(images[:2])
     h, w = maps.shape[2:]
     for attribute, (_, head) in zip(SCHEMA, net.named_heads(), strict=True):
         probabilities = head.probabilities(logits[attribute.name])
@@ -155,3 +159,61 @@ def test_exports_with_any_batch_size(net: SkinNet, images: Tensor) -> None:
     found = program.module()(images[:3])
     torch.testing.assert_close(found.logits, expected.logits)
     torch.testing.assert_close(found.maps, expected.maps)
+
+
+FINER = tuple(replace(recipe, stride=stride) for recipe, stride in zip(RECIPES, (None, 8, 16, 8), strict=True))
+
+
+def build_finer(name: str = "test_efficientnet", recipes: tuple[Recipe, ...] = FINER) -> SkinNet:
+    torch.manual_seed(0)
+    return Blueprint(SCHEMA, ModelConfig(name, input_size=64), recipes, COUNTS).build().eval()
+
+
+def test_a_head_reads_the_mean_of_its_stage_behind_the_features(images: Tensor) -> None:
+    net = build_finer()
+    output = net(images)
+    assert {stride: tuple(stage.shape) for stride, stage in output.stages.items()} == {
+        8: (6, 32, 8, 8),
+        16: (6, 48, 4, 4),
+    }
+    for (name, head), stride in zip(net.named_heads(), net.strides, strict=True):
+        pooled = [] if stride is None else [output.stages[stride].flatten(2).mean(dim=2)]
+        torch.testing.assert_close(output.logits[name], head(torch.cat([output.features, *pooled], dim=1)))
+
+
+def test_a_head_that_reads_no_stage_says_what_it_says_in_a_network_without_any(images: Tensor) -> None:
+    net, plain = build_finer(), build_finer(recipes=RECIPES)
+    plain.backbone.load_state_dict(net.backbone.state_dict())
+    plain.heads[0].load_state_dict(net.heads[0].state_dict())
+    torch.testing.assert_close(net(images).logits["shine"], plain(images).logits["shine"])
+    assert net.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_a_head_teaches_its_stage_without_the_layers_behind_it(images: Tensor, grades: Tensor) -> None:
+    net = build_finer()
+    with torch.no_grad():
+        net.heads[1].linear.weight[:, : net.backbone.num_features] = 0
+    net.losses(net(images).logits, grades, torch.ones(6, H))[1].backward()
+    blocks = net.backbone.net.blocks
+    assert [any(p.grad is not None and p.grad.any() for p in block.parameters()) for block in blocks] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_stage_that_the_backbone_lacks_names_the_head_and_its_option() -> None:
+    with pytest.raises(UserError, match=r"^heads\.lines\.stride is 8; .*VisionTransformer"):
+        build_finer("test_vit")
+    with pytest.raises(UserError, match=r"^heads\.on\.stride is 3; .*give one of 2, 4, 8, 16"):
+        build_finer(recipes=(*RECIPES[:3], replace(RECIPES[3], stride=3)))
+
+
+def test_with_finer_stages_and_small_layers_exports_with_any_batch_size(images: Tensor) -> None:
+    net = build_finer(recipes=tuple(replace(recipe, hidden=8) for recipe in FINER))
+    program = torch.export.export(net, (images,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    expected, found = net(images[:3]), program.module()(images[:3])
+    torch.testing.assert_close(found.logits, expected.logits)
+    torch.testing.assert_close(dict(found.stages), dict(expected.stages))

@@ -37,6 +37,12 @@ def test_each_grade_is_counted_as_by_hand(pairs):
             got = by_grade[true]
             assert grade.photos == len(got)
             assert grade.recall.value == pytest.approx(got.count(true) / len(got))
+            decided = [truth for truth, other in of_head if other == true and truth != MISSING]
+            if decided:
+                assert grade.precision.value == pytest.approx(decided.count(true) / len(decided))
+            else:
+                assert np.isnan(grade.precision.value)
+            assert grade.f1.value == pytest.approx(2 * got.count(true) / (len(got) + len(decided)))
             wrong = Counter(other for other in got if other != true)
             assert [other.share for other in grade.taken_for] == pytest.approx(
                 [number / len(got) for _, number in wrong.most_common(2)]

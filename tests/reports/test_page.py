@@ -89,6 +89,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     heads = {f"val/{name}/rps_balanced": [0.2, None, 0.1, None] for name in SCHEMA.names}
     effective = {f"sampling/wrinkle/{what}": [None, 1200.0, None, 1300.0] for what in ("effective", "distinct")}
     log = {"epoch": [0, 0, 1, 1], "val/loss": [1, None, 0.9, None], "train/loss": [None, 1, None, 0.8]}
+    log |= {"train/cosine/유분/wrinkle": [None, -0.2, None, -0.3]}
     pd.DataFrame(log | heads | effective | {"train/seconds": [None, 61.4, None, 3600]}).to_csv(run.curves, index=False)
     (root / "photos").mkdir()
     for number in range(1, 90):
@@ -180,18 +181,41 @@ def test_groups_stand_in_natural_order_with_their_gap(full: RunFolder, page: "Pa
 def test_each_grade_has_its_recall_and_what_it_is_taken_for(full: RunFolder, page: "Page") -> None:
     table = pd.read_csv(full.predictions("test"))
     found = table.loc[table["유분_true"] == 0, "유분"]
-    [row] = [row for row in page.rows("하") if len(row) == 6]
+    [row] = [row for row in page.rows("하") if len(row) == 8]
     assert row[1] == str(len(found))
     assert row[2].split()[0] == f"{(found == 0).mean():.2f}"
-    assert row[3:5] == ["0 %", f"{(found > 0).mean():.0%}".replace("%", " %")]
+    decided = table.loc[table["유분_true"].notna() & (table["유분"] == 0), "유분_true"]
+    assert row[3].split()[0] == f"{(decided == 0).mean():.2f}"
+    assert row[4].split()[0] == f"{2 * (found == 0).sum() / (len(found) + len(decided)):.2f}"
+    assert row[5:7] == ["0 %", f"{(found > 0).mean():.0%}".replace("%", " %")]
     most = found[found > 0].value_counts()
-    assert row[5].startswith(f"{('하', '중', '상')[most.index[0]]} ({most.iloc[0] / len(found):.0%}".replace("%", " %"))
-    assert len(page.rows("a&b")[0]) == 4  # too low or too high says nothing of classes
+    assert row[7].startswith(f"{('하', '중', '상')[most.index[0]]} ({most.iloc[0] / len(found):.0%}".replace("%", " %"))
+    assert len(page.rows("a&b")[0]) == 6  # too low or too high says nothing of classes
 
 
 def test_what_was_logged_is_told(page: "Page") -> None:
     assert page.rows(f"Lines {SCRIPT}")[-1] == [f"Lines {SCRIPT}", "1 250", "1 250"]
     assert "training time 1:01:01" in page.text
+
+
+def test_how_heads_agree_is_told(page: "Page") -> None:
+    assert [row for row in page.rows("유분") if len(row) == 3] == [["유분", f"Lines {SCRIPT}", "−0.25"]]
+
+
+def test_persons_stand_beside_photos(bare: Callable[..., RunFolder], read_page: "Callable[[Path], Page]") -> None:
+    run = bare(predictions(ONE, 40, 0).assign(subject=np.arange(40) // 4), Columns(subject="s"))
+    persons = predictions(ONE, 10, 1).drop(columns=["row", "image"]).assign(subject=np.arange(10), photos=4)
+    persons.to_csv(run.persons("val"), index=False)
+    write_json(run.metrics, {"val": {"persons": {"heads": {"oil": {"several": 9, "differing": 2}}}}})
+    page = read_page(write_report(run))
+    page.assert_sound()
+    true, found = (persons.loc[persons["oil_true"].notna(), column].astype(int) for column in ("oil_true", "oil"))
+    credit = {0: 1.0, 1: 0.5, 2: -0.5, 3: -1.0, 4: -1.5}
+    by_grade = [np.mean([credit[abs(g - d)] for g, d in zip(true, found, strict=True) if g == k]) for k in set(true)]
+    [row] = [row for row in page.rows("oil") if len(row) == 7]
+    assert row[2].split()[0].replace("−", "-") == f"{np.mean(by_grade):.2f}"
+    assert " to " in row[2]
+    assert "whose grades differ: oil 2 of 9." in page.text
 
 
 def test_places_stay_at_home(page: "Page") -> None:
@@ -245,6 +269,31 @@ def test_what_is_absent_is_said_to_be(bare: Callable[..., RunFolder], read_page:
     for words in ("Effective sample sizes", "Results by group", "training time", "nan", "None"):
         assert words not in re.sub(r"<pre>.*?</pre>", "", page.source, flags=re.DOTALL)
     assert not [tag for tag, _ in page.tags if tag == "img"]
+
+
+def test_probabilities_are_shown_with_and_without_calibration(
+    bare: Callable[..., RunFolder], read_page: "Callable[[Path], Page]"
+) -> None:
+    run = bare(predictions(ONE, 60, 0))
+    [alone] = [row for row in read_page(write_report(run)).rows("oil") if len(row) == 5]
+    assert "was" not in " ".join(alone)
+    raw = predictions(ONE, 60, 0)
+    columns = [f"oil_p{grade}" for grade in range(5)]
+    raw[columns] = raw[columns] ** 4 / (raw[columns] ** 4).sum(axis=1).to_numpy()[:, None]
+    raw.to_csv(run.uncalibrated("val"), index=False)
+    page = read_page(write_report(run))
+    page.assert_sound()
+    page.assert_own_colours()
+    [row] = [row for row in page.rows("oil") if len(row) == 5]
+    now, before = row[1].split(" was ")
+    assert now == alone[1]
+    assert float(before) > float(now)
+    assert " was " in row[3]
+    assert row[4] == str(raw["oil_true"].notna().sum())
+    assert "those that the calibration was fitted to" in page.text
+    raw.iloc[1:].to_csv(run.uncalibrated("val"), index=False)
+    with pytest.raises(UserError, match=r"uncalibrated_val\.csv: not of the photos of predictions_val\.csv"):
+        write_report(run)
 
 
 def test_a_page_without_photographs(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 
 from multiskin.data.manifest import Manifest
 from multiskin.inference.evaluate import Evaluation
+from multiskin.inference.persons import Persons
 from multiskin.inference.predictor import Prediction
-from multiskin.reports.record import record
+from multiskin.reports.record import record, set_aside
 from multiskin.run import RunFolder
 from multiskin.schema import Schema
 
@@ -40,6 +42,34 @@ def test_numbers_predictions_and_picture_are_kept(evaluation: Evaluation, tmp_pa
     assert run.figure("confusion_val").stat().st_size > 5000
 
 
+def test_what_a_model_said_without_calibration_is_kept_as_long_as_it_has_one(
+    evaluation: Evaluation, tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path)
+    before = evaluation.prediction._replace(grades=evaluation.prediction.grades * 0)
+    record(run, "val", replace(evaluation, uncalibrated=before))
+    table, raw = (pd.read_csv(path) for path in (run.predictions("val"), run.uncalibrated("val")))
+    assert (set(table["shine"]), set(raw["shine"])) == ({1}, {0})
+    record(run, "val", evaluation)
+    assert not run.uncalibrated("val").exists()
+
+
+def test_what_was_measured_is_set_aside_and_nothing_else(evaluation: Evaluation, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    assert set_aside(run) is None
+    record(run, "val", replace(evaluation, uncalibrated=evaluation.prediction))
+    for name in ("report.html", "errors-val.csv", "split.csv", "figures/curves.png"):
+        (tmp_path / name).write_text(name)
+    before = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*.*")}
+    place = set_aside(run)
+    assert place is not None
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*") if not path.is_relative_to(place)}
+    moved = {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*.*")}
+    assert left == {"split.csv", "figures/curves.png"}
+    assert moved == {name: content for name, content in before.items() if name not in left}
+    assert set_aside(run) is None
+
+
 @pytest.mark.parametrize(("room", "lacking"), [(100, "predictions_val.csv"), (3000, "confusion_val.png")])
 def test_what_has_no_room_leaves_what_was_there(
     room: int, lacking: str, evaluation: Evaluation, tmp_path: Path
@@ -58,6 +88,23 @@ def test_what_has_no_room_leaves_what_was_there(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert {path.name: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+def test_what_is_made_of_persons_is_kept_while_it_is_there(evaluation: Evaluation, tmp_path: Path) -> None:
+    run, one = RunFolder(tmp_path), slice(0, 1)
+    of_one = Prediction(*(values[one] for values in evaluation.prediction))
+    graded = np.zeros((1, *evaluation.confusion.shape[:2]), np.int64)
+    grades, photos = evaluation.manifest.grades[one], pd.Series({"007": 2})
+    numbers = (evaluation.metrics, evaluation.confusion)
+    persons = Persons(evaluation.schema, photos, graded, grades, of_one, *numbers)
+    record(run, "val", replace(evaluation, persons=persons))
+    [line] = pd.read_csv(run.persons("val"), dtype={"subject": str}).to_dict("records")
+    assert (line["subject"], line["photos"], line["shine"], line["lines_p1"]) == ("007", 2, 1, 0.75)
+    content = json.loads(run.metrics.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+    assert content["val"]["persons"]["mean"] == {"mae": 0.5}
+    record(run, "val", evaluation)
+    assert not run.persons("val").exists()
+    assert "persons" not in json.loads(run.metrics.read_text(encoding="utf-8"))["val"]
 
 
 def test_another_measurement_stands_beside_the_first_and_the_same_one_replaces_it(

@@ -2,15 +2,17 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from rich.console import Console
 
+from multiskin.conformal.prediction import ConformalSets
 from multiskin.data.photos import Photos
 from multiskin.metrics.ordinal import summarise
-from multiskin.reports.tables import print_grades, print_results
+from multiskin.reports.tables import print_grades, print_results, print_sets
 from multiskin.schema import MISSING, Attribute, Schema
 
 LONG = {"en": "Modified global severity scale of the whole forehead"}
@@ -70,12 +72,37 @@ def test_a_second_rater_stands_beside_the_model(width: int, confusion_of: Callab
     assert "rater" not in printed(lambda console: print_results(metrics, schema, "test", console), width)
 
 
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_persons_stand_beside_photos_on_the_narrowest_terminal(
+    name: str, confusion_of: Callable[[Schema], np.ndarray]
+) -> None:
+    schema = SCHEMAS[name]
+    metrics = measured(confusion_of(schema), schema)
+    half, third = ({key: value / n for key, value in metrics.items()} for n in (2, 3))
+    text = printed(lambda console: print_results(metrics, schema, "test", console, half, third), 80)
+    assert "…" not in text
+    assert ("P-Recall of what all photos of a person say together" in text) == (name != "nominal")
+    for head in schema:
+        [cells] = lines_of(text, head.title().split()[0])
+        lead = "p_recall" if head.ordinal else "accuracy"
+        assert f"{third[f'{head.name}/{lead}']:.3f}" in cells
+        assert not head.ordinal or f"{half[f'{head.name}/{lead}']:.3f}" in cells
+    assert "person" not in printed(lambda console: print_results(metrics, schema, "test", console), 80)
+
+
 def test_a_number_that_does_not_exist_is_a_dash() -> None:
     schema = SCHEMAS["mixed"]
     metrics = measured(np.zeros((2, 5, 5), np.int64), schema)
     text = printed(lambda console: print_results(metrics, schema, "test", console), 80)
     assert lines_of(text, "shine") == [["shine", "0", *["-"] * 7]]
     assert "nan" not in text
+
+
+def test_a_side_to_calibrate_on_is_counted_where_there_is_one(photos: Photos) -> None:
+    split = np.where(photos.split == "test", "calibrate", photos.split)
+    text = printed(lambda console: print_grades(replace(photos, split=split), console), 80)
+    assert [line.split()[0] for line in text.splitlines() if "calibrate" in line] == ["calibrate"] * 2
+    assert "calibrate" not in printed(lambda console: print_grades(photos, console), 80)
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -93,3 +120,35 @@ def test_grades_are_counted_by_attribute_and_side(width: int, photos: Photos) ->
             if side == "train":
                 expected[-1].insert(0, attribute.title())
     assert rows == expected
+
+
+@pytest.mark.parametrize("by", [None, "grade", "tone"])
+def test_every_threshold_has_a_line_with_its_subjects_and_the_width_of_its_sets(by: str | None) -> None:
+    schema = Schema((Attribute("shine", 3), Attribute("kind", 2, kind="nominal")))
+    probabilities = np.tile([[0.7, 0.2, 0.1], [0.8, 0.2, 0.0]], (6, 1, 1))
+    grades = np.array([[0, 0], [0, 1], [0, 0], [1, MISSING], [1, MISSING], [MISSING, MISSING]])
+    units, groups = np.array([0, 0, 1, 2, 3, 4]), {"tone": np.array(["I", "I", "I", "II", "II", ""], dtype=object)}
+    fitted = ConformalSets.fit(schema, probabilities, grades, units, 0.5, by, groups)
+    sets = fitted.sets(probabilities, groups)
+    text = printed(lambda console: print_sets(fitted, sets, grades, units, groups, console), 80)
+    expected = {
+        None: [["shine", "4", "5", "2.00", "0 %"], ["kind", "2", "3", "1.00", "0 %"]],
+        "grade": [
+            ["shine", "0", "2", "3", "3.00", "100 %"],
+            ["shine", "1", "2", "2", "3.00", "100 %"],
+            ["shine", "2", "0", "0", "-", "-"],
+            ["kind", "0", "2", "2", "2.00", "100 %"],
+            ["kind", "1", "1", "1", "2.00", "100 %"],
+        ],
+        "tone": [
+            ["shine", "I", "2", "3", "1.00", "0 %"],
+            ["shine", "II", "2", "2", "2.00", "0 %"],
+            ["kind", "I", "2", "3", "1.00", "0 %"],
+            ["kind", "II", "0", "0", "-", "-"],
+        ],
+    }
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.startswith(("shine", "kind"))]
+    assert lines == [" ".join(cells) for cells in expected[by]]
+    too_few = {None: "", "grade": "shine 2", "tone": "kind II"}[by]
+    assert ("nothing is ruled out" in text) == bool(too_few)
+    assert too_few in text

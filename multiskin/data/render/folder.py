@@ -21,7 +21,7 @@ from multiskin.data.render.grades import apportion
 from multiskin.data.render.photo import Shot, photograph
 from multiskin.data.render.plan import plan_shots, rated_grades
 from multiskin.data.render.tones import TONES
-from multiskin.data.validation import SIDES, Progress
+from multiskin.data.validation import Progress
 from multiskin.errors import UserError
 
 EVENNESS = {"train": 0.0, "val": 1.0, "test": 1.0}  # rare grades are measured on as many photos as frequent ones
@@ -68,7 +68,7 @@ def check(config: RenderConfig, faces: Sequence[Face] = ()) -> None:
     Raises:
         UserError: the first one that does not.
     """
-    if len(config.persons) != len(SIDES) or min(config.persons) < 0 or not config.persons[0]:
+    if len(config.persons) != len(EVENNESS) or min(config.persons) < 0 or not config.persons[0]:
         raise UserError(
             f"persons is {config.persons}; give how many to train, validate and test, such as [420, 60, 150]"
         )
@@ -88,8 +88,8 @@ def check(config: RenderConfig, faces: Sequence[Face] = ()) -> None:
 def _plan(config: RenderConfig, faces: Sequence[Face] = ()) -> Iterator[tuple[str, Shot]]:
     shares = share_out(faces, config.persons, config.seed)
     first = 0
-    for side, number, sitters in zip(SIDES, config.persons, shares, strict=True):
-        for shot in plan_shots(config.seed, range(first, first + number), EVENNESS[side], config.size, sitters):
+    for (side, evenness), number, sitters in zip(EVENNESS.items(), config.persons, shares, strict=True):
+        for shot in plan_shots(config.seed, range(first, first + number), evenness, config.size, sitters):
             yield side, shot
         first += number
 

@@ -1,0 +1,133 @@
+"""The command that makes a trained model's probabilities as sure as they deserve to be."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from multiskin.cli.measuring import data_of, with_decisions
+from multiskin.cli.parsers import Parser, add_decision_option, add_inference_options, by_head, summary
+from multiskin.cli.terminal import console, progress, warn
+from multiskin.errors import UserError, unknown
+
+NAME = "multiskin calibrate"
+NONE = "none"  # takes a calibration away
+
+if TYPE_CHECKING:
+    from multiskin.config import DataConfig
+    from multiskin.data.manifest import Manifest
+    from multiskin.inference.evaluate import Evaluation
+    from multiskin.inference.predictor import Predictor
+    from multiskin.run import RunFolder
+    from multiskin.schema import Schema
+
+
+def calibrate(arguments: list[str]) -> None:
+    """Make a trained model's probabilities as sure as its run's validation photos justify."""
+    parser = Parser(NAME, description=summary(calibrate))
+    parser.add_argument("run", help="the run folder")
+    parser.add_argument(
+        "--method",
+        action="append",
+        default=[],
+        metavar="[HEAD=]NAME",
+        help="temperature (one number for each attribute), bias_corrected (and one for each grade), vector (two for "
+        "each grade), or none, which takes a calibration away; of all attributes, or as HEAD=NAME of one; may be "
+        "repeated; default: temperature",
+    )
+    parser.add_argument(
+        "--out", help="a .ckpt file for the calibrated model; default: the run's best checkpoint itself"
+    )
+    parser.add_argument("--root", help="where the photos are now; default: where they were")
+    add_decision_option(parser)
+    add_inference_options(parser)
+    options = parser.parse_args(arguments)
+    from multiskin.data.photos import load_side
+    from multiskin.inference.calibrate import calibrated, keep_calibration
+    from multiskin.inference.evaluate import judge, score
+    from multiskin.inference.predictor import Predictor
+    from multiskin.reports.reliability import head_reliability
+    from multiskin.reports.tables import print_calibration
+    from multiskin.run import RunFolder
+
+    run = RunFolder.open(options.run)
+    if options.out and Path(options.out).exists():
+        raise UserError(f"--out {options.out}: there is something already; name another file")
+    data = data_of(run, options, NAME, summary(calibrate))
+    trained = Predictor.from_checkpoint(run.best, options.device, options.detector)
+    trained = with_decisions(replace(trained, calibrators={}, decisions={}), options.decision)
+    methods = _methods(by_head(options.method or ["temperature"], trained.schema.names), trained.schema)
+    with progress("checking photos") as advance:
+        photos, skipped = load_side(data, trained.schema, run.split, "val", advance)
+    warn(skipped)
+    if not len(photos):
+        raise UserError(f"{options.run}: the split has no val photo to calibrate with")
+    probabilities = score(trained, photos, data.batch_size, data.num_workers)
+    predictor = calibrated(trained, run.best, photos, probabilities, methods)
+    _warn_of_uncalibrated(predictor, methods)
+    found = judge(predictor, photos, probabilities)
+    heads = head_reliability(photos.schema, photos.grades, found.prediction.probabilities, probabilities.numpy())
+    print_calibration(heads, predictor.calibrators, console())
+    if options.out:
+        keep_calibration(predictor, run.best, Path(options.out))
+        print(f"measure it: multiskin test {run.root} --checkpoint {options.out} --out FOLDER")
+    else:
+        _replace(run, predictor, found, Path(data.root))
+
+
+def _methods(asked: Mapping[str, str], schema: "Schema") -> dict[str, str]:
+    """By the heads that are to be calibrated."""
+    from multiskin.calibration import METHODS
+
+    for name, method in asked.items():
+        schema.index(name)
+        if method not in (*METHODS, NONE):
+            raise unknown("method", method, (*METHODS, NONE), "--method")
+    return {name: method for name, method in asked.items() if method != NONE}
+
+
+def _warn_of_uncalibrated(predictor: "Predictor", methods: Mapping[str, str]) -> None:
+    left = (name for name in methods if name not in predictor.calibrators)
+    warn(f"{name}: no validation photo is graded for it, so its probabilities stay as they are" for name in left)
+
+
+def _replace(run: "RunFolder", predictor: "Predictor", found: "Evaluation", photos: Path) -> None:
+    """Makes a model that of its run: what was measured of the one before is moved, and nothing is lost."""
+    from multiskin.inference.calibrate import keep_calibration
+    from multiskin.reports.page import write_report
+    from multiskin.reports.record import record, set_aside
+
+    with run.locked():
+        tested = run.measured("test")
+        aside = set_aside(run)  # before the model is another one
+        outdated = keep_calibration(predictor, run.best, run.best)
+        record(run, "val", found)
+    if aside:
+        print(f"what was measured of the model as it was: {aside}")
+    if outdated:
+        warn([f"sets of grades rested on another calibration and are gone: multiskin conform {run.root}"])
+    print(f"calibrated: {run.best}\nreport, of validation photos: {write_report(run, photos)}")
+    if tested:
+        print(f"the test photos have to be measured anew: multiskin test {run.root}")
+
+
+def calibrate_after_training(
+    run: "RunFolder", predictor: "Predictor", photos: "Manifest", methods: Mapping[str, str], data: "DataConfig"
+) -> "Predictor":
+    """The model of a run that was just trained, with the calibration that its recipes ask for, kept in its checkpoint.
+
+    Args:
+        run: the run.
+        predictor: its best model.
+        photos: its validation photos.
+        methods: by the heads to calibrate.
+        data: how photos are read.
+    """
+    from multiskin.inference.calibrate import calibrated, keep_calibration
+    from multiskin.inference.evaluate import score
+
+    probabilities = score(predictor, photos, data.batch_size, data.num_workers)
+    predictor = calibrated(predictor, run.best, photos, probabilities, methods)
+    _warn_of_uncalibrated(predictor, methods)
+    keep_calibration(predictor, run.best, run.best)
+    return predictor

@@ -1,0 +1,105 @@
+"""The command that finds sets of grades with a promise."""
+
+from typing import TYPE_CHECKING
+
+from multiskin.cli.measuring import data_of
+from multiskin.cli.parsers import Parser, add_inference_options, summary
+from multiskin.cli.terminal import console, progress, warn
+from multiskin.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from multiskin.config import DataConfig
+    from multiskin.data.manifest import Manifest
+    from multiskin.run import RunFolder
+    from multiskin.schema import Schema
+
+NAME = "multiskin conform"
+HOW = """
+With each grade the model then tells a set of grades, such as 2 to 4, that holds the true one as often as asked: on
+average over subjects like those of the photos used here, which must have served neither training nor validation. They
+are the photos of the run's side 'calibrate', which a split has if it is asked for (data.split.ratios: [0.6, 0.15, 0.1,
+0.15], or calibrate in the split column), or those of another table. Where subjects are too few, sets hold all grades.
+The sets are kept in the run's best checkpoint; what was there before of that kind is replaced."""
+
+
+def conform(arguments: list[str]) -> None:
+    """Find sets of grades that hold the true one as often as asked, on photos that served nothing else."""
+    parser = Parser(NAME, description=f"{summary(conform)}\n{HOW}")
+    parser.add_argument("run", help="the run folder")
+    parser.add_argument(
+        "--coverage", type=float, default=0.9, help="share of sets that hold the true grade, below 1; default: 0.9"
+    )
+    parser.add_argument(
+        "--by",
+        help="keep the promise for each: grade, which is the true one, part, or a column of data.columns.groups; "
+        "default: on average",
+    )
+    parser.add_argument("--table", help="another table of graded photos, relative to the root")
+    parser.add_argument("--root", help="where the photos are now; default: where they were")
+    add_inference_options(parser)
+    options = parser.parse_args(arguments)
+    from multiskin.conformal.prediction import ConformalSets
+    from multiskin.conformal.quantile import require_coverage
+    from multiskin.inference.evaluate import evaluate
+    from multiskin.inference.predictor import CONFORMAL, Predictor
+    from multiskin.metrics.bootstrap import sampling_units
+    from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
+    from multiskin.reports.tables import print_sets
+    from multiskin.run import RunFolder
+
+    require_coverage(options.coverage)
+    run = RunFolder.open(options.run)
+    config = data_of(run, options, NAME, summary(conform))
+    predictor = Predictor.from_checkpoint(run.best, options.device, options.detector)
+    photos = _unseen_photos(run, config, predictor.schema, options.table)
+    groups = _groups(photos, options.by)
+    probabilities = evaluate(predictor, photos, config.batch_size, config.num_workers).prediction.probabilities
+    units = sampling_units(photos.subject, len(photos))
+    fitted = ConformalSets.fit(
+        predictor.schema, probabilities, photos.grades, units, options.coverage, options.by, groups
+    )
+    write_checkpoint(read_checkpoint(run.best) | {CONFORMAL: fitted.to_dict()}, run.best)
+    print_sets(fitted, fitted.sets(probabilities, groups), photos.grades, units, groups, console())
+    print(f"kept in {run.best}")
+
+
+def _unseen_photos(run: "RunFolder", config: "DataConfig", schema: "Schema", table: str | None) -> "Manifest":
+    """Those of a table, or else of the run's side for them.
+
+    Raises:
+        UserError: none, or some that the run has seen.
+    """
+    from dataclasses import replace
+
+    from multiskin.data.photos import load_side, load_table, require_unseen
+
+    with progress("checking photos") as advance:
+        if table:
+            photos, skipped = load_table(replace(config, manifest=table), schema, advance)
+            require_unseen(photos, run.split)
+        else:
+            photos, skipped = load_side(config, schema, run.split, "calibrate", advance)
+    warn(skipped)
+    if not len(photos):
+        raise UserError(
+            f"{run.root}: the split has no photo to calibrate; train with data.split.ratios: [0.6, 0.15, 0.1, 0.15] "
+            "or with calibrate in the split column, or name a table of other graded photos with --table"
+        )
+    return photos
+
+
+def _groups(photos: "Manifest", by: str | None) -> "dict[str, np.ndarray]":
+    """What is known of the photos by which a promise can be kept.
+
+    Raises:
+        UserError: nothing is known by that name.
+    """
+    from multiskin.conformal.prediction import GRADE
+
+    groups = {} if photos.part is None else {"part": photos.part}
+    groups |= {str(name): values.to_numpy() for name, values in photos.groups.items()}
+    if by not in (None, GRADE, *groups):
+        raise unknown("group", by, [GRADE, *groups], "--by")
+    return groups

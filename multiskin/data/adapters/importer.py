@@ -1,0 +1,233 @@
+"""From photos and labels in a layout of others to a table, a schema and a first config, and what was left out."""
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from multiskin.config import Columns, DataConfig
+from multiskin.data.adapters.irregularities import (
+    AGAIN,
+    DISAGREEING,
+    FACTS_DISAGREE,
+    NO_LABEL,
+    NO_PICTURE,
+    UNGRADED,
+    UNLIKE_PICTURES,
+    UNREADABLE,
+    Kind,
+    LeftOutError,
+    Report,
+)
+from multiskin.data.adapters.layout import Layout
+from multiskin.data.adapters.mapping import PART, SUBJECT, CellReader, Mapping
+from multiskin.data.adapters.scratch import Found, Scratch
+from multiskin.data.first_config import config_text
+from multiskin.data.proposal import Proposal
+from multiskin.data.validation import Progress
+from multiskin.errors import UserError
+from multiskin.run import whole, write_whole
+from multiskin.schema import Schema
+
+IMAGE, SPLIT = "image", "split"
+BOX = ("x0", "y0", "x1", "y1")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import has made.
+
+    Attributes:
+        table: labels.csv.
+        rows: how many it has.
+        report: report.csv, every irregularity.
+        config: config.yaml.
+        found: a line for each kind of irregularity.
+    """
+
+    table: Path
+    rows: int
+    report: Path
+    config: Path
+    found: list[str]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A line of the table that is made."""
+
+    image: str
+    box: Sequence[int] | None
+    side: str
+    cells: dict[str, str]
+
+
+def import_labels(layout: Layout, source: Path, out: Path, progress: Progress | None = None) -> Imported:
+    """Writes labels.csv and report.csv, and schema.yaml, mapping.yaml and config.yaml unless they are there.
+
+    No picture is decoded, and only pictures of one size are read, to find those that are there twice.
+
+    Args:
+        layout: of the source.
+        source: the folder of photos and labels, which stays as it is.
+        out: the folder to write to.
+        progress: called with (label files read, label files) after each.
+
+    Raises:
+        UserError: no such folder, a schema or mapping that does not fit, or nothing that is left.
+    """
+    if not source.is_dir():
+        raise UserError(f"{source}: no such folder; give the one with photos and labels")
+    out.mkdir(parents=True, exist_ok=True)
+    schema, mapping = _rules(layout, source, out)
+    reader = CellReader(mapping, schema)
+    _require_distinct(reader.headings, layout)
+    table, listed = out / "labels.csv", out / "report.csv"
+    with Report.written(listed) as report, Scratch.opened(out) as scratch:
+        scratch.scan(source, layout, out, report)
+        _read(layout, source, reader, scratch, report, progress)
+        scratch.identify(source)
+        sides = scratch.sides()
+        headings = [*(BOX if layout.parts else ()), *((SPLIT,) if sides != {""} else ()), *reader.headings]
+        rows = _write(table, headings, _rows(scratch, report))
+        for path in scratch.unlabelled():
+            report.add(path, NO_LABEL)
+    if not rows:
+        lines = report.lines() or [f"no label of {layout.title} is below it"]
+        raise UserError("\n".join([f"{source}: nothing is left; {listed} names every file", *lines]))
+    config = out / "config.yaml"
+    if not config.exists():
+        proposal = _proposal(schema, source, table, sides, reader, layout.parts)
+        write_whole(config, config_text(proposal))
+    return Imported(table, rows, listed, config, report.lines())
+
+
+def _rules(layout: Layout, source: Path, out: Path) -> tuple[Schema, Mapping]:
+    """The schema and the mapping that are there, and else first ones, which are written."""
+    schema, mapping = out / "schema.yaml", out / "mapping.yaml"
+    if not schema.exists():
+        write_whole(schema, layout.schema_text(source))
+    if not mapping.exists():
+        write_whole(mapping, layout.mapping_text())
+    attributes = Schema.load(schema)
+    return attributes, Mapping.load(mapping, attributes)
+
+
+def _require_distinct(headings: Sequence[str], layout: Layout) -> None:
+    """The table has no heading twice."""
+    taken = [IMAGE, SPLIT, *(BOX if layout.parts else ())]
+    for heading in headings:
+        if heading in taken:
+            raise UserError(f"mapping and schema: {heading!r} would be the heading of two columns; name one otherwise")
+        taken.append(heading)
+
+
+def _read(
+    layout: Layout, root: Path, reader: CellReader, scratch: Scratch, report: Report, progress: Progress | None
+) -> None:
+    """Keeps what every label file says."""
+    files = scratch.count()
+    with scratch.at_once():
+        for done, path in enumerate(scratch.labels(), start=1):
+            place = PurePosixPath(path)
+            try:
+                for record in layout.records(root, place, reader, partial(report.add, path)):
+                    scratch.keep(path, layout.side(place), record)
+            except LeftOutError as reason:
+                report.add(path, reason.kind, reason.detail)
+            except OSError as error:
+                report.add(path, UNREADABLE, error.strerror or str(error))
+            if progress is not None:
+                progress(done, files)
+
+
+def _rows(scratch: Scratch, report: Report) -> Iterator[_Row]:
+    """What is left of all records, each picture or part of one once."""
+    for found in scratch.rows():
+        graded = [each for each in found if each.record.grades]
+        if (why := _why_not(found, graded)) is not None:
+            for each in graded or found:
+                report.add(each.source, *why)
+        else:
+            yield _row(found, graded, report)
+
+
+def _why_not(found: Sequence[Found], graded: Sequence[Found]) -> tuple[Kind, str] | None:
+    """Why records of one picture make no row; None where they make one."""
+    path = found[0].path
+    if path is None:
+        return NO_PICTURE, found[0].record.picture
+    if not graded:
+        return UNGRADED, path
+    if any(each.pictures > 1 for each in graded):
+        return UNLIKE_PICTURES, f"one of them is {path}"
+    difference = _difference(graded)
+    return (DISAGREEING, f"of {path}: {difference}") if difference else None
+
+
+def _difference(graded: Sequence[Found]) -> str:
+    """What labels of one picture do not agree in; "" where they do."""
+    first = graded[0]
+    for other in graded[1:]:
+        if first.record.box != other.record.box:
+            return f"the box in {first.source} and {other.source}"
+        for heading, grade in first.record.grades.items():
+            again = other.record.grades.get(heading, grade)
+            if grade != again:
+                return f"{heading} is {grade} in {first.source} and {again} in {other.source}"
+    return ""
+
+
+def _row(found: Sequence[Found], graded: Sequence[Found], report: Report) -> _Row:
+    """One row of records that agree; what else is known of the picture may stand in any of them."""
+    first, *others = graded
+    for other in others:
+        report.add(other.source, AGAIN, f"as in {first.source}")
+    cells: dict[str, str] = {}
+    disputed = set()
+    for each in found:
+        for heading, fact in each.record.facts.items():
+            if cells.setdefault(heading, fact) != fact:
+                disputed.add(heading)
+    for heading in sorted(disputed):
+        report.add(first.source, FACTS_DISAGREE, heading)
+        del cells[heading]
+    for each in graded:
+        cells |= each.record.grades
+    return _Row(str(first.path), first.record.box, first.side, cells)
+
+
+def _write(path: Path, headings: Sequence[str], rows: Iterable[_Row]) -> int:
+    """Writes the table and returns the number of its rows."""
+    number = 0
+    with whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        lines = csv.DictWriter(file, [IMAGE, *headings], restval="", lineterminator="\n")
+        lines.writeheader()
+        for row in rows:
+            box = {} if row.box is None else dict(zip(BOX, row.box, strict=True))
+            side = {SPLIT: row.side} if SPLIT in headings else {}
+            lines.writerow({IMAGE: row.image} | box | side | row.cells)
+            number += 1
+    return number
+
+
+def _proposal(
+    schema: Schema, source: Path, table: Path, sides: set[str], reader: CellReader, has_boxes: bool
+) -> Proposal:
+    """A first config: what the table's columns are."""
+    mapping, split = reader.mapping, sides >= {"train", "val", "test"} and "" not in sides
+    own = ", ".join(sorted(sides - {""}))
+    ignored = {SPLIT: f"the folders' own, {own}; name it under split to use it"} if own and not split else {}
+    columns = Columns(
+        image=IMAGE,
+        box=list(BOX) if has_boxes else None,
+        split=SPLIT if split else None,
+        subject=SUBJECT if mapping.subject is not None else None,
+        part=PART if mapping.part is not None else None,
+        groups=list(mapping.groups),
+        ignore=list(ignored),
+    )
+    manifest = Path(os.path.relpath(table.resolve(), source.resolve())).as_posix()
+    return Proposal(schema, DataConfig(root=source.as_posix(), manifest=manifest, columns=columns), ignored, True)

@@ -1,0 +1,55 @@
+"""A trained model's calibration: fitted to photos that it has not learned from, and kept in its checkpoint."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from multiskin.calibration import fit_calibrators
+from multiskin.data.manifest import Manifest
+from multiskin.inference.predictor import CALIBRATION, CONFORMAL, DECISIONS, Predictor
+from multiskin.models.blueprint import Blueprint
+from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
+
+
+def calibrated(
+    predictor: Predictor, checkpoint: Path, photos: Manifest, probabilities: Tensor, methods: Mapping[str, str]
+) -> Predictor:
+    """The same model with its probabilities calibrated to the grades of photos.
+
+    Args:
+        predictor: the model.
+        checkpoint: its file, which knows the grades that it was trained on.
+        photos: N of them, that no weight was learned from.
+        probabilities: (N, H, Kmax), the network's own of these photos.
+        methods: by the names of the heads to calibrate; one without a graded photo is left as it is.
+    """
+    counts = Blueprint.from_dict(read_checkpoint(checkpoint)["blueprint"]).counts
+    drawn = predictor.net.priors.double().cpu().numpy()
+    fitted = fit_calibrators(predictor.schema, methods, probabilities.numpy(), photos.grades, drawn, counts)
+    return replace(predictor, calibrators=fitted, conformal=None)  # what was promised was of other probabilities
+
+
+def keep_calibration(predictor: Predictor, checkpoint: Path, target: Path) -> bool:
+    """Writes a checkpoint with the calibration and the decisions that a model has now.
+
+    Args:
+        predictor: the model.
+        checkpoint: its file.
+        target: where to; may be the same.
+
+    Returns:
+        Whether sets of grades were left out that rest on another calibration.
+
+    Raises:
+        OSError: no room, or no right to write.
+    """
+    content = read_checkpoint(checkpoint)
+    before = content.pop(CALIBRATION, {})
+    now = {name: calibrator.to_dict() for name, calibrator in predictor.calibrators.items()}
+    outdated = before != now and content.pop(CONFORMAL, None) is not None
+    sections = {CALIBRATION: now, DECISIONS: dict(predictor.decisions)}
+    content.pop(DECISIONS, None)
+    write_checkpoint(content | {name: section for name, section in sections.items() if section}, target)
+    return outdated

@@ -1,0 +1,120 @@
+"""How good a network is on persons, each judged by all of their photos together, beside how good it is on photos."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from multiskin.data.manifest import Manifest
+from multiskin.decisions import argmax, median
+from multiskin.inference.fusion import fuse, graded_in
+from multiskin.inference.measures import measure, plain
+from multiskin.inference.predictor import Prediction, Predictor
+from multiskin.schema import MISSING, Schema
+
+
+@dataclass(frozen=True)
+class Persons:
+    """What is made of S persons, and what is measured of it.
+
+    Attributes:
+        schema: the heads.
+        photos: (S,) int64, how many there are of each, by name.
+        graded: (S, H, Kmax) int64, how many of them have each grade.
+        grades: (S, H) int64, their true grades, -1 where no photo is graded.
+        prediction: for each person.
+        metrics: by "HEAD/METRIC" and "mean/METRIC".
+        confusion: (H, Kmax, Kmax), true grade in rows.
+    """
+
+    schema: Schema
+    photos: pd.Series
+    graded: np.ndarray
+    grades: np.ndarray
+    prediction: Prediction
+    metrics: dict[str, float]
+    confusion: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    @property
+    def several(self) -> np.ndarray:
+        """(H,) of how many persons several photos are graded."""
+        return (self.graded.sum(axis=-1) > 1).sum(axis=0)
+
+    @property
+    def differing(self) -> np.ndarray:
+        """(H,) of how many persons the photos do not all have the same grade."""
+        return ((self.graded > 0).sum(axis=-1) > 1).sum(axis=0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers for JSON; a value that does not exist is null."""
+        content = {"persons": len(self)} | plain(self.metrics, self.confusion, self.schema)
+        for attribute, several, differing in zip(self.schema, self.several, self.differing, strict=True):
+            content["heads"][attribute.name] |= {"several": int(several), "differing": int(differing)}
+        return content
+
+
+def measure_persons(predictor: Predictor, manifest: Manifest, prediction: Prediction) -> Persons | None:
+    """Measures what a model makes of the known persons of whom a photo is graded.
+
+    As when the model is used, each attribute is asked of all photos of parts that show it, whether somebody has graded
+    them or not, and their probabilities are averaged; a photo that is graded for an attribute shows it.
+
+    Args:
+        predictor: the model.
+        manifest: the photos.
+        prediction: for each of them.
+
+    Returns:
+        None where no person is known of whom several photos are graded: photos then say all there is to say.
+    """
+    by_person = _photos_by_person(manifest)
+    if not any((manifest.grades[rows] != MISSING).any(axis=1).sum() > 1 for rows in by_person.values()):
+        return None
+    shown = _shown(predictor, manifest)
+    fused = [fuse(prediction.probabilities[rows], shown[rows]).probabilities for rows in by_person.values()]
+    together = predictor.judge(torch.from_numpy(np.stack(fused)).to(predictor.device))
+    graded = np.stack([_grade_counts(manifest.grades[rows], manifest.schema) for rows in by_person.values()])
+    grades = true_grades(graded, manifest.schema)
+    photos = pd.Series({name: len(rows) for name, rows in by_person.items()})
+    return Persons(manifest.schema, photos, graded, grades, together, *measure(together, grades, manifest.schema))
+
+
+def _photos_by_person(manifest: Manifest) -> dict[str, np.ndarray]:
+    """The positions of the photos of each person who is known and of whom one is graded, by name."""
+    if manifest.subject is None:
+        return {}
+    graded = (manifest.grades != MISSING).any(axis=1)
+    by_name = pd.Series(manifest.subject).groupby(manifest.subject).indices
+    return {str(name): np.asarray(rows) for name, rows in by_name.items() if name and graded[rows].any()}
+
+
+def _shown(predictor: Predictor, manifest: Manifest) -> np.ndarray:
+    """Which photos show which attribute: (N, H) bool."""
+    parts = [None] * len(manifest) if manifest.part is None else manifest.part.tolist()
+    return graded_in(manifest.schema, predictor.parts, parts) | (manifest.grades != MISSING)
+
+
+def _grade_counts(grades: np.ndarray, schema: Schema) -> np.ndarray:
+    """How many photos have each grade, (H, Kmax), of grades (N, H)."""
+    return (grades[..., None] == np.arange(schema.max_grades)).sum(axis=0)
+
+
+def true_grades(graded: np.ndarray, schema: Schema) -> np.ndarray:
+    """Persons' true grades (S, H), -1 where no photo is graded.
+
+    The median of the photos' grades, the lower one of two in the middle, has the least absolute error to them; of
+    nominal grades it is the most frequent one, the lowest of equals.
+
+    Args:
+        graded: (S, H, Kmax) how many photos have each grade.
+        schema: the H heads.
+    """
+    number = graded.sum(axis=-1, keepdims=True)  # (S, H, 1)
+    shares = torch.from_numpy(graded / np.maximum(number, 1))
+    middle = [(median if head.ordinal else argmax)(shares[:, h]) for h, head in enumerate(schema)]
+    return np.where(number[..., 0] > 0, torch.stack(middle, dim=1).numpy(), MISSING)

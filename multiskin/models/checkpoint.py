@@ -1,0 +1,50 @@
+"""Checkpoint files: read with care, and written whole or not at all."""
+
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from multiskin.errors import UserError
+from multiskin.run import whole
+
+REMEDY = "give a .ckpt file of a run"
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint of a run holds, on the CPU.
+
+    Raises:
+        UserError: no such file, or none of multiskin's.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UserError(f"checkpoint {path}: {error.strerror or error}; {REMEDY}") from error
+    except Exception as error:  # on other files torch's unpickler raises nearly every kind there is
+        raise UserError(f"checkpoint {path}: not readable ({type(error).__name__}); {REMEDY}") from error
+    if not isinstance(content, dict) or not {"blueprint", "preprocessing", "state_dict"} <= content.keys():
+        raise UserError(f"checkpoint {path}: not one of multiskin's; {REMEDY}")
+    return content
+
+
+def write_checkpoint(content: dict[str, Any], path: Path) -> None:
+    """Writes beside the place and moves there: whoever kills the run or fills the disk, the earlier checkpoint stays.
+
+    Raises:
+        OSError: no room, or no right to write.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as part, part.open("wb") as file:
+        _save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _save(content: dict[str, Any], file: BinaryIO) -> None:
+    """Whatever stops torch while it writes, it closes its archive, fails at that too, and complains of that alone."""
+    try:
+        torch.save(content, file)
+    except RuntimeError as error:
+        raise error.__context__ or error from None

@@ -1,0 +1,177 @@
+"""The memory that a training step takes, worked out before the first one.
+
+The step is gone through on torch's device "meta", where tensors have sizes and no content: it takes seconds, and no
+memory, whatever the network and the batch. What is counted is what torch gives to tensors: exact to a percent where
+nothing is passed through twice, and about a tenth too high where blocks are (benchmarks/memory.py). A process takes
+more beside that: on a GPU half a gigabyte to one for CUDA, its libraries and what lies between tensors, on a CPU some
+hundreds of megabytes for what convolutions work in.
+"""
+
+import re
+import weakref
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from multiskin.config import FitConfig
+from multiskin.errors import UserError
+from multiskin.models.recomputation import recompute_blocks
+from multiskin.models.skinnet import SkinNet
+
+SCALES = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
+TYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+STATES = {"adamw": 2, "adam": 2, "sgd": 1, "rmsprop": 1}  # numbers that an optimizer keeps for each weight
+
+
+class LiveBytes(TorchDispatchMode):
+    """Counts, while it is active, the bytes of the tensors that are made and of those that are gone.
+
+    Attributes:
+        now: of tensors that live.
+        most: of tensors that lived at the same time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0
+        self.most = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(tensor, Tensor):
+                self._count(tensor.untyped_storage())
+        return result
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        """A view shares its storage with other tensors; it lives as long as the last of them."""
+        key, size = storage._cdata, storage.nbytes()
+        if key in self._known:
+            return
+        self._known.add(key)
+        self.now += size
+        self.most = max(self.most, self.now)
+        weakref.finalize(storage, self._drop, key, size)
+
+    def _drop(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.now -= size
+
+
+def check_memory(config: FitConfig, net: SkinNet, precision: str) -> None:
+    """Makes sure that a training step stays within trainer.memory_budget, if there is one.
+
+    Args:
+        config: the settings.
+        net: the network, which is of no use afterwards.
+        precision: of the step, one of TYPES.
+
+    Raises:
+        UserError: it does not; told is what would.
+    """
+    budget = config.trainer.memory_budget
+    if budget is None:
+        return
+    most = parse_bytes(budget)
+    net.to("meta")
+    if config.model.gradient_checkpointing:
+        recompute_blocks(net.backbone.net, config.model.backbone)
+    needed = step_bytes(net, config, precision)
+    if needed <= most:
+        return
+    model, ways = config.model, "; or ".join(_ways_to_fit(net, config, precision, most))
+    photos = f"{config.data.batch_size} photos of {model.input_size} x {model.input_size} pixels"
+    remedy = f"within it are {ways}" if ways else "nor does one photo at a time fit; lower model.input_size"
+    raise UserError(
+        f"trainer.memory_budget: {budget}, but a training step of {model.backbone} on {photos} takes "
+        f"{_gigabytes(needed)}; {remedy}"
+    )
+
+
+def parse_bytes(text: str) -> float:
+    """How many bytes a text such as 15GB or 14.5 GiB says.
+
+    Raises:
+        UserError: it says none.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B", text.strip().upper())
+    if found is None or found[2] not in SCALES:
+        raise UserError(f"trainer.memory_budget: {text!r} is no amount of memory; give one such as 15GB or 14.5GiB")
+    return float(found[1]) * SCALES[found[2]]
+
+
+def step_bytes(net: SkinNet, config: FitConfig, precision: str) -> int:
+    """The most that tensors take at any moment of a training step.
+
+    Where gradients of the step before are let go, once the next batch is through the network, all of them count beside
+    all that the backward pass needs.
+
+    Args:
+        net: the network, on the device "meta".
+        config: batch size, optimizer and averaging.
+        precision: one of TYPES.
+
+    Raises:
+        UserError: a network that cannot be gone through without content.
+    """
+    weights = sum(weight.nbytes for weight in net.parameters())
+    copies = 2 + STATES[config.optimizer.name] + (config.trainer.ema_decay is not None)  # 2: weights and gradients
+    of_half = 0 if precision == "32-true" else weights // 2  # autocast keeps its copies of weights for the step
+    return weights * copies + of_half + _passing_bytes(net, config, TYPES[precision])
+
+
+def _passing_bytes(net: SkinNet, config: FitConfig, kind: torch.dtype) -> int:
+    """What a batch takes on its way through the network and back."""
+    size = config.model.input_size
+    backbone = net.backbone.to(kind).train()
+    try:
+        with LiveBytes() as live:
+            images = torch.empty(config.data.batch_size, 3, size, size, device="meta")
+            _, features = backbone(images.to(kind))  # heads read a vector: what they take is beyond the third digit
+            features.sum().backward()
+    except (RuntimeError, NotImplementedError) as error:
+        raise UserError(
+            f"trainer.memory_budget: what {config.model.backbone} takes cannot be worked out "
+            f"({f'{error}'.splitlines()[0]}); leave the option out"
+        ) from error
+    finally:
+        backbone.zero_grad()
+        backbone.float()
+    return live.most
+
+
+def _ways_to_fit(net: SkinNet, config: FitConfig, precision: str, most: float) -> Iterator[str]:
+    """Of batches whose size divides that of the config's, the largest that fits, by itself and with recomputation."""
+    size = config.data.batch_size
+    smaller = [each for each in range(size - 1, 0, -1) if size % each == 0]
+    if not config.model.gradient_checkpointing:
+        yield from _largest_that_fits(net, config, smaller, precision, most, "")
+        try:
+            recompute_blocks(net.backbone.net, config.model.backbone)
+        except UserError:
+            return
+        smaller = [size, *smaller]
+    yield from _largest_that_fits(net, config, smaller, precision, most, "model.gradient_checkpointing true")
+
+
+def _largest_that_fits(
+    net: SkinNet, config: FitConfig, sizes: list[int], precision: str, most: float, also: str
+) -> Iterator[str]:
+    for size in sizes:
+        needed = step_bytes(net, replace(config, data=replace(config.data, batch_size=size)), precision)
+        if needed <= most:
+            options = [also] if also else []
+            if size < config.data.batch_size:
+                batches = config.trainer.accumulate_grad_batches * config.data.batch_size // size
+                options += [f"data.batch_size {size}", f"trainer.accumulate_grad_batches {batches}"]
+            yield f"{' and '.join(options)} ({_gigabytes(needed)})"
+            return
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:.3g} GB"

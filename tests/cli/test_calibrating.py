@@ -1,0 +1,205 @@
+"""The command that calibrates, and the decisions that can be asked for, as a user has them."""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from multiskin.cli import main
+from multiskin.cli.parsers import by_head
+from multiskin.config import FitConfig, ModelConfig, Recipe
+from multiskin.data.transforms import Preprocessing
+from multiskin.inference.predictor import Predictor
+from multiskin.models.blueprint import Blueprint
+from multiskin.models.checkpoint import read_checkpoint
+from multiskin.run import RunFolder
+from multiskin.schema import Schema
+
+TINY = {"backbone": "test_efficientnet", "weights": "none", "input_size": 48}
+
+
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def failure(capsys: pytest.CaptureFixture, *arguments: object) -> str:
+    assert run(*arguments) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("multiskin: error: ")
+    return message
+
+
+def save_checkpoint(schema: Schema, path: Path) -> None:
+    """Of a network that was never trained, but is sure of what it sees."""
+    torch.manual_seed(0)
+    counts = tuple((1,) * attribute.grades for attribute in schema)
+    blueprint = Blueprint(schema, ModelConfig(**TINY), (Recipe(),) * len(schema), counts)
+    net = blueprint.build()
+    for _, head in net.named_heads():
+        torch.nn.init.normal_(head.linear.weight, std=3)
+    content = {
+        "blueprint": blueprint.to_dict(),
+        "preprocessing": Preprocessing(48, (0.5,) * 3, (0.2,) * 3).to_dict(),
+        "state_dict": {f"net.{key}": value for key, value in net.state_dict().items()},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(content, path)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory, data_config, schema, photos):
+    """A run whose model is measured on both sides."""
+    folder = RunFolder(tmp_path_factory.mktemp("runs") / "first")
+    folder.root.mkdir()
+    folder.config.write_text(yaml.safe_dump(asdict(FitConfig(schema=folder.schema.name, data=data_config))))
+    schema.save(folder.schema)
+    photos.save(folder.split, folder.skipped)
+    save_checkpoint(schema, folder.best)
+    for command in ("validate", "test"):
+        assert run(command, folder.root, "--num_workers", 0) == 0
+    return folder
+
+
+@pytest.fixture
+def trained(measured, tmp_path):
+    return RunFolder(shutil.copytree(measured.root, tmp_path / "run"))
+
+
+def probabilities(path: Path) -> np.ndarray:
+    return pd.read_csv(path)[[f"shine_p{grade}" for grade in range(5)]].to_numpy()
+
+
+class TestCalibrate:
+    def test_a_run_is_calibrated_and_measured_and_nothing_is_lost(self, trained, measured, capsys):
+        assert run("calibrate", trained.root, "--num_workers", 0) == 0
+        said = capsys.readouterr().out
+        calibrator = Predictor.from_checkpoint(trained.best, "cpu").calibrators["shine"]
+        [aside] = trained.root.glob("results-*")
+        for name in ("metrics.json", "predictions_val.csv", "predictions_test.csv", "report.html"):
+            assert (aside / name).read_bytes() == (measured.root / name).read_bytes()
+        before, now = (probabilities(folder.predictions("val")) for folder in (measured, trained))
+        np.testing.assert_allclose(now, calibrator(torch.from_numpy(before)), atol=1e-4)
+        assert np.abs(now - before).max() > 0.01
+        np.testing.assert_allclose(probabilities(trained.uncalibrated("val")), before, atol=1e-4)
+        assert set(json.loads(trained.metrics.read_text())) == {"val"}
+        for words in (str(aside), f"multiskin test {trained.root}", "fitted to", "noise", str(trained.root / "report")):
+            assert words in said
+        assert " was " in (trained.root / "report.html").read_text().replace("<small>was", " was ")
+        assert run("test", trained.root, "--num_workers", 0) == 0
+        assert (trained.root / "uncalibrated_test.csv").is_file()
+
+    def test_again_it_begins_from_what_was_trained_and_none_takes_it_away(self, trained, measured):
+        weights = []
+        for methods in (["vector"], ["temperature", "lines=vector"], ["vector"], ["none"]):
+            options = [word for method in methods for word in ("--method", method)]
+            assert run("calibrate", trained.root, *options, "--num_workers", 0) == 0
+            calibrators = Predictor.from_checkpoint(trained.best, "cpu").calibrators
+            weights.append({name: (each.method, each.weight) for name, each in calibrators.items()})
+        assert weights[0] == weights[2] != weights[1]
+        assert [method for method, _ in weights[1].values()] == ["temperature", "vector"]
+        assert weights[3] == {}
+        assert set(read_checkpoint(trained.best)) == set(read_checkpoint(measured.best))
+        np.testing.assert_allclose(
+            probabilities(trained.predictions("val")), probabilities(measured.predictions("val")), atol=1e-4
+        )
+
+    def test_decisions_are_kept_with_it(self, trained):
+        command = ["calibrate", trained.root, "--method", "none", "--decision", "median", "--decision", "lines=credit"]
+        assert run(*command, "--num_workers", 0) == 0
+        predictor = Predictor.from_checkpoint(trained.best, "cpu")
+        assert predictor.decisions == {"shine": "median", "lines": "credit"}
+        assert not predictor.calibrators
+        table = pd.read_csv(trained.predictions("val"))
+        cumulated = probabilities(trained.predictions("val")).cumsum(axis=1)
+        assert table["shine"].tolist() == (cumulated < 0.5 - 1e-6).sum(axis=1).tolist()
+
+    def test_elsewhere_it_leaves_the_run_as_it_is(self, trained, tmp_path, capsys):
+        before = {path: path.read_bytes() for path in trained.root.rglob("*.*") if path.is_file()}
+        assert run("calibrate", trained.root, "--out", tmp_path / "new.ckpt", "--num_workers", 0) == 0
+        assert Predictor.from_checkpoint(tmp_path / "new.ckpt", "cpu").calibrators
+        assert {path: path.read_bytes() for path in before} == before
+        assert f"--checkpoint {tmp_path / 'new.ckpt'}" in capsys.readouterr().out
+        assert "something already" in failure(capsys, "calibrate", trained.root, "--out", tmp_path / "new.ckpt")
+
+    def test_a_head_that_nobody_graded_is_left_as_it_is_and_named(self, trained, graded_folder, tmp_path, capsys):
+        root = shutil.copytree(graded_folder, tmp_path / "photos")
+        table = pd.read_csv(root / "labels.csv", dtype=str, keep_default_na=False)
+        split = pd.read_csv(trained.split).set_index("image")["split"]
+        table.loc[table["image"].map(split) == "val", "lines"] = ""
+        table.to_csv(root / "labels.csv", index=False)
+        assert run("calibrate", trained.root, "--root", root, "--num_workers", 0) == 0
+        assert "lines: no validation photo is graded for it" in capsys.readouterr().err
+        assert set(Predictor.from_checkpoint(trained.best, "cpu").calibrators) == {"shine"}
+
+    def test_a_run_at_work_is_left_alone(self, trained, capsys):
+        before = trained.best.read_bytes()
+        with trained.locked():
+            assert "another run is at work" in failure(capsys, "calibrate", trained.root, "--num_workers", 0)
+        assert trained.best.read_bytes() == before
+        assert trained.metrics.is_file()
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["--method", "temprature"], "unknown method 'temprature': did you mean 'temperature'?"),
+            (["--method", "shin=vector"], "unknown attribute 'shin': did you mean 'shine'?"),
+            (["--decision", "mode"], "unknown decision 'mode'"),
+            (["--decision", "shin=median"], "unknown attribute 'shin'"),
+        ],
+    )
+    def test_a_mistake_gets_one_message(self, measured, capsys, arguments, words):
+        assert words in failure(capsys, "calibrate", measured.root, *arguments)
+
+
+class TestDecision:
+    def test_what_is_asked_of_a_head_comes_before_what_came_earlier(self):
+        assert by_head(["median", "oil=credit"], ["oil", "tone"]) == {"oil": "credit", "tone": "median"}
+        assert by_head(["oil=credit", "median"], ["oil", "tone"]) == {"oil": "median", "tone": "median"}
+        assert by_head([], ["oil"]) == {}
+
+    def test_photos_are_graded_as_asked(self, measured, graded_folder, tmp_path):
+        photos = graded_folder / "images"
+        for name in ("as_ever", "decided"):
+            asked = ["--decision", "lines=expectation"] if name == "decided" else []
+            command = ["predict", measured.root, photos, "--out", tmp_path / f"{name}.csv", "--num_workers", 0]
+            assert run(*command, *asked) == 0
+        before, now = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("as_ever", "decided"))
+        assert now["lines"].tolist() == np.ceil(now["lines_score"] - 0.5).tolist()
+        assert now["shine"].tolist() == before["shine"].tolist()
+
+    def test_results_of_other_decisions_have_a_folder_of_their_own(self, measured, tmp_path, capsys):
+        assert "--out" in failure(capsys, "test", measured.root, "--decision", "median")
+        out = tmp_path / "out"
+        assert run("test", measured.root, "--decision", "median", "--out", out, "--num_workers", 0) == 0
+        table = pd.read_csv(out / "predictions_test.csv")
+        cumulated = probabilities(out / "predictions_test.csv").cumsum(axis=1)
+        assert table["shine"].tolist() == (cumulated < 0.5 - 1e-6).sum(axis=1).tolist()
+
+
+def test_training_ends_in_the_calibration_that_recipes_ask_for(write_settings, tmp_path, capsys):
+    config = write_settings(
+        tmp_path,
+        model=TINY,
+        trainer={"max_epochs": 1, "accelerator": "cpu"},
+        recipe={"calibration": "temperature", "decision": "credit", "resample": "balanced"},
+        heads={"lines": {"calibration": None}},
+    )
+    folder = RunFolder(tmp_path / "run")
+    assert run("fit", "--config", config, "--out", folder.root) == 0
+    predictor = Predictor.from_checkpoint(folder.best, "cpu")
+    assert set(predictor.calibrators) == {"shine"}
+    assert {path.name for path in folder.root.glob("uncalibrated_*")} == {
+        "uncalibrated_val.csv",
+        "uncalibrated_test.csv",
+    }
+    table = pd.read_csv(folder.predictions("val"))
+    graded = table["shine_true"].notna().to_numpy()
+    by_grade = probabilities(folder.predictions("val"))[graded].mean(axis=0)
+    np.testing.assert_allclose(predictor.calibrators["shine"].prior, by_grade, atol=1e-4)
+    assert "How far probabilities can be trusted" in (folder.root / "report.html").read_text()

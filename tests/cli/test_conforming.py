@@ -1,0 +1,149 @@
+"""Sets of grades as a user gets them: from a run with a side for them, or from another table."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from multiskin.cli import main
+from multiskin.cli.settings import fit_config
+from multiskin.conformal.prediction import ConformalSets
+from multiskin.data.photos import load_photos
+from multiskin.inference.predictor import Predictor
+from multiskin.training.fit import fit
+
+TINY = {"backbone": "test_efficientnet", "weights": "none", "input_size": 48}
+
+
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+def failure(capsys, *arguments):
+    assert run(*arguments) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("multiskin: error: ")
+    return message
+
+
+@pytest.fixture(scope="module")
+def photos(graded_folder, tmp_path_factory):
+    """The table with sides: six subjects to calibrate; odd ones have another tone."""
+    root = shutil.copytree(graded_folder, tmp_path_factory.mktemp("conform") / "photos")
+    table = pd.read_csv(root / "labels.csv", dtype=str, keep_default_na=False)
+    number = table["subject"].str[1:].astype(int)
+    sides = np.select([number < 4, number == 4, number == 5], ["train", "val", "test"], "calibration")
+    table.assign(side=sides, tone=number.mod(2).astype(str)).to_csv(root / "labels.csv", index=False)
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(photos, write_settings):
+    folder = photos.parent
+    columns = {"subject": "subject", "split": "side", "groups": ["tone"]}
+    trainer = {"max_epochs": 1, "accelerator": "cpu", "monitor": "val/loss"}
+    path = write_settings(folder, data={"root": str(photos), "columns": columns}, model=TINY, trainer=trainer)
+    config, schema = fit_config("multiskin fit", "", ["--config", str(path), "--out", str(folder / "run")])
+    return fit(config, load_photos(config.data, schema))
+
+
+def kept(folder, schema):
+    content = torch.load(folder.best, weights_only=True)["conformal"]
+    return ConformalSets.from_dict(content, schema)
+
+
+class TestConform:
+    def test_keeps_thresholds_in_the_checkpoint_and_tells_of_them(self, trained, schema, capsys):
+        before = torch.load(trained.best, weights_only=True)
+        assert run("conform", trained.root, "--coverage", "0.6") == 0
+        said = capsys.readouterr().out
+        sets = kept(trained, schema)
+        assert (sets.coverage, sets.by) == (0.6, None)
+        counts = {name: (cells["all"].subjects, cells["all"].photos) for name, cells in sets.thresholds.items()}
+        assert counts == {"shine": (6, 6), "lines": (6, 7)}  # the last photo has no grade
+        assert all(np.isfinite(cells["all"].score) for cells in sets.thresholds.values())
+        assert "sets for a coverage of 0.6" in said
+        assert "ruled out" not in said
+        assert str(trained.best) in said
+        after = torch.load(trained.best, weights_only=True)
+        assert after.keys() == before.keys() | {"conformal"}
+        assert all(torch.equal(value, after["state_dict"][key]) for key, value in before["state_dict"].items())
+        Predictor.from_checkpoint(trained.best, "cpu")
+
+    def test_predictions_then_have_their_sets(self, trained, photos, schema, tmp_path):
+        assert run("conform", trained.root, "--coverage", "0.6") == 0
+        out = tmp_path / "out.csv"
+        assert run("predict", trained.root, photos, "--out", out, "--num_workers", 0) == 0
+        table = pd.read_csv(out)
+        for name in schema.names:
+            assert table[f"{name}_low"].le(table[name]).all()
+            assert table[f"{name}_high"].ge(table[name]).all()
+
+    def test_too_few_subjects_rule_nothing_out_and_that_is_said(self, trained, schema, capsys):
+        assert run("conform", trained.root) == 0
+        said = capsys.readouterr().out
+        sets = kept(trained, schema)
+        assert sets.coverage == 0.9
+        assert all(cells["all"].score == np.inf for cells in sets.thresholds.values())
+        assert "fewer than 9 subjects, so that nothing is ruled out: shine, lines" in said
+        assert "100 %" in said
+
+    def test_by_grade_and_by_group(self, trained, schema, capsys):
+        assert run("conform", trained.root, "--coverage", "0.5", "--by", "grade") == 0
+        assert list(kept(trained, schema).thresholds["lines"]) == ["0", "1", "2"]
+        assert run("conform", trained.root, "--coverage", "0.5", "--by", "tone") == 0
+        tones = kept(trained, schema).thresholds["shine"]
+        assert {tone: cell.subjects for tone, cell in tones.items()} == {"0": 3, "1": 3}
+        assert "tone" in capsys.readouterr().out
+
+    def test_another_table_of_other_subjects(self, trained, photos, schema):
+        table = pd.read_csv(photos / "labels.csv", dtype=str, keep_default_na=False)
+        others = table[table["side"].isin(("test", "calibration"))].drop(columns=["side", "lines"])
+        others.to_csv(photos / "others.csv", index=False)
+        assert run("conform", trained.root, "--coverage", "0.5", "--table", "others.csv") == 0
+        cells = kept(trained, schema).thresholds
+        assert (cells["shine"]["all"].subjects, cells["lines"]["all"].subjects) == (7, 0)
+        assert cells["lines"]["all"].score == np.inf
+
+
+class TestMistakes:
+    @pytest.mark.parametrize("coverage", ["0", "1", "1.5", "-0.1", "nan", "90"])
+    def test_a_coverage_that_is_none(self, coverage, trained, capsys):
+        message = failure(capsys, "conform", trained.root, "--coverage", coverage)
+        assert "coverage is" in message
+        assert "0.9" in message
+
+    def test_a_run_without_a_side_to_calibrate_on_tells_how_to_get_one(self, trained, tmp_path, capsys):
+        copy = shutil.copytree(trained.root, tmp_path / "run")
+        split = pd.read_csv(copy / "split.csv", dtype=str, keep_default_na=False)
+        split[split["split"] != "calibrate"].to_csv(copy / "split.csv", index=False)
+        message = failure(capsys, "conform", copy)
+        assert all(word in message for word in ("data.split.ratios: [0.6, 0.15, 0.1, 0.15]", "--table", "split column"))
+
+    def test_an_unknown_group(self, trained, capsys):
+        message = failure(capsys, "conform", trained.root, "--by", "tones")
+        assert "--by" in message
+        assert "did you mean 'tone'" in message
+        assert "grade" in message
+
+    @pytest.mark.parametrize(("subject", "named"), [("p1", "subject p1"), ("", "photo images/02.png")])
+    def test_photos_that_the_run_has_seen(self, subject, named, trained, photos, capsys):
+        table = pd.read_csv(photos / "labels.csv", dtype=str, keep_default_na=False).drop(columns="side")
+        path = "images/20.png" if subject else "images/02.png"
+        table[table["image"] == path].assign(subject=subject).to_csv(photos / "seen.csv", index=False)
+        message = failure(capsys, "conform", trained.root, "--table", "seen.csv")
+        assert named in message
+        assert "row 2" in message
+
+    def test_a_failure_leaves_the_checkpoint_as_it_was(self, trained, capsys, monkeypatch):
+        before = trained.best.read_bytes()
+
+        def full(*_):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(torch, "save", full)
+        assert "No space left" in failure(capsys, "conform", trained.root, "--coverage", "0.6")
+        assert trained.best.read_bytes() == before
+        assert [path.name for path in trained.checkpoints.iterdir()].count("best.ckpt.part") == 0

@@ -1,0 +1,45 @@
+"""From somebody's folders to a table, and what it tells of itself: as a user has it."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from multiskin.cli import main
+
+
+def run(*arguments):
+    return main(["data", *map(str, arguments)])
+
+
+@pytest.fixture
+def classes(tmp_path):
+    """Forty pictures in two folders, one of them without a whole file."""
+    for number in range(40):
+        folder = tmp_path / "photos" / ("eczema" if number % 2 else "acne")
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:02}.png")
+    Image.fromarray(pixels).save(tmp_path / "photos" / "loose.png")
+    return tmp_path / "photos"
+
+
+def test_an_import_can_be_checked_and_counted_by_the_command_that_it_names(classes, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("import", "folder", "photos", "made") == 0
+    out = capsys.readouterr().out
+    assert "made/labels.csv: 40 rows" in out
+    assert "1  left out: not of this layout (first: loose.png: in no folder of a class)" in out
+    assert "next: multiskin data check --config made/config.yaml" in out
+    assert run("check", "--config", "made/config.yaml") == 0
+    assert "40 photos" in capsys.readouterr().out
+    assert run("stats", "--config", "made/config.yaml", "--out", "told") == 0
+    out = capsys.readouterr().out
+    assert "photos that nobody graded" in out
+    made = {path.name for path in (tmp_path / "told").iterdir()}
+    assert made == {"data.html", "grades.csv", "missing.csv", "together.csv", "correlation.csv", "patterns.csv"}
+
+
+def test_an_unknown_layout_is_named_with_the_known_ones(classes, tmp_path, capsys):
+    assert run("import", "aihub_face", classes, tmp_path / "made") == 2
+    assert "unknown layout 'aihub_face': did you mean 'aihub-face'" in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()

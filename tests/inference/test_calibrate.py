@@ -1,0 +1,137 @@
+"""A calibrated model says calibrated things everywhere, and its checkpoint keeps what it was."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from multiskin.calibration import Calibrator, fit_calibrator
+from multiskin.calibration.fitting import shares
+from multiskin.data.manifest import Manifest
+from multiskin.decisions import decide
+from multiskin.errors import UserError
+from multiskin.inference.calibrate import calibrated, keep_calibration
+from multiskin.inference.evaluate import evaluate, judge, score
+from multiskin.inference.predictor import Predictor
+from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
+from multiskin.schema import MISSING, Attribute, Schema
+
+SHINE = Calibrator("vector", (2.0, 1.0, 0.5, 1.0, 1.0), (0.0, 0.4, 0.0, -1.0, 0.5), (0.5, 0.2, 0.2, 0.1, 0.0), 30)
+IMAGES = torch.linspace(-4, 4, 6)[:, None, None, None] + torch.randn(
+    6, 3, 64, 64, generator=torch.Generator().manual_seed(1)
+)
+
+
+@pytest.fixture
+def adjusted(predictor: Predictor) -> Predictor:
+    """With a calibration of its first head alone."""
+    return replace(predictor, calibrators={"shine": SHINE})
+
+
+def test_what_is_predicted_is_calibrated_and_decided_by_its_own_prior(
+    predictor: Predictor, adjusted: Predictor
+) -> None:
+    before, found = predictor.predict(IMAGES), adjusted.deciding({"shine": "credit"}).predict(IMAGES)
+    expected = SHINE(torch.from_numpy(before.probabilities[:, 0]))
+    np.testing.assert_allclose(found.probabilities[:, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(found.scores[:, 0], expected @ torch.arange(5.0), atol=1e-5)
+    by_hand = decide("credit", expected, torch.tensor(SHINE.prior))
+    assert found.grades[:, 0].tolist() == by_hand.tolist()
+    assert not torch.equal(by_hand, decide("credit", expected, torch.full((5,), 0.2)))
+    np.testing.assert_array_equal(found.probabilities[:, 1], before.probabilities[:, 1])
+    np.testing.assert_array_equal(found.grades[:, 1], before.grades[:, 1])
+
+
+def test_one_forward_pass_is_read_as_it_is_predicted(adjusted: Predictor, predictor: Predictor) -> None:
+    with torch.no_grad():
+        read = adjusted.read(adjusted.net(IMAGES).logits)
+    for one, other in zip(read, adjusted.predict(IMAGES), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    again = adjusted.judge(torch.from_numpy(read.probabilities))  # as photos of one person are, put together
+    np.testing.assert_array_equal(again.probabilities, read.probabilities)
+    np.testing.assert_array_equal(adjusted.uncalibrated().predict(IMAGES).grades, predictor.predict(IMAGES).grades)
+
+
+def test_other_decisions_are_those_of_the_heads_that_are_named(predictor: Predictor) -> None:
+    found = predictor.deciding({"lines": "argmax"}).deciding({"shine": "expectation"}).predict(IMAGES)
+    p = found.probabilities
+    assert found.grades[:, 1].tolist() == p[:, 1].argmax(axis=1).tolist()
+    assert found.grades[:, 0].tolist() == np.round(found.scores[:, 0]).tolist()
+
+
+def test_a_decision_that_cannot_be_is_refused(predictor_of: Callable[[Schema], Predictor]) -> None:
+    predictor = predictor_of(Schema((Attribute("kind", 4, kind="nominal"), Attribute("shine", 3))))
+    assert predictor.deciding({"kind": "argmax"}).net is predictor.net
+    for decisions, words in (
+        ({"kind": "median"}, "needs ordered grades"),
+        ({"shine": "mode"}, "unknown decision"),
+        ({"shin": "median"}, "unknown attribute 'shin'"),
+    ):
+        with pytest.raises(UserError, match=words):
+            predictor.deciding(decisions)
+
+
+def test_an_evaluation_tells_both(adjusted: Predictor, predictor: Predictor, manifest: Manifest) -> None:
+    found, before = (evaluate(of, manifest, num_workers=0) for of in (adjusted, predictor))
+    assert before.uncalibrated is None
+    assert found.uncalibrated is not None
+    np.testing.assert_array_equal(found.uncalibrated.probabilities, before.prediction.probabilities)
+    np.testing.assert_array_equal(found.uncalibrated.grades, before.prediction.grades)
+    assert found.metrics["shine/rps"] != before.metrics["shine/rps"]
+    assert found.metrics["lines/rps"] == before.metrics["lines/rps"]
+
+
+def test_the_fit_is_to_the_graded_photos_and_from_what_was_drawn(
+    predictor: Predictor, checkpoint: Path, manifest: Manifest
+) -> None:
+    probabilities = score(predictor, manifest, num_workers=0)
+    found = calibrated(predictor, checkpoint, manifest, probabilities, {"lines": "temperature"})
+    graded = manifest.grades[:, 1] != MISSING
+    own, grades = probabilities[graded, 1, :3].numpy(), manifest.grades[graded, 1]
+    expected = fit_calibrator("temperature", own, grades, np.full(3, 1 / 3), shares(grades, np.ones(3)))
+    assert set(found.calibrators) == {"lines"}
+    assert found.calibrators["lines"].temperature == pytest.approx(expected.temperature, rel=1e-4)
+    assert found.calibrators["lines"].rows == graded.sum()
+    log_loss = [
+        -np.log(np.maximum(p[graded, 1][np.arange(len(grades)), grades], 1e-30)).mean()
+        for p in (judge(of, manifest, probabilities).prediction.probabilities for of in (found, predictor))
+    ]
+    assert log_loss[0] < log_loss[1]
+
+
+def test_a_checkpoint_keeps_it_and_all_that_it_held(adjusted: Predictor, checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "calibrated.ckpt"
+    decided = adjusted.deciding({"lines": "expectation"})
+    assert not keep_calibration(decided, checkpoint, path)
+    before, now = read_checkpoint(checkpoint), read_checkpoint(path)
+    assert set(now) - set(before) == {"calibration", "decisions"}
+    assert all(torch.equal(now["state_dict"][key], value) for key, value in before["state_dict"].items())
+    again = Predictor.from_checkpoint(path, "cpu")
+    assert (again.calibrators, again.decisions) == ({"shine": SHINE}, {"lines": "expectation"})
+    for one, other in zip(again.predict(IMAGES), decided.predict(IMAGES), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not keep_calibration(again.uncalibrated(), path, path)
+    assert set(read_checkpoint(path)) == {*before, "decisions"}
+
+
+def test_sets_of_grades_stay_with_the_calibration_that_they_rest_on(
+    adjusted: Predictor, checkpoint: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.ckpt"
+    keep_calibration(adjusted, checkpoint, path)
+    write_checkpoint(read_checkpoint(path) | {"conformal": {"coverage": 0.9}}, path)
+    assert not keep_calibration(adjusted.deciding({"shine": "median"}), path, path)
+    assert read_checkpoint(path)["conformal"] == {"coverage": 0.9}
+    assert keep_calibration(adjusted.uncalibrated(), path, path)
+    assert "conformal" not in read_checkpoint(path)
+
+
+@pytest.mark.parametrize("content", [{"shine": {"weight": [1.0] * 5}}, {"shine": SHINE.to_dict() | {"a": 1}}, [1]])
+def test_a_damaged_calibration_is_one_error(content: object, checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.ckpt"
+    torch.save(torch.load(checkpoint, weights_only=True) | {"calibration": content}, path)
+    with pytest.raises(UserError, match=r"damaged\.ckpt: damaged, or of another version"):
+        Predictor.from_checkpoint(path)

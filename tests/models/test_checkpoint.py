@@ -1,0 +1,37 @@
+"""A checkpoint is written whole or not at all, and whatever stops it is said as what it is."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+import torch
+
+from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
+
+CONTENT = {"blueprint": {}, "preprocessing": {}, "state_dict": {"net.weight": torch.ones(2)}}
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "model.ckpt"
+    write_checkpoint(CONTENT, path)
+    assert read_checkpoint(path)["state_dict"]["net.weight"].tolist() == [1, 1]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told_though_torch_complains_of_its_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.ckpt"
+    write_checkpoint(CONTENT, path)
+
+    def full(_: object, file: BinaryIO) -> None:
+        try:
+            raise OSError(28, "No space left on device")
+        finally:
+            raise RuntimeError("unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*model\.ckpt"):
+        write_checkpoint({}, path)
+    monkeypatch.undo()
+    assert read_checkpoint(path).keys() == CONTENT.keys()
