@@ -53,6 +53,17 @@ def recall(confusion: Tensor) -> Tensor:
     return mean_by_grade(confusion, _distance(confusion) == 0)
 
 
+def precision(confusion: Tensor) -> Tensor:
+    """Share of the samples with each decision whose grade is that one: (K,), NaN for a grade never decided."""
+    return recall(_counts(confusion).T)
+
+
+def f1(confusion: Tensor) -> Tensor:
+    """Harmonic mean of each grade's precision and recall: (K,), NaN for a grade neither true nor decided anywhere."""
+    counts = _counts(confusion)
+    return 2 * counts.diagonal() / (counts.sum(0) + counts.sum(1))
+
+
 def p_recall(confusion: Tensor, absent: Absent = "present") -> Tensor:
     """Credit averaged over the samples of each true grade, then over grades; at most 1, with K = 5 at least -1.1.
 
@@ -107,8 +118,7 @@ def macro_f1(confusion: Tensor) -> Tensor:
     This is the mean of F1 scores, not the F1 of mean precision and recall (Opitz and Burst, 2019). A grade that is
     only decided, never true, counts 0, since every such decision is wrong.
     """
-    counts = _counts(confusion)
-    return _mean_over_grades(2 * counts.diagonal() / (counts.sum(0) + counts.sum(1)))
+    return _mean_over_grades(f1(confusion))
 
 
 def quadratic_kappa(confusion: Tensor) -> Tensor:

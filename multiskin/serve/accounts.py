@@ -7,7 +7,7 @@ from hashlib import sha256
 from secrets import token_urlsafe
 
 from argon2 import PasswordHasher
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
@@ -17,6 +17,7 @@ from multiskin.serve.tries import Tries
 
 LONGEST_NAME = 40  # characters
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 200  # characters
+MOST_ACCOUNTS = 1000
 
 LIFETIME = timedelta(days=14)  # of a sign-in, however much it is used
 IDLE = timedelta(days=1)  # after which an unused one ends
@@ -35,6 +36,11 @@ class NameFormError(AccountError):
 class NameTakenError(AccountError):
     code = "name_taken"
     message = "this name is taken; choose another one"
+
+
+class AccountsFullError(AccountError):
+    code = "accounts_full"
+    message = "there is no room for another account here; ask whoever runs this demo for more"
 
 
 class PasswordLengthError(AccountError):
@@ -76,14 +82,20 @@ class Accounts:
         store: where they are kept.
         hasher: of passwords; where its parameters changed, a password is hashed anew when its owner signs in.
         clock: tells the time.
+        most: accounts that there may be; each may fill some of the disk.
     """
 
     def __init__(
-        self, store: Store, hasher: PasswordHasher | None = None, clock: Callable[[], datetime] = utc_now
+        self,
+        store: Store,
+        hasher: PasswordHasher | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        most: int = MOST_ACCOUNTS,
     ) -> None:
         self._store = store
         self._passwords = Passwords(hasher or PasswordHasher())
         self._clock = clock
+        self._most = most
         self._tries = Tries()
 
     def sign_up(self, name: str, password: str, address: str | None = None) -> Account:
@@ -95,7 +107,8 @@ class Accounts:
             address: whose tries it counts to, for who signs up learns which names are taken.
 
         Raises:
-            AccountError: NameFormError, NameTakenError, PasswordLengthError, PasswordIsNameError or TooMany.
+            AccountError: NameFormError, NameTakenError, AccountsFullError, PasswordLengthError, PasswordIsNameError or
+                TooMany.
         """
         name = unicodedata.normalize("NFC", _typed(name))
         key = _key(name)
@@ -106,6 +119,7 @@ class Accounts:
         account = Account(name=name, key=key, password_hash=self._passwords.hash(password), created=self._clock())
         try:
             with self._store.writing() as session:
+                self._check_room(session)
                 session.add(account)
         except IntegrityError:
             raise NameTakenError from None
@@ -128,12 +142,11 @@ class Accounts:
         _let_through(self._tries.count_address(address))
         account = self._verified(_key(name), password, address)
         password_hash = self._passwords.renewed(account.password_hash, password)
-        token, now = token_urlsafe(32), self._clock()
+        now = self._clock()
         with self._store.writing() as session:
             self._still(session, account, password).password_hash = password_hash
             session.execute(delete(SignIn).where(or_(SignIn.started <= now - LIFETIME, SignIn.last_used <= now - IDLE)))
-            session.add(SignIn(token_hash=_digest(token), account_id=account.id, started=now, last_used=now))
-        return token
+            return self._let_in(session, account)
 
     def account_of(self, token: str) -> Account | None:
         """Whose browser it is; None where it was never let in, signed out, or is not let in any longer."""
@@ -153,35 +166,57 @@ class Accounts:
         with self._store.writing() as session:
             session.execute(delete(SignIn).where(SignIn.token_hash == _digest(token)))
 
-    def change_password(self, account_id: int, password: str, new: str) -> None:
-        """Gives an account a new password, with which each of its browsers has to sign in again.
+    def change_password(self, account_id: int, password: str, new: str, address: str | None = None) -> str:
+        """Gives an account a new password, with which each of its browsers but the one that asks has to sign in again.
+
+        Args:
+            account_id: whose password it is.
+            password: the present one.
+            new: the one from now on.
+            address: where the try comes from; None where that is not known.
+
+        Returns:
+            A token for the browser that asks; the one it had is worth nothing any more, wherever it was copied to.
 
         Raises:
             AccountError: CredentialsError, PasswordLengthError, PasswordIsNameError or TooMany.
         """
-        account = self._verified(self._key_of(account_id), password)
+        account = self._owner(account_id, password, address)
         _check_new(new, account.key)
         password_hash = self._passwords.hash(new)
         with self._store.writing() as session:
             self._still(session, account, password).password_hash = password_hash
             session.execute(delete(SignIn).where(SignIn.account_id == account_id))
+            return self._let_in(session, account)
 
-    def delete(self, account_id: int, password: str) -> None:
+    def delete(self, account_id: int, password: str, address: str | None = None) -> None:
         """Takes away an account and all that is its owner's, photos too.
 
         Raises:
             AccountError: CredentialsError or TooMany.
         """
-        account = self._verified(self._key_of(account_id), password)
+        account = self._owner(account_id, password, address)
         with self._store.writing() as session:
             session.delete(self._still(session, account, password))
         self._store.empty_log()
 
-    def _key_of(self, account_id: int) -> str:
-        with self._store.reading() as session:
-            return session.scalar(select(Account.key).where(Account.id == account_id)) or ""
+    def _check_room(self, session: Session) -> None:
+        if session.scalars(select(func.count()).select_from(Account)).one() >= self._most:
+            raise AccountsFullError
 
-    def _verified(self, key: str, password: str, address: str | None = None) -> Account:
+    def _let_in(self, session: Session, account: Account) -> str:
+        token, now = token_urlsafe(32), self._clock()
+        session.add(SignIn(token_hash=_digest(token), account_id=account.id, started=now, last_used=now))
+        return token
+
+    def _owner(self, account_id: int, password: str, address: str | None) -> Account:
+        """The account, if whoever asks knows its password; as often as one may try to sign in with it."""
+        _let_through(self._tries.count_address(address))
+        with self._store.reading() as session:
+            key = session.scalar(select(Account.key).where(Account.id == account_id)) or ""
+        return self._verified(key, password, address)
+
+    def _verified(self, key: str, password: str, address: str | None) -> Account:
         """The account of a name whose password this is."""
         if not _usable(key):  # then it is nobody's, and no limit has to remember it
             raise CredentialsError

@@ -22,7 +22,8 @@ class Batcher(Generic[Item, Result]):
     """Joins the items of all callers into batches; no item waits for others to come.
 
     Args:
-        run: does a batch, and gives a result for each item, in order. Its errors reach the callers of that batch.
+        run: does a batch, and gives a result for each item, in order. A batch that fails is done again one by one, so
+            that an error reaches the caller of the item that it is of, and no other.
         largest: items in a batch.
         waiting: items that may wait, besides those being done.
     """
@@ -103,10 +104,12 @@ def _answer(run: Callable[[list[Item]], Sequence[Result]], batch: list[tuple[Ite
         return
     try:
         results = run([item for item, _ in batch])
-        answers = list(zip(batch, results, strict=True))
-    except BaseException as error:  # whatever it is, callers wait for an answer, and the thread has to go on
-        for _, future in batch:
-            future.set_exception(error)
+        for (_, future), result in list(zip(batch, results, strict=True)):
+            future.set_result(result)
         return
-    for (_, future), result in answers:
-        future.set_result(result)
+    except BaseException as error:  # whatever it is, callers wait for an answer, and the thread has to go on
+        if len(batch) == 1:
+            batch[0][1].set_exception(error)
+            return
+    for each in batch:  # not above, where the error of one would come with that of all, and hold on to their items
+        _answer(run, [each])

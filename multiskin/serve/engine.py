@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from multiskin.derived import derive
 from multiskin.explain.cam import head_maps
 from multiskin.explain.photos import HeadExplanation, PreparedPhoto, explanations, prepare
 from multiskin.faces.step import uncut
 from multiskin.inference.fusion import Fused, fuse, graded_in
-from multiskin.inference.predictor import Predictor
+from multiskin.inference.predictor import Prediction, Predictor
 from multiskin.schema import Schema
 from multiskin.serve.batching import Batcher
 from multiskin.serve.quality import Quality, measure
@@ -75,10 +76,12 @@ class Engine:
         counted = np.array([[not reasons for reasons in of_photo] for of_photo in against])  # (N, H)
         fused = fuse(np.stack([reading.probabilities for reading in readings]), counted)
         looked_at = zip(photos, prepared, qualities, readings, counted, strict=True)
+        attributes = tuple(self._attribute_reports(photos, fused, against))
         return Report(
-            tuple(self._attribute_reports(fused, against)),
+            attributes,
             tuple(self._photo_report(*each) for each in looked_at),
             self.model,
+            derive(self.schema.derived, {each.attribute.name: each.grade for each in attributes}),
         )
 
     def close(self) -> None:
@@ -108,10 +111,11 @@ class Engine:
         ]
 
     def _attribute_reports(
-        self, fused: Fused, against: Sequence[Sequence[tuple[str, ...]]]
+        self, photos: Sequence[Photo], fused: Fused, against: Sequence[Sequence[tuple[str, ...]]]
     ) -> Iterator[AttributeReport]:
-        together = torch.from_numpy(fused.probabilities)[None].to(self.predictor.device)
-        grades, scores, _ = (values[0] for values in self.predictor.judge(together))
+        prediction = self.predictor.judge(torch.from_numpy(fused.probabilities)[None].to(self.predictor.device))
+        grades, scores, _ = (values[0] for values in prediction)
+        sets = self._sets(photos, prediction)
         for h, attribute in enumerate(self.schema):
             counted = tuple(np.flatnonzero(fused.counted[:, h]).tolist())
             if not counted:
@@ -120,7 +124,13 @@ class Engine:
                 continue
             grade, shares = int(grades[h]), tuple(fused.probabilities[h, : attribute.grades].tolist())
             score = float(scores[h]) if attribute.ordinal else None
-            yield AttributeReport(attribute, grade, score, shares, shares[grade], applies=True, counted=counted)
+            likely = None if sets is None else tuple(np.flatnonzero(sets[h]).tolist())
+            yield AttributeReport(attribute, grade, score, shares, shares[grade], likely, True, counted=counted)
+
+    def _sets(self, photos: Sequence[Photo], prediction: Prediction) -> np.ndarray | None:
+        """The set of each head's grades (H, Kmax), if there is one photo, of which alone anything is promised."""
+        sets = self.predictor.sets(prediction, {"part": [photos[0].part or ""]}) if len(photos) == 1 else None
+        return None if sets is None else sets[0]
 
     def _photo_report(
         self, photo: Photo, ready: PreparedPhoto, quality: Quality, reading: Reading, counts: np.ndarray
@@ -133,10 +143,15 @@ class Engine:
 
 
 def _fingerprint(predictor: Predictor) -> str:
-    """A word for a model by its weights, its grades and what it makes of photos, the same wherever it is loaded."""
+    """A word for a model by its weights, its grades and what it makes of photos, the same wherever it is loaded.
+
+    What has been done since it was trained counts where something has.
+    """
     skin = replace(predictor.preprocessing.skin, detector=None)  # a file that may have moved
     graded = [(attribute.name, attribute.grades) for attribute in predictor.schema]
     digest = blake2b(repr((graded, replace(predictor.preprocessing, skin=skin))).encode(), digest_size=6)
+    if predictor.calibrators or predictor.decisions:
+        digest.update(repr((sorted(predictor.calibrators.items()), sorted(predictor.decisions.items()))).encode())
     for name, tensor in predictor.net.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.cpu().flatten().view(torch.uint8).numpy())

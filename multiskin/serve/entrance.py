@@ -1,60 +1,79 @@
-"""The pages to sign in and sign up: plain forms, which need no script."""
+"""The pages to sign in, to sign up and to change a password: plain forms, which need no script."""
 
 import math
-from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib.resources import files
 from typing import cast
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from multiskin.serve import signing
 from multiskin.serve.accounts import AccountError, TooMany
+from multiskin.serve.api.asking import member_of
 from multiskin.serve.api.errors import refusal_of
 from multiskin.serve.services import Services
+from multiskin.serve.sessions import asker_of
 from multiskin.serve.texts import COOKIE, preferred
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
-Sign = Callable[[Services, Request, str, str], Awaitable[str]]
-SIGN: dict[str, Sign] = {"sign_in": signing.sign_in, "sign_up": signing.sign_up}
+PURPOSES = {"/sign-in": "sign_in", "/sign-up": "sign_up", "/password": "change_password"}
+TAB, KEPT = "tab", "kept"  # in the address: where somebody comes from, and the word for what was on the screen there
 
 
 async def show(request: Request) -> Response:
     """The empty form."""
-    return _page(request)
+    return _page(request) if _may_fill_in(request) else _to(request, "sign-in")
 
 
 async def send(request: Request) -> Response:
     """What the form sends: on to the demo, or the form again with what is wrong."""
-    services = _services(request)
+    if not _may_fill_in(request):  # any more
+        return _to(request, "sign-in")
     form = await request.form(max_files=0, max_fields=8)
-    name, password = str(form.get("name", "")), str(form.get("password", ""))
     try:
-        cookie = await SIGN[_purpose(request)](services, request, name, password)
+        return _to(request, "", await _cookie(request, form))
     except AccountError as error:
-        return _page(request, name, error)
-    return RedirectResponse(f"{services.settings.root_path}/", 303, {"Set-Cookie": cookie})
+        return _page(request, _field(form, "name"), error)
 
 
 async def leave(request: Request) -> Response:
     """Signed out, to the form again, or to the demo as a guest."""
     services = _services(request)
     cookie = await signing.sign_out(services, request)
-    to = "sign-in" if services.settings.members_only else ""
-    return RedirectResponse(f"{services.settings.root_path}/{to}", 303, {"Set-Cookie": cookie})
+    return _to(request, "sign-in" if services.settings.members_only else "", cookie)
 
 
 ROUTES = [
-    Route("/sign-in", show, methods=["GET"]),
-    Route("/sign-in", send, methods=["POST"]),
-    Route("/sign-up", show, methods=["GET"]),
-    Route("/sign-up", send, methods=["POST"]),
+    *(Route(path, show, methods=["GET"]) for path in PURPOSES),
+    *(Route(path, send, methods=["POST"]) for path in PURPOSES),
     Route("/sign-out", leave, methods=["POST"]),
 ]
+
+
+async def _cookie(request: Request, form: FormData) -> str:
+    """Of the session that comes of what the form is for.
+
+    Raises:
+        AccountError: it cannot be done.
+    """
+    services, password, kept = _services(request), _field(form, "password"), request.query_params.get(KEPT, "")
+    match _purpose(request):
+        case "sign_in":
+            return await signing.sign_in(services, request, _field(form, "name"), password, kept)
+        case "sign_up":
+            return await signing.sign_up(services, request, _field(form, "name"), password, kept)
+        case _:
+            member, new = member_of(request), _field(form, "new_password")
+            return await signing.change_password(services, request, member, password, new, kept)
+
+
+def _field(form: FormData, name: str) -> str:
+    return str(form.get(name, ""))
 
 
 def _services(request: Request) -> Services:
@@ -62,7 +81,21 @@ def _services(request: Request) -> Services:
 
 
 def _purpose(request: Request) -> str:
-    return "sign_up" if request.url.path.endswith("/sign-up") else "sign_in"
+    return next(purpose for path, purpose in PURPOSES.items() if request.url.path.endswith(path))
+
+
+def _signed_in(request: Request) -> bool:
+    session = asker_of(request)
+    return session is not None and session.account_id is not None
+
+
+def _may_fill_in(request: Request) -> bool:
+    return _signed_in(request) or _purpose(request) != "change_password"
+
+
+def _to(request: Request, path: str, cookie: str = "") -> Response:
+    headers = {"Set-Cookie": cookie} if cookie else None
+    return RedirectResponse(f"{_services(request).settings.root_path}/{path}", 303, headers)
 
 
 def _page(request: Request, name: str = "", error: AccountError | None = None) -> Response:
@@ -79,7 +112,8 @@ def _page(request: Request, name: str = "", error: AccountError | None = None) -
             languages=LANGUAGES,
             words=words,
             name=name,
-            problem=_problem(error, words),
+            problem=_problem(error, _purpose(request), words),
+            kept=_kept(request),
             root_path=settings.root_path,
             guests=not settings.members_only,
         )
@@ -90,11 +124,23 @@ def _page(request: Request, name: str = "", error: AccountError | None = None) -
     return response
 
 
-def _problem(error: AccountError | None, words: dict[str, str]) -> str:
+def _kept(request: Request) -> str:
+    """The word for what was on the screen of whoever comes from the page, if it is to be there again.
+
+    What a guest did goes along to an account, and what an account did stays with it.
+    """
+    session = asker_of(request)
+    if session is None or _signed_in(request) != (_purpose(request) == "change_password"):
+        return ""
+    tab = None if _signed_in(request) else request.query_params.get(TAB, "")
+    return _services(request).desks.set_aside(session.id, tab, request.query_params.get(KEPT, ""))
+
+
+def _problem(error: AccountError | None, purpose: str, words: dict[str, str]) -> str:
     if error is None:
         return ""
     wait = math.ceil(error.retry_after / 60) if isinstance(error, TooMany) else 0
-    return words[error.code].format(wait=wait)
+    return words.get(f"{purpose}_{error.code}", words[error.code]).format(wait=wait)
 
 
 def _language(request: Request, default: str) -> str:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from multiskin.serve.answers import Answer
 from multiskin.serve.bodies import Body
 from multiskin.serve.isolation import Isolation
-from multiskin.serve.origin import check_host, check_origin
+from multiskin.serve.origin import OF_PROXIES, check_host, check_origin, from_here
 from multiskin.serve.places import PHOTOS, Access, Place, find_place
 from multiskin.serve.refusals import Refusal, busy
 from multiskin.serve.sessions import Session, Sessions
@@ -24,7 +24,7 @@ from multiskin.serve.settings import Settings
 MOST_LARGE = 64  # requests with photos at once, from their first byte to their answer
 LOOKING = 8  # threads that look sessions up; those that score may all be waiting for the network
 # What proxies say of a request is taken by the server, from proxies that it trusts; Gradio would take it from anybody.
-OF_PROXIES = (b"forwarded", b"x-forwarded-", b"x-gradio-", b"x-original-", b"x-rewrite-")
+LEFT_OUT = (*OF_PROXIES, b"x-gradio-")
 
 log = logging.getLogger("multiskin.serve")
 
@@ -32,7 +32,8 @@ log = logging.getLogger("multiskin.serve")
 class Guard:
     """ASGI middleware: who asks, from where, for what and with how much.
 
-    What passes has its session in `request.state.session`; None where anybody may ask and nobody is signed in.
+    What passes has its session in `request.state.session`; None where anybody may ask and nobody is signed in. Whether
+    it comes from this machine itself stands in `request.state.from_here`.
 
     Args:
         app: what is guarded.
@@ -61,8 +62,8 @@ class Guard:
         """With the path as browsers see it, be it that the proxy in front took its own part off or left it."""
         root = self._settings.root_path
         path = scope["path"] if f"{scope['path']}/".startswith(f"{root}/") else f"{root}{scope['path']}"
-        headers = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(OF_PROXIES)]
-        state = dict(scope.get("state") or {})
+        headers = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(LEFT_OUT)]
+        state = dict(scope.get("state") or {}) | {"from_here": from_here(scope.get("client"), Headers(scope=scope))}
         return {**scope, "path": path, "root_path": root, "headers": headers, "state": state}
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -62,6 +62,7 @@ class Point(NamedTuple):
     when: datetime
     score: float | None  # None where grades have no order
     grade: int
+    model: str
 
 
 class History:
@@ -139,15 +140,15 @@ class History:
     def trend(self, account_id: int) -> dict[str, list[Point]]:
         """For each attribute its points, oldest first; results to whose photos it did not apply have none."""
         points = (
-            select(Score.attribute, Result.when, Score.score, Score.grade)
+            select(Score.attribute, Result.when, Score.score, Score.grade, Result.model)
             .join(Score, Score.result_id == Result.id)
             .where(Result.account_id == account_id)
             .order_by(Result.when, Result.id, Score.position)
         )
         trend: dict[str, list[Point]] = {}
         with self._store.reading() as session:
-            for attribute, when, score, grade in session.execute(points):
-                trend.setdefault(attribute, []).append(Point(when, score, grade))
+            for attribute, when, score, grade, model in session.execute(points):
+                trend.setdefault(attribute, []).append(Point(when, score, grade, model))
         return trend
 
     def photos(self, account_id: int, result_id: int) -> list[KeptPhoto]:

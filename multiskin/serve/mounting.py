@@ -42,8 +42,9 @@ async def upload(request: Request) -> Response:
 
 
 async def _keep(inbox: Inbox, session: str, file: UploadFile) -> str:
-    path = inbox.place(session, file.filename or "")
-    await to_thread.run_sync(path.write_bytes, await file.read())
+    content = await file.read()
+    path = inbox.place(session, file.filename or "", len(content))
+    await to_thread.run_sync(path.write_bytes, content)
     return str(path)
 
 

@@ -6,8 +6,11 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from multiskin.serve.refusals import Refusal
+from multiskin.serve.settings import is_local
 
 READING = ("GET", "HEAD")
+# What proxies say of a request, and of for whom they ask.
+OF_PROXIES = (b"forwarded", b"via", b"x-forwarded-", b"x-original-", b"x-real-ip", b"x-rewrite-")
 HOST = re.compile(r"[A-Za-z0-9._-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
 
 
@@ -46,6 +49,17 @@ def check_origin(method: str, headers: Headers) -> None:
         ours = method in READING or origin is None or _place(origin) == headers.get("host", "").lower()
     if not ours:
         raise Refusal(403, "origin", "This came from another site's page; open the demo itself.")
+
+
+def from_here(client: tuple[str, int] | None, headers: Headers) -> bool:
+    """Whether a request comes from this machine itself and by no proxy on it, as far as requests tell.
+
+    Where a proxy says nothing of itself and asks by a local name, browsers still say which name they asked for.
+    """
+    if client is None or any(name.lower().startswith(OF_PROXIES) for name, _ in headers.raw):
+        return False
+    asked = [headers.get("host", ""), *map(_place, headers.getlist("origin"))]
+    return is_local(client[0]) and all(is_local(_name(name or "")) for name in asked)
 
 
 def _name(host: str) -> str:

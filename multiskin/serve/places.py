@@ -59,11 +59,12 @@ def _place(methods: str, path: str, *rest: object, **options: object) -> Place:
 
 PLACES = (
     _place("GET", "/healthz", Access.ANYBODY),
-    _place("GET POST", "/sign-in|/sign-up", Access.ANYBODY),
+    _place("GET POST", "/sign-in|/sign-up|/password", Access.ANYBODY),
     _place("POST", "/sign-out", Access.ANYBODY),
     _place("GET", r"/v1/openapi\.json", Access.ANYBODY),
     _place("POST", "/v1/guest|/v1/sign-in|/v1/sign-up|/v1/sign-out", Access.ANYBODY),
     _place("DELETE", "/v1/account"),
+    _place("POST", "/v1/account/password"),
     _place("GET", "/v1/schema|/v1/export"),
     _place("POST", "/v1/score", most=PHOTOS),
     _place("POST", "/v1/history", most=PHOTOS),

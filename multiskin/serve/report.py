@@ -1,6 +1,7 @@
 """What is said of the photos of one person, in words that programs understand; a page has words for people."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,8 @@ class AttributeReport:
         score: the expected grade; None for a nominal attribute, too.
         probabilities: (K,).
         confidence: the probability of the grade.
+        likely: the grades that hold the true one as often as the model promises; None where it promises nothing, as
+            it does of several photos together.
         applies: whether any photo counts for it.
         why_not: if none does, why, as code words: dark, bright, tiny, no_skin, blurred, small, part.
         counted: the positions of the photos that count.
@@ -46,6 +49,7 @@ class AttributeReport:
     score: float | None = None
     probabilities: tuple[float, ...] | None = None
     confidence: float | None = None
+    likely: tuple[int, ...] | None = None
     applies: bool = False
     why_not: tuple[str, ...] = ()
     counted: tuple[int, ...] = ()
@@ -57,6 +61,7 @@ class AttributeReport:
             "score": _rounded(self.score),
             "probabilities": None if self.probabilities is None else [_rounded(share) for share in self.probabilities],
             "confidence": _rounded(self.confidence),
+            "likely": None if self.likely is None else list(self.likely),
             "applies": self.applies,
             "why_not": list(self.why_not),
             "photos": list(self.counted),
@@ -96,22 +101,25 @@ class Report:
         attributes: in the schema's order.
         photos: in the order given.
         model: a word that no other model has.
+        derived: labels that follow from the grades, by name; None where a grade is lacking.
     """
 
     attributes: tuple[AttributeReport, ...]
     photos: tuple[PhotoReport, ...]
     model: str
+    derived: Mapping[str, str | None] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> AttributeReport:
         return next(each for each in self.attributes if each.attribute.name == name)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers without pictures, as the API answers and the history keeps them."""
-        return {
+        content = {
             "model": self.model,
             "attributes": [each.to_dict() for each in self.attributes],
             "photos": [each.to_dict() for each in self.photos],
         }
+        return content | ({"derived": dict(self.derived)} if self.derived else {})
 
 
 def _rounded(value: float | None) -> float | None:

@@ -9,6 +9,7 @@ from anyio import CapacityLimiter
 
 from multiskin.serve.accounts import Accounts
 from multiskin.serve.cookies import Cookies, read_secret
+from multiskin.serve.desks import Desks
 from multiskin.serve.history import History
 from multiskin.serve.inbox import Inbox
 from multiskin.serve.sessions import Sessions
@@ -33,6 +34,7 @@ class Services:
         history: what they saved.
         sessions: who asks.
         inbox: photos that the page has sent and nobody has scored yet.
+        desks: what people work on, tab by tab.
         engine: what scores photos; None until there is a model.
     """
 
@@ -42,6 +44,7 @@ class Services:
     history: History
     sessions: Sessions
     inbox: Inbox
+    desks: Desks
     engine: "Engine | None" = None
 
     def __post_init__(self) -> None:
@@ -59,8 +62,9 @@ class Services:
         """
         cookies = Cookies(read_secret(settings.data), settings.root_path)
         store = Store.open(settings.data)
-        accounts = Accounts(store)
-        opened = cls(settings, store, accounts, History(store), Sessions(cookies, accounts), Inbox())
+        accounts = Accounts(store, most=settings.max_accounts)
+        sessions, inbox = Sessions(cookies, accounts), Inbox(settings.max_bytes)
+        opened = cls(settings, store, accounts, History(store), sessions, inbox, Desks())
         if settings.model is not None:
             opened.load(settings.model)
         return opened

@@ -49,7 +49,12 @@ class Sessions:
         account = self._accounts.account_of(token) if token else None
         if token is None or account is None:
             return None
-        return Session(sha256(f"session {token}".encode()).hexdigest()[:32], account.id, account.name)
+        return Session(self.id_of(token), account.id, account.name)
+
+    @staticmethod
+    def id_of(token: str) -> str:
+        """Of the session that a token is of."""
+        return sha256(f"session {token}".encode()).hexdigest()[:32]
 
     def token(self, cookie_header: str) -> str | None:
         """The token of the account that asks; None for a guest."""
@@ -71,8 +76,28 @@ def session_of(request: Any) -> Session:
     Raises:
         LookupError: a request that did not pass the guard.
     """
-    inner = getattr(request, "request", None) or request  # Gradio wraps Starlette's
-    session = getattr(getattr(inner, "state", None), "session", None)
-    if not isinstance(session, Session):
+    session = asker_of(request)
+    if session is None:
         raise LookupError("the request has no session: it did not pass the guard")
     return session
+
+
+def asker_of(request: Any) -> Session | None:
+    """The session of a request; None where anybody may ask, and nobody known does."""
+    session = _known(request, "session")
+    return session if isinstance(session, Session) else None
+
+
+def tab_of(request: Any) -> str:
+    """Which of a session's tabs asks, as the browser calls it; of a request that Gradio gives to its handlers."""
+    return str(request.session_hash)
+
+
+def comes_from_here(request: Any) -> bool:
+    """Whether the guard found that whoever asks sits at this machine; no for what did not pass it."""
+    return _known(request, "from_here") is True
+
+
+def _known(request: Any, what: str) -> Any:
+    inner = getattr(request, "request", None) or request  # Gradio wraps Starlette's
+    return getattr(getattr(inner, "state", None), what, None)

@@ -9,6 +9,7 @@ from multiskin.errors import UserError, unknown
 from multiskin.schema import LANGUAGES
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+TRAINERS = ("owner", "anyone", "nobody")
 MEGABYTE = 1_000_000
 
 
@@ -26,6 +27,9 @@ class Settings:
             it listens to other machines.
         members_only: only who has an account may score a photo.
         max_upload: megabytes of one request.
+        max_accounts: that there may be; who has one may fill some of the disk.
+        training: who may train the embedded default where there is no model: its owner, who sits at this machine and
+            reaches it through no proxy, anyone, or nobody.
         device: the network's, by name; auto takes CUDA where there is one.
         detector: where the file that finds faces is now, if the model was trained with one.
         language: of pages, where a browser asks for none that is known.
@@ -42,6 +46,8 @@ class Settings:
     hosts: tuple[str, ...] = ()
     members_only: bool = False
     max_upload: int = 20
+    max_accounts: int = 1000
+    training: str = "owner"
     device: str = "auto"
     detector: str | None = None
     language: str = "en"
@@ -53,6 +59,10 @@ class Settings:
             raise UserError(f"--root-path {self.root_path!r}: give a path such as /skin, without a slash at its end")
         if self.max_upload < 1:
             raise UserError(f"--max-upload {self.max_upload}: give 1 megabyte or more")
+        if self.max_accounts < 0:
+            raise UserError(f"--max-accounts {self.max_accounts}: give 0 or more")
+        if self.training not in TRAINERS:
+            raise unknown("word", self.training, TRAINERS, "--training")
         if self.language not in LANGUAGES:
             raise unknown("language", self.language, LANGUAGES, "--language")
 

@@ -1,12 +1,23 @@
-"""A small untrained model, and the whole demo on it: behind its guard, with a page of Gradio's that has few fields."""
+"""Small untrained models, and the whole demo on them: behind its guard with a page that has few fields, or for real."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import partial
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from functools import cached_property, partial
 from io import BytesIO
 from itertools import count
 from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -16,6 +27,7 @@ from fastapi import FastAPI
 from PIL import Image
 from starlette.testclient import TestClient
 
+import multiskin
 from multiskin.config import ModelConfig, OptimizerConfig, Recipe
 from multiskin.data.transforms import Preprocessing
 from multiskin.models.blueprint import Blueprint
@@ -34,21 +46,42 @@ PARTS = {"shine": ("forehead",), "lines": ("forehead", "chin")}
 HOME = "http://localhost"
 
 
-@pytest.fixture(scope="session")
-def served_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint with heads for GRADED."""
+EMBEDDED = Schema.load(Path(multiskin.__file__).parent / "embedded" / "schema.yaml")
+START = 300  # seconds at most, on a machine that has other things to do
+
+
+def untrained(schema: Schema, parts: Mapping[str, tuple[str, ...]]) -> SkinModule:
     torch.manual_seed(0)
     torch.set_num_threads(1)
     model = ModelConfig("test_efficientnet", weights="none", input_size=SIZE)
-    counts = tuple((1,) * attribute.grades for attribute in GRADED)
-    blueprint = Blueprint(GRADED, model, (Recipe(),) * len(counts), counts, PARTS)
+    counts = tuple((1,) * attribute.grades for attribute in schema)
+    blueprint = Blueprint(schema, model, (Recipe(),) * len(counts), counts, parts)
     preprocessing = Preprocessing(SIZE, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
-    module = SkinModule(blueprint.build(), blueprint, preprocessing, OptimizerConfig())
+    return SkinModule(blueprint.build(), blueprint, preprocessing, OptimizerConfig())
+
+
+def saved(module: SkinModule, path: Path) -> Path:
     content = {"state_dict": module.state_dict()}
     module.on_save_checkpoint(content)
-    path = tmp_path_factory.mktemp("served") / "best.ckpt"
     torch.save(content, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def served_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint with heads for GRADED."""
+    return saved(untrained(GRADED, PARTS), tmp_path_factory.mktemp("served") / "best.ckpt")
+
+
+@pytest.fixture(scope="session")
+def five_heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that says grade 3 of everything, more or less sure of it from place to place."""
+    module = untrained(EMBEDDED, dict.fromkeys(EMBEDDED.names, ("chin", "forehead")))
+    with torch.no_grad():
+        for _, head in module.net.named_heads():
+            head.linear.weight.normal_()
+            head.linear.bias[3] += 6
+    return saved(module, tmp_path_factory.mktemp("five") / "best.ckpt")
 
 
 def mount_small_page(app: FastAPI, services: Services) -> None:
@@ -113,3 +146,99 @@ def jpeg() -> bytes:
     file = BytesIO()
     Image.fromarray((np.array([200, 150, 130]) + noise).astype(np.uint8)).save(file, "JPEG", quality=95)
     return file.getvalue()
+
+
+class Server:
+    """The demo as the command starts it, in a process of its own."""
+
+    def __init__(self, folder: Path, model: Path | None, root: str) -> None:
+        self._data, self._log, self._root = folder / "data", folder / "log", root
+        options = [
+            "--port",
+            "0",
+            f"--root-path={root}",
+            "--data",
+            str(self._data),
+            "--device",
+            "cpu",
+            "--max-upload",
+            "2",
+        ]
+        models = [] if model is None else [str(model)]
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "multiskin", "demo", *models, *options],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+            )
+
+    @cached_property
+    def port(self) -> int:
+        """Once it answers there."""
+        assert self.process.stdout is not None
+        port, until = int(re.search(r":(\d+)/", self.process.stdout.readline())[1]), time.monotonic() + START
+        while self.process.poll() is None and time.monotonic() < until:
+            try:
+                urlopen(f"http://127.0.0.1:{port}/healthz", timeout=START).close()
+            except URLError:
+                time.sleep(0.1)
+            else:
+                return port
+        raise AssertionError(f"no answer: {self._log.read_text()}")
+
+    @property
+    def address(self) -> str:
+        """Of the page."""
+        return f"http://127.0.0.1:{self.port}{self._root}/"
+
+    @property
+    def data(self) -> Path:
+        """Its folder, which is its own to make."""
+        assert self.port
+        return self._data
+
+    def require_end(self) -> None:
+        """Without a word, as it is meant to after Ctrl-C."""
+        with self.process:
+            try:
+                assert self.process.wait(START) == 0
+            finally:
+                self.process.kill()
+        assert "Traceback" not in self._log.read_text()
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any, bytes]:
+        """The answer's status, headers and body."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)) as connection:
+            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+
+    def guest(self) -> str:
+        return self.ask("POST", "/v1/guest")[1]["set-cookie"].partition(";")[0]
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Starts the demo for real; who asks for its address waits for it."""
+    servers: list[Server] = []
+
+    def start(model: Path | None = None, root: str = "") -> Server:
+        servers.append(Server(tmp_path_factory.mktemp("real"), model, root))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.process.send_signal(signal.SIGINT)
+    for server in servers:
+        server.require_end()
+
+
+@pytest.fixture(scope="session")
+def server(serve: Callable[..., Server], five_heads: Path) -> Server:
+    """It takes long to start, so that one does for all."""
+    return serve(five_heads)

@@ -25,6 +25,7 @@ from multiskin.serve.accounts import (
     SHORTEST_PASSWORD,
     AccountError,
     Accounts,
+    AccountsFullError,
     CredentialsError,
     NameFormError,
     NameTakenError,
@@ -255,14 +256,25 @@ def test_what_has_ended_is_not_kept(accounts, anna, clock, store):
     assert [each.token_hash for each in rows(store, SignIn)] == [sha256(token.encode()).digest()]
 
 
+def test_there_is_an_end_to_accounts(store, hasher, anna):
+    few = Accounts(store, hasher, most=2)
+    bora = few.sign_up("Bora", PASSWORD)
+    with pytest.raises(AccountsFullError, match="no room for another account"):
+        few.sign_up("Choi", PASSWORD)
+    assert len(rows(store, Account)) == 2
+    few.delete(bora.id, PASSWORD)
+    few.sign_up("Choi", PASSWORD)
+
+
 def test_a_new_password_ends_every_sign_in_of_its_account_alone(accounts, anna):
     accounts.sign_up("Bora", PASSWORD)
     tokens = [accounts.sign_in(name, PASSWORD, HOME) for name in ("Anna", "Anna", "Bora")]
     with pytest.raises(CredentialsError):
         accounts.change_password(anna.id, OTHER, OTHER)
     assert all(map(accounts.account_of, tokens))
-    accounts.change_password(anna.id, PASSWORD, OTHER)
+    new = accounts.change_password(anna.id, PASSWORD, OTHER)
     assert [accounts.account_of(token) is None for token in tokens] == [True, True, False]
+    assert accounts.account_of(new).id == anna.id  # in the browser that asked
     with pytest.raises(CredentialsError):
         accounts.sign_in("Anna", PASSWORD, HOME)
     assert accounts.account_of(accounts.sign_in("Anna", OTHER, HOME)).id == anna.id
@@ -295,7 +307,7 @@ def test_a_password_that_is_changed_while_it_is_checked_opens_nothing_more(ask, 
     given = {"sign_in": ("Anna", PASSWORD, HOME), "change_password": (anna.id, PASSWORD, "x" * 10)}
     with pytest.raises(CredentialsError):
         getattr(accounts, ask)(*given.get(ask, (anna.id, PASSWORD)))
-    assert rows(store, SignIn) == []
+    assert len(rows(store, SignIn)) == 1  # of who changed it
     assert accounts.sign_in("Anna", OTHER, HOME)
 
 
@@ -408,11 +420,24 @@ def test_who_has_many_addresses_has_no_more_tries(addresses, together, accounts,
 @pytest.mark.parametrize("ask", ["change_password", "delete"])
 def test_who_found_a_browser_open_guesses_no_more_often(ask, accounts, anna):
     given = (OTHER, PASSWORD) if ask == "change_password" else (OTHER,)
-    for _ in range(10):
+    for _ in range(5):  # by either way
         with pytest.raises(CredentialsError):
-            getattr(accounts, ask)(anna.id, *given)
+            getattr(accounts, ask)(anna.id, *given, HOME)
+        assert isinstance(fail(accounts, "Anna", HOME), CredentialsError)
     with pytest.raises(TooMany):
-        getattr(accounts, ask)(anna.id, *given)
+        getattr(accounts, ask)(anna.id, *given, HOME)
+
+
+@pytest.mark.parametrize("ask", ["change_password", "delete"])
+def test_an_address_asks_so_often_of_its_own_accounts_too(ask, accounts, anna, watch):
+    given = (PASSWORD, "x") if ask == "change_password" else (OTHER,)
+    for number in range(100):
+        fail(accounts, f"name {number}", HOME)
+    with pytest.raises(TooMany):
+        getattr(accounts, ask)(anna.id, *given, HOME)
+    with pytest.raises(AccountError) as caught:
+        getattr(accounts, ask)(anna.id, *given, AWAY)
+    assert not isinstance(caught.value, TooMany)
 
 
 def test_no_secret_is_shown_logged_or_kept(accounts, store, caplog, tmp_path):

@@ -245,6 +245,40 @@ def test_an_account_is_deleted_by_its_owner_with_all_that_is_theirs(mina: TestCl
     assert mina.get("/v1/history").json() == []
 
 
+def change(browser: TestClient, password: str, new: str) -> Any:
+    return browser.post("/v1/account/password", json={"password": password, "new_password": new})
+
+
+def test_a_password_is_changed_by_who_knows_it_and_all_other_browsers_are_signed_out(
+    mina: TestClient, another: Browsers
+) -> None:
+    new, elsewhere, thief = "another long sentence", another(), another()
+    sign_in(elsewhere, "Mina")
+    thief.cookies.update(mina.cookies)
+    assert told(change(mina, "not the password", new)) == (401, "wrong_credentials")
+    assert told(change(mina, PASSWORD, "short")) == (422, "password_length")
+    assert elsewhere.get("/v1/history").status_code == 200
+    assert change(mina, PASSWORD, new).status_code == 204
+    assert [browser.get("/v1/history").status_code for browser in (mina, elsewhere, thief)] == [200, 401, 401]
+    assert told(sign_in(another(), "Mina")) == (401, "wrong_credentials")
+    assert sign_in(another(), "Mina", new).status_code == 200
+
+
+def test_who_found_a_browser_open_guesses_its_password_no_more_often(mina: TestClient) -> None:
+    answers = [change(mina, f"guess number {i}", "another long sentence") for i in range(11)]
+    assert {told(answer) for answer in answers[:10]} == {(401, "wrong_credentials")}
+    assert told(answers[-1]) == (429, "too_many")
+    assert int(answers[-1].headers["retry-after"]) > 1
+
+
+def test_there_is_an_end_to_accounts(open_demo: Callable[..., TestClient]) -> None:
+    demo = open_demo(max_accounts=1)
+    assert sign_up(demo, "Mina").status_code == 201
+    demo.post("/v1/sign-out")
+    assert told(sign_up(demo, "Ben")) == (409, "accounts_full")
+    assert sign_in(demo, "Mina").status_code == 200
+
+
 def test_guests_have_no_account(guest: TestClient, jpeg: bytes) -> None:
     asked = [
         guest.get("/v1/history"),
@@ -254,6 +288,7 @@ def test_guests_have_no_account(guest: TestClient, jpeg: bytes) -> None:
         guest.get("/v1/export"),
         send(guest, jpeg, to="/v1/history"),
         guest.request("DELETE", "/v1/account", json={"password": PASSWORD}),
+        change(guest, PASSWORD, PASSWORD),
     ]
     assert {told(response) for response in asked} == {(403, "signed_out")}
 
@@ -331,7 +366,7 @@ def test_the_export_is_a_file_and_no_page(mina: TestClient) -> None:
 def test_everything_that_is_documented_is_let_through_and_has_an_example(demo: TestClient) -> None:
     document = demo.get("/v1/openapi.json").json()
     routes = [(path, method) for path, methods in document["paths"].items() for method in methods]
-    assert len(routes) == 14
+    assert len(routes) == 15
     for path, method in routes:
         find_place(method.upper(), path.replace("{result_id}", "1"))  # raises where there is none
     for path in ("/v1/score", "/v1/history"):

@@ -97,20 +97,21 @@ def test_a_full_queue_takes_nothing_and_is_open_again_afterwards(recorder, batch
     assert sorted(item for batch in recorder.batches for item in batch) == [*range(8), 9, 100]
 
 
-def test_a_failure_reaches_its_own_batch_alone(recorder, batcher, held_up):
+def test_a_failure_reaches_the_caller_of_its_own_item_alone(recorder, batcher, held_up):
     futures = batcher.submit_all([1, -1, 2, 3, 4, 5])
     recorder.go_on.set()
-    for future in futures[:4]:
-        with pytest.raises(ZeroDivisionError, match="of this batch"):
-            future.result(LIMIT)
-    assert [future.result(LIMIT) for future in futures[4:]] == [16, 25]
+    with pytest.raises(ZeroDivisionError, match="of this batch"):
+        futures.pop(1).result(LIMIT)
+    assert [future.result(LIMIT) for future in futures] == [1, 4, 9, 16, 25]
+    assert recorder.batches == [[100], [1, -1, 2, 3], [1], [-1], [2], [3], [4, 5]]
     assert batcher.submit(6).result(LIMIT) == 36
 
 
 def test_a_batch_without_an_answer_for_each_item_is_a_failure():
     batcher = Batcher(lambda items: items[:-1], largest=4, waiting=8)
-    with pytest.raises(ValueError, match="zip"):
-        batcher.submit(1).result(LIMIT)
+    for future in [batcher.submit(1), *batcher.submit_all([2, 3])]:
+        with pytest.raises(ValueError, match="zip"):
+            future.result(LIMIT)
     batcher.close()
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from multiskin.config import ModelConfig, Recipe, SkinConfig
+from multiskin.conformal.prediction import ConformalSets, Threshold
 from multiskin.data.render.photo import Shot, photograph
 from multiskin.data.transforms import Preprocessing
 from multiskin.errors import UserError
@@ -83,6 +84,20 @@ def test_one_photo_is_graded_as_by_the_predictor(engine, predictor):
     [photo] = report.photos
     assert (photo.name, photo.part, photo.notes, report.model) == ("me.jpg", None, (), engine.model)
     np.testing.assert_array_equal(photo.pixels, prepare(SIDE, "", [predictor.transform()]).pixels)
+
+
+def test_the_sets_of_one_photo_are_those_of_the_predictor(predictor):
+    thresholds = {attribute.name: {"all": Threshold(0.5, 20, 20)} for attribute in SCHEMA}
+    promising = replace(predictor, conformal=ConformalSets(SCHEMA, 0.9, None, thresholds))
+    engine = Engine(promising)
+    try:
+        [one, several] = engine.report([Photo(SIDE)]), engine.report([Photo(SIDE), Photo(OTHER)])
+    finally:
+        engine.close()
+    sets = promising.sets(predictor.predict_photo(SIDE))
+    assert [each.likely for each in one.attributes] == [tuple(np.flatnonzero(of)) for of in sets[0]]
+    assert all(each.grade in each.likely for each in one.attributes)
+    assert [each.likely for each in several.attributes] == [None] * 3  # of which nothing was promised
 
 
 def test_maps_are_those_of_the_network(engine, predictor):
@@ -209,3 +224,19 @@ def test_the_cropped_face_is_shown_and_one_that_is_not_found_is_told(monkeypatch
     assert np.abs(found.pixels.astype(int) - whole.pixels).mean() > 1
     assert found.quality.resolution < whole.quality.resolution
     engine.close()
+
+
+def test_what_follows_from_grades_is_told_where_they_are_known():
+    predictor = build()
+    rules = [{"label": "dull", "when": {"shine": [0, 1]}}]
+    fine = [{"label": "smooth", "when": {"lines": [0]}}]
+    derived = [
+        {"name": "look", "rules": rules, "otherwise": "shining"},
+        {"name": "feel", "rules": fine, "otherwise": "rough"},
+    ]
+    predictor.net.schema = Schema.from_dict(SCHEMA.to_dict() | {"derived": derived})
+    engine = Engine(predictor)
+    report = engine.report([Photo(SIDE, "side")])
+    engine.close()
+    look = "dull" if report["shine"].grade in (0, 1) else "shining"
+    assert report.to_dict()["derived"] == {"look": look, "feel": None}

@@ -12,12 +12,13 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from multiskin.serve import bodies, guard
+from multiskin.serve import bodies, guard, inbox
 from multiskin.serve.cookies import Cookies
 from multiskin.serve.guard import Guard
 from multiskin.serve.inbox import Inbox
 from multiskin.serve.isolation import Isolation
-from multiskin.serve.sessions import Session, Sessions, session_of
+from multiskin.serve.refusals import Refusal
+from multiskin.serve.sessions import Session, Sessions, comes_from_here, session_of
 from multiskin.serve.settings import Settings
 
 COOKIES = Cookies("k" * 40)
@@ -44,7 +45,7 @@ class Demo:
         self.app = app or self._tell
         self.tokens = dict(TOKENS)
         self.sessions = Sessions(COOKIES, SimpleNamespace(account_of=self.tokens.get))
-        self.inbox = Inbox()
+        self.inbox = Inbox(1000)
         self.guard = Guard(self._ask, self.sessions, Isolation(self.inbox), Settings(**settings))
 
     async def _ask(self, scope, receive, send) -> None:
@@ -56,10 +57,12 @@ class Demo:
         body = await Request(scope, receive).body()
         await JSONResponse({"path": scope["path"], "bytes": len(body)})(scope, receive, send)
 
-    def __call__(self, method: str, path: str, parts=(b"",), query: bytes = b"", **headers: str) -> Answered:
+    def __call__(self, method: str, path: str, parts=(b"",), query: bytes = b"", **headers: Any) -> Answered:
         return asyncio.run(self.ask(method, path, parts, query, **headers))
 
-    async def ask(self, method: str, path: str, parts=(b"",), query: bytes = b"", scheme="http", **headers) -> Answered:
+    async def ask(
+        self, method: str, path: str, parts=(b"",), query: bytes = b"", scheme="http", client=None, **headers
+    ) -> Answered:
         headers = {"host": "localhost:7860"} | {name.replace("_", "-"): value for name, value in headers.items()}
         scope = {
             "type": "http",
@@ -68,6 +71,7 @@ class Demo:
             "root_path": "",
             "query_string": query,
             "scheme": scheme,
+            "client": client,
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
         }
         sent: list[dict[str, Any]] = []
@@ -125,6 +129,7 @@ MEMBER = cookie_of({"token": "token-of-mina"})
         ("DELETE", "/v1/history/3"),
         ("GET", "/v1/export"),
         ("DELETE", "/v1/account"),
+        ("POST", "/v1/account/password"),
         ("POST", "/gradio_api/upload"),
         ("GET", "/gradio_api/upload_progress"),
         ("GET", "/gradio_api/file=/tmp/photo.jpg"),
@@ -180,7 +185,9 @@ def test_for_members_only_there_are_no_guests() -> None:
     assert demo("GET", "/", cookie=MEMBER).status == 200
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/sign-in", "/sign-up", "/v1/openapi.json", "/assets/index.js"])
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/sign-in", "/sign-up", "/password", "/v1/openapi.json", "/assets/index.js"]
+)
 def test_what_anybody_may_see_needs_no_session(path: str) -> None:
     assert Demo(members_only=True)("GET", path).asked
 
@@ -194,6 +201,39 @@ def test_a_request_cannot_bring_its_session_along(demo: Demo) -> None:
     demo("GET", "/", cookie=GUEST, x_forwarded_user="Mina", x_gradio_user="Mina", forwarded="for=me")
     assert demo.session == Session("g1")
     assert {name for name, _ in demo.seen[-1].headers.items()} == {"host", "cookie"}
+
+
+HERE = ("127.0.0.1", 50_000)
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "here"),
+    [
+        (HERE, {}, True),
+        (HERE, {"host": "127.0.0.1:7860", "origin": "http://127.0.0.1:7860"}, True),
+        (("::1", 50_000), {"host": "[::1]:7860"}, True),
+        (HERE, {"host": "skin.lab"}, False),
+        (HERE, {"origin": "https://skin.lab"}, False),  # of a proxy that asks by a local name and says nothing
+        (HERE, {"origin": "null"}, False),
+        (HERE, {"x_forwarded_for": "127.0.0.1"}, False),
+        (HERE, {"X_Forwarded_Host": "localhost"}, False),
+        (HERE, {"forwarded": "for=127.0.0.1"}, False),
+        (HERE, {"x_real_ip": "127.0.0.1"}, False),
+        (HERE, {"via": "1.1 proxy"}, False),
+        (("192.0.2.1", 50_000), {}, False),
+        (("", 0), {}, False),
+        (None, {}, False),
+    ],
+)
+def test_who_sits_at_this_machine_asks_it_by_its_own_name_and_directly(client: Any, headers: Any, here: bool) -> None:
+    demo = Demo(host="0.0.0.0")
+    headers |= {"sec_fetch_site": "same-origin"}
+    assert demo("POST", "/v1/score", cookie=GUEST, client=client, **headers).asked
+    assert comes_from_here(demo.seen[-1]) == here
+
+
+def test_nobody_says_of_oneself_to_sit_here() -> None:
+    assert not comes_from_here(Request({"type": "http", "state": {"from_here": "yes"}, "client": HERE}))
 
 
 def test_web_sockets_are_closed(demo: Demo) -> None:
@@ -497,7 +537,7 @@ def test_gradio_reads_what_was_checked(demo: Demo) -> None:
 
 
 async def placed(demo: Demo, session: str) -> Path:
-    path = demo.inbox.place(session, "me.jpg")
+    path = demo.inbox.place(session, "me.jpg", 5)
     path.write_bytes(b"photo")
     return path
 
@@ -532,7 +572,8 @@ def test_an_inbox_that_is_forgotten_leaves_nothing() -> None:
 def test_the_inbox_keeps_few_files_and_none_of_a_strangers_words(demo: Demo) -> None:
     async def fill() -> list[Path]:
         return [
-            demo.inbox.place("g1", name) for name in ["../../x.PNG", "a.svg", "b.html", "c" * 300 + ".jpg", "d\n.webp"]
+            demo.inbox.place("g1", name, 5)
+            for name in ["../../x.PNG", "a.svg", "b.html", "c" * 300 + ".jpg", "d\n.webp"]
         ]
 
     paths = asyncio.run(fill())
@@ -541,6 +582,30 @@ def test_the_inbox_keeps_few_files_and_none_of_a_strangers_words(demo: Demo) -> 
     assert all(path.parent.parent == demo.inbox.folder for path in paths)
     demo.inbox.close()
     assert not demo.inbox.folder.exists()
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [("MOST_EACH", [1] * 5), ("UPLOADS_EACH", [1000] * 4 + [999, 1])])
+def test_the_inbox_takes_so_many_files_and_bytes_of_a_session_and_of_all(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch, limit: str, sizes: list[int]
+) -> None:
+    monkeypatch.setattr(inbox, limit, 5)
+    monkeypatch.setattr(inbox, limit.removesuffix("_EACH"), 10)
+
+    async def fill(session: str) -> Path:
+        paths = [demo.inbox.place(session, "a.jpg", size) for size in sizes]
+        with pytest.raises(Refusal):
+            demo.inbox.place(session, "a.jpg", 1)
+        return paths[-1]
+
+    async def come() -> None:
+        for session in ("g1", "g2"):
+            last = await fill(session)
+        with pytest.raises(Refusal):  # there is no room for a third one
+            demo.inbox.place("g3", "a.jpg", 1)
+        last.parent.rmdir()  # as whoever scores it does
+        demo.inbox.place("g3", "a.jpg", 1)
+
+    asyncio.run(come())
 
 
 # ------------------------------------------------------------------------------------------------------- what goes back

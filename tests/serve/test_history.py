@@ -160,16 +160,16 @@ def test_a_trend_has_a_point_for_each_result_that_an_attribute_applied_to(histor
     assert history.trend(anna) == {}
     history.save(anna, report(SHINE, graded("type", 1, None)))
     clock.time += DAY
-    history.save(anna, report(graded("lines", 2, 1.5), graded("shine", 0, 0.25)))
+    history.save(anna, report(graded("lines", 2, 1.5), graded("shine", 0, 0.25), model="another"))
     clock.time += DAY
     history.save(anna, report(graded("shine", None, None, applies=False)))
     history.save(bora, report(SHINE))
     assert history.trend(anna) == {
-        "shine": [(NOON, 0.75, 1), (NOON + DAY, 0.25, 0)],
-        "type": [(NOON, None, 1)],
-        "lines": [(NOON + DAY, 1.5, 2)],
+        "shine": [(NOON, 0.75, 1, "net"), (NOON + DAY, 0.25, 0, "another")],
+        "type": [(NOON, None, 1, "net")],
+        "lines": [(NOON + DAY, 1.5, 2, "another")],
     }
-    assert history.trend(anna)["shine"][0]._fields == ("when", "score", "grade")
+    assert history.trend(anna)["shine"][0]._fields == ("when", "score", "grade", "model")
 
 
 @pytest.mark.parametrize("ask", [History.result, History.photos, History.delete_result])
@@ -315,5 +315,5 @@ def test_two_histories_go_on_beside_each_other(store, steps):
                     history.delete_result(account, entry[0])
     for account, entries in expected.items():
         assert [each.id for each in history.results(account)] == [each[0] for each in reversed(entries)]
-        points = [(when, grade / 2, grade) for _, when, grade in entries]
+        points = [(when, grade / 2, grade, "net") for _, when, grade in entries]
         assert history.trend(account).get("shine", []) == points

@@ -12,9 +12,9 @@ from multiskin.schema import Attribute, Schema
 from multiskin.serve.accounts import Accounts
 from multiskin.serve.batching import Busy
 from multiskin.serve.default_model import Progress
+from multiskin.serve.desks import MOST_PHOTOS, Desks
 from multiskin.serve.examples import Example
 from multiskin.serve.history import History
-from multiskin.serve.page.desk import MOST_PHOTOS
 from multiskin.serve.page.saved import SavedResults
 from multiskin.serve.page.scoring import ONE, SEVERAL, Scoring
 from multiskin.serve.page.trained import Training
@@ -51,7 +51,8 @@ class Engine:
 def services(tmp_path):
     store = Store.open(tmp_path / "data")
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    yield SimpleNamespace(accounts=Accounts(store, quick), history=History(store), engine=Engine(), settings=Settings())
+    accounts, history = Accounts(store, quick), History(store)
+    yield SimpleNamespace(accounts=accounts, history=history, engine=Engine(), settings=Settings(), desks=Desks())
     store.close()
 
 
@@ -78,9 +79,10 @@ def sign_up(services):
     return sign_up
 
 
-def request(account: int | None = None, name: str = "guest", tab: str = "tab"):
+def request(account: int | None = None, name: str = "guest", tab: str = "tab", from_here: bool = True):
     session = Session(f"session of {name}", account, name if account else None)
-    return SimpleNamespace(request=SimpleNamespace(state=SimpleNamespace(session=session)), session_hash=tab)
+    state = SimpleNamespace(session=session, from_here=from_here)
+    return SimpleNamespace(request=SimpleNamespace(state=state), session_hash=tab)
 
 
 def click(**data: str):
@@ -107,7 +109,7 @@ def test_a_photo_is_scored_shown_and_deleted(send):
     shown = send(request())
     assert "ms-card" in shown.result
     assert shown.message.count("<p") == 0
-    assert "sign-up" in shown.hint
+    assert "sign-up?tab=tab" in shown.hint
     assert shown.saving["visible"] is False
 
 
@@ -116,6 +118,13 @@ def test_what_is_refused_is_deleted_and_told(send, services):
     assert "not a JPEG" in shown.message
     assert "JPEG" in send(request(), content=b"<svg/>", language="ko").message
     assert services.engine.asked == []
+
+
+def test_a_photo_may_have_as_many_bytes_as_the_owner_says(send, services, jpeg):
+    services.settings = Settings(max_upload=1)
+    assert "too large" in send(request(), content=jpeg + bytes(1_000_000)).message
+    services.settings = Settings(max_upload=30)
+    assert "ms-card" in send(request(), content=jpeg + bytes(20_000_000)).result
 
 
 def test_an_emptied_field_and_a_file_that_is_gone_change_nothing(scoring, tmp_path):
@@ -201,6 +210,25 @@ def test_guests_and_empty_desks_save_nothing(send, scoring, services, sign_up):
     assert "nothing to save" in scoring.save(*agree(), ONE, "en", mina).message
 
 
+@pytest.mark.parametrize("photos", [1, 2])
+def test_what_a_guest_scored_is_offered_to_the_account_that_takes_it_over(photos, send, scoring, services, sign_up):
+    guest, mina = request(), sign_up("Mina", "new tab")
+    for _ in range(photos):
+        send(guest, SEVERAL)
+    word = services.desks.set_aside("session of guest", "tab")
+    scoring.leave(guest)
+    services.desks.take_over(word, "session of guest", "session of Mina")
+    mode = scoring.first_mode(mina)
+    assert mode == (SEVERAL if photos > 1 else ONE)
+    shown = scoring.show(mode, "en", mina)
+    assert "ms-card" in shown.result
+    assert shown.saving["visible"] is True
+    assert "Saved" in scoring.save(*agree(), mode, "en", mina).message
+    assert len(services.history.results(mina.request.state.session.account_id)) == 1
+    for other in (request(tab="another"), sign_up("Jun")):
+        assert "ms-empty" in scoring.show(scoring.first_mode(other), "en", other).result
+
+
 def test_nobody_sees_or_deletes_what_another_saved(send, scoring, saved, services, sign_up):
     mina, jun = sign_up("Mina"), sign_up("Jun")
     for _ in range(2):
@@ -252,21 +280,31 @@ def test_the_page_scores_once_the_model_is_trained(services, tmp_path):
     loaded, model = [], Model()
     services.load = lambda checkpoint: (loaded.append(checkpoint), setattr(services, "engine", engine))
     training = Training(services, model)
-    stage = training.act(click(training="start"), "en")
-    training.act(click(training="stop"), "en")
+    stage = training.act(click(training="start"), "en", request())
+    training.act(click(training="stop"), "en", request())
     assert model.clicks == ["start", "stop"]
     assert (stage.scoring["visible"], stage.watch["active"]) == (False, True)
     model.checkpoint, model.state = tmp_path / "best.ckpt", "finished"
-    stage = training.show("en")
-    training.show("en")
+    stage = training.show("en", request())
+    training.show("en", request())
     assert loaded == [tmp_path / "best.ckpt"]  # once
     assert stage.training == ""
     assert (stage.scoring["visible"], stage.watch["active"]) == (True, False)
 
 
-@pytest.mark.parametrize("served", [{"host": "0.0.0.0"}, {"hosts": ("skin.lab",)}])
-def test_those_who_visit_another_machine_train_nothing_there(services, served):
+@pytest.mark.parametrize(
+    ("served", "from_here", "offered"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"host": "0.0.0.0"}, True, False),
+        ({"hosts": ("skin.lab",)}, True, False),
+        ({"hosts": ("skin.lab",), "training": "anyone"}, False, True),
+        ({"training": "nobody"}, True, False),
+    ],
+)
+def test_a_machine_is_trained_on_by_its_owner_or_by_whom_its_owner_lets(services, served, from_here, offered):
     services.engine, services.settings, model = None, Settings(**served), Model()
-    stage = Training(services, model).act(click(training="start"), "en")
-    assert model.clicks == []
-    assert "data-training" not in stage.training
+    stage = Training(services, model).act(click(training="start"), "en", request(from_here=from_here))
+    assert model.clicks == ["start"] * offered
+    assert ("data-training" in stage.training) == offered

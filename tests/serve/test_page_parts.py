@@ -1,6 +1,7 @@
 """The parts of the page as HTML: the right words at the right place, in both languages, and nothing unescaped."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
@@ -12,7 +13,7 @@ from multiskin.explain.photos import HeadExplanation
 from multiskin.schema import Attribute, Schema
 from multiskin.serve.default_model import Progress
 from multiskin.serve.history import Point
-from multiskin.serve.page.panels import show_head, show_message, show_training, show_tray
+from multiskin.serve.page.panels import show_head, show_hint, show_message, show_training, show_tray
 from multiskin.serve.page.past import show_comparison, show_past
 from multiskin.serve.page.result import band_of, meaning, show_report
 from multiskin.serve.quality import Quality
@@ -96,6 +97,24 @@ def test_a_report_says_score_band_grade_and_reason(report):
     assert "adds much" in shown.text  # two units stand side by side
 
 
+@pytest.mark.parametrize(
+    ("number", "likely", "said"),
+    [
+        (0, (2, 3, 4), "Likely 2 to 4"),
+        (0, (3,), ""),
+        (0, (0, 1, 2, 3, 4), "Any grade is possible"),
+        (2, (1, 2), f"Likely one of: {EVIL}, "),
+        (2, None, ""),
+    ],
+)
+def test_a_report_says_between_which_grades_the_true_one_is(report, number, likely, said):
+    attributes = list(report.attributes)
+    attributes[number] = replace(attributes[number], likely=likely)
+    text = Elements(show_report(replace(report, attributes=tuple(attributes)), EN)).text
+    assert said in text
+    assert bool(said) == ("Likely" in text or "Any grade" in text)
+
+
 def test_a_map_lies_where_there_is_something_to_show(report):
     shown = Elements(show_report(report, EN))
     stacks = shown.of("ms-stack")
@@ -126,10 +145,11 @@ def test_what_comes_from_outside_is_no_html(report, words_):
     for html in (
         show_report(report, words_),
         show_tray([Photo(PIXELS, EVIL)], words_),
-        show_head(Session("s", 1, EVIL), words_),
+        show_head(Session("s", 1, EVIL), "tab", words_),
+        show_hint(EVIL, words_) + show_message(EVIL, "error", words_),
         show_message(EVIL, "error", words_),
         show_training(Progress("failed", message=EVIL), True, words_),
-        show_past([result], {EVIL: [Point(result.when, 1.0, 1)]}, None, words_),
+        show_past([result], {EVIL: [Point(result.when, 1.0, 1, "m")]}, None, words_),
         show_comparison([(result, []), (result, [])], None, words_),
     ):
         assert EVIL not in html
@@ -160,22 +180,29 @@ def test_a_grade_means_what_the_schema_says_or_lies_between_its_ends():
     assert meaning(KIND, 1, EN) == ""
 
 
-def results(scores) -> list[Result]:
+def results(scores, models="mmmmmm") -> list[Result]:
     """One a day, newest first."""
     made = []
-    for day, score in enumerate(scores):
+    for day, (score, model) in enumerate(zip(scores, models, strict=False)):
         attribute = AttributeReport(SHINE, round(score), score, (0.2,) * 5, 0.2, applies=True, counted=(0,))
         when = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
-        report = Report((attribute,), (), "m").to_dict()
-        made.append(Result(account_id=1, when=when, model="m", age=None, sex=None, report=report, scores=[], photos=[]))
+        report = Report((attribute,), (), model).to_dict()
+        made.append(
+            Result(account_id=1, when=when, model=model, age=None, sex=None, report=report, scores=[], photos=[])
+        )
         made[-1].id = day
     return made[::-1]
 
 
+def trend_of(saved) -> dict[str, list[Point]]:
+    return {
+        "shine": [Point(each.when, each.report["attributes"][0]["score"], 0, each.model) for each in reversed(saved)]
+    }
+
+
 def test_a_curve_rises_with_the_scores_and_keeps_the_time_between():
     saved = results([0.0, 4.0, 1.0])
-    trend = {"shine": [Point(each.when, each.report["attributes"][0]["score"], 0) for each in saved[::-1]]}
-    html = show_past(saved, trend, None, EN)
+    html = show_past(saved, trend_of(saved), None, EN)
     [points] = re.findall(r'polyline points="([^"]*)"', html)
     x, y = np.array([point.split(",") for point in points.split()], float).T
     assert x[1] - x[0] == pytest.approx(x[2] - x[1])
@@ -186,9 +213,32 @@ def test_a_curve_rises_with_the_scores_and_keeps_the_time_between():
     assert re.findall(r'data-result="(\d)"', html) == ["2", "1", "0"]
 
 
+@pytest.mark.parametrize(
+    ("models", "lengths", "change"),
+    [("aaaa", [4], "+4.0"), ("aabb", [2, 2], "+2.0"), ("abaa", [1, 1, 2], "+2.0"), ("aaab", [3, 1], "")],
+)
+@pytest.mark.parametrize("words_", [EN, KO], ids=["en", "ko"])
+def test_a_curve_joins_only_what_one_model_scored_and_says_so(models, lengths, change, words_):
+    saved = results([0.0, 1.0, 2.0, 4.0], models)
+    html = show_past(saved, trend_of(saved), None, words_)
+    lines = re.findall(r'polyline points="([^"]*)"', html)
+    assert [len(line.split()) for line in lines] == lengths
+    assert re.findall(r"<em>([^<]*)</em>", html) == ([change] if change else [])
+    assert (words_("past.broken") in html) == (len(lengths) > 1)
+    spoken = re.findall(r'aria-label="shine: ([^"]*)"', html)
+    assert [len(re.findall(r": \d", stretch)) for stretch in spoken[0].split("–")] == lengths
+
+
+def test_two_dates_of_different_models_are_not_compared():
+    new, old = results([3.0, 1.5], "ab")
+    html = show_comparison([(old, []), (new, [])], None, EN)
+    assert re.findall(r"[−+±]?\d\.\d", Elements(html).text) == ["3.0", "1.5"]
+    assert EN("past.two_models") in html
+
+
 def test_one_result_is_a_point_without_a_change():
     saved = results([2.0])
-    shown = Elements(show_past(saved, {"shine": [Point(saved[0].when, 2.0, 2)]}, None, EN))
+    shown = Elements(show_past(saved, trend_of(saved), None, EN))
     assert "±" not in shown.text
     assert Elements(show_past([], {}, None, EN)).of("ms-empty")
 
@@ -196,8 +246,7 @@ def test_one_result_is_a_point_without_a_change():
 def test_a_curve_holds_the_points_of_models_with_fewer_and_with_more_grades():
     new, old = results([4.0, 1.0])
     new.report["attributes"][0]["probabilities"] = [0.5, 0.5]
-    trend = {"shine": [Point(each.when, each.report["attributes"][0]["score"], 0) for each in (new, old)]}
-    heights = re.findall(r'<circle cx="[^"]*" cy="([^"]*)"', show_past([new, old], trend, None, EN))
+    heights = re.findall(r'<circle cx="[^"]*" cy="([^"]*)"', show_past([new, old], trend_of([new, old]), None, EN))
     assert len(heights) == 2
     assert all(0 < float(height) < 120 for height in heights)
 

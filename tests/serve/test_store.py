@@ -142,7 +142,7 @@ def test_a_database_of_the_first_form_keeps_all_that_is_in_it(tmp_path):
         (result,) = History(store).results(2)
         assert (result.when, result.model, result.age, result.sex) == (NOON, "net", 31, "female")
         assert result.report["attributes"][0]["name"] == "shine"
-        assert History(store).trend(2) == {"shine": [(NOON, 1.5, 2)]}
+        assert History(store).trend(2) == {"shine": [(NOON, 1.5, 2, "net")]}
         assert [(photo.part, photo.jpeg) for photo in History(store).photos(2, result.id)] == [("chin", b"\xff\xd8")]
 
 

@@ -29,6 +29,12 @@ class Confirmation(BaseModel):
     password: Password
 
 
+class NewPassword(Confirmation):
+    """The present password, and the one from now on."""
+
+    new_password: Password
+
+
 class Asked(BaseModel):
     """Who has a session from now on, in the cookie that comes with it."""
 
@@ -68,11 +74,23 @@ async def sign_out(services: AskedServices, request: Request, response: Response
     response.headers.append("Set-Cookie", await signing.sign_out(services, request))
 
 
+@router.post("/account/password", status_code=204, responses=refusals(401, 403, 422, 429))
+async def change_password(
+    services: AskedServices, request: Request, response: Response, account_id: Member, change: NewPassword
+) -> None:
+    """Change the account's password; all of its sessions end, and whoever asks gets another one."""
+    old, new = change.password.get_secret_value(), change.new_password.get_secret_value()
+    cookie = await signing.change_password(services, request, account_id, old, new)
+    response.headers.append("Set-Cookie", cookie)
+
+
 @router.delete("/account", status_code=204, responses=refusals(401, 403, 422, 429))
 async def delete_account(
     services: AskedServices, request: Request, response: Response, account_id: Member, sure: Confirmation
 ) -> None:
     """Delete the account and all that is its owner's."""
-    delete = partial(services.accounts.delete, account_id, sure.password.get_secret_value())
+    delete = partial(
+        services.accounts.delete, account_id, sure.password.get_secret_value(), signing.address_of(request)
+    )
     await to_thread.run_sync(delete, limiter=services.signing)
-    response.headers.append("Set-Cookie", services.sessions.cookies.removal(signing.over_https(request)))
+    response.headers.append("Set-Cookie", await signing.sign_out(services, request))

@@ -18,6 +18,7 @@ HANDLED = (Refusal, Busy, Closed, Refused, AccountError, HistoryError, RequestVa
 STATUSES = {  # by code word; of others 422
     "wrong_credentials": 401,
     "name_taken": 409,
+    "accounts_full": 409,
     "history_full": 409,
     "bytes": 413,
     "pixels": 413,

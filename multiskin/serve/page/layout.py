@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from multiskin.serve.history import SEXES
+from multiskin.serve.page.panels import show_account
 from multiskin.serve.page.scoring import ONE, SEVERAL
 from multiskin.serve.page.wording import Wording
 
@@ -18,10 +19,10 @@ element.addEventListener('click', (event) => {
 """
 
 
-def panel(name: str, clicks: bool = False) -> gr.HTML:
+def panel(name: str, clicks: bool = False, value: str | None = None) -> gr.HTML:
     """A part of the page that is made as HTML."""
     return gr.HTML(
-        elem_id=f"ms-{name}", js_on_load=CLICKS if clicks else None, apply_default_css=False, show_label=False
+        value, elem_id=f"ms-{name}", js_on_load=CLICKS if clicks else None, apply_default_css=False, show_label=False
     )
 
 
@@ -146,6 +147,7 @@ def lay_out_saved(wording: Wording) -> SavedFields:
     with wording.make(
         gr.Accordion, lambda t: {"label": t("account.title")}, open=False, visible=False, elem_id="ms-account"
     ) as account:
+        wording.make(panel, lambda t: {"value": show_account(t)}, name="account-password")
         wording.make(gr.Markdown, lambda t: {"value": t("account.delete_lead")})
         password = wording.make(gr.Textbox, lambda t: {"label": t("account.password")}, type="password", max_lines=1)
         leave = wording.make(gr.Button, lambda t: {"value": t("account.delete")}, variant="stop", elem_id="ms-leave")

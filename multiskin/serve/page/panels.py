@@ -18,8 +18,8 @@ from multiskin.serve.texts import Words
 THUMBNAIL = 160  # pixels of the longer side
 
 
-def show_head(session: Session, words: Words) -> str:
-    return render("head", words, name=session.name, member=session.account_id is not None)
+def show_head(session: Session, tab: str, words: Words) -> str:
+    return render("head", words, name=session.name, member=session.account_id is not None, tab=tab)
 
 
 def show_foot(words: Words) -> str:
@@ -37,9 +37,19 @@ def show_message(text: str, kind: str, words: Words) -> str:
     return render("message", words, text=text, kind=kind)
 
 
-def show_hint(words: Words) -> str:
+def show_hint(tab: str, words: Words) -> str:
     """To guests, who can save nothing."""
-    return render("hint", words)
+    return render("hint", words, tab=tab)
+
+
+def show_invitation(tab: str, words: Words) -> str:
+    """To guests, what they could see with an account."""
+    return render("invitation", words, tab=tab)
+
+
+def show_account(words: Words) -> str:
+    """To members, what they can do with their account elsewhere."""
+    return render("account", words)
 
 
 def show_tray(photos: Sequence[Photo], words: Words) -> str:

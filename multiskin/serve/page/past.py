@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +33,7 @@ class Curve(NamedTuple):
     """How the score of one attribute changed; the higher on the page, the higher the grade."""
 
     title: str
-    dots: Sequence[Dot]
+    stretches: Sequence[Sequence[Dot]]  # each of one model, whose scores alone compare
     lines: Sequence[tuple[float, int]]  # y and number of each grade
     latest: str
     change: str
@@ -43,14 +45,16 @@ def show_past(
     """All that was saved, newest first, as HTML."""
     most = _highest_grades(results)
     names = list(dict.fromkeys(name for result in results for name in _by_name(result)))
+    curves = [
+        _curve(_title(name, schema, words), points, most.get(name, 1))
+        for name, all_points in trend.items()
+        if (points := [(when, score, model) for when, score, _, model in all_points if score is not None])
+    ]
     return render(
         "past",
         words,
-        curves=[
-            _curve(_title(name, schema, words), points, most.get(name, 1))
-            for name, all_points in trend.items()
-            if (points := [(when, score) for when, score, _ in all_points if score is not None])
-        ],
+        curves=curves,
+        broken=any(len(curve.stretches) > 1 for curve in curves),
         titles=[_title(name, schema, words) for name in names],
         rows=[
             (result.id, moment(result.when), _about(result, words), _cells(result, names, schema)) for result in results
@@ -88,7 +92,7 @@ def moment(when: datetime) -> str:
     return when.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def _curve(title: str, points: Sequence[tuple[datetime, float]], most: int) -> Curve:
+def _curve(title: str, points: Sequence[tuple[datetime, float, str]], most: int) -> Curve:
     first, last = points[0][0], points[-1][0]
     span = (last - first).total_seconds()
 
@@ -99,13 +103,14 @@ def _curve(title: str, points: Sequence[tuple[datetime, float]], most: int) -> C
     def y(score: float) -> float:
         return round(HEIGHT - EDGE - score / most * (HEIGHT - 2 * EDGE), 1)
 
-    change = points[-1][1] - points[0][1]
+    by_model = [list(stretch) for _, stretch in groupby(points, itemgetter(2))]
+    scores = [score for _, score, _ in by_model[-1]]
     return Curve(
         title,
-        [Dot(x(when), y(score), f"{moment(when)}: {score:.1f}") for when, score in points],
+        [[Dot(x(when), y(score), f"{moment(when)}: {score:.1f}") for when, score, _ in each] for each in by_model],
         [(y(grade), grade) for grade in range(most + 1)],
-        f"{points[-1][1]:.1f}",
-        _signed(change) if len(points) > 1 else "",
+        f"{scores[-1]:.1f}",
+        _signed(scores[-1] - scores[0]) if len(scores) > 1 else "",
     )
 
 
@@ -142,12 +147,12 @@ def show_comparison(sides: Sequence[tuple[Result, Sequence[KeptPhoto]]], schema:
             _title(name, schema, words),
             _cell(before.get(name), schema),
             _cell(entry, schema),
-            _change(before.get(name), entry),
+            _change(before.get(name), entry) if first.model == second.model else "",
         )
         for name, entry in after.items()
     ]
     columns = [(moment(result.when), [photo_uri(_small(photo.jpeg)) for photo in photos]) for result, photos in sides]
-    return render("comparison", words, rows=rows, columns=columns)
+    return render("comparison", words, rows=rows, columns=columns, two_models=first.model != second.model)
 
 
 def _small(jpeg: bytes) -> np.ndarray:

@@ -50,6 +50,7 @@ class Card(NamedTuple):
     spoken: str = ""
     bars: Sequence[Bar] = ()
     confidence: str = ""
+    likely: str = ""  # between which grades the true one is, as often as promised
     counted: str = ""
 
 
@@ -110,8 +111,22 @@ def _card(found: AttributeReport, photos: int, words: Words) -> Card:
             grade=attribute.grade_label(found.grade),
             percent=percents[found.grade],
         ),
+        likely=_likely(found, words),
         counted=words("result.counted", count=len(found.counted), all=photos) if photos > 1 else "",
     )
+
+
+def _likely(found: AttributeReport, words: Words) -> str:
+    """The grades among which the true one is; "" where nothing is promised, or nothing but the grade is left."""
+    grades = found.likely or ()
+    if len(grades) < 2:
+        return ""
+    labels = [found.attribute.grade_label(grade) for grade in grades]
+    if len(grades) == found.attribute.grades:
+        return words("result.any_grade")
+    if found.attribute.ordinal:
+        return words("result.likely_between", lowest=labels[0], highest=labels[-1])
+    return words("result.likely_among", grades=", ".join(labels))
 
 
 def band_of(score: float, grades: int) -> int:

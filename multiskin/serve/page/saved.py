@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from multiskin.schema import Schema
-from multiskin.serve.page.panels import show_message
+from multiskin.serve.page.panels import show_invitation, show_message
 from multiskin.serve.page.past import moment, show_comparison, show_past
-from multiskin.serve.page.templates import render
 from multiskin.serve.services import Services
-from multiskin.serve.sessions import session_of
+from multiskin.serve.sessions import session_of, tab_of
 from multiskin.serve.texts import Words, words
 
 ALL = "all"  # what is asked to be deleted
@@ -39,7 +38,7 @@ class SavedResults:
         self._services = services
 
     def show(self, language: str, request: gr.Request) -> Saved:
-        return self._shown(session_of(request).account_id, words(language))
+        return self._shown(request, words(language))
 
     def compare(self, first: int | None, second: int | None, language: str, request: gr.Request) -> str:
         """Two results side by side."""
@@ -52,25 +51,26 @@ class SavedResults:
         """Takes away one result, or all."""
         account, asked, said = session_of(request).account_id, chosen._data["delete"], words(language)
         if account is None:
-            return self._shown(None, said)
+            return self._shown(request, said)
         try:
             if asked == ALL:
                 self._services.history.delete_all(account)
             else:
                 self._services.history.delete_result(account, int(asked))
         except LookupError:
-            return self._shown(account, said, said("past.gone"))
-        return self._shown(account, said, said("past.deleted"), "done")
+            return self._shown(request, said, said("past.gone"))
+        return self._shown(request, said, said("past.deleted"), "done")
 
     def not_deleted(self, why: str, language: str, request: gr.Request) -> Saved:
         """Says why an account was not deleted, by the API's word for it."""
         said = words(language)
-        return self._shown(session_of(request).account_id, said, said.of("problem", why))
+        return self._shown(request, said, said.of("problem", why))
 
-    def _shown(self, account: int | None, said: Words, message: str = "", kind: str = "error") -> Saved:
+    def _shown(self, request: gr.Request, said: Words, message: str = "", kind: str = "error") -> Saved:
         told, hidden = show_message(message, kind, said), gr.update(visible=False)
+        account = session_of(request).account_id
         if account is None:
-            invitation = render("invitation", said)
+            invitation = show_invitation(tab_of(request), said)
             return Saved(told, invitation, hidden, gr.skip(), gr.skip(), "", hidden, gr.update(value=""))
         history = self._services.history
         results = history.results(account)

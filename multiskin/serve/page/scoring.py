@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from multiskin.serve.batching import Busy, Closed
+from multiskin.serve.desks import MOST_PHOTOS, Desk
 from multiskin.serve.examples import Example, of_person
 from multiskin.serve.history import HistoryError
-from multiskin.serve.page.desk import MOST_PHOTOS, Desk, Desks
 from multiskin.serve.page.panels import show_hint, show_message, show_tray
 from multiskin.serve.page.result import show_report
 from multiskin.serve.page.upload import take
 from multiskin.serve.report import Photo
 from multiskin.serve.services import Services
-from multiskin.serve.sessions import session_of
+from multiskin.serve.sessions import session_of, tab_of
 from multiskin.serve.texts import Words, words
 from multiskin.serve.uploads import Refused, read_upload
 
@@ -38,6 +38,7 @@ class Shown(NamedTuple):
 class Visit(NamedTuple):
     """One click: at whose desk, and how the answer is to be."""
 
+    tab: str
     desk: Desk
     account: int | None
     several: bool
@@ -55,7 +56,6 @@ class Scoring:
     def __init__(self, services: Services, examples: Sequence[Example]) -> None:
         self._services = services
         self._examples = examples
-        self._desks = Desks()
 
     def upload(
         self, sent: Mapping[str, str] | None, part: str | None, mode: str, language: str, request: gr.Request
@@ -86,6 +86,10 @@ class Scoring:
         """Takes a photo away and grades the others."""
         visit, number = self._visit(mode, language, request), int(chosen._data["remove"])
         return self._grade(visit, [photo for i, photo in enumerate(visit.desk.photos) if i != number])
+
+    def first_mode(self, request: gr.Request) -> str:
+        """For what a tab that has just opened has taken over."""
+        return SEVERAL if len(self._desk(request).photos) > 1 else ONE
 
     def show(self, mode: str, language: str, request: gr.Request) -> Shown:
         """What is there, in the language and for the mode that was chosen now."""
@@ -127,21 +131,24 @@ class Scoring:
 
     def leave(self, request: gr.Request) -> None:
         """A tab was closed."""
-        self._desks.close(session_of(request).id, str(request.session_hash))
+        self._services.desks.close(session_of(request).id, tab_of(request))
 
     @property
     def _parts(self) -> tuple[str, ...]:
         return self._services.engine.parts if self._services.engine else ()
 
     def _visit(self, mode: str, language: str, request: gr.Request) -> Visit:
-        session = session_of(request)
-        desk = self._desks.of(session.id, str(request.session_hash))
-        return Visit(desk, session.account_id, mode == SEVERAL, words(language))
+        tab, account = tab_of(request), session_of(request).account_id
+        return Visit(tab, self._desk(request), account, mode == SEVERAL, words(language))
+
+    def _desk(self, request: gr.Request) -> Desk:
+        return self._services.desks.of(session_of(request).id, tab_of(request))
 
     def _add(self, visit: Visit, files: Sequence[tuple[str, bytes, str | None]], before: Sequence[Photo]) -> Shown:
         """Grades files, each with its name and part, together with photos that were there before."""
         try:
-            new = [Photo(read_upload(content, name), part, name) for name, content, part in files]
+            most = self._services.settings.max_bytes
+            new = [Photo(read_upload(content, name, most), part, name) for name, content, part in files]
         except Refused as error:
             return self._shown(visit, visit.words.of("refused", error.code))
         if len(before) + len(new) > MOST_PHOTOS:
@@ -166,7 +173,7 @@ class Scoring:
             self._next_part(visit),
             show_report(desk.report, said),
             gr.update(visible=can_save),
-            show_hint(said) if visit.account is None and desk.report is not None else "",
+            show_hint(visit.tab, said) if visit.account is None and desk.report is not None else "",
         )
 
     def _next_part(self, visit: Visit) -> Any:

@@ -8,6 +8,7 @@ import gradio as gr
 from multiskin.serve.default_model import DefaultModel
 from multiskin.serve.page.panels import show_training
 from multiskin.serve.services import Services
+from multiskin.serve.sessions import comes_from_here
 from multiskin.serve.texts import words
 
 
@@ -41,16 +42,21 @@ class Training:
                 self._services.load(checkpoint)
         return self._services.engine is not None
 
-    def show(self, language: str) -> Stage:
+    def show(self, language: str, request: gr.Request) -> Stage:
         if self.ready:
             return Stage("", gr.update(visible=True), gr.update(active=False))
-        # On a machine that serves others, its owner alone says what it works on.
-        offered = self._services.settings.owners
-        panel = show_training(self._model.progress(), offered, words(language))
+        panel = show_training(self._model.progress(), self._offered(request), words(language))
         return Stage(panel, gr.update(visible=False), gr.update(active=True))
 
-    def act(self, chosen: gr.EventData, language: str) -> Stage:
+    def act(self, chosen: gr.EventData, language: str, request: gr.Request) -> Stage:
         """Begins or stops."""
-        if self._services.settings.owners:
+        if self._offered(request):
             {"start": self._model.start, "stop": self._model.stop}[chosen._data["training"]]()
-        return self.show(language)
+        return self.show(language, request)
+
+    def _offered(self, request: gr.Request) -> bool:
+        """Unless it is said otherwise, a machine's owner alone says what it works on."""
+        settings = self._services.settings
+        if settings.training == "owner":
+            return settings.owners and comes_from_here(request)
+        return settings.training == "anyone"

@@ -15,7 +15,7 @@ from multiskin.serve.page.scoring import SEVERAL, Scoring
 from multiskin.serve.page.trained import Training
 from multiskin.serve.page.wording import Wording
 from multiskin.serve.services import Services
-from multiskin.serve.sessions import session_of
+from multiskin.serve.sessions import session_of, tab_of
 from multiskin.serve.texts import COOKIE, preferred, words
 
 AT_ONCE, WAITING = 32, 256  # clicks; the engine makes batches of the photos in them
@@ -133,10 +133,11 @@ class _Speech:
     training: Training
     wording: Wording
 
-    def first(self, request: gr.Request) -> str:
-        """The language chosen before, else the one that the browser likes best."""
+    def first(self, request: gr.Request) -> tuple[str, str]:
+        """The language chosen before, else the one that the browser likes best; and the mode of what is there."""
         accepted = dict(request.headers).get("accept-language", "")
-        return preferred(dict(request.cookies).get(COOKIE) or accepted, self.default)
+        language = preferred(dict(request.cookies).get(COOKIE) or accepted, self.default)
+        return language, self.scoring.first_mode(request)
 
     def choose(self, chosen: gr.EventData) -> str:
         return preferred(str(chosen._data["language"]), self.default)
@@ -144,12 +145,12 @@ class _Speech:
     def show(self, mode: str, language: str, request: gr.Request) -> list[Any]:
         said = words(language)
         return [
-            show_head(session_of(request), said),
+            show_head(session_of(request), tab_of(request), said),
             show_foot(said),
             show_examples(self.examples, mode == SEVERAL, said),
             *self.scoring.show(mode, language, request),
             *self.saved.show(language, request),
-            *self.training.show(language),
+            *self.training.show(language, request),
             *self.wording.changes(said),
         ]
 
@@ -159,9 +160,9 @@ class _Speech:
 
 def _wire_language(page: gr.Blocks, fields: Fields, speech: _Speech) -> None:
     asked = [fields.score.mode, fields.language]
-    for event, choice in ((page.load, speech.first), (fields.head.click, speech.choose)):
-        spoken = event(choice, None, fields.language, **QUIET).then(speech.show, asked, fields.spoken, **QUIET)
-        spoken.then(None, js=NAME_LANGUAGE, **QUIET)
+    opened = page.load(speech.first, None, [fields.language, fields.score.mode], **QUIET)
+    for chosen in (opened, fields.head.click(speech.choose, None, fields.language, **QUIET)):
+        chosen.then(speech.show, asked, fields.spoken, **QUIET).then(None, js=NAME_LANGUAGE, **QUIET)
     fields.score.mode.change(speech.show_examples, asked, fields.score.examples, **QUIET)
 
 

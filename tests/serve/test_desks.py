@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from multiskin.serve.page import desk
-from multiskin.serve.page.desk import MINUTES, MOST_DESKS, MOST_IN_ALL, MOST_PHOTOS, Desks
+from multiskin.serve import desks as desks_module
+from multiskin.serve.desks import MINUTES, MOST_DESKS, MOST_IN_ALL, MOST_PHOTOS, Desks
 from multiskin.serve.page.upload import take
-from multiskin.serve.report import Photo
+from multiskin.serve.report import Photo, Report
 
 PHOTO = Photo(np.zeros((1, 1, 3), np.uint8))
+REPORT = Report((), (), "model")
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def clock():
 
 @pytest.fixture
 def desks(clock, monkeypatch):
-    monkeypatch.setattr(desk, "Timer", NoTimer)
+    monkeypatch.setattr(desks_module, "Timer", NoTimer)
     return Desks(lambda: clock[0])
 
 
@@ -101,6 +102,80 @@ def test_a_saved_result_is_saved_no_longer_when_another_takes_its_place(desks):
     mine.saved = True
     mine.put([PHOTO], None)
     assert not mine.saved
+
+
+def test_what_a_guest_set_aside_is_taken_over_by_who_has_the_word_once(desks):
+    desks.of("guest", "tab").put([PHOTO], REPORT)
+    word = desks.set_aside("guest", "tab")
+    desks.close("guest", "tab")  # the form takes the place of the page
+    assert desks.set_aside("guest", "tab", word) == word  # shown again, in another language
+    desks.take_over(word, "guest", "mina")
+    desks.take_over(word, "guest", "jun")
+    assert desks.of("jun", "tab").report is None
+    assert desks.of("guest", "new tab").report is None
+    mine = desks.of("mina", "tab")
+    assert (mine.photos, mine.report, mine.saved) == ([PHOTO], REPORT, False)
+    assert desks.of("mina", "tab") is mine
+    assert desks.of("mina", "another tab").report is None
+
+
+@pytest.mark.parametrize("word", ["", "guessed", "\ud800"])
+def test_without_the_word_nothing_is_taken_over(desks, word):
+    desks.take_over(word, "guest", "jun")
+    desks.of("guest", "tab").put([PHOTO], REPORT)
+    desks.set_aside("guest", "tab")
+    desks.close("guest", "tab")
+    desks.take_over(word, "guest", "jun")
+    assert desks.of("jun", "tab").report is None
+    assert desks.of("guest", "new tab").report is None  # another person may open it
+    assert desks.set_aside("guest", "tab", word) == ""
+
+
+@pytest.mark.parametrize(("tab", "model"), [("one", "newer"), ("two", "older"), (None, "newer")])
+def test_the_report_of_a_tab_or_the_one_used_last_is_set_aside(desks, tab, model):
+    desks.of("guest", "one").put([PHOTO], Report((), (), "newer"))
+    desks.of("guest", "two").put([PHOTO], Report((), (), "older"))
+    desks.of("guest", "one")
+    desks.of("guest", "looks around")
+    desks.of("jun", "tab").put([PHOTO], REPORT)
+    desks.take_over(desks.set_aside("guest", tab), "guest", "mina")
+    assert desks.of("mina", "tab").report.model == model
+
+
+@pytest.mark.parametrize(
+    ("session", "tab"), [("nobody", None), ("guest", ""), ("guest", "guessed"), ("guest", "empty")]
+)
+def test_nothing_else_is_set_aside(desks, session, tab):
+    desks.of("guest", "tab").put([PHOTO], REPORT)
+    desks.of("guest", "empty")
+    desks.set_aside("guest", "tab")
+    assert desks.set_aside(session, tab) == ""
+
+
+def test_what_is_done_meanwhile_leaves_what_was_set_aside_as_it_is(desks):
+    desks.of("guest", "tab").put([PHOTO], REPORT)
+    word = desks.set_aside("guest", "tab")
+    desks.of("guest", "tab").put([], None)
+    desks.take_over(word, "guest", "mina")
+    assert desks.of("mina", "tab").report is REPORT
+
+
+def test_it_is_forgotten_as_all_else_is(desks, clock):
+    desks.of("guest", "tab").put([PHOTO], REPORT)
+    word = desks.set_aside("guest", "tab")
+    clock[0] += 60 * MINUTES + 1
+    desks.tidy()
+    assert len(desks) == 0
+    desks.take_over(word, "guest", "mina")
+    assert desks.of("mina", "tab").report is None
+
+
+def test_with_a_session_end_its_desks(desks):
+    desks.of("mina", "tab").put([PHOTO], REPORT)
+    desks.set_aside("mina", None)
+    desks.of("jun", "tab")
+    desks.end("mina")
+    assert len(desks) == 1
 
 
 def test_a_file_is_gone_once_it_is_read(tmp_path):
