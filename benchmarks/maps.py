@@ -59,7 +59,8 @@ def graded(run: Path, side: str) -> Manifest:
 def drawn_anew(run: Path, persons: int) -> Manifest:
     """Photos of persons whom no run has seen, graded as skewed as test photos are."""
     config = settings(run)
-    asked = RenderConfig([1, 1, persons], config.data.render.size, seed=ANEW)
+    size = (config.data.render or RenderConfig()).size
+    asked = RenderConfig([1, 1, persons], size, seed=ANEW)
     config = with_photos_drawn(replace(config, data=replace(config.data, render=asked)))
     return checked_photos(config, Schema.load(run / "schema.yaml")).side("test")
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from tables import comparisons, maps, scores, timings
+from tables import comparisons, losses, maps, scores, timings
 
 OF_JSON: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "answer": timings.answers,
     "cam": timings.maps,
+    "allocation": timings.allocation,
     "determinism": timings.determinism,
     "suspects": maps.suspects,
 }
@@ -21,7 +22,12 @@ OF_TABLE: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  # 
     "study_*": comparisons.study,
     "coverage": comparisons.coverage,
     "default_run": timings.default_run,
+    "ham10000": scores.systems,
+    "relabelled": scores.systems,
+    "memory": timings.memory,
     "skin_mask": maps.skin_mask,
+    "heads_*": losses.losses,
+    "conformal_*": scores.coverage,
     "maps_*_tones": maps.by_tone,
     "maps_*": maps.quality,
     "*_tones": scores.tones,
@@ -40,4 +46,5 @@ def table(path: Path) -> list[str]:
     if path.stem in OF_JSON:
         return OF_JSON[path.stem](source)
     written = next(write for pattern, write in OF_TABLE.items() if fnmatch(path.stem, pattern))
-    return written(source, pd.read_csv(path.with_suffix(".csv")))
+    results = pd.read_csv(path.with_suffix(".csv"), keep_default_na=False, na_values=[""])  # a row may be called None
+    return written(source, results)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from tables.cells import interval, markdown, origin, seeds_of
+from tables.cells import bounded, interval, markdown, origin, seeds_of
 
 HEADINGS = {"p_recall": "P-Recall", "kappa": "kappa", "mae": "MAE"}
 
@@ -36,3 +36,29 @@ def trivial_models(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
     wide = results.pivot(index="features", columns="attribute", values="test")[results["attribute"].unique()]
     lines = [[str(name), *(f"{value:.2f}" for value in row)] for name, row in wide.iterrows()]
     return markdown(["model on", *wide.columns], lines)
+
+
+def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """A line a head: how often its sets held the true grade, and how many grades they had."""
+    shown, lines = results[results["sets"] == "deterministic"], []
+    for name in shown["attribute"].unique():
+        rows = shown[shown["attribute"] == name]
+        lines.append([name, *(f"{row['covered']:.3f}, {row['grades']:.1f}" for _, row in rows.iterrows())])
+    asked = shown["coverage"].unique()
+    table = markdown(["attribute", *(f"{coverage:g} asked: held, grades a set" for coverage in asked)], lines)
+    return [*table, "", f"{source['draws']}; {shown['subjects'].max()} subjects. {origin(source)}"]
+
+
+def systems(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """A line a system and one for their difference: balanced accuracy with its interval, and its spread over seeds."""
+    lines = []
+    for _, row in results.iterrows():
+        sign = "+" if row["system"] == "difference" else ""
+        cells = (bounded(row["mean"], row["low"], row["high"], decimals=3, sign=sign), f"{row['sd_over_seeds']:.3f}")
+        lines.append([row["system"], *cells])
+    table = markdown(["", "balanced accuracy", "sd over seeds"], lines)
+    return [
+        *table,
+        "",
+        f"Seeds {', '.join(map(str, sorted(set(source['seeds']))))}; {source['interval']}. {origin(source)}",
+    ]

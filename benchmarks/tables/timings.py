@@ -51,6 +51,42 @@ def answers(source: dict[str, Any]) -> list[str]:
     return [*table, "", f"{told}. `{source['command']}`; load {source['load_before']} before."]
 
 
+def allocation(source: dict[str, Any]) -> list[str]:
+    """A line a kind of work: processor seconds with freed memory kept and given back, and the memory that it takes."""
+    lines = []
+    for row in source["measured"]:
+        seconds = (f"{row[key]:.2f}" for key in ("seconds_kept", "seconds_left"))
+        memory = (f"{row[key]:.0f}" for key in ("memory_mib_kept", "memory_mib_left"))
+        lines.append([row["work"], *seconds, bounded(*row["ratio"]), *memory])
+    headings = ["work", "s, kept", "s, given back", "times as long", "MiB, kept", "MiB, given back"]
+    return [*markdown(headings, lines), "", f"{source['network']}; {source['interval']}. {origin(source)}"]
+
+
 def told_of(source: dict[str, Any]) -> str:
     load = f"; load {source['load_before']} before" if "load_before" in source else ""
     return f"{source['network']}; {source['interval']}. `{source['command']}`{load}."
+
+
+def memory(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """A line a training step: what it is estimated to take, and what it takes."""
+    headings = [
+        "network",
+        "pixels",
+        "photos",
+        "gradient checkpointing",
+        "estimated",
+        "taken by tensors",
+        "by the process",
+    ]
+    sizes = ("estimated_gb", "allocated_gb", "resident_gb")
+    lines = [
+        [
+            row["network"],
+            str(row["input_size"]),
+            str(row["batch_size"]),
+            "yes" if row["gradient_checkpointing"] else "no",
+            *("" if pd.isna(row[size]) else f"{row[size]:.2f} GB" for size in sizes),
+        ]
+        for _, row in results.iterrows()
+    ]
+    return [*markdown(headings, lines), "", origin(source)]

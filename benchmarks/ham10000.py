@@ -1,0 +1,174 @@
+"""Trains configs/ham10000.yaml with several seeds, and beside it the loop that one would write with timm and torch.
+
+    python benchmarks/ham10000.py --root data/ham10000_small --seeds 0 1 2
+
+Both have the same network and first weights, split, augmentation, epochs, batches and optimizer, and keep the epoch of
+least validation loss; the loop has no averaged weights and no clipped gradients. Finished runs are kept in --runs and
+are not trained again.
+"""
+
+import argparse
+import copy
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from seeds import interval, origin, parser, resample, train, write
+from seeds import predictions as predictions_of
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader, Dataset
+
+from multiskin.config import ModelConfig, Recipe
+from multiskin.data.images import read_image
+from multiskin.data.transforms import PhotoTransform, Preprocessing, evaluation_transform, training_transform
+from multiskin.metrics import bootstrap
+from multiskin.metrics.functional import macro_recall
+from multiskin.models.backbone import pretrained_backbone
+from multiskin.run import whole
+from multiskin.schema import Attribute, Schema
+from multiskin.training.module import warmup_cosine
+
+CONFIG = Path("configs/ham10000.yaml")
+HEAD = Schema.load("configs/schemas/ham10000.yaml").attributes[0]
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--root", default="data/ham10000_small", help="where the photos are")
+    options.add_argument("--weights", default="auto", help="as model.weights")
+    given = options.parse_args()
+    arguments = ["--config", str(CONFIG), "--data.root", given.root, "--model.weights", given.weights]
+    runs = train("ham10000", arguments, given)
+    ours = predictions_of(runs)
+    plain = [plain_predictions(given, seed, run) for seed, run in zip(given.seeds, runs, strict=True)]
+    command = f"python benchmarks/ham10000.py --seeds {' '.join(map(str, given.seeds))}"
+    write("ham10000", compare({"multiskin": ours, "timm and a plain loop": plain}, HEAD), runs, command)
+
+
+def compare(systems: dict[str, list[pd.DataFrame]], attribute: Attribute) -> pd.DataFrame:
+    """Balanced accuracy of two systems, one table of predictions a seed each, and by how much the first is better.
+
+    The interval is over test subjects, whose photos are drawn for all seeds and both systems together.
+    """
+    ordered = {name: [table.sort_values("image") for table in seeds] for name, seeds in systems.items()}
+    weights = resample(next(iter(ordered.values()))[0])
+    values = {name: np.stack([of(table, attribute, weights) for table in seeds]) for name, seeds in ordered.items()}
+    first, second = values.values()  # (S, 1 + R)
+    rows = {**values, "difference": first - second}
+    return pd.DataFrame(
+        [
+            {"system": name, "metric": "balanced_accuracy"}
+            | interval(of_seeds.mean(axis=0))
+            | {"sd_over_seeds": of_seeds[:, 0].std(ddof=1) if len(of_seeds) > 1 else np.nan}
+            for name, of_seeds in rows.items()
+        ]
+    )
+
+
+def of(table: pd.DataFrame, attribute: Attribute, weights: np.ndarray) -> np.ndarray:
+    """The balanced accuracy for each row of weights (1 + R, N): (1 + R,)."""
+    true, decided = (table[name].to_numpy(int) for name in (attribute.true_column, attribute.name))
+    cells = np.eye(attribute.grades**2)[attribute.grades * true + decided]  # (N, K * K)
+    confusions = torch.from_numpy(weights @ cells).unflatten(1, (attribute.grades, attribute.grades))
+    return bootstrap.of_each(macro_recall, confusions)
+
+
+# The plain loop
+
+
+def plain_predictions(given: argparse.Namespace, seed: int, beside: Path) -> pd.DataFrame:
+    """What the plain loop says of the test photos, as it was written beside a run when it was trained."""
+    path = beside.with_name(f"{beside.name}-plain-{origin(beside)['commit'][:8]}.csv")
+    if not path.exists():
+        predictions = Loop(given, seed).predictions()
+        with whole(path) as part:
+            predictions.to_csv(part, index=False)
+    return pd.read_csv(path, dtype={"subject": str, "image": str})
+
+
+class Photos(Dataset[tuple[Tensor, int]]):
+    """Pictures and classes of some rows of the table."""
+
+    def __init__(self, root: Path, table: pd.DataFrame, transform: PhotoTransform) -> None:
+        self.paths = [root / name for name in table["image"]]
+        self.classes = [HEAD.grade_names.index(name) for name in table[HEAD.heading]]
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, row: int) -> tuple[Tensor, int]:
+        seed = int(torch.randint(2**31, ()))
+        return self.transform(read_image(self.paths[row]), seed), self.classes[row]
+
+
+class Classifier(nn.Module):
+    """Backbone, dropout, linear layer."""
+
+    def __init__(self, model: ModelConfig) -> None:
+        super().__init__()
+        self.backbone = pretrained_backbone(model)
+        self.layer = nn.Sequential(nn.Dropout(Recipe.dropout), nn.Linear(self.backbone.num_features, HEAD.grades))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layer(self.backbone(images)[1])
+
+
+class Loop:
+    """Fine-tuning as in any tutorial: cross entropy, AdamW, warm-up and cosine, the epoch of least validation loss."""
+
+    def __init__(self, given: argparse.Namespace, seed: int) -> None:
+        torch.manual_seed(seed)
+        config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.net = Classifier(ModelConfig(**config["model"] | {"weights": given.weights}))
+        self.net = self.net.to(self.device).to(memory_format=torch.channels_last)
+        backbone = self.net.backbone
+        preprocessing = Preprocessing(config["model"]["input_size"], tuple(backbone.mean), tuple(backbone.std))
+        root = Path(given.root)
+        self.table = pd.read_csv(root / config["data"]["manifest"], dtype=str, keep_default_na=False)
+        sides = {side: self.table[self.table["split"] == side] for side in ("train", "val", "test")}
+        training = training_transform(config["recipe"]["augment"], preprocessing, "augment")
+        size = config["data"]["batch_size"]
+        self.train = DataLoader(Photos(root, sides["train"], training), size, shuffle=True, drop_last=True)
+        plain = evaluation_transform(preprocessing)
+        self.val, self.test = (DataLoader(Photos(root, sides[side], plain), 64) for side in ("val", "test"))
+        self.epochs, self.lr = config["trainer"]["max_epochs"], config["optimizer"]["lr"]
+        self.tested = sides["test"]
+
+    def predictions(self) -> pd.DataFrame:
+        """Trains, and then tells the test photos' classes."""
+        best, state = np.inf, self.net.state_dict()
+        optimizer = torch.optim.AdamW(self.net.parameters(), self.lr, weight_decay=0.05)
+        steps = len(self.train)
+        schedule = LambdaLR(optimizer, lambda step: warmup_cosine(step, steps, steps * self.epochs))
+        for epoch in range(self.epochs):
+            self.net.train()
+            for images, classes in self.train:
+                loss = nn.functional.cross_entropy(self.net(images.to(self.device)), classes.to(self.device))
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+            logits, classes = self._logits(self.val)
+            loss = nn.functional.cross_entropy(logits, classes)
+            print(f"plain loop, epoch {epoch + 1}: validation loss {loss:.3f}", flush=True)
+            if loss < best:
+                best, state = loss.item(), copy.deepcopy(self.net.state_dict())
+        self.net.load_state_dict(state)
+        logits, classes = self._logits(self.test)
+        facts = {"image": self.tested["image"], "subject": self.tested["lesion_id"]}
+        return pd.DataFrame(facts).assign(**{HEAD.true_column: classes.numpy(), HEAD.name: logits.argmax(1).numpy()})
+
+    @torch.inference_mode()
+    def _logits(self, photos: DataLoader) -> tuple[Tensor, Tensor]:
+        self.net.eval()
+        parts = [(self.net(images.to(self.device)).cpu(), classes) for images, classes in photos]
+        return torch.cat([logits for logits, _ in parts]), torch.cat([classes for _, classes in parts])
+
+
+if __name__ == "__main__":
+    main()

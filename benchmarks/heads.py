@@ -1,0 +1,112 @@
+"""Which loss for ordered grades, and which decision after it: heads of every loss on features of a frozen backbone.
+
+    python benchmarks/heads.py isic_abc --root data/isic_abc
+    python benchmarks/heads.py skin5
+
+Everything is chosen on validation photos; the test photos are read once, for the table. Features and finished losses
+are kept in --runs and are not computed again.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from frozen import SIDES, Frozen, frozen
+from probes import DECAYS, RATES, STEPS, Chosen, Graded, Setting, choose
+from readings import BASELINE, RESAMPLES, Study, ranked
+from seeds import RESULTS, commit, machine, threads
+
+from multiskin.losses import LOSSES
+from multiskin.run import whole, write_json
+from multiskin.schema import Schema
+
+CONFIGS = {"isic_abc": "configs/isic_abc.yaml", "skin5": "configs/skin5_drawn.yaml"}
+GRID = {"rate": RATES, "decay": DECAYS, "steps": STEPS}
+Heads = Mapping[str, Sequence[Chosen]]  # of each loss, for each attribute
+
+
+def main() -> None:
+    given = options().parse_args()
+    data = frozen(["--config", CONFIGS[given.data], "--model.weights", given.weights], given.root, given.runs)
+    sides = {name: [Graded.of(side, h) for h in range(len(data.schema))] for name, side in data.sides.items()}
+    chosen, seconds = trained(data, sides, given)
+    table = Study(chosen, sides["val"], sides["test"], natural(data)).table()
+    table.to_csv(RESULTS / f"heads_{given.data}.csv", index=False, float_format="%.4f")
+    write_json(
+        RESULTS / f"heads_{given.data}.json", provenance(given, data, chosen, seconds) | {"ranked": ranked(table)}
+    )
+    print(table.to_string(index=False))
+
+
+def options() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("data", choices=CONFIGS)
+    made.add_argument("--root", help="where the photos are; those of skin5 are drawn if it is not given")
+    made.add_argument("--weights", default="auto", help="as model.weights")
+    made.add_argument("--seeds", type=int, nargs="+", default=[*range(10)])
+    made.add_argument("--runs", type=Path, default=Path("runs/heads"), help="where features and heads are kept")
+    return made
+
+
+def trained(data: Frozen, sides: Mapping[str, Sequence[Graded]], given: argparse.Namespace) -> tuple[Heads, float]:
+    """The heads of every loss, and the seconds of processor time that all took; finished losses are not done again."""
+    decides = json.dumps({"features": data.key, "grid": GRID, "seeds": given.seeds}, sort_keys=True)
+    folder = given.runs / f"{given.data}-{sha256(decides.encode()).hexdigest()[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen, seconds = {}, 0.0
+    for loss in LOSSES:
+        path = folder / f"{loss}.pt"
+        if not path.is_file():
+            keep(path, loss, data.schema, sides, given.seeds)
+        kept = torch.load(path, weights_only=True)
+        chosen[loss] = [Chosen(Setting(*setting), *rest) for setting, *rest in kept["heads"]]
+        seconds += kept["seconds"]
+        print(f"{loss}: {np.mean([head.score for head in chosen[loss]]):.4f}, {kept['seconds']:.0f} s", file=sys.stderr)
+    return chosen, seconds
+
+
+def keep(path: Path, loss: str, schema: Schema, sides: Mapping[str, Sequence[Graded]], seeds: Sequence[int]) -> None:
+    """Chooses the heads of a loss for every attribute, and writes down what is left of them."""
+    start, of_heads = time.process_time(), zip(schema, *(sides[name] for name in SIDES), strict=True)
+    heads = [choose(loss, attribute, of_head, seeds) for attribute, *of_head in of_heads]
+    plain = [([*setting], *rest) for setting, *rest in heads]
+    with whole(path) as part:
+        torch.save({"heads": plain, "seconds": time.process_time() - start}, part)
+
+
+def natural(data: Frozen) -> list[np.ndarray]:
+    """(K,) for each attribute: the share of each grade among training photos."""
+    return [counts / counts.sum() for counts in data.sides["train"].photos.grade_counts()]
+
+
+def provenance(given: argparse.Namespace, data: Frozen, chosen: Heads, seconds: float) -> dict[str, object]:
+    """What it takes to get the numbers again, and what was chosen."""
+    root = " --root data/isic_abc" if given.data == "isic_abc" else ""
+    return {
+        "command": f"python benchmarks/heads.py {given.data}{root} --seeds {' '.join(map(str, given.seeds))}",
+        "photos": {side: len(of_side.photos) for side, of_side in data.sides.items()},
+        "backbone": data.config.model.backbone,
+        "baseline": BASELINE,
+        "grid": GRID,
+        "setting": {
+            loss: {attribute.name: head.setting._asdict() for attribute, head in zip(data.schema, heads, strict=True)}
+            for loss, heads in chosen.items()
+        },
+        "seeds": given.seeds,
+        "interval": f"95 %, of the method over seeds and {RESAMPLES} resamples of the test subjects",
+        "seconds": {"features": round(data.seconds), "heads": round(seconds)},
+        "machine": machine(threads()),
+        "versions": {name: version(name) for name in ("torch", "timm", "numpy")},
+        "commit": commit(),
+    }
+
+
+if __name__ == "__main__":
+    main()

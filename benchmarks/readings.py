@@ -1,0 +1,189 @@
+"""What probabilities come to once they are calibrated and decided on, beside those of heads trained with cross entropy.
+
+Validation photos say which loss is best; of test photos no more is read than the table shows. Differences are paired by
+seed and by subject, and their intervals are those of the method: of other subjects to learn from and to be judged on.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from probes import Chosen, Graded
+from torch import Tensor
+
+from multiskin.calibration import fit_calibrator
+from multiskin.compare.intervals import PairedDifference
+from multiskin.decisions import DECISIONS, decide
+from multiskin.metrics import functional as of
+from multiskin.metrics.bootstrap import of_each, resampled_confusions, unit_weights
+from multiskin.schema import MISSING
+
+BASELINE = "cross_entropy"
+RESAMPLES = 1000
+P_RECALL, RPS, KAPPA = "p_recall", "rps_balanced", "kappa"
+GAIN = "credit_less_argmax"  # of P-Recall
+DIFFERENCE = ("difference", "difference_low", "difference_high")  # to the baseline
+READ = ((P_RECALL, "argmax"), (P_RECALL, "credit"), (RPS, ""), (KAPPA, "argmax"))  # of test photos
+
+
+class Answers(NamedTuple):
+    """What the heads of one loss for one attribute, one for each seed, say of N photos.
+
+    Attributes:
+        probabilities: (S, N, K).
+        priors: (S, K) what they stand for.
+    """
+
+    probabilities: Tensor
+    priors: Tensor
+
+    def decided(self, decision: str) -> Tensor:
+        """(N, S) grades."""
+        each = zip(self.probabilities, self.priors, strict=True)
+        return torch.stack([decide(decision, *of_seed) for of_seed in each], dim=1)
+
+
+def as_trained(chosen: Chosen, probabilities: Tensor, *_: object) -> Answers:
+    """As the network itself takes its probabilities."""
+    return Answers(probabilities, chosen.prior.expand(len(probabilities), -1))
+
+
+def with_temperature(chosen: Chosen, probabilities: Tensor, val: Graded, natural: np.ndarray) -> Answers:
+    """Calibrated on validation photos, for each seed."""
+    graded = (val.grades != MISSING).numpy()
+    fitted = [
+        fit_calibrator(
+            "temperature", of_seed[graded].numpy(), val.grades.numpy()[graded], chosen.prior.numpy(), natural
+        )
+        for of_seed in chosen.val
+    ]
+    brought = [calibrator(of_seed) for calibrator, of_seed in zip(fitted, probabilities, strict=True)]
+    return Answers(torch.stack(brought), torch.tensor([calibrator.prior for calibrator in fitted]))
+
+
+CALIBRATIONS: dict[str, Callable[..., Answers]] = {"none": as_trained, "temperature": with_temperature}
+
+
+class Measured(NamedTuple):
+    """A metric averaged over attributes.
+
+    Attributes:
+        values: (1 + R, S), of the photos as they are and of resampled subjects.
+        shares: (U,) how much of it hangs on each subject.
+    """
+
+    values: np.ndarray
+    shares: np.ndarray
+
+    def paired(self, other: "Measured | None" = None) -> dict[str, float]:
+        """The mean over seeds, less another's, with the interval of the method."""
+        values = self.values - other.values if other else self.values
+        return PairedDifference.resampled(values, self.shares).method._asdict()
+
+
+def measured(
+    answers: Sequence[Answers], photos: Sequence[Graded], metric: str, decision: str, resamples: int
+) -> Measured:
+    """A metric averaged over attributes, all of which share the resamples."""
+    each = [values_of(*of_head, metric, decision, resamples) for of_head in zip(answers, photos, strict=True)]
+    shares = [shares_of(of_head, by_grade=metric != "kappa") for of_head in photos]
+    return Measured(np.nanmean(each, axis=0), np.mean(shares, axis=0))
+
+
+def values_of(answers: Answers, photos: Graded, metric: str, decision: str, resamples: int) -> np.ndarray:
+    """A metric of one attribute (1 + R, S)."""
+    grades, k = photos.grades[:, None], answers.probabilities.shape[2]
+    if metric == RPS:
+        return means_by_grade(of.ranked_probability_score(answers.probabilities, photos.grades).T, photos, k, resamples)
+    decided = answers.decided(decision)  # (N, S)
+    if metric == P_RECALL:
+        return means_by_grade(of.credit_matrix(k)[grades, decided], photos, k, resamples)
+    confusions = resampled_confusions(
+        grades.expand_as(decided).numpy(), decided.numpy(), photos.units, k, resamples
+    )  # (1 + R, S, K, K)
+    return of_each(of.quadratic_kappa, confusions.flatten(0, 1)).reshape(-1, decided.shape[1])
+
+
+def means_by_grade(scores: Tensor, photos: Graded, num_grades: int, resamples: int) -> np.ndarray:
+    """Of scores (N, S): averaged over the photos of each grade, then over the grades there are, (1 + R, S)."""
+    known, number = (photos.grades != MISSING).numpy(), photos.units.max() + 1
+    counted = np.column_stack([scores.numpy(), np.ones(len(scores))])[known]  # (n, S + 1), and last how many
+    sums = np.zeros((number, num_grades, counted.shape[1]))
+    np.add.at(sums, (photos.units[known], photos.grades.numpy()[known]), counted)
+    drawn = np.concatenate([weights @ sums.reshape(number, -1) for weights in unit_weights(number, resamples, seed=0)])
+    by_grade = torch.from_numpy(drawn).unflatten(1, sums.shape[1:])
+    return (by_grade[..., :-1] / by_grade[..., -1:]).nanmean(dim=1).numpy()
+
+
+def shares_of(photos: Graded, by_grade: bool) -> np.ndarray:
+    """(U,) the weight of each subject's photos in a metric that counts all photos alike, or all grades."""
+    known = photos.known()
+    _, grade, count = known.grades.unique(return_inverse=True, return_counts=True)
+    weights = (1 / count[grade] if by_grade else torch.ones(len(grade))).numpy()
+    return np.bincount(known.units, weights / weights.sum(), minlength=photos.units.max() + 1)
+
+
+class Study(NamedTuple):
+    """All losses on one data set.
+
+    Attributes:
+        chosen: of each loss, for each attribute.
+        val: of each attribute.
+        test: likewise.
+        natural: (K,) of each attribute, the share of each grade among training photos.
+    """
+
+    chosen: Mapping[str, Sequence[Chosen]]
+    val: Sequence[Graded]
+    test: Sequence[Graded]
+    natural: Sequence[np.ndarray]
+
+    def table(self) -> pd.DataFrame:
+        """A line for each loss, side, calibration, decision and metric; the best on validation first."""
+        val = pd.DataFrame(self._validation())
+        table = pd.concat([val, pd.DataFrame(self._tested())], ignore_index=True)
+        return table.sort_values("loss", key=lambda losses: losses.map(ranked(val).index), kind="stable")
+
+    def _validation(self) -> Iterator[dict]:
+        """Everything that could be chosen, without intervals."""
+        read = [*product((P_RECALL, KAPPA), DECISIONS), (RPS, "")]
+        for loss, calibration in product(self.chosen, CALIBRATIONS):
+            answers = self._answers(loss, calibration, "val")
+            for metric, decision in read:
+                value = measured(answers, self.val, metric, decision, resamples=0).values[0].mean()
+                yield line(loss, "val", calibration, decision, metric) | {"value": value}
+
+    def _tested(self) -> Iterator[dict]:
+        """What the table shows, with intervals and beside the baseline."""
+        baseline = self._test_values(BASELINE)
+        for loss in self.chosen:
+            values = self._test_values(loss)
+            for (metric, decision), of_loss in values.items():
+                beside = zip(DIFFERENCE, of_loss.paired(baseline[metric, decision]).values(), strict=True)
+                yield line(loss, "test", "none", decision, metric) | of_loss.paired() | dict(beside)
+            gain = values[P_RECALL, "credit"].paired(values[P_RECALL, "argmax"])
+            yield line(loss, "test", "none", "credit", GAIN) | gain
+
+    def _test_values(self, loss: str) -> dict[tuple[str, str], Measured]:
+        answers = self._answers(loss, "none", "test")
+        return {read: measured(answers, self.test, *read, resamples=RESAMPLES) for read in READ}
+
+    def _answers(self, loss: str, calibration: str, side: str) -> list[Answers]:
+        return [
+            CALIBRATIONS[calibration](chosen, getattr(chosen, side), *of_head)
+            for chosen, *of_head in zip(self.chosen[loss], self.val, self.natural, strict=True)
+        ]
+
+
+def ranked(table: pd.DataFrame) -> list[str]:
+    """Losses by what validation photos are graded like where each is decided for P-Recall, the best first."""
+    of_val = table[(table["side"] == "val") & (table["calibration"] == "none")]
+    decisive = of_val[(of_val["metric"] == P_RECALL) & (of_val["decision"] == "credit")]
+    return decisive.sort_values("value", ascending=False, kind="stable")["loss"].tolist()
+
+
+def line(loss: str, side: str, calibration: str, decision: str, metric: str) -> dict[str, str]:
+    return {"loss": loss, "side": side, "calibration": calibration, "decision": decision, "metric": metric}

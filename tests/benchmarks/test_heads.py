@@ -1,0 +1,242 @@
+"""Heads on frozen features: trained side by side as if alone, and measured as slow loops measure them."""
+
+import frozen
+import numpy as np
+import pandas as pd
+import probes
+import pytest
+import readings
+import torch
+from probes import Graded, Probes
+from readings import Answers, Study
+from tables.losses import losses
+
+from multiskin.decisions import DECISIONS, decide
+from multiskin.losses import LOSSES
+from multiskin.metrics import functional as of
+from multiskin.metrics.bootstrap import unit_weights
+from multiskin.schema import MISSING, Attribute
+
+SEEDS = [0, 1, 2]
+ATTRIBUTE = Attribute("shine", 4)
+C = 6
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_grid():
+    with pytest.MonkeyPatch.context() as patch:
+        for name, values in {"RATES": (0.01, 0.03), "DECAYS": (1.0, 5.0), "STEPS": (3, 6)}.items():
+            patch.setattr(probes, name, values)
+        yield
+
+
+def graded(photos, seed=0, num_grades=4):
+    """Two photos a subject, a tenth of them without a grade, whose first feature tells the grade roughly."""
+    random = np.random.default_rng(seed)
+    grades = np.arange(photos) % num_grades
+    features = random.normal(size=(photos, C))
+    features[:, 0] += grades
+    grades[random.random(photos) < 0.1] = MISSING
+    return Graded(torch.from_numpy(features).float(), torch.from_numpy(grades), np.arange(photos) // 2)
+
+
+def sides():
+    return [graded(60, 0), graded(40, 1), graded(44, 2)]
+
+
+def probabilities(photos, seeds=3, k=4):
+    return torch.from_numpy(np.random.default_rng(5).dirichlet(np.ones(k), (seeds, len(photos.grades))))
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "corn", "cumulative_link", "balanced_softmax"])
+def test_heads_side_by_side_learn_what_each_learns_alone(loss):
+    photos = graded(60).known()
+    counts = np.bincount(photos.grades, minlength=4)
+    weights = probes.subject_weights(photos, SEEDS)
+    together = Probes(probes.created(loss, ATTRIBUTE, C, counts, SEEDS))
+    steps = list(probes.trained(together, photos, weights, rate=0.01, decay=1.0))
+    found = together.probabilities(photos.features)
+    for seed in SEEDS:
+        alone = Probes(probes.created(loss, ATTRIBUTE, C, counts, [seed]))
+        assert list(probes.trained(alone, photos, weights[seed : seed + 1], rate=0.01, decay=1.0)) == steps
+        torch.testing.assert_close(alone.probabilities(photos.features)[0], found[seed], rtol=1e-2, atol=1e-3)
+    assert not torch.allclose(found[0], found[1], atol=1e-3)
+
+
+def test_probes_give_what_the_heads_gave():
+    heads = probes.created("coral", ATTRIBUTE, C, np.ones(4, int), SEEDS)
+    features = graded(20).features
+    expected = torch.stack([head.probabilities(head(features)) for head in heads])
+    torch.testing.assert_close(Probes(heads).probabilities(features), expected.detach())
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "corn", "coral", "cumulative_link", "balanced_softmax", "sord"])
+def test_heads_begin_with_what_their_loss_says_that_they_stand_for(loss):
+    grades = torch.tensor([0] * 2 + [1] * 30 + [2] * 60 + [3] * 8)
+    heads = Probes(probes.created(loss, ATTRIBUTE, C, np.bincount(grades, minlength=4), SEEDS))
+    probes.begin(heads, grades)
+    known_nothing = heads.probabilities(torch.zeros(1, C))[:, 0]  # (S, K)
+    expected = heads.loss.prior(torch.tensor([0.02, 0.3, 0.6, 0.08]))
+    torch.testing.assert_close(known_nothing, expected.expand(3, -1), rtol=0, atol=2e-3)
+
+
+def test_a_seed_weighs_subjects_and_leaves_every_grade_its_photos():
+    photos = graded(61).known()
+    weights = probes.subject_weights(photos, SEEDS)
+    for grade in range(4):
+        of_grade = photos.grades == grade
+        torch.testing.assert_close(weights[:, of_grade].sum(dim=1), torch.full((3,), float(of_grade.sum())))
+    same = Graded(photos.features, torch.zeros_like(photos.grades), photos.units)
+    for of_seed in probes.subject_weights(same, SEEDS):
+        by_subject = pd.Series(of_seed.numpy()).groupby(photos.units)
+        assert (by_subject.nunique() == 1).all()
+        assert by_subject.first().nunique() == len(set(photos.units))
+
+
+def test_balanced_rps_is_that_of_a_slow_loop():
+    photos = graded(30)
+    given = probabilities(photos)
+    for of_seed, found in zip(given, probes.balanced_rps(given, photos.grades), strict=True):
+        by_grade = {}
+        for p, grade in zip(of_seed.tolist(), photos.grades.tolist(), strict=True):
+            if grade != MISSING:
+                errors = [(sum(p[: k + 1]) - (grade <= k)) ** 2 for k in range(3)]
+                by_grade.setdefault(grade, []).append(sum(errors) / 3)
+        assert found.item() == pytest.approx(np.mean([np.mean(scores) for scores in by_grade.values()]))
+
+
+def test_what_is_chosen_has_the_lowest_score_of_all_and_does_not_depend_on_test_photos():
+    train, val, test = sides()
+    chosen = probes.choose("squared_emd", ATTRIBUTE, (train, val, test), SEEDS)
+    other = probes.choose("squared_emd", ATTRIBUTE, (train, val, graded(50, 9)), SEEDS)
+    assert chosen.setting == other.setting
+    assert torch.equal(chosen.val, other.val)
+    assert chosen.score == pytest.approx(probes.balanced_rps(chosen.val, val.grades).mean().item())
+    tried = []
+    counts = np.bincount(train.known().grades, minlength=4)
+    for rate in probes.RATES:
+        for decay in probes.DECAYS:
+            heads = Probes(probes.created("squared_emd", ATTRIBUTE, C, counts, SEEDS))
+            weights = probes.subject_weights(train.known(), SEEDS)
+            tried += [
+                probes.balanced_rps(heads.probabilities(val.features), val.grades).mean().item()
+                for _ in probes.trained(heads, train.known(), weights, rate, decay)
+            ]
+    assert chosen.score == pytest.approx(min(tried))
+    assert chosen.test.shape == (3, 44, 4)
+
+
+@pytest.mark.parametrize(("metric", "decision"), [*readings.READ, ("p_recall", "median"), ("kappa", "expectation")])
+def test_a_metric_of_every_resample_is_that_of_the_photos_drawn(metric, decision):
+    photos = graded(24)
+    answers = Answers(probabilities(photos), torch.tensor([[0.4, 0.3, 0.2, 0.1]] * 3, dtype=torch.float64))
+    found = readings.values_of(answers, photos, metric, decision, resamples=6)
+    weights = np.concatenate([*unit_weights(photos.units.max() + 1, 6, seed=0)])
+    for row, counts in zip(found, weights, strict=True):
+        times = torch.from_numpy(counts[photos.units]).long()
+        grades = photos.grades.repeat_interleave(times)
+        for value, of_seed, prior in zip(row, answers.probabilities, answers.priors, strict=True):
+            drawn = of_seed.repeat_interleave(times, dim=0)
+            if metric == "rps_balanced":
+                expected = probes.balanced_rps(drawn[None], grades)[0]
+            else:
+                confusion = of.confusion_matrix(grades, decide(decision, drawn, prior), 4)
+                expected = {"p_recall": of.p_recall, "kappa": of.quadratic_kappa}[metric](confusion)
+            assert value == pytest.approx(expected.item())
+
+
+def test_shares_of_subjects_are_those_of_their_photos():
+    photos = Graded(torch.zeros(4, C), torch.tensor([0, 0, MISSING, 1]), np.array([0, 1, 1, 1]))
+    np.testing.assert_allclose(readings.shares_of(photos, by_grade=False), [1 / 3, 2 / 3])
+    np.testing.assert_allclose(readings.shares_of(photos, by_grade=True), [1 / 4, 3 / 4])
+
+
+@pytest.fixture(scope="module")
+def study():
+    attributes, photos = [ATTRIBUTE, Attribute("lines", 3)], {}
+    for attribute in attributes:
+        k = attribute.grades
+        photos[attribute.name] = [graded(60, 0, k), graded(40, 1, k), graded(44, 2, k)]
+    chosen = {
+        loss: [probes.choose(loss, attribute, photos[attribute.name], SEEDS) for attribute in attributes]
+        for loss in ("cross_entropy", "coral", "balanced_softmax")
+    }
+    _, val, test = zip(*photos.values(), strict=True)
+    counts = [
+        np.bincount(train.known().grades, minlength=a.grades)
+        for a, (train, *_) in zip(attributes, photos.values(), strict=True)
+    ]
+    return Study(chosen, val, test, [each / each.sum() for each in counts])
+
+
+def test_the_table_reads_every_decision_on_validation_and_few_on_test(study):
+    table = study.table()
+    of_val = table[table["side"] == "val"]
+    assert len(of_val) == 3 * len(readings.CALIBRATIONS) * (2 * len(DECISIONS) + 1)
+    assert set(table.loc[table["side"] == "test", "metric"]) == {"p_recall", "rps_balanced", "kappa", readings.GAIN}
+    assert table["loss"].drop_duplicates().tolist() == readings.ranked(table)
+    itself = table[(table["loss"] == "cross_entropy") & table["difference"].notna()]
+    assert (itself[["difference", "difference_low", "difference_high"]] == 0).all(axis=None)
+
+
+def test_values_are_means_over_attributes_and_seeds_and_differences_are_theirs(study):
+    table = study.table().query("side == 'test'").set_index(["loss", "metric", "decision"])
+    expected = []
+    for head, photos in zip(study.chosen["coral"], study.test, strict=True):
+        for of_seed in head.test:
+            decided = decide("credit", of_seed, head.prior)
+            expected.append(of.p_recall(of.confusion_matrix(photos.grades, decided, of_seed.shape[1])).item())
+    row = table.loc[("coral", "p_recall", "credit")]
+    base = table.loc[("cross_entropy", "p_recall", "credit")]
+    assert row["value"] == pytest.approx(np.mean(expected))
+    assert row["difference"] == pytest.approx(row["value"] - base["value"])
+    assert row["difference_low"] < row["difference"] < row["difference_high"]
+    gain = table.loc[("coral", readings.GAIN, "credit"), "value"]
+    assert gain == pytest.approx(row["value"] - table.loc[("coral", "p_recall", "argmax"), "value"])
+
+
+def test_a_temperature_leaves_the_most_probable_grade_of_a_loss_that_learns_what_is_drawn(study):
+    chosen, val, natural = study.chosen["cross_entropy"][0], study.val[0], study.natural[0]
+    raw = readings.as_trained(chosen, chosen.val, val, natural)
+    scaled = readings.with_temperature(chosen, chosen.val, val, natural)
+    assert torch.equal(raw.decided("argmax"), scaled.decided("argmax"))
+    assert not torch.allclose(raw.probabilities, scaled.probabilities)
+    graded = val.grades != MISSING
+    torch.testing.assert_close(
+        scaled.priors.float(), scaled.probabilities[:, graded].mean(dim=1).float(), atol=1e-5, rtol=0
+    )
+
+
+def test_every_loss_of_ordered_grades_can_be_tried():
+    photos = graded(20).known()
+    for loss in LOSSES:
+        heads = Probes(probes.created(loss, ATTRIBUTE, C, np.bincount(photos.grades, minlength=4), [0, 1]))
+        *_, last = probes.trained(heads, photos, torch.ones(2, len(photos.grades)), rate=0.01, decay=0.0)
+        assert last == max(probes.STEPS)
+        assert heads.probabilities(photos.features).isfinite().all()
+
+
+def test_the_table_of_the_readme_has_a_line_a_loss_and_tells_the_gain_of_deciding(study):
+    table = study.table()
+    source = {"command": "python heads.py", "machine": "a machine", "seeds": SEEDS, "interval": "95 %"}
+    source |= {"baseline": "cross_entropy", "ranked": readings.ranked(table)}
+    lines = losses(source, table)
+    rows = [line for line in lines if line.startswith("| ")]
+    assert len(rows) == 2 + 3
+    assert any("argmax" in line and "cross entropy" in line for line in lines[-1:])
+
+
+def test_features_are_kept_and_standardised_by_the_training_photos(write_settings, tmp_path, monkeypatch):
+    model = {"backbone": "test_efficientnet", "weights": "none", "input_size": 32}
+    arguments = ["--config", str(write_settings(tmp_path, model=model))]
+    first = frozen.frozen(arguments, None, tmp_path)
+    monkeypatch.setattr(frozen, "_features", None)
+    again = frozen.frozen(arguments, None, tmp_path)
+    assert again.key == first.key
+    for side, of_side in first.sides.items():
+        assert torch.equal(again.sides[side].features, of_side.features)
+        assert len(of_side.features) == len(of_side.photos)
+    train = first.sides["train"].features
+    varied = train.std(dim=0) > 0
+    torch.testing.assert_close(train.mean(dim=0), torch.zeros(train.shape[1]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(train.std(dim=0, correction=0)[varied], torch.ones(int(varied.sum())), atol=1e-3, rtol=0)
