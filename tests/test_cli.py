@@ -110,6 +110,8 @@ class TestFit:
             "predictions_test.csv",
             "classification_val.csv",
             "classification_test.csv",
+            "persons_val.csv",
+            "persons_test.csv",
             "figures/curves.png",
             "figures/confusion_val.png",
             "figures/confusion_test.png",
