@@ -60,24 +60,37 @@ def draw_confusion(counts: np.ndarray, attribute: Attribute, number: int) -> Mar
     with page_style():
         figure = Figure(figsize=(3.5, 3.35), layout="constrained")
         axes = figure.subplots()
-        for (true, predicted), count in np.ndenumerate(counts):
-            corner = (predicted - 0.48, true - 0.48)
-            axes.add_patch(Rectangle(corner, 0.96, 0.96, facecolor=ACCENT, alpha=max(shares[true, predicted], 0.04)))
-            colour = INK if count else MUTED
-            axes.text(predicted, true, f"{count}", ha="center", va="center", color=colour, fontsize=min(11, 66 / k))
         labels = [short(attribute.grade_label(grade)) for grade in range(k)]
-        axes.set(xlim=(-0.5, k - 0.5), ylim=(k - 0.5, -0.5), aspect="equal", xlabel="predicted", ylabel="true")
-        axes.set_xticks(range(k), labels)
-        axes.set_yticks(range(k), labels)
-        if max(map(len, labels)) > 2:
-            axes.tick_params("x", rotation=45)
-            for label in axes.get_xticklabels():
-                label.set(ha="right", rotation_mode="anchor")
-        axes.tick_params(length=0)
-        axes.tick_params("x", labelcolor=INK)
-        axes.spines[:].set_visible(False)
+        draw_fields(axes, shares, counts.astype(str).tolist(), labels, labels, fontsize=min(11, 66 / k))
+        axes.set(aspect="equal", xlabel="predicted", ylabel="true")
         rows = "; ".join(f"{label}: {', '.join(map(str, row))}" for label, row in zip(labels, counts, strict=True))
         return to_svg(figure, f"confusion {number}", f"Counts of predictions by true grade. {rows}")
+
+
+def draw_fields(
+    axes: Axes,
+    shares: np.ndarray,
+    texts: Sequence[Sequence[str]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    fontsize: float = 9,
+) -> None:
+    """A field for each row and column, as strong as its share (R, C), with its text."""
+    for (row, column), share in np.ndenumerate(shares):
+        corner = (column - 0.48, row - 0.48)
+        axes.add_patch(Rectangle(corner, 0.96, 0.96, facecolor=ACCENT, alpha=max(float(share), 0.04)))
+        colour = INK if share else MUTED
+        axes.text(column, row, texts[row][column], ha="center", va="center", color=colour, fontsize=fontsize)
+    axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5))
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_xticks(range(len(columns)), columns)
+    if max(map(len, columns)) > 2:
+        axes.tick_params("x", rotation=45)
+        for label in axes.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor")
+    axes.tick_params(length=0)
+    axes.tick_params("x", labelcolor=INK)
+    axes.spines[:].set_visible(False)
 
 
 def draw_curves(curves: pd.DataFrame, schema: Schema, monitor: str) -> list[tuple[str, Markup]]:

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from multiskin.data.statistics import Pair
-from multiskin.reports.charts import WIDTH, short
+from multiskin.reports.charts import WIDTH, draw_fields, short
 from multiskin.reports.data_tables import GradeTables
 from multiskin.reports.formats import number, percent
-from multiskin.reports.styles import ACCENT, INK, MUTED, page_style
+from multiskin.reports.styles import page_style
 from multiskin.reports.svg import to_svg
 
 SPACE = 0.34  # inches of a row of fields
@@ -26,7 +24,7 @@ def draw_missing(tables: GradeTables) -> Markup:
     texts = [[percent(share) for share in line] for line in shares]
     with page_style():
         figure = Figure(figsize=(WIDTH, 1.2 + SPACE * len(rows)), layout="constrained")
-        _draw_fields(figure.subplots(), shares, texts, rows, columns)
+        draw_fields(figure.subplots(), shares, texts, rows, columns)
         return to_svg(figure, "missing", f"Share of photos without a grade. {_spoken(rows, columns, texts)}")
 
 
@@ -42,30 +40,10 @@ def draw_pair(pair: Pair, place: int) -> Markup:
     with page_style():
         figure = Figure(figsize=(3.5, 1.1 + SPACE * len(rows)), layout="constrained")
         axes = figure.subplots()
-        _draw_fields(axes, shares, texts, rows, columns)
+        draw_fields(axes, shares, texts, rows, columns)
         axes.set(ylabel=short(pair.first.title()), xlabel=short(pair.second.title()))
         correlation = f"Spearman's correlation {number(pair.correlation)}. "
         return to_svg(figure, f"pair {place}", f"Photos by two grades. {correlation}{_spoken(rows, columns, texts)}")
-
-
-def _draw_fields(
-    axes: Axes, shares: np.ndarray, texts: Sequence[Sequence[str]], rows: Sequence[str], columns: Sequence[str]
-) -> None:
-    for (row, column), share in np.ndenumerate(shares):
-        corner = (column - 0.48, row - 0.48)
-        axes.add_patch(Rectangle(corner, 0.96, 0.96, facecolor=ACCENT, alpha=max(float(share), 0.04)))
-        colour = INK if share else MUTED
-        axes.text(column, row, texts[row][column], ha="center", va="center", color=colour, fontsize=9)
-    axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(rows) - 0.5, -0.5))
-    axes.set_yticks(range(len(rows)), rows)
-    axes.set_xticks(range(len(columns)), columns)
-    if max(map(len, columns)) > 2:
-        axes.tick_params("x", rotation=45)
-        for label in axes.get_xticklabels():
-            label.set(ha="right", rotation_mode="anchor")
-    axes.tick_params(length=0)
-    axes.tick_params("x", labelcolor=INK)
-    axes.spines[:].set_visible(False)
 
 
 def _spoken(rows: Sequence[str], columns: Sequence[str], texts: Sequence[Sequence[str]]) -> str:
