@@ -55,7 +55,7 @@ def allocation(source: dict[str, Any]) -> list[str]:
     """A line a kind of work: processor seconds with freed memory kept and given back, and the memory that it takes."""
     lines = []
     for row in source["measured"]:
-        seconds = (f"{row[key]:.2f}" for key in ("seconds_kept", "seconds_left"))
+        seconds = (f"{row[key]:.3f}" for key in ("seconds_kept", "seconds_left"))
         memory = (f"{row[key]:.0f}" for key in ("memory_mib_kept", "memory_mib_left"))
         lines.append([row["work"], *seconds, bounded(*row["ratio"]), *memory])
     headings = ["work", "s, kept", "s, given back", "times as long", "MiB, kept", "MiB, given back"]
