@@ -106,11 +106,20 @@ def _git(*command: str) -> str:
     return subprocess.run(["git", *command], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def write(name: str, table: pd.DataFrame, runs: Sequence[Path], command: str) -> None:
-    """NAME.csv, and beside it NAME.json with what it takes to get the numbers again."""
+def write(name: str, table: pd.DataFrame, runs: Sequence[Path], command: str, interval: str = "") -> None:
+    """NAME.csv, and beside it NAME.json with what it takes to get the numbers again.
+
+    Args:
+        name: of the files.
+        table: the numbers.
+        runs: that they come from, the first ones of the first seed.
+        command: that gives them.
+        interval: what theirs are, in words; by default of_subjects().
+    """
     RESULTS.mkdir(exist_ok=True)
     table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.4f")
-    (RESULTS / f"{name}.json").write_text(json.dumps(_provenance(runs, command), indent=2) + "\n")
+    source = _provenance(runs, command) | {"interval": interval or of_subjects(runs[0])}
+    (RESULTS / f"{name}.json").write_text(json.dumps(source, indent=2) + "\n")
     print(table.to_string(index=False))
 
 
@@ -122,7 +131,6 @@ def _provenance(runs: Sequence[Path], command: str) -> dict:
         "command": command,
         "config": _without_places(configs[0]),
         "seeds": [config["seed"] for config in configs],
-        "interval": f"95 %, {RESAMPLES} bootstrap resamples of the test {_unit(runs[0])}, averaged over seeds",
         "seconds_by_seed": [known["seconds"] for known in origins],
         "machine": machine(used),
         "versions": {name: version(name) for name in ("torch", "timm", "pytorch-lightning", "albumentations")},
@@ -138,8 +146,10 @@ def _without_places(config: dict) -> dict:
     return rest | {"data": data, "model": model}
 
 
-def _unit(run: Path) -> str:
-    return "subjects" if "subject" in pd.read_csv(run / "predictions_test.csv", nrows=0) else "photos"
+def of_subjects(run: Path) -> str:
+    """How intervals come about that are those of the trained models, in words."""
+    unit = "subjects" if "subject" in pd.read_csv(run / "predictions_test.csv", nrows=0) else "photos"
+    return f"95 %, {RESAMPLES} bootstrap resamples of the test {unit}, averaged over seeds"
 
 
 def predictions(runs: Sequence[Path]) -> list[pd.DataFrame]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from tables import comparisons, losses, maps, scores, timings
+from tables import comparisons, finetuned, losses, maps, scores, timings
 
 OF_JSON: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "answer": timings.answers,
@@ -27,6 +27,8 @@ OF_TABLE: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  # 
     "memory": timings.memory,
     "skin_mask": maps.skin_mask,
     "heads_*": losses.losses,
+    "losses_*": finetuned.losses,
+    "steps_*": finetuned.steps,
     "conformal_*": scores.coverage,
     "maps_*_tones": maps.by_tone,
     "maps_*": maps.quality,
