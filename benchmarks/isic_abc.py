@@ -2,7 +2,8 @@
 
     python benchmarks/isic_abc.py --root data/isic_abc --seeds 0 1 2
 
-Finished runs are kept in --runs and are not trained again.
+With --diagnosis it is configs/isic_abc_diagnosis.yaml, which has a nominal head beside the ordinal ones. Finished runs
+are kept in --runs and are not trained again.
 """
 
 import shutil
@@ -14,13 +15,16 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--root", default="data/isic_abc", help="where the photos are")
     options.add_argument("--weights", default="auto", help="as model.weights")
+    options.add_argument("--diagnosis", action="store_true", help="learn it too")
     given = options.parse_args()
 
-    arguments = ["--config", "configs/isic_abc.yaml", "--data.root", given.root, "--model.weights", given.weights]
-    runs = train("isic_abc", arguments, given)
-    command = f"python benchmarks/isic_abc.py --seeds {' '.join(map(str, given.seeds))}"
-    write("isic_abc", summarise(runs), runs, command)
-    shutil.copy(runs[0] / "figures" / "confusion_test.png", RESULTS / "isic_abc_confusion.png")
+    name = "isic_abc_diagnosis" if given.diagnosis else "isic_abc"
+    arguments = ["--config", f"configs/{name}.yaml", "--data.root", given.root, "--model.weights", given.weights]
+    runs = train(name, arguments, given)
+    diagnosis = " --diagnosis" if given.diagnosis else ""
+    command = f"python benchmarks/isic_abc.py{diagnosis} --seeds {' '.join(map(str, given.seeds))}"
+    write(name, summarise(runs), runs, command)
+    shutil.copy(runs[0] / "figures" / "confusion_test.png", RESULTS / f"{name}_confusion.png")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from multiskin.schema import Attribute, Schema
 RESULTS = Path(__file__).parent / "results"
 RESAMPLES = 2000
 METRICS = {"p_recall": of.p_recall, "kappa": of.quadratic_kappa, "mae": of.mae, "macro_mae": of.macro_mae}
+OF_CLASSES = {"balanced_accuracy": of.macro_recall, "accuracy": of.accuracy}  # which have no order
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -172,23 +173,28 @@ def summarise(runs: Sequence[Path]) -> pd.DataFrame:
     seeds, schema = predictions(runs), Schema.load(runs[0] / "schema.yaml")
     second = json.loads((runs[0] / "metrics.json").read_text())["test"].get("second_rater", {})
     weights = resample(seeds[0])
+    ordinal = [attribute for attribute in schema if attribute.ordinal]
+    constants = scores(of.p_recall_constant, seeds[0], ordinal, weights[:1])[:, 0]
     rows = []
     for metric, function in METRICS.items():
-        values = np.stack([scores(function, table, schema, weights) for table in seeds])  # (S, H, 1 + R)
-        constants = scores(of.p_recall_constant, seeds[0], schema, weights[:1])[:, 0]
-        for h, name in enumerate([*schema.names, "mean"]):
-            head = np.nanmean(values, axis=1) if name == "mean" else values[:, h]  # (S, 1 + R)
-            constant = constants.mean() if name == "mean" else constants[h]
-            rows.append(
-                {"attribute": name, "metric": metric}
-                | interval(head.mean(axis=0))
-                | {
-                    "sd_over_seeds": head[:, 0].std(ddof=1) if len(seeds) > 1 else float("nan"),
-                    "constant_answer": constant if metric == "p_recall" else float("nan"),
-                    "second_rater": second.get(name, {}).get(metric, float("nan")),
-                }
-            )
+        values = np.stack([scores(function, table, ordinal, weights) for table in seeds])  # (S, H, 1 + R)
+        heads = dict(zip([each.name for each in ordinal], values.swapaxes(0, 1), strict=True))
+        for h, (name, head) in enumerate((heads | {"mean": np.nanmean(values, axis=1)}).items()):
+            constant = [*constants, constants.mean()][h] if metric == "p_recall" else float("nan")
+            raters = {"constant_answer": constant, "second_rater": second.get(name, {}).get(metric, float("nan"))}
+            rows.append(_row(name, metric, head) | raters)
+    for metric, function in OF_CLASSES.items():
+        for attribute in schema:
+            if not attribute.ordinal:
+                head = np.concatenate([scores(function, table, [attribute], weights) for table in seeds])
+                rows.append(_row(attribute.name, metric, head))
     return pd.DataFrame(rows)
+
+
+def _row(name: str, metric: str, values: np.ndarray) -> dict[str, object]:
+    """What is told of a head's (S, 1 + R) values of a metric."""
+    spread = values[:, 0].std(ddof=1) if len(values) > 1 else float("nan")
+    return {"attribute": name, "metric": metric} | interval(values.mean(axis=0)) | {"sd_over_seeds": spread}
 
 
 def interval(values: np.ndarray) -> dict[str, float]:
@@ -210,10 +216,13 @@ def resample(table: pd.DataFrame) -> np.ndarray:
 
 
 def scores(
-    function: Callable[[torch.Tensor], torch.Tensor], table: pd.DataFrame, schema: Schema, weights: np.ndarray
+    function: Callable[[torch.Tensor], torch.Tensor],
+    table: pd.DataFrame,
+    attributes: Iterable[Attribute],
+    weights: np.ndarray,
 ) -> np.ndarray:
     """A metric of every head for each row of weights (R, N): (H, R)."""
-    return np.array([bootstrap.of_each(function, confusions(table, a, weights)) for a in schema])
+    return np.array([bootstrap.of_each(function, confusions(table, each, weights)) for each in attributes])
 
 
 def confusions(table: pd.DataFrame, attribute: Attribute, weights: np.ndarray) -> torch.Tensor:

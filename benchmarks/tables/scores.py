@@ -17,11 +17,23 @@ def heads(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     }
     rows = results.set_index(["attribute", "metric"])
     lines = []
-    for name in results["attribute"].unique():
+    for name in results.loc[results["metric"] == "p_recall", "attribute"]:
         cells = [interval(rows.loc[(name, metric)]) for metric in HEADINGS]
         lines.append([name, *cells, *(f"{rows.loc[(name, 'p_recall'), column]:.2f}" for column in known)])
-    table = markdown(["attribute", *HEADINGS.values(), *known.values()], lines)
+    table = [*markdown(["attribute", *HEADINGS.values(), *known.values()], lines), *_classes(results)]
     return [*table, "", f"Seeds {seeds_of(source)}; {source['interval']}. {origin(source)}"]
+
+
+def _classes(results: pd.DataFrame) -> list[str]:
+    """A table of the heads whose classes have no order, if there are any."""
+    headings = {"balanced_accuracy": "balanced accuracy", "accuracy": "accuracy"}
+    of_classes = results[results["metric"].isin(headings)]
+    if of_classes.empty:
+        return []
+    rows = of_classes.set_index(["attribute", "metric"])
+    names = of_classes["attribute"].unique()
+    lines = [[name, *(interval(rows.loc[(name, metric)]) for metric in headings)] for name in names]
+    return ["", *markdown(["classes", *headings.values()], lines)]
 
 
 def tones(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
