@@ -55,6 +55,12 @@ def _options(arguments: list[str]) -> Namespace:
         "anyone; nobody; default: owner",
     )
     parser.add_argument("--language", default="en", help="of pages, for browsers that ask for no other: en or ko")
+    parser.add_argument(
+        "--advice", metavar="FILE", help="YAML: what to do about each grade, such as configs/advice/skin5.yaml"
+    )
+    parser.add_argument(
+        "--clinics", metavar="FILE", help="CSV: name, latitude, longitude, phone; shows the nearest, as list and map"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; default: auto")
     parser.add_argument("--detector", help="where the YuNet .onnx file is now, of a model that was trained with one")
     return parser.parse_args(arguments)
@@ -63,8 +69,9 @@ def _options(arguments: list[str]) -> Namespace:
 def _settings(options: Namespace) -> "Settings":
     from multiskin.serve.settings import Settings
 
-    given = vars(options) | {"data": Path(options.data), "hosts": tuple(options.hosts)}
-    return Settings(**given | {"model": options.model and Path(options.model)})
+    given = vars(options)
+    paths = {name: given[name] and Path(given[name]) for name in ("model", "data", "advice", "clinics")}
+    return Settings(**given | paths | {"hosts": tuple(options.hosts)})
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -26,6 +26,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
 }
+# Where there are clinics the page may ask the browser, which asks whoever sits at it.
+LOCATED = {"Permissions-Policy": HEADERS["Permissions-Policy"].replace("geolocation=()", "geolocation=(self)")}
 DROPPED = (
     "access-control-allow-origin",
     "access-control-allow-credentials",
@@ -42,6 +44,7 @@ class Answer:
     Args:
         send: what it goes to.
         body: of the request.
+        located: whether the page may ask where its visitor is.
 
     Attributes:
         status: what was sent; 0 before.
@@ -49,9 +52,10 @@ class Answer:
         cookie: what Set-Cookie says besides.
     """
 
-    def __init__(self, send: Send, body: Body) -> None:
+    def __init__(self, send: Send, body: Body, located: bool = False) -> None:
         self._send = send
         self._body = body
+        self._located = located
         self.status = 0
         self.place: Place | None = None
         self.cookie: str | None = None
@@ -73,8 +77,8 @@ class Answer:
     def _dress(self, headers: MutableHeaders) -> None:
         for name in DROPPED:
             del headers[name]
-        headers.update(HEADERS)
         page = self.place is not None and self.place.access is Access.PAGE
+        headers.update(HEADERS | LOCATED if page and self._located else HEADERS)
         headers["Content-Security-Policy"] = GRADIO_POLICY if page else PLAIN_POLICY
         if self.place is None or not self.place.kept or self.status not in KEPT:
             headers["Cache-Control"] = "no-store"

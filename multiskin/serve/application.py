@@ -61,8 +61,10 @@ def create_application(settings: Settings, page: MountPage | None = None) -> Fas
 
 
 def _mount_own_page(app: FastAPI, services: Services) -> None:
-    from multiskin.serve.page import create_page, mount_page
+    from multiskin.serve.page import ROUTES, create_page, mount_page
 
+    if services.clinics:
+        app.router.routes += ROUTES
     mount_page(app, create_page(services), services.settings)
 
 

@@ -16,6 +16,7 @@ from typing import Literal
 from multiskin.run import RunFolder
 
 State = Literal["absent", "drawing", "learning", "stopped", "failed", "finished"]
+SCHEMA = Path(__file__).parents[1] / "embedded" / "schema.yaml"
 FIT = (sys.executable, "-m", "multiskin", "fit")
 # It need not be started anew after a stop, and nobody here reads how it does on test photos.
 OPTIONS = ("--ckpt_path", "last", "--trainer.every_n_train_steps", "50", "--test", "false")

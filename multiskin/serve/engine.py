@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from multiskin.derived import derive
 from multiskin.explain.cam import head_maps
 from multiskin.explain.photos import HeadExplanation, PreparedPhoto, explanations, prepare
 from multiskin.faces.step import uncut
@@ -17,7 +16,7 @@ from multiskin.inference.predictor import Prediction, Predictor
 from multiskin.schema import Schema
 from multiskin.serve.batching import Batcher
 from multiskin.serve.quality import Quality, measure
-from multiskin.serve.report import AttributeReport, Photo, PhotoReport, Report
+from multiskin.serve.report import AttributeReport, DerivedReport, Photo, PhotoReport, Report
 
 
 class Reading(NamedTuple):
@@ -77,11 +76,12 @@ class Engine:
         fused = fuse(np.stack([reading.probabilities for reading in readings]), counted)
         looked_at = zip(photos, prepared, qualities, readings, counted, strict=True)
         attributes = tuple(self._attribute_reports(photos, fused, against))
+        grades = {each.attribute.name: each.grade for each in attributes}
         return Report(
             attributes,
             tuple(self._photo_report(*each) for each in looked_at),
             self.model,
-            derive(self.schema.derived, {each.attribute.name: each.grade for each in attributes}),
+            tuple(DerivedReport(each, each.label(grades)) for each in self.schema.derived),
         )
 
     def close(self) -> None:

@@ -70,7 +70,7 @@ class Guard:
         begun = monotonic()
         told = f"{scope['method']} {_loggable(scope['path'])}"
         body = Body(receive, Headers(scope=scope))
-        answer = Answer(send, body)
+        answer = Answer(send, body, located=self._settings.clinics is not None)
         try:
             await self._admit(scope, body, answer)
         except Refusal as refusal:

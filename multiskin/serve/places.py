@@ -66,6 +66,7 @@ PLACES = (
     _place("DELETE", "/v1/account"),
     _place("POST", "/v1/account/password"),
     _place("GET", "/v1/schema|/v1/export"),
+    _place("POST", "/v1/clinics|/clinics"),
     _place("POST", "/v1/score", most=PHOTOS),
     _place("POST", "/v1/history", most=PHOTOS),
     _place("GET DELETE", "/v1/history"),

@@ -1,11 +1,11 @@
 """What is said of the photos of one person, in words that programs understand; a page has words for people."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from multiskin.derived import Derived
 from multiskin.explain.photos import HeadExplanation
 from multiskin.schema import Attribute
 from multiskin.serve.quality import Quality
@@ -25,6 +25,18 @@ class Photo(NamedTuple):
     pixels: np.ndarray
     part: str | None = None
     name: str = "photo"
+
+
+class DerivedReport(NamedTuple):
+    """What follows from the grades.
+
+    Attributes:
+        derived: by which rules.
+        label: by its name; None where a grade is lacking.
+    """
+
+    derived: Derived
+    label: str | None
 
 
 @dataclass(frozen=True)
@@ -101,13 +113,13 @@ class Report:
         attributes: in the schema's order.
         photos: in the order given.
         model: a word that no other model has.
-        derived: labels that follow from the grades, by name; None where a grade is lacking.
+        derived: labels that follow from the grades.
     """
 
     attributes: tuple[AttributeReport, ...]
     photos: tuple[PhotoReport, ...]
     model: str
-    derived: Mapping[str, str | None] = field(default_factory=dict)
+    derived: tuple[DerivedReport, ...] = ()
 
     def __getitem__(self, name: str) -> AttributeReport:
         return next(each for each in self.attributes if each.attribute.name == name)
@@ -119,7 +131,7 @@ class Report:
             "attributes": [each.to_dict() for each in self.attributes],
             "photos": [each.to_dict() for each in self.photos],
         }
-        return content | ({"derived": dict(self.derived)} if self.derived else {})
+        return content | ({"derived": {each.derived.name: each.label for each in self.derived}} if self.derived else {})
 
 
 def _rounded(value: float | None) -> float | None:

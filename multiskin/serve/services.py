@@ -1,14 +1,18 @@
 """What the parts of one demo share: its accounts, its history, and the model that scores."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
 
+from multiskin.schema import Schema
 from multiskin.serve.accounts import Accounts
+from multiskin.serve.advice import Advice, read_advice
+from multiskin.serve.clinics import Clinic, read_clinics
 from multiskin.serve.cookies import Cookies, read_secret
+from multiskin.serve.default_model import SCHEMA
 from multiskin.serve.desks import Desks
 from multiskin.serve.history import History
 from multiskin.serve.inbox import Inbox
@@ -36,6 +40,8 @@ class Services:
         inbox: photos that the page has sent and nobody has scored yet.
         desks: what people work on, tab by tab.
         engine: what scores photos; None until there is a model.
+        advice: on grades.
+        clinics: of which the nearest are shown.
     """
 
     settings: Settings
@@ -46,6 +52,8 @@ class Services:
     inbox: Inbox
     desks: Desks
     engine: "Engine | None" = None
+    advice: Advice = field(default_factory=Advice)
+    clinics: tuple[Clinic, ...] = ()
 
     def __post_init__(self) -> None:
         self.scoring = CapacityLimiter(SCORING)
@@ -58,16 +66,24 @@ class Services:
         """Opens the data folder and loads the model, if there is one.
 
         Raises:
-            UserError: a folder, a secret or a model that cannot be used.
+            UserError: a folder, a secret, a list of clinics, a model or advice that cannot be used.
         """
+        clinics = read_clinics(settings.clinics) if settings.clinics else ()
         cookies = Cookies(read_secret(settings.data), settings.root_path)
         store = Store.open(settings.data)
         accounts = Accounts(store, most=settings.max_accounts)
         sessions, inbox = Sessions(cookies, accounts), Inbox(settings.max_bytes)
-        opened = cls(settings, store, accounts, History(store), sessions, inbox, Desks())
+        opened = cls(settings, store, accounts, History(store), sessions, inbox, Desks(), clinics=clinics)
         if settings.model is not None:
             opened.load(settings.model)
+        if settings.advice is not None:
+            opened.advice = read_advice(settings.advice, opened.schema)
         return opened
+
+    @property
+    def schema(self) -> Schema:
+        """What is graded, or will be once the embedded default is trained."""
+        return self.engine.schema if self.engine is not None else Schema.load(SCHEMA)
 
     def load(self, model: Path) -> None:
         """Scores with this run folder or checkpoint from now on; whoever waits is still served by the one before.

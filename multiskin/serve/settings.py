@@ -33,6 +33,8 @@ class Settings:
         device: the network's, by name; auto takes CUDA where there is one.
         detector: where the file that finds faces is now, if the model was trained with one.
         language: of pages, where a browser asks for none that is known.
+        advice: a YAML file of advice by attribute and grade.
+        clinics: a CSV file of clinics, of which the nearest are shown.
 
     Raises:
         UserError: a value that cannot be.
@@ -51,6 +53,8 @@ class Settings:
     device: str = "auto"
     detector: str | None = None
     language: str = "en"
+    advice: Path | None = None
+    clinics: Path | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

@@ -59,6 +59,10 @@ def test_every_option_arrives(served: Any) -> None:
                 "ko",
                 "--training",
                 "nobody",
+                "--advice",
+                "a.yaml",
+                "--clinics",
+                "c.csv",
                 "--hosts",
                 "a.lab",
                 "b.lab",
@@ -79,6 +83,8 @@ def test_every_option_arrives(served: Any) -> None:
         device="cpu",
         detector="y.onnx",
         language="ko",
+        advice=Path("a.yaml"),
+        clinics=Path("c.csv"),
     )
     assert served[0][1].endswith("/skin/")
 
@@ -129,6 +135,14 @@ def test_an_option_that_cannot_be_is_one_message(
 def test_a_model_that_is_not_there_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", str(tmp_path / "no.ckpt"), "--port", "0", "--data", str(tmp_path / "data")]) == 2
     assert "no.ckpt" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["advice", "clinics"])
+def test_a_file_that_is_not_there_is_one_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    assert main(["demo", "--port", "0", "--data", str(tmp_path / "data"), f"--{option}", str(tmp_path / "none")]) == 2
+    assert f"--{option} {tmp_path / 'none'}: No such file" in capsys.readouterr().err
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -46,6 +46,11 @@ PARTS = {"shine": ("forehead",), "lines": ("forehead", "chin")}
 HOME = "http://localhost"
 
 
+ADVICE = Path(__file__).parents[2] / "configs" / "advice" / "skin5.yaml"
+CLINICS = """name,latitude,longitude,phone
+맑은피부과,37.5700,126.9779,02-123-4567
+Busan Skin,35.1798,129.0750,
+"""
 EMBEDDED = Schema.load(Path(multiskin.__file__).parent / "embedded" / "schema.yaml")
 START = 300  # seconds at most, on a machine that has other things to do
 
@@ -153,6 +158,7 @@ class Server:
 
     def __init__(self, folder: Path, model: Path | None, root: str) -> None:
         self._data, self._log, self._root = folder / "data", folder / "log", root
+        (folder / "clinics.csv").write_text(CLINICS, encoding="cp949")
         options = [
             "--port",
             "0",
@@ -163,6 +169,10 @@ class Server:
             "cpu",
             "--max-upload",
             "2",
+            "--advice",
+            str(ADVICE),
+            "--clinics",
+            str(folder / "clinics.csv"),
         ]
         models = [] if model is None else [str(model)]
         with self._log.open("w") as log:

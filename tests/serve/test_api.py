@@ -5,6 +5,7 @@ import json
 import zipfile
 from base64 import b64decode
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from multiskin.errors import UserError
 from multiskin.serve.batching import Busy
 from multiskin.serve.places import find_place
 
@@ -80,6 +82,38 @@ def test_maps_come_as_pictures_of_the_photos_size_and_only_if_asked(guest: TestC
     for uri in pictures["maps"].values():
         assert picture(uri).has_transparency_data
         assert picture(uri).size == photo.size
+
+
+ADVICE = "shine: {0-4: {en: Rest., ko: 쉬십시오.}}\nkind: {0: {en: Wash., ko: 씻으십시오.}}"
+
+
+def test_advice_is_told_with_the_scores_and_not_saved_with_them(
+    open_demo: Callable[..., TestClient], served_model: Path, tmp_path: Path, jpeg: bytes
+) -> None:
+    path = tmp_path / "advice.yaml"
+    path.write_text(ADVICE, encoding="utf-8")
+    browser = open_demo(model=served_model, advice=path)
+    sign_up(browser, "Mina")
+    answer = send(browser, jpeg).json()
+    assert answer["advice"]["attributes"]["shine"] == {"en": "Rest.", "ko": "쉬십시오."}
+    assert set(answer["advice"]["attributes"]) <= {"shine", "kind"}
+    assert "no diagnosis" in answer["advice"]["notice"]["en"]
+    saved = send(browser, jpeg, to="/v1/history").json()
+    assert saved["report"]["advice"] == answer["advice"]
+    assert "advice" not in browser.get(f"/v1/history/{saved['id']}").json()["report"]
+
+
+@pytest.mark.parametrize(
+    ("content", "model", "said"),
+    [("shiny: {}", True, "did you mean 'shine'"), ("shine: {}", False, "unknown attribute 'shine'")],
+)
+def test_advice_on_what_is_not_graded_is_refused_at_the_start(
+    open_demo: Callable[..., TestClient], served_model: Path, tmp_path: Path, content: str, model: bool, said: str
+) -> None:
+    path = tmp_path / "advice.yaml"
+    path.write_text(content)
+    with pytest.raises(UserError, match=said):
+        open_demo(model=served_model if model else None, advice=path)
 
 
 def picture(uri: str) -> Image.Image:
@@ -366,7 +400,7 @@ def test_the_export_is_a_file_and_no_page(mina: TestClient) -> None:
 def test_everything_that_is_documented_is_let_through_and_has_an_example(demo: TestClient) -> None:
     document = demo.get("/v1/openapi.json").json()
     routes = [(path, method) for path, methods in document["paths"].items() for method in methods]
-    assert len(routes) == 15
+    assert len(routes) == 16
     for path, method in routes:
         find_place(method.upper(), path.replace("{result_id}", "1"))  # raises where there is none
     for path in ("/v1/score", "/v1/history"):

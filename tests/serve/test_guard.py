@@ -185,6 +185,16 @@ def test_for_members_only_there_are_no_guests() -> None:
     assert demo("GET", "/", cookie=MEMBER).status == 200
 
 
+@pytest.mark.parametrize(("clinics", "allowed"), [(None, "()"), (Path("list.csv"), "(self)")])
+def test_the_page_alone_may_ask_where_one_is_and_only_where_there_are_clinics(
+    clinics: Path | None, allowed: str
+) -> None:
+    demo = Demo(clinics=clinics)
+    asked = {path: demo("GET", path).headers["permissions-policy"] for path in ("/", "/healthz", "/sign-in")}
+    assert f"geolocation={allowed}" in asked.pop("/")
+    assert all("geolocation=()" in policy for policy in asked.values())
+
+
 @pytest.mark.parametrize(
     "path", ["/healthz", "/sign-in", "/sign-up", "/password", "/v1/openapi.json", "/assets/index.js"]
 )

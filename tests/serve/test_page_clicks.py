@@ -10,6 +10,7 @@ from multiskin.explain.geometry import WHOLE
 from multiskin.explain.photos import HeadExplanation
 from multiskin.schema import Attribute, Schema
 from multiskin.serve.accounts import Accounts
+from multiskin.serve.advice import Advice
 from multiskin.serve.batching import Busy
 from multiskin.serve.default_model import Progress
 from multiskin.serve.desks import MOST_PHOTOS, Desks
@@ -52,7 +53,9 @@ def services(tmp_path):
     store = Store.open(tmp_path / "data")
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     accounts, history = Accounts(store, quick), History(store)
-    yield SimpleNamespace(accounts=accounts, history=history, engine=Engine(), settings=Settings(), desks=Desks())
+    yield SimpleNamespace(
+        accounts=accounts, history=history, engine=Engine(), settings=Settings(), desks=Desks(), advice=Advice()
+    )
     store.close()
 
 

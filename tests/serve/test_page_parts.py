@@ -8,21 +8,23 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from multiskin.derived import Condition, Derived
 from multiskin.explain.geometry import WHOLE
 from multiskin.explain.photos import HeadExplanation
 from multiskin.schema import Attribute, Schema
+from multiskin.serve.advice import Advice
 from multiskin.serve.default_model import Progress
 from multiskin.serve.history import Point
 from multiskin.serve.page.panels import show_head, show_hint, show_message, show_training, show_tray
 from multiskin.serve.page.past import show_comparison, show_past
 from multiskin.serve.page.result import band_of, meaning, show_report
 from multiskin.serve.quality import Quality
-from multiskin.serve.report import AttributeReport, Photo, PhotoReport, Report
+from multiskin.serve.report import AttributeReport, DerivedReport, Photo, PhotoReport, Report
 from multiskin.serve.sessions import Session
 from multiskin.serve.store import Result
 from multiskin.serve.texts import words
 
-EN, KO = words("en"), words("ko")
+EN, KO, SILENT = words("en"), words("ko"), Advice()
 EVIL = "<img src=x onerror=alert(1)>"
 PIXELS = np.full((20, 30, 3), 128, np.uint8)
 GOOD = Quality(80, 0, 1, 2, 1)
@@ -77,7 +79,7 @@ def report():
 
 
 def test_a_report_says_score_band_grade_and_reason(report):
-    shown = Elements(show_report(report, EN))
+    shown = Elements(show_report(report, SILENT, EN))
     assert len(shown.of("ms-card")) == 3
     assert len(shown.of("ms-off")) == 1
     assert len(shown.of("ms-bar")) == 5 + 3
@@ -110,13 +112,13 @@ def test_a_report_says_score_band_grade_and_reason(report):
 def test_a_report_says_between_which_grades_the_true_one_is(report, number, likely, said):
     attributes = list(report.attributes)
     attributes[number] = replace(attributes[number], likely=likely)
-    text = Elements(show_report(replace(report, attributes=tuple(attributes)), EN)).text
+    text = Elements(show_report(replace(report, attributes=tuple(attributes)), SILENT, EN)).text
     assert said in text
     assert bool(said) == ("Likely" in text or "Any grade" in text)
 
 
 def test_a_map_lies_where_there_is_something_to_show(report):
-    shown = Elements(show_report(report, EN))
+    shown = Elements(show_report(report, SILENT, EN))
     stacks = shown.of("ms-stack")
     assert [stack["data-head"] for stack in stacks] == ["0", "0", "1", "1", "2", "2"]
     assert len(shown.of("ms-map")) == 2  # shine in the second photo, kind in the first
@@ -143,13 +145,13 @@ def test_what_comes_from_outside_is_no_html(report, words_):
     result.id = 1
     result.report["attributes"][0]["name"] = EVIL
     for html in (
-        show_report(report, words_),
+        show_report(report, SILENT, words_),
         show_tray([Photo(PIXELS, EVIL)], words_),
         show_head(Session("s", 1, EVIL), "tab", words_),
         show_hint(EVIL, words_) + show_message(EVIL, "error", words_),
         show_message(EVIL, "error", words_),
         show_training(Progress("failed", message=EVIL), True, words_),
-        show_past([result], {EVIL: [Point(result.when, 1.0, 1, "m")]}, None, words_),
+        show_past([result], {EVIL: [Point(result.when, 1.0, 1, "m")]}, None, SILENT, words_),
         show_comparison([(result, []), (result, [])], None, words_),
     ):
         assert EVIL not in html
@@ -157,13 +159,69 @@ def test_what_comes_from_outside_is_no_html(report, words_):
 
 
 def test_korean_reports_are_korean(report):
-    shown = Elements(show_report(report, KO))
+    shown = Elements(show_report(report, SILENT, KO))
     for said in ("광택", "높음", "사진이 흐립니다", "/ 4"):
         assert said in shown.text
 
 
+ADVICE = Advice({"shine": ({}, {}, {}, {"en": f"Wash. {EVIL}", "ko": f"씻으십시오. {EVIL}"}, {})})
+RULES = (Condition("glossy", {"shine": (3, 4)}),)
+LOOK = Derived(
+    "look", RULES, "matt", {"en": "Look", "ko": "겉모습"}, {"glossy": {"en": f"Glossy {EVIL}", "ko": "윤기"}}
+)
+
+
+@pytest.mark.parametrize(("words_", "said"), [(EN, "Wash."), (KO, "씻으십시오.")], ids=["en", "ko"])
+def test_advice_stands_on_the_card_of_the_decided_grade_and_is_no_diagnosis(report, words_, said):
+    html = show_report(report, ADVICE, words_)
+    shown = Elements(html)
+    assert len(shown.of("ms-advice")) == 1
+    assert shown.text.count(f"{said} {EVIL}") == 1
+    assert shown.text.count(words_("advice.notice")) == 1
+    card = html[html.index('data-attribute="shine"') : html.index('data-attribute="lines"')]
+    assert said in card
+    assert EVIL not in html
+    wide = replace(report, attributes=(replace(report["shine"], likely=(0, 1, 2, 3, 4)), *report.attributes[1:]))
+    assert f"{said} {EVIL}" in Elements(show_report(wide, ADVICE, words_)).text
+    other = replace(report, attributes=(replace(report["shine"], grade=2), *report.attributes[1:]))
+    assert not Elements(show_report(other, ADVICE, words_)).of("ms-advice")
+
+
+def test_history_tells_the_advice_on_the_newest_result_alone():
+    newest, oldest = results([3.0, 2.0])[::-1]
+    html = show_past([newest, oldest], trend_of([newest, oldest]), Schema((SHINE,)), ADVICE, EN)
+    assert Elements(html).text.count(f"Wash. {EVIL}") == 1
+    assert EN("advice.notice") in html
+    assert EVIL not in html
+    assert EN("advice.notice") not in show_past([oldest, newest], trend_of([newest]), None, ADVICE, EN)
+
+
+def test_what_follows_from_the_grades_stands_above_the_cards(report):
+    for words_, title, label in ((EN, "Look", f"Glossy {EVIL}"), (KO, "겉모습", "윤기")):
+        html = show_report(replace(report, derived=(DerivedReport(LOOK, "glossy"),)), SILENT, words_)
+        text = Elements(html).text
+        assert text.index(title) < text.index(label) < text.index("2.7")
+        assert EVIL not in html
+    lacking = show_report(replace(report, derived=(DerivedReport(LOOK, None),)), SILENT, EN)
+    assert EN("result.needs_more") in lacking
+    assert not Elements(show_report(report, SILENT, EN)).of("ms-derived")
+
+
+def test_what_followed_stands_in_the_history_and_beside_another_date():
+    first, second = results([1.0, 3.0])[::-1]
+    first.report["derived"], second.report["derived"] = {"look": "matt"}, {"look": "glossy"}
+    known = Schema((SHINE,), (LOOK,))
+    for schema, title, label in ((known, "Look", f"Glossy {EVIL}"), (None, "look", "glossy")):
+        text = Elements(show_past([second, first], {}, schema, SILENT, EN)).text
+        assert text.index(title) < text.index(label) < text.index("3.0") < text.index("matt") < text.index("1.0")
+        text = Elements(show_comparison([(first, []), (second, [])], schema, EN)).text
+        assert text.index(title) < text.index("matt") < text.index(label)
+    second.report["derived"] = {"look": None}
+    assert "<td>–</td>" in show_past([second], {}, known, SILENT, EN)
+
+
 def test_nothing_yet_is_an_invitation():
-    assert Elements(show_report(None, EN)).of("ms-empty")
+    assert Elements(show_report(None, SILENT, EN)).of("ms-empty")
 
 
 @pytest.mark.parametrize("grades", [2, 3, 5, 11])
@@ -202,7 +260,7 @@ def trend_of(saved) -> dict[str, list[Point]]:
 
 def test_a_curve_rises_with_the_scores_and_keeps_the_time_between():
     saved = results([0.0, 4.0, 1.0])
-    html = show_past(saved, trend_of(saved), None, EN)
+    html = show_past(saved, trend_of(saved), None, SILENT, EN)
     [points] = re.findall(r'polyline points="([^"]*)"', html)
     x, y = np.array([point.split(",") for point in points.split()], float).T
     assert x[1] - x[0] == pytest.approx(x[2] - x[1])
@@ -220,7 +278,7 @@ def test_a_curve_rises_with_the_scores_and_keeps_the_time_between():
 @pytest.mark.parametrize("words_", [EN, KO], ids=["en", "ko"])
 def test_a_curve_joins_only_what_one_model_scored_and_says_so(models, lengths, change, words_):
     saved = results([0.0, 1.0, 2.0, 4.0], models)
-    html = show_past(saved, trend_of(saved), None, words_)
+    html = show_past(saved, trend_of(saved), None, SILENT, words_)
     lines = re.findall(r'polyline points="([^"]*)"', html)
     assert [len(line.split()) for line in lines] == lengths
     assert re.findall(r"<em>([^<]*)</em>", html) == ([change] if change else [])
@@ -238,15 +296,17 @@ def test_two_dates_of_different_models_are_not_compared():
 
 def test_one_result_is_a_point_without_a_change():
     saved = results([2.0])
-    shown = Elements(show_past(saved, trend_of(saved), None, EN))
+    shown = Elements(show_past(saved, trend_of(saved), None, SILENT, EN))
     assert "±" not in shown.text
-    assert Elements(show_past([], {}, None, EN)).of("ms-empty")
+    assert Elements(show_past([], {}, None, SILENT, EN)).of("ms-empty")
 
 
 def test_a_curve_holds_the_points_of_models_with_fewer_and_with_more_grades():
     new, old = results([4.0, 1.0])
     new.report["attributes"][0]["probabilities"] = [0.5, 0.5]
-    heights = re.findall(r'<circle cx="[^"]*" cy="([^"]*)"', show_past([new, old], trend_of([new, old]), None, EN))
+    heights = re.findall(
+        r'<circle cx="[^"]*" cy="([^"]*)"', show_past([new, old], trend_of([new, old]), None, SILENT, EN)
+    )
     assert len(heights) == 2
     assert all(0 < float(height) < 120 for height in heights)
 
@@ -255,7 +315,9 @@ def test_what_was_saved_without_order_is_called_by_its_name_as_long_as_that_is_k
     [saved] = results([2.0])
     saved.report["attributes"][0] |= {"name": "kind", "grade": 2, "score": None}
     for schema, said in ((Schema((KIND,)), "oily"), (Schema((SHINE,)), "2"), (None, "2")):
-        assert [each.strip() for each in re.findall("<td>([^<]+)</td>", show_past([saved], {}, schema, EN))] == [said]
+        assert [
+            each.strip() for each in re.findall("<td>([^<]+)</td>", show_past([saved], {}, schema, SILENT, EN))
+        ] == [said]
 
 
 def test_two_dates_stand_side_by_side_with_what_changed():

@@ -79,4 +79,15 @@ SCORED = {
         }
     ],
 }
+NEAREST = [
+    {
+        "name": "Skin clinic",
+        "latitude": 37.571,
+        "longitude": 126.9769,
+        "phone": "02-123-4567",
+        "address": "1 Sejong-daero, Seoul",
+        "url": "",
+        "km": 0.51,
+    }
+]
 RESULT = {"id": 7, "when": "2026-05-04T09:30:00+00:00", "age": None, "sex": None, "report": SCORED}

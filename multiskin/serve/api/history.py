@@ -19,7 +19,7 @@ ZIP = {"content": {"application/zip": {}}, "description": "results.csv, results.
 
 
 class Saved(BaseModel):
-    """Which result it is from now on."""
+    """Which result it is from now on, as it is saved, and advice, which is not: it may be written anew tomorrow."""
 
     id: int
     report: dict[str, Any]
@@ -60,7 +60,7 @@ async def score_and_save(
     kept = scored.photos if keep_photos else None
     with _looked_up():  # the account may have been deleted in between
         saved = await to_thread.run_sync(services.history.save, account_id, report, age, sex, kept)
-    return Saved(id=saved, report=report)
+    return Saved(id=saved, report=report | services.advice.answer(report))
 
 
 @router.delete("/history", status_code=204, responses=refusals(401, 403))

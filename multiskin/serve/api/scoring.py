@@ -25,7 +25,8 @@ async def score_photos(
 ) -> dict[str, Any]:
     """Score the photos of one person; nothing of them is kept."""
     scored = await score(services, engine, photos, parts)
-    answer = scored.report.to_dict()
+    report = scored.report.to_dict()
+    answer = report | services.advice.answer(report)
     if maps:
         made = await to_thread.run_sync(pictures, scored.report, engine.schema, limiter=services.decoding)
         answer["pictures"] = made

@@ -136,7 +136,7 @@ def mount_page(application: FastAPI, page: gr.Blocks, settings: Settings) -> Non
         mcp_server=False,
         theme=theme(),
         # As css= Gradio would take it apart and leave out what it does not know.
-        head=f"<style>{_text('page.css')}</style><script>{_text('page.js')}</script>",
+        head=f"<style>{_text('page.css')}</style><script>{_text('page.js')}{_text('clinics.js')}</script>",
     )
 
 

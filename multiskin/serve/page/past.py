@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from multiskin.data.images import decode_image
+from multiskin.derived import Derived
 from multiskin.explain.photos import scaled
 from multiskin.schema import Attribute, Schema
+from multiskin.serve.advice import Advice
 from multiskin.serve.history import Point
 from multiskin.serve.page.templates import render
 from multiskin.serve.pictures import photo_uri
@@ -40,11 +42,16 @@ class Curve(NamedTuple):
 
 
 def show_past(
-    results: Sequence[Result], trend: Mapping[str, Sequence[Point]], schema: Schema | None, words: Words
+    results: Sequence[Result],
+    trend: Mapping[str, Sequence[Point]],
+    schema: Schema | None,
+    advice: Advice,
+    words: Words,
 ) -> str:
-    """All that was saved, newest first, as HTML."""
+    """All that was saved, newest first, with advice on the newest, as HTML."""
     most = _highest_grades(results)
     names = list(dict.fromkeys(name for result in results for name in _by_name(result)))
+    following = list(dict.fromkeys(name for result in results for name in _labels(result)))
     curves = [
         _curve(_title(name, schema, words), points, most.get(name, 1))
         for name, all_points in trend.items()
@@ -55,10 +62,17 @@ def show_past(
         words,
         curves=curves,
         broken=any(len(curve.stretches) > 1 for curve in curves),
-        titles=[_title(name, schema, words) for name in names],
+        titles=[_title(name, schema, words) for name in (*following, *names)],
         rows=[
-            (result.id, moment(result.when), _about(result, words), _cells(result, names, schema)) for result in results
+            (
+                result.id,
+                moment(result.when),
+                _about(result, words),
+                [_label(result, name, schema, words) for name in following] + _cells(result, names, schema),
+            )
+            for result in results
         ],
+        advice=_advice(results[0], schema, advice, words) if results else [],
         width=WIDTH,
         height=HEIGHT,
         left=LEFT,
@@ -67,6 +81,17 @@ def show_past(
 
 def _by_name(result: Result) -> dict[str, dict[str, Any]]:
     return {each["name"]: each for each in result.report["attributes"]}
+
+
+def _labels(result: Result) -> dict[str, str | None]:
+    """What followed from its grades, by name."""
+    return result.report.get("derived", {})
+
+
+def _advice(result: Result, schema: Schema | None, advice: Advice, words: Words) -> list[tuple[str, str]]:
+    """Attributes with what is said of their grades."""
+    said = advice.on(result.report)
+    return [(_title(name, schema, words), text[words.language]) for name, text in said.items()]
 
 
 def _highest_grades(results: Sequence[Result]) -> dict[str, int]:
@@ -78,8 +103,12 @@ def _highest_grades(results: Sequence[Result]) -> dict[str, int]:
 
 
 def _title(name: str, schema: Schema | None, words: Words) -> str:
-    known = _attribute(name, schema)
+    known = _attribute(name, schema) or _derived(name, schema)
     return name.replace("_", " ") if known is None else known.title(words.language)
+
+
+def _derived(name: str, schema: Schema | None) -> Derived | None:
+    return next((each for each in schema.derived if each.name == name), None) if schema is not None else None
 
 
 def _attribute(name: str, schema: Schema | None) -> Attribute | None:
@@ -138,11 +167,23 @@ def _cell(entry: Mapping[str, Any] | None, schema: Schema | None) -> str:
     return str(grade) if known is None or grade >= known.grades else known.grade_label(grade)
 
 
+def _label(result: Result, name: str, schema: Schema | None, words: Words) -> str:
+    """What followed from its grades, and a dash where that is not known."""
+    label, known = _labels(result).get(name), _derived(name, schema)
+    if label is None:
+        return "–"
+    return label.replace("_", " ") if known is None else known.words(label, words.language)
+
+
 def show_comparison(sides: Sequence[tuple[Result, Sequence[KeptPhoto]]], schema: Schema | None, words: Words) -> str:
     """Two results side by side, each with the photos kept with it, and what changed from the first to the second."""
     (first, _), (second, _) = sides
     before, after = _by_name(first), _by_name(second)
-    rows = [
+    labels = [
+        (_title(name, schema, words), *(_label(result, name, schema, words) for result in (first, second)), "")
+        for name in _labels(second)
+    ]
+    scores = [
         (
             _title(name, schema, words),
             _cell(before.get(name), schema),
@@ -152,7 +193,7 @@ def show_comparison(sides: Sequence[tuple[Result, Sequence[KeptPhoto]]], schema:
         for name, entry in after.items()
     ]
     columns = [(moment(result.when), [photo_uri(_small(photo.jpeg)) for photo in photos]) for result, photos in sides]
-    return render("comparison", words, rows=rows, columns=columns, two_models=first.model != second.model)
+    return render("comparison", words, rows=labels + scores, columns=columns, two_models=first.model != second.model)
 
 
 def _small(jpeg: bytes) -> np.ndarray:

@@ -6,9 +6,11 @@ from typing import NamedTuple
 import matplotlib as mpl
 from matplotlib.colors import to_hex
 
+from multiskin.derived import Derived
 from multiskin.explain.overlays import EVIDENCE
 from multiskin.explain.scales import finds_nothing, natural_scale
 from multiskin.schema import Attribute, Schema
+from multiskin.serve.advice import Advice
 from multiskin.serve.page.templates import render
 from multiskin.serve.pictures import EXPLAINED, map_uri, photo_uri
 from multiskin.serve.report import AttributeReport, PhotoReport, Report
@@ -52,6 +54,7 @@ class Card(NamedTuple):
     confidence: str = ""
     likely: str = ""  # between which grades the true one is, as often as promised
     counted: str = ""
+    advice: str = ""
 
 
 class Stack(NamedTuple):
@@ -68,16 +71,17 @@ class Stack(NamedTuple):
     height: int
 
 
-def show_report(report: Report | None, words: Words) -> str:
-    """The report as HTML; an invitation where there is none yet."""
+def show_report(report: Report | None, advice: Advice, words: Words) -> str:
+    """The report as HTML, with advice on its grades; an invitation where there is none yet."""
     if report is None:
         return render("result", words, cards=[])
     schema = Schema(tuple(each.attribute for each in report.attributes))
-    cards = [_card(each, len(report.photos), words) for each in report.attributes]
+    cards = [_card(each, len(report.photos), advice, words) for each in report.attributes]
     return render(
         "result",
         words,
         cards=cards,
+        derived=[_derived(*each, words) for each in report.derived],
         count=len(report.photos),
         first=max(range(len(schema)), key=lambda h: max(_strength(photo, schema, h) for photo in report.photos)),
         photos=";".join(f"--ms-photo-{i}: url({photo_uri(photo.pixels)})" for i, photo in enumerate(report.photos)),
@@ -90,7 +94,12 @@ def show_report(report: Report | None, words: Words) -> str:
     )
 
 
-def _card(found: AttributeReport, photos: int, words: Words) -> Card:
+def _derived(derived: Derived, label: str | None, words: Words) -> tuple[str, str]:
+    """Its title, and what follows in words; "" where a grade is lacking."""
+    return derived.title(words.language), "" if label is None else derived.words(label, words.language)
+
+
+def _card(found: AttributeReport, photos: int, advice: Advice, words: Words) -> Card:
     attribute = found.attribute
     card = Card(attribute.name, attribute.title(words.language), found.applies, attribute.grades - 1)
     if found.grade is None or found.probabilities is None:
@@ -113,6 +122,7 @@ def _card(found: AttributeReport, photos: int, words: Words) -> Card:
         ),
         likely=_likely(found, words),
         counted=words("result.counted", count=len(found.counted), all=photos) if photos > 1 else "",
+        advice=advice.of(attribute.name, found.grade, attribute.grades).get(words.language, ""),
     )
 
 

@@ -79,7 +79,7 @@ class SavedResults:
         oldest, newest = (choices[-1][1], choices[0][1]) if len(choices) > 1 else (None, None)
         return Saved(
             told,
-            show_past(results, history.trend(account), self._schema, said),
+            show_past(results, history.trend(account), self._schema, self._services.advice, said),
             gr.update(visible=oldest is not None),
             gr.update(choices=choices, value=oldest),
             gr.update(choices=choices, value=newest),

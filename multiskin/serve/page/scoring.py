@@ -171,7 +171,7 @@ class Scoring:
             show_message(message, kind, said),
             show_tray(desk.photos, said) if visit.several else "",
             self._next_part(visit),
-            show_report(desk.report, said),
+            show_report(desk.report, self._services.advice, said),
             gr.update(visible=can_save),
             show_hint(visit.tab, said) if visit.account is None and desk.report is not None else "",
         )

@@ -1,12 +1,15 @@
 """The page: its fields, and what is done when somebody uses them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from multiskin.serve.clinics import Clinic
 from multiskin.serve.default_model import DefaultModel
 from multiskin.serve.examples import Example, example_pictures
+from multiskin.serve.page.clinics import show_clinics
 from multiskin.serve.page.layout import SavedFields, ScoreFields, lay_out_saved, lay_out_score, panel
 from multiskin.serve.page.mail import Mailboxes
 from multiskin.serve.page.panels import show_examples, show_foot, show_head
@@ -41,6 +44,7 @@ SHOW_RESULT = """() => {
 }"""
 NAME_LANGUAGE = """() => {
   document.documentElement.lang = document.querySelector('#ms-head [aria-pressed=true]').lang;
+  document.dispatchEvent(new Event('ms-language'));
 }"""
 # By the API and not as a click of Gradio's: with the account the session ends in which a click would be answered. Once
 # it is deleted the page comes anew and nothing more is asked; else the word for why not goes on in the password's
@@ -93,7 +97,7 @@ def create_page(services: Services) -> gr.Blocks:
     scoring, saved = Scoring(services, examples), SavedResults(services)
     training = Training(services, DefaultModel(settings.data))
     with gr.Blocks(title="multiskin", analytics_enabled=False, delete_cache=ABANDONED) as page:
-        fields = _lay_out(settings.language)
+        fields = _lay_out(settings.language, services.clinics)
         _wire_language(page, fields, _Speech(settings.language, examples, scoring, saved, training, fields.wording))
         _wire_scoring(fields.score, fields.language, scoring, saved, fields.saved)
         _wire_saved(fields.saved, fields.language, saved)
@@ -111,7 +115,7 @@ def create_page(services: Services) -> gr.Blocks:
     return page
 
 
-def _lay_out(first_language: str) -> Fields:
+def _lay_out(first_language: str, clinics: Sequence[Clinic]) -> Fields:
     wording = Wording(words(first_language))
     language, head = gr.State(first_language), panel("head", clicks=True)
     with gr.Tabs(elem_id="ms-tabs"):
@@ -119,6 +123,9 @@ def _lay_out(first_language: str) -> Fields:
             training, score = panel("training", clicks=True), lay_out_score(wording)
         with wording.make(gr.Tab, lambda t: {"label": t("past.title")}, id="saved"):
             saved = lay_out_saved(wording)
+        if clinics:
+            with wording.make(gr.Tab, lambda t: {"label": t("clinics.tab")}, id="clinics"):
+                wording.make(panel, lambda t: {"value": show_clinics(clinics, t)}, name="clinics")
     return Fields(wording, language, head, training, score, saved, panel("foot"), gr.Timer(LOOK_EVERY, active=False))
 
 

@@ -140,6 +140,36 @@ def test_korean_is_spoken_where_it_is_read_or_asked_for(visit, photos):
     asker.page.wait_for_selector("html[lang=ko]")
 
 
+def test_care_is_advised_and_the_nearest_clinics_are_found_without_asking_anybody_else(visit, photos):
+    guest = visit(geolocation={"latitude": 37.5663, "longitude": 126.9779}, permissions=["geolocation"])
+    guest.score(photos[3])
+    page = guest.page
+    assert page.locator(".ms-advice").count() == 5
+    guest.open("Clinics")
+    page.click("[data-ms-locate]")
+    page.wait_for_selector(".ms-near li")
+    assert "0.4 km" in page.inner_text(".ms-near li >> nth=0")
+    assert page.locator(".ms-near a").get_attribute("href") == "tel:021234567"
+    assert page.locator(".ms-sketch .pin").count() == 2
+    page.click("[data-language=ko]")
+    page.wait_for_selector(".ms-sketch text:has-text('북')")
+    assert page.input_value("[name=place]") == "37.566, 126.978"
+    page.select_option("[name=near]", "35.179800, 129.075000")
+    page.wait_for_selector(".ms-near li:first-child:has-text('Busan Skin')")
+
+
+def test_whose_browser_tells_no_place_can_enter_one(visit):
+    phone = visit(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    phone.open("Clinics")
+    phone.page.click("[data-ms-locate]")
+    phone.page.wait_for_selector("[data-ms-trouble=unlocated]:visible")
+    phone.page.fill("[name=place]", "35.2 129.1")
+    phone.page.press("[name=place]", "Enter")
+    phone.page.wait_for_selector(".ms-near li:first-child:has-text('Busan Skin')")
+    assert not phone.page.is_visible("[data-ms-trouble=unlocated]")
+    assert phone.sideways == 0
+
+
 def test_under_a_path_of_a_proxy_and_without_a_model_training_is_offered(visit, without_a_model):
     guest = visit(without_a_model.address)
     guest.page.wait_for_selector("[data-training=start]")

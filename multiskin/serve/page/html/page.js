@@ -1,7 +1,10 @@
-/* What needs no server: the strength of maps, and the language that the sign-in pages are to have, too. */
+/* What needs no server: the strength of maps, paper, and the language that the sign-in pages are to have, too. */
 document.addEventListener("input", (event) => {
   if (event.target.matches("[data-ms-opacity]"))
     document.documentElement.style.setProperty("--ms-opacity", event.target.value / 100);
+});
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-ms-print]")) window.print();
 });
 document.addEventListener(
   "click",

@@ -1,0 +1,196 @@
+"""What a photo costs: beside bare timm with one head and five models, by heads and photos, and memory in the long run.
+
+    python benchmarks/inference.py             # twelve minutes; leave the machine alone meanwhile
+
+Every way ends in probabilities of decoded photos, and all of them take turns in one process. What a head costs is the
+slope over one to sixteen heads, what a photo costs the slope over one to thirty-two, of the medians. For the memory,
+files are scored as `multiskin predict` does, thousands of them, and the slope of what the process holds is set against
+what it would be by chance: the slopes of the same residuals in another order.
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+from determinism import name
+from seeds import RESULTS, commit
+from torch import Tensor, nn
+
+from multiskin.cli.allocator import keep_freed_memory
+from multiskin.compare.timing import ratio_of_sides, time_by_turns
+from multiskin.config import ModelConfig, Recipe, RenderConfig
+from multiskin.data.render.folder import render_into
+from multiskin.data.transforms import Preprocessing
+from multiskin.inference.predictor import Predictor
+from multiskin.metrics.bootstrap import RESAMPLES
+from multiskin.models.blueprint import Blueprint
+from multiskin.models.skinnet import SkinNet
+from multiskin.run import write_json
+from multiskin.schema import Attribute, Schema
+
+BACKBONE, SIZE, GRADES = "efficientnet_b0", 224, 5
+HEADS, MOST_HEADS = 5, 16
+BATCHES = (1, 32)
+PHOTOS = (1, 2, 4, 8, 16, 32)
+FILES, EVERY, WARM_UP = 5000, 50, 1000  # scored, between two looks at the memory, and before the first
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60, help="for each of eight measurements; default: 60")
+    parser.add_argument("--files", type=int, default=FILES, help=f"scored for the memory; default: {FILES}")
+    parser.add_argument("--out", type=Path, default=RESULTS / "inference.json")
+    given = parser.parse_args()
+    keep_freed_memory()
+    load = os.getloadavg()[0]
+    devices = [torch.device("cpu"), *([torch.device("cuda")] if torch.cuda.is_available() else [])]
+    measured = {
+        "rivals": [rivals(device, batch, given.seconds) for device in devices for batch in BATCHES],
+        "heads": [by_heads(device, batch, given.seconds) for device in devices for batch in BATCHES],
+        "photos": [by_photos(device, given.seconds) for device in devices],
+        "memory": memory(devices[-1], given.files),
+    }
+    write_json(given.out, provenance(given, load) | measured)
+    for rows in measured.values():
+        print(rows)
+
+
+def rivals(device: torch.device, batch: int, budget: float) -> dict[str, object]:
+    """One network with all heads, beside timm's with one, and beside as many of timm's as there are heads."""
+    images = photos(batch, device)
+    ours, theirs = network(HEADS).to(device), [bare().to(device) for _ in range(HEADS)]
+    with_five = time_by_turns([task(ours, images), *(task(each, images) for each in theirs)], budget / 2)
+    with_one = time_by_turns([task(ours, images), task(theirs[0], images)], budget / 2)
+    return {
+        "device": name(device),
+        "photos": batch,
+        "ms": round(1000 * float(np.median(with_one[:, 0])), 2),
+        "timm_over_ours": [round(each, 4) for each in ratio_of_sides(with_one)],
+        "five_models_over_ours": [round(each, 4) for each in ratio_of_sides(with_five)],
+    }
+
+
+def by_heads(device: torch.device, batch: int, budget: float) -> dict[str, object]:
+    """What one more head adds, as a share of what a network with one takes."""
+    images, numbers = photos(batch, device), (1, HEADS, MOST_HEADS)
+    seconds = time_by_turns([task(network(heads).to(device), images) for heads in numbers], budget)
+    medians = np.median(seconds, axis=0)
+    slope = np.polyfit(numbers, medians, 1)[0]
+    return {
+        "device": name(device),
+        "photos": batch,
+        "ms": dict(zip(map(str, numbers), (1000 * medians).round(3).tolist(), strict=True)),
+        "share_a_head": round(float(slope / medians[0]), 5),
+    }
+
+
+def by_photos(device: torch.device, budget: float) -> dict[str, object]:
+    """Milliseconds of a batch by its photos, and how well a line through them fits."""
+    net = network(HEADS).to(device)
+    seconds = time_by_turns([task(net, photos(batch, device)) for batch in PHOTOS], budget)
+    medians = 1000 * np.median(seconds, axis=0)
+    slope, start = np.polyfit(PHOTOS, medians, 1)
+    return {
+        "device": name(device),
+        "ms": dict(zip(map(str, PHOTOS), medians.round(2).tolist(), strict=True)),
+        "ms_a_photo": round(float(slope), 3),
+        "ms_a_batch": round(float(start), 3),
+        "correlation": round(float(np.corrcoef(PHOTOS, medians)[0, 1]), 5),
+    }
+
+
+def memory(device: torch.device, files: int) -> dict[str, object]:
+    """The slope of resident memory over scored files, in MiB per thousand, and the largest that is chance."""
+    net = network(HEADS)
+    predictor = Predictor(net.to(device), Preprocessing(SIZE, net.backbone.mean, net.backbone.std), device)
+    held = []
+    with tempfile.TemporaryDirectory() as folder:
+        names = drawn_photos(Path(folder))
+        every = [names[number % len(names)] for number in range(files)]
+        for scored, result in enumerate(predictor.predict_files(every), start=1):
+            if result.error:
+                raise RuntimeError(result.error)
+            if scored % EVERY == 0 and scored >= min(WARM_UP, files // 5):
+                held.append((scored / 1000, resident()))
+    thousands, mib = np.array(held).T
+    return {
+        "device": name(device),
+        "files": files,
+        "mib": [round(float(each)) for each in (mib.min(), mib.max())],
+        "slope_mib_a_thousand": round(float(np.polyfit(thousands, mib, 1)[0]), 3),
+        "chance": [round(each, 3) for each in slopes_by_chance(thousands, mib)],
+    }
+
+
+def slopes_by_chance(thousands: np.ndarray, mib: np.ndarray) -> tuple[float, float]:
+    """Between which slopes 95 of 100 lie when the same values come in any other order."""
+    random = np.random.default_rng(0)
+    slopes = [np.polyfit(thousands, random.permutation(mib), 1)[0] for _ in range(RESAMPLES)]
+    low, high = np.quantile(slopes, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def resident() -> float:
+    """MiB of this process."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+# What takes turns
+
+
+def network(heads: int) -> SkinNet:
+    torch.manual_seed(0)
+    schema = Schema(tuple(Attribute(f"head_{number}", GRADES) for number in range(heads)))
+    counts = ((1,) * GRADES,) * heads
+    return Blueprint(schema, ModelConfig(BACKBONE, input_size=SIZE), (Recipe(),) * heads, counts).build().eval()
+
+
+def bare() -> nn.Module:
+    """The network of timm as it comes, in the layout of memory that ours has."""
+    net = timm.create_model(BACKBONE, pretrained=False, num_classes=GRADES)
+    return net.eval().to(memory_format=torch.channels_last)
+
+
+def photos(batch: int, device: torch.device) -> Tensor:
+    return torch.randn(batch, 3, SIZE, SIZE, device=device).contiguous(memory_format=torch.channels_last)
+
+
+def task(net: nn.Module, images: Tensor) -> Callable[[], None]:
+    """A forward pass to probabilities, done when it returns."""
+    of = net.probabilities if isinstance(net, SkinNet) else None
+
+    @torch.inference_mode()
+    def run() -> None:
+        _ = net(images).softmax(dim=1) if of is None else of(net(images).logits)
+        if images.is_cuda:
+            torch.cuda.synchronize()
+
+    return run
+
+
+def drawn_photos(folder: Path) -> Sequence[Path]:
+    """JPEG files of ten drawn persons."""
+    render_into(folder, RenderConfig(persons=[8, 1, 1], size=SIZE))
+    return sorted((folder / "images").iterdir())
+
+
+def provenance(given: argparse.Namespace, load: float) -> dict[str, object]:
+    return {
+        "command": f"python benchmarks/inference.py --seconds {given.seconds:g} --files {given.files}",
+        "network": f"{BACKBONE}, {SIZE} pixels, {HEADS} heads of {GRADES} grades, random weights, float32",
+        "interval": f"95 %, {RESAMPLES} resamples of rounds",
+        "load_before": round(load, 1),
+        "versions": {package: version(package) for package in ("torch", "timm")},
+        "commit": commit(),
+    }
+
+
+if __name__ == "__main__":
+    main()
