@@ -1,6 +1,7 @@
 """Every setting of a run: its default and its meaning. The command line and the help texts are made from this."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from operator import attrgetter
@@ -139,12 +140,26 @@ class DataConfig:
     exclude: str | None = None
     """Grades not to learn from: a CSV with columns image and attribute, blank for all of a photo; if it has a column
     exclude, as the suspects.csv of 'multiskin suspects' has, its rows with yes. Photos to judge by keep theirs."""
+    relabel: str | None = None
+    """Corrected grades to learn from: a CSV with a column image and those of attributes, blank where the table's grade
+    stays, none where there is to be none. Photos to judge by keep theirs."""
     skin: SkinConfig = field(default_factory=SkinConfig)
     transform: list[Step] = field(default_factory=lambda: ["Resize"])
     """What validation, test and prediction do to a photo: Resize, CenterCrop."""
     batch_size: int = 32
     num_workers: int | None = None
     """Processes that read photos; default: two less than there are cores, 8 at most."""
+    cache: Literal["memory", "disk", "auto"] | None = None
+    """Read each photo once and keep what precedes its first random step, which changes no result: in memory; on disk,
+    where copies of the photos stay in the user's cache folder; auto: in memory if all fit there, else on disk if they
+    fit there; null for neither. A recipe that begins with Resize keeps small pictures, any other whole photos."""
+    cache_size: str | None = None
+    """The most that these pictures take, on disk those of all runs together, such as 8GB; null for a quarter of the
+    memory, or of what is free on the disk."""
+    decoding: Literal["reduced"] | None = None
+    """reduced: decode a JPEG photo to train on at a half, a quarter or an eighth of its size where a recipe's first
+    step, Resize, makes it smaller still: several times as fast, and a pixel differs by 1 or 2 of 255 on average. null:
+    whole, as photos to judge by always are."""
     draws_per_epoch: int | None = None
     """Photos drawn an epoch; default: as many as there are graded training photos."""
 
@@ -160,6 +175,12 @@ class OptimizerConfig:
     warmup_epochs: float = 1.0
     head_lr_factor: float = 1.0
     """The heads' learning rate, as a multiple of lr."""
+    layer_decay: float | None = None
+    """The learning rate of each layer of the backbone, as a share of the next one's, such as 0.8; null: all have lr."""
+    frozen_epochs: float | None = None
+    """Epochs at the start in which the heads alone learn, beside the backbone's batch-norm statistics; null: none."""
+    fused: bool | None = None
+    """Make a step of adamw, adam or sgd in one kernel, faster and rounded otherwise; null: as torch chooses."""
 
 
 @dataclass
@@ -177,6 +198,9 @@ class TrainerConfig:
     """auto: bf16-mixed on a GPU that has it, else 32-true."""
     memory_budget: str | None = None
     """Refuse before the start what takes more memory a training step, such as 15GB; named is then what would fit."""
+    compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None
+    """Have torch.compile make faster code of the network, in this mode, which takes minutes at the first steps and
+    rounds otherwise; null: not at all."""
     accumulate_grad_batches: int = 1
     """Batches to one step of the optimizer."""
     gradient_clip_val: float | None = 1.0
@@ -247,6 +271,8 @@ LOWEST: dict[str, float] = {
     "optimizer.weight_decay": 0,
     "optimizer.warmup_epochs": 0,
     "optimizer.head_lr_factor": 0,
+    "optimizer.layer_decay": 0,
+    "optimizer.frozen_epochs": 0,
     "trainer.max_epochs": 1,
     "trainer.devices": 1,
     "trainer.num_nodes": 1,
@@ -256,7 +282,8 @@ LOWEST: dict[str, float] = {
     "trainer.every_n_train_steps": 1,
     "trainer.patience": 1,
 }
-BELOW: dict[str, float] = {"trainer.ema_decay": 1, "seed": 2**32}
+SCALES = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
+BELOW: dict[str, float] = {"trainer.ema_decay": 1, "optimizer.layer_decay": 1, "seed": 2**32}
 
 
 def check_values(config: FitConfig) -> None:
@@ -272,6 +299,8 @@ def check_values(config: FitConfig) -> None:
         if value is not None and not lowest <= value < below:
             bound = "" if below == math.inf else f" and less than {below:g}"
             raise UserError(f"{option} is {value}; give a number of at least {lowest:g}{bound}")
+    if config.data.cache_size is not None:
+        parse_bytes(config.data.cache_size, "data.cache_size")
 
 
 def _require_values(config: Any, where: str = "") -> None:
@@ -282,6 +311,18 @@ def _require_values(config: Any, where: str = "") -> None:
             _require_values(value, f"{where}{option.name}.")
         elif value is None and NoneType not in get_args(option.type):
             raise UserError(f"{where}{option.name}: nothing given; give a value, or leave the option out")
+
+
+def parse_bytes(text: str, option: str) -> float:
+    """How many bytes a text such as 15GB or 14.5 GiB says.
+
+    Raises:
+        UserError: it says none; the option is named.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B", text.strip().upper())
+    if found is None or found[2] not in SCALES:
+        raise UserError(f"{option}: {text!r} is no amount of memory; give one such as 15GB or 14.5GiB")
+    return float(found[1]) * SCALES[found[2]]
 
 
 def head_recipes(config: FitConfig, names: Sequence[str]) -> list[Recipe]:

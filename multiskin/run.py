@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from multiskin.errors import UserError
 
+PRETRAINED = "model.safetensors"  # the weights in a folder for the hub, which is no run
 RANKS = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")  # as torchrun, SLURM and Lightning set them
 
 
@@ -62,12 +63,14 @@ class RunFolder:
 
     @classmethod
     def checkpoint_at(cls, path: str | Path) -> Path:
-        """The best checkpoint of a run folder; any other path is taken for a checkpoint itself.
+        """The best checkpoint of a run folder; a folder for the hub or any other path is taken for one itself.
 
         Raises:
             UserError: a folder without a run.
         """
-        return cls.open(path).best if Path(path).is_dir() else Path(path)
+        place = Path(path)
+        is_run = place.is_dir() and not (place / PRETRAINED).is_file()
+        return cls.open(path).best if is_run else place
 
     def require_ours(self) -> None:
         """Makes sure that the folder holds a run, or no more than one that was stopped while it began.

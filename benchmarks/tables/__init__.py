@@ -8,13 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from tables import comparisons, finetuned, losses, maps, scores, timings
+from tables import comparisons, export, finetuned, losses, maps, scores, throughput, timings
 
 OF_JSON: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "answer": timings.answers,
     "cam": timings.maps,
     "allocation": timings.allocation,
+    "inference": timings.inference,
+    "data": throughput.stages,
+    "train": throughput.training,
     "determinism": timings.determinism,
+    "export": export.exported,
     "suspects": maps.suspects,
 }
 OF_TABLE: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  # the first pattern that fits

@@ -8,6 +8,9 @@ from multiskin.compare.statistics import MEAN
 from tables.cells import bounded, markdown, origin, seeds_of
 
 METRICS = {"p_recall": "P-Recall", "kappa": "kappa", "rps": "RPS"}
+KEY = ["title", "side", "metric"]
+
+Lines = dict[tuple[str, ...], dict[str, float]]  # by what KEY names
 
 
 def losses(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
@@ -21,23 +24,29 @@ def steps(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def _table(what: str, first: str, results: pd.DataFrame) -> list[str]:
-    means = results[results["attribute"] == MEAN].set_index(["title", "side", "metric"])
-    titles = list(means.index.unique("title"))
+    means = results[results["attribute"] == MEAN]
+    lines: Lines = means.set_index(KEY).to_dict("index")  # type: ignore[assignment]
+    titles = [str(title) for title in means["title"].unique()]
     headings = [what, "P-Recall on validation", "gained", *(f"{name} on test" for name in METRICS.values()), "gained"]
-    begin = _line(first, means.loc[titles[0]], "baseline")
-    return markdown(
-        headings, [begin, *(_line(title.replace("_", " "), means.loc[title], "candidate") for title in titles)]
-    )
+    begin = [first, *_values(lines, titles[0], "baseline")]
+    begin.insert(2, "")
+    return markdown(headings, [[*begin, ""], *(_line(lines, title) for title in titles)])
 
 
-def _line(title: str, of_title: pd.DataFrame, side: str) -> list[str]:
-    """The values of one side of a comparison; the candidate's with how far P-Recall is from the baseline's."""
-    gains = [_gain(of_title.loc[photos, "p_recall"]) if side == "candidate" else "" for photos in ("val", "test")]
-    on_test = [f"{of_title.loc[('test', metric), side]:.3f}" for metric in METRICS]
-    return [title, f"{of_title.loc[('val', 'p_recall'), side]:.3f}", gains[0], *on_test, gains[1]]
+def _line(lines: Lines, title: str) -> list[str]:
+    """What a step leads to, and behind validation and test how far that is from the one before."""
+    on_val, *on_test = _values(lines, title, "candidate")
+    gains = (_gain(lines[title, side, "p_recall"]) for side in ("val", "test"))
+    return [title.replace("_", " "), on_val, next(gains), *on_test, next(gains)]
 
 
-def _gain(row: pd.Series) -> str:
+def _values(lines: Lines, title: str, side: str) -> list[str]:
+    """P-Recall of validation photos, and all metrics of test photos."""
+    read = [("val", "p_recall"), *(("test", metric) for metric in METRICS)]
+    return [f"{lines[title, photos, metric][side]:.3f}" for photos, metric in read]
+
+
+def _gain(row: dict[str, float]) -> str:
     return bounded(row["difference"], row["method_low"], row["method_high"], decimals=3, sign="+")
 
 

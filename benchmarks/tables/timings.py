@@ -90,3 +90,27 @@ def memory(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
         for _, row in results.iterrows()
     ]
     return [*markdown(headings, lines), "", origin(source)]
+
+
+def inference(source: dict[str, Any]) -> list[str]:
+    """A line a batch and device: one network with five heads beside timm's with one, and beside five of those."""
+    heads = {(row["device"], row["photos"]): row["share_a_head"] for row in source["heads"]}
+    lines = []
+    for row in source["rivals"]:
+        ratios = [bounded(*row[key]) for key in ("timm_over_ours", "five_models_over_ours")]
+        share = heads[row["device"], row["photos"]]
+        lines.append([f"{row['photos']}, {row['device']}", f"{row['ms']:.0f}", *ratios, f"{share:.2%}"])
+    headings = ["photos", "ms", "timm with one head / ours", "five models / ours", "one more head adds"]
+    return [*markdown(headings, lines), "", *_long_run(source), told_of(source)]
+
+
+def _long_run(source: dict[str, Any]) -> list[str]:
+    linear = source["photos"][-1]
+    told = source["memory"]
+    by_chance = " to ".join(f"{bound:+.2f}" for bound in told["chance"])
+    return [
+        f"A photo more costs {linear['ms_a_photo']:.1f} ms from 1 to 32 photos (correlation "
+        f"{linear['correlation']:.4f}). Over {told['files']:,} scored files the memory held grew by "
+        f"{told['slope_mib_a_thousand']:+.2f} MiB in a thousand, by chance {by_chance}.",
+        "",
+    ]

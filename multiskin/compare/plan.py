@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 from multiskin.config import FitConfig, head_recipes
+from multiskin.data.manifest import Manifest
 from multiskin.data.photos import Photos
 from multiskin.data.table import read_table
-from multiskin.data.validation import photo_path, second_headings
+from multiskin.data.validation import photo_path, read_grades, second_headings
 from multiskin.errors import UserError
 from multiskin.schema import MISSING, Attribute, Schema
 from multiskin.training.checkpoints import deciding_settings
@@ -111,11 +112,7 @@ class Experiment:
         self.cells = read_table(Path(config.data.root) / config.data.manifest).cells.loc[photos.manifest.rows]
         if config.data.columns.split is None:
             self.cells = self.cells.assign(**{SPLIT: photos.split})
-        left = {
-            attribute.heading: self.cells[attribute.heading].where(grades != MISSING, "")
-            for attribute, grades in zip(self.manifest.schema, self.manifest.grades.T, strict=True)
-        }
-        self.cells = self.cells.assign(**left)  # without the grades of data.exclude
+        self.cells = _regraded(self.cells, self.manifest)
         self.graded = photos.side("train").grades != MISSING  # (N, H)
         with ThreadPoolExecutor() as pool:
             names = list(dict.fromkeys(self.cells[config.data.columns.image]))
@@ -160,7 +157,8 @@ class Experiment:
             ignore=[],
             second_rater=second if any(name in table for name in second_headings(schema, second)) else None,
         )
-        data = replace(config.data, columns=columns, render=None, faces=None, exclude=None, draws_per_epoch=draws)
+        data = replace(config.data, columns=columns, render=None, faces=None, draws_per_epoch=draws)
+        data = replace(data, exclude=None, relabel=None)  # the table has what they leave
         passes = draws * config.trainer.max_epochs
         return PlannedRun(model, replace(config, data=data, ckpt_path=None), schema, table, passes, self.contents)
 
@@ -172,6 +170,15 @@ class Experiment:
         second = [name for name in second_headings(schema, columns.second_rater) if name in self.cells]
         grades = [attribute.heading for attribute in schema]
         return list(dict.fromkeys([*filter(None, known), *grades, *second]))
+
+
+def _regraded(cells: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:
+    """The table with the grades that data.exclude and data.relabel leave; a grade that stays is spelt as it was."""
+    own, columns = read_grades(cells, manifest.schema)[0], {}
+    for attribute, had, grades in zip(manifest.schema, own.T, manifest.grades.T, strict=True):
+        words = np.array([*map(attribute.grade_label, range(attribute.grades)), ""], dtype=object)  # -1 is the last
+        columns[attribute.heading] = cells[attribute.heading].where(grades == had, words[grades])
+    return cells.assign(**columns)
 
 
 def _switched_on(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ OF_PHOTOS = (
     "data.split",
     "data.on_bad_row",
     "data.exclude",
+    "data.relabel",
     "test",
 )
 

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from multiskin.config import DataConfig, Recipe
+from multiskin.data.cache import keep
 from multiskin.data.dataset import GradedPhotos, Item, TrainingPhotos, one_thread, worker_count
 from multiskin.data.manifest import Manifest
 from multiskin.data.sampling import EveryRow, Mixture, MixtureSampler, effective_sample_size
@@ -49,7 +50,8 @@ class SkinDataModule(pl.LightningDataModule):
             training_transform(recipe.augment, preprocessing, f"heads.{name}.augment")
             for name, recipe in zip(names, recipes, strict=True)
         ]
-        self.training_photos = TrainingPhotos(train, self.mixture.weights, transforms, seed)
+        reduced = config.decoding == "reduced"
+        self.training_photos = TrainingPhotos(train, self.mixture.weights, transforms, seed, reduced)
         self.validation_photos = GradedPhotos(val, evaluation_transform(preprocessing))
         self.begun = (0, 0)  # an epoch and how many of its batches have been learned from
 
@@ -71,6 +73,14 @@ class SkinDataModule(pl.LightningDataModule):
         """How many epochs were at their end when a checkpoint was written."""
         state = checkpoint[cls.__qualname__]
         return state["epoch"] + (state["batches"] == state["batches_per_epoch"])
+
+    def setup(self, stage: str) -> None:
+        """Has pictures kept from epoch to epoch as config.cache says; Lightning calls this in each process."""
+        if self.training_photos.pictures is not self.training_photos.fresh:
+            return  # they are, since an earlier call
+        processes = self.trainer.num_devices if self.trainer else 1
+        wanted = [*self.training_photos.fresh, self.validation_photos.fresh]
+        *self.training_photos.pictures, self.validation_photos.pictures = keep(wanted, self.config, processes)
 
     def train_dataloader(self) -> DataLoader[Item]:
         return self._loader(self.training_photos, self._training_sampler())

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from multiskin.data.images import read_image
 from multiskin.data.manifest import Manifest
+from multiskin.data.pictures import FreshPictures, Pictures
 from multiskin.data.sampling import Draw
 from multiskin.data.transforms import PhotoTransform
 from multiskin.schema import MISSING
@@ -39,23 +39,35 @@ class TrainingPhotos(Dataset[Item]):
         weights: (N, H), how much each head counts a row.
         transforms: one a head.
         seed: of the augmentation; with a draw's epoch and number it decides the picture.
+        reduced: decode JPEG photos no larger than a transform needs them.
+
+    Attributes:
+        fresh: what each transform draws its numbers for, made anew each time.
+        pictures: the same, maybe kept from epoch to epoch.
     """
 
     def __init__(
-        self, manifest: Manifest, weights: np.ndarray, transforms: Sequence[PhotoTransform], seed: int
+        self,
+        manifest: Manifest,
+        weights: np.ndarray,
+        transforms: Sequence[PhotoTransform],
+        seed: int,
+        reduced: bool = False,
     ) -> None:
         self.manifest = manifest
         self.weights = weights
         self.transforms = transforms
         self.seed = seed
+        self.fresh = [FreshPictures(manifest, transform, reduced) for transform in transforms]
+        self.pictures: Sequence[Pictures] = self.fresh
 
     def __len__(self) -> int:
         return len(self.manifest)
 
     def __getitem__(self, draw: Draw) -> Item:
-        photo = read_image(self.manifest.path(draw.row))
+        picture = self.pictures[draw.head][draw.row]
         seed = np.random.SeedSequence([self.seed, draw.epoch, draw.number]).generate_state(1)[0]
-        image = self.transforms[draw.head](photo, int(seed))
+        image = self.transforms[draw.head].finish(picture, int(seed))
         return _item(self.manifest, draw.row, image, self.weights[draw.row])
 
 
@@ -64,11 +76,17 @@ class GradedPhotos(Dataset[Item]):
 
     A head's weight is the same for all of its graded rows and averages 1 over all N, so that the mean loss over rows is
     the mean over the head's graded rows, comparable to that of training.
+
+    Attributes:
+        fresh: what the transform settles on, made anew each time.
+        pictures: the same, maybe kept from epoch to epoch.
     """
 
     def __init__(self, manifest: Manifest, transform: PhotoTransform) -> None:
         self.manifest = manifest
         self.transform = transform
+        self.fresh = FreshPictures(manifest, transform)
+        self.pictures: Pictures = self.fresh
         graded = manifest.grades != MISSING  # (N, H)
         self.weights = graded * len(manifest) / np.maximum(graded.sum(axis=0), 1)
 
@@ -76,7 +94,7 @@ class GradedPhotos(Dataset[Item]):
         return len(self.manifest)
 
     def __getitem__(self, row: int) -> Item:
-        image = self.transform(read_image(self.manifest.path(row)), seed=0)
+        image = self.transform.finish(self.pictures[row], seed=0)
         return _item(self.manifest, row, image, self.weights[row])
 
 

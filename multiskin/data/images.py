@@ -40,6 +40,8 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+ON_ITS_SIDE = [UPRIGHT[value] for value in (5, 6, 7, 8)]  # height and width change places
+Size = tuple[int, int]  # height and width, pixels
 
 
 class ImageError(UserError):
@@ -50,10 +52,14 @@ class TooLargeError(ImageError):
     """A picture of more pixels than are decoded."""
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, least: Size | None = None) -> np.ndarray:
     """Reads a photograph from disk, or that part of it which its name means (see crops): (h, w, 3) uint8, RGB, upright.
 
     The first frame where there are several.
+
+    Args:
+        path: of the photo, or the name of a part.
+        least: what it is going to be made smaller to; a part is read in full all the same (see decode_image).
 
     Raises:
         ImageError: nothing there, not a picture of a known format, damaged, cut short, too large, or without that part.
@@ -63,7 +69,7 @@ def read_image(path: str | Path) -> np.ndarray:
         if not stat.S_ISREG(Path(place).stat().st_mode):  # opening a pipe would wait for ever
             raise ImageError(f"{path}: a folder or device, not a picture")
         with Path(place).open("rb") as file:
-            photo = decode_image(file, str(path))
+            photo = decode_image(file, str(path), least=least if box is None else None)
     except OSError as error:
         raise ImageError(f"{path}: {(error.strerror or str(error)).lower()}") from error
     except ValueError as error:  # a NUL in the path
@@ -81,13 +87,15 @@ def outside(name: str, height: int, width: int) -> ImageError:
     return ImageError(f"{name}: outside of the photo, which has {width} x {height} pixels; correct the box")
 
 
-def decode_image(file: BinaryIO, name: str, most_pixels: int | None = None) -> np.ndarray:
+def decode_image(file: BinaryIO, name: str, most_pixels: int | None = None, least: Size | None = None) -> np.ndarray:
     """Decodes an open file, such as an upload, as `read_image` does.
 
     Args:
         file: at its beginning.
         name: what an error calls it.
         most_pixels: of the picture, height times width; 100 megapixels unless fewer are given.
+        least: height and width, pixels, above which a JPEG picture may be decoded at a half, a quarter or an eighth of
+            its size, which leaves out frequencies that the smaller picture has no pixels for.
 
     Raises:
         ImageError: not a picture of a known format, damaged, cut short, or too large.
@@ -101,6 +109,8 @@ def decode_image(file: BinaryIO, name: str, most_pixels: int | None = None) -> n
     try:
         picture = decoder(file)
         _check_size(picture, name, most_pixels or MAX_PIXELS)
+        if least is not None:
+            _reduce(picture, least)
         ImageFile.LOAD_TRUNCATED_IMAGES = False  # where another library set it, missing parts would pass as grey
         picture.load()
         return np.array(_to_rgb(_upright(picture), name))
@@ -129,12 +139,21 @@ def _check_size(picture: Image.Image, name: str, most_pixels: int) -> None:
         raise TooLargeError(f"{name}: {width} x {height} pixels; scale it down to {limit} megapixels or fewer")
 
 
+def _reduce(picture: ImageFile.ImageFile, least: Size) -> None:
+    """Has a JPEG picture decoded no larger than it need be; other formats know of no such thing."""
+    picture.draft(None, least if _turn(picture) in ON_ITS_SIDE else least[::-1])
+
+
 def _upright(picture: Image.Image) -> Image.Image:
     """Turned as its EXIF orientation asks; left as it is where the EXIF is malformed, for the pixels are good."""
-    turn = None
-    with suppress(Exception):
-        turn = UPRIGHT.get(picture.getexif().get(ORIENTATION, 1))
+    turn = _turn(picture)
     return picture if turn is None else picture.transpose(turn)
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    with suppress(Exception):
+        return UPRIGHT.get(picture.getexif().get(ORIENTATION, 1))
+    return None
 
 
 def _to_rgb(picture: Image.Image, name: str) -> Image.Image:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from multiskin.config import DataConfig
-from multiskin.data.crops import name_parts
+from multiskin.data.boxes import name_parts
 from multiskin.data.table import Problem, Table, read_table
 from multiskin.data.validation import (
     Progress,

@@ -11,6 +11,7 @@ from multiskin.config import Columns, DataConfig
 from multiskin.data.crops import parted
 from multiskin.data.exclusion import LEARNED_FROM, Exclusions
 from multiskin.data.manifest import Manifest, check_training_grades, load_manifest
+from multiskin.data.relabelling import Corrections
 from multiskin.data.splits import make_split, split_table
 from multiskin.data.table import Problem, read_table
 from multiskin.data.validation import Progress, second_headings
@@ -52,19 +53,24 @@ class Photos:
 def load_photos(config: DataConfig, schema: Schema, progress: Progress | None = None) -> Photos:
     """The photos that a run learns from and is measured on, with the table's split or one made for it.
 
-    What config.exclude lists is no grade any more, but of photos to judge by; the split stays what it would be.
+    What config.relabel lists is corrected, and what config.exclude lists is no grade any more, but of photos to judge
+    by; the split stays what it would be.
 
     Raises:
         UserError: a table or a list that cannot be used, or an attribute that is left without a training grade.
     """
+    corrections = None if config.relabel is None else Corrections.read(config.relabel, schema)
     exclusions = None if config.exclude is None else Exclusions.read(config.exclude, schema)
     manifest, skipped = load_manifest(config, schema, progress)
     split = manifest.split
     if split is None:
         split = make_split(manifest, config.split.ratios, config.split.seed)
     notices: list[Problem] = []
+    if corrections is not None:
+        manifest, notices = corrections.correct(manifest, split)
     if exclusions is not None:
-        manifest, notices = exclusions.leave_out(manifest, split)
+        manifest, left_out = exclusions.leave_out(manifest, split)
+        notices += left_out
     warnings = check_training_grades(manifest.select(split == "train"))
     return Photos(manifest, split, skipped, [*notices, *warnings])
 
@@ -74,13 +80,14 @@ def load_side(
 ) -> tuple[Manifest, list[Problem]]:
     """The photos of one side of a finished run's split, and why rows were left out.
 
-    Grades that the run was not to learn from are left out again, whatever has become of the list of them.
+    Grades that the run was not to learn from are left out again, and corrected ones are what they were for it, whatever
+    has become of the lists of them.
 
     Raises:
         UserError: a split or a table that cannot be used, or a table without some photo that the run had.
     """
     manifest, skipped = load_manifest(config, schema, progress)
-    regraded = config.exclude is not None and side in LEARNED_FROM
+    regraded = (config.exclude, config.relabel) != (None, None) and side in LEARNED_FROM
     of_grades = [attribute.true_column for attribute in schema] if regraded else []
     saved = _read_split(saved_split, of_grades)
     lacking = saved.index.difference(pd.Index(manifest.paths))
@@ -91,8 +98,8 @@ def load_side(
         )
     photos = manifest.select(saved["split"].reindex(manifest.paths).to_numpy() == side)
     if regraded:
-        had = saved.loc[photos.paths, of_grades] != ""
-        photos = replace(photos, grades=np.where(had, photos.grades, MISSING))
+        had = saved.loc[photos.paths, of_grades].replace("", str(MISSING))
+        photos = replace(photos, grades=had.to_numpy(dtype=np.int64))
     return photos, skipped
 
 

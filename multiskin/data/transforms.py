@@ -6,24 +6,23 @@ Recipes differ between heads in training only; every one ends in the same size a
 import inspect
 import os
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
 
-from multiskin.config import SkinConfig, Step
+from multiskin.config import Step
+from multiskin.data.preprocessing import Preprocessing, parse_step
 from multiskin.errors import UserError, unknown
-from multiskin.faces.step import SkinStep
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # the library asks its host for a newer version at import
 import albumentations as A
 
 SIZED = ("Resize", "CenterCrop", "RandomCrop", "RandomResizedCrop")  # take 'size', the input size by default
 DETERMINISTIC = ("Resize", "CenterCrop")
-FINER = 2  # pixels of a face that is cut out for one of the input, so that crops of it lose little
 
 PADDED = {"pad_if_needed": True, "border_mode": cv2.BORDER_REFLECT_101}  # a black frame would be learned
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -51,45 +50,21 @@ FIXED = {  # no options here: a small photo would have no crop, and brightness w
 }
 
 
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a photograph becomes the network's input; stored in every checkpoint.
-
-    Attributes:
-        input_size: height and width, pixels.
-        mean: of each channel, on the scale 0..1.
-        std: likewise.
-        steps: what validation, test and prediction do to a photo.
-        skin: what is done before, in training too.
-    """
-
-    input_size: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    steps: tuple[Step, ...] = ("Resize",)
-    skin: SkinConfig = field(default_factory=SkinConfig)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "Preprocessing":
-        mean, std, steps = (tuple(content[key]) for key in ("mean", "std", "steps"))
-        skin = SkinConfig(**content.get("skin", {}))  # checkpoints from before this step have none
-        return cls(content["input_size"], mean, std, steps, skin)
-
-
 class PhotoTransform:
     """A photo (h, w, 3) uint8 to (3, S, S) float32; what is random in it depends on the seed of the call alone.
+
+    It has two parts: `settle` is the same each time, so that its picture may be kept; `finish` begins with the first
+    step that draws numbers.
 
     Attributes:
         skin: the first step, which makes a picture of the photo.
         compose: all that is done to that picture.
+        settled: how many of those steps are the same each time.
     """
 
     def __init__(self, steps: Sequence[Step], preprocessing: Preprocessing, where: str) -> None:
         size = preprocessing.input_size
-        self.skin = SkinStep(preprocessing.skin, FINER * size)
+        self.skin = preprocessing.first_step()
         self.compose = A.Compose(
             [
                 *(_create(step, size, where) for step in steps),
@@ -97,16 +72,63 @@ class PhotoTransform:
                 A.Normalize(mean=preprocessing.mean, std=preprocessing.std),
             ]
         )
+        every = self.compose.transforms
+        self.settled = next(number for number, step in enumerate(every) if not _is_settled(step))
+        self.rest = A.Compose(every[self.settled :])
 
     def __call__(self, photo: np.ndarray, seed: int) -> torch.Tensor:
-        return self.prepare(self.skin(photo), seed)
+        return self.finish(self.settle(photo), seed)
 
     def prepare(self, picture: np.ndarray, seed: int) -> torch.Tensor:
         """What follows the first step."""
+        return self.finish(self._steady(picture), seed)
+
+    def settle(self, photo: np.ndarray) -> np.ndarray:
+        """What is the same each time: a picture (h, w, 3) uint8."""
+        return self._steady(self.skin(photo))
+
+    def finish(self, picture: np.ndarray, seed: int) -> torch.Tensor:
+        """From the first step on that may differ: (3, S, S) float32."""
         # One stream for all steps: set_random_seed gives each step the same numbers, and all would happen at once.
-        self.compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        pixels = self.compose(image=picture)["image"]
+        self.rest.set_random_state(np.random.default_rng(seed), random.Random(seed))
+        pixels = self.rest(image=picture)["image"]
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+
+    def settled_size(self) -> tuple[int, int] | None:
+        """Height and width that `settle` makes of any photo; None where they are the photo's."""
+        if self.settled == 0:
+            return None
+        last = self.compose.transforms[self.settled - 1]
+        return last.height, last.width
+
+    def least_size(self) -> tuple[int, int] | None:
+        """Height and width that a photo may be reduced to as it is decoded, for the first step resizes it anyway."""
+        config, first = self.skin.config, self.compose.transforms[0]
+        whole = config.crop or config.only or self.settled == 0 or type(first) is not A.Resize
+        return None if whole else (first.height, first.width)
+
+    def settings(self) -> dict[str, Any]:
+        """All that decides on what `settle` makes of a photo, beside the program."""
+        steps = self._leading()
+        telling = [step for before, step in zip([None, *steps], steps, strict=False) if not _idle(step, before)]
+        return {"skin": asdict(self.skin), "steps": [step.to_dict() for step in telling]}
+
+    def _leading(self) -> list[A.BasicTransform]:
+        return self.compose.transforms[: self.settled]
+
+    def _steady(self, picture: np.ndarray) -> np.ndarray:
+        for step in self._leading():
+            picture = step(image=picture)["image"]
+        return picture
+
+
+def _is_settled(step: A.BasicTransform) -> bool:
+    return type(step) in (A.Resize, A.CenterCrop) and step.p == 1
+
+
+def _idle(step: A.BasicTransform, before: A.BasicTransform | None) -> bool:
+    """Whether a step resizes to the very size that the one before leaves."""
+    return type(step) is A.Resize and before is not None and (step.height, step.width) == (before.height, before.width)
 
 
 def training_transform(steps: Sequence[Step], preprocessing: Preprocessing, where: str) -> PhotoTransform:
@@ -126,7 +148,7 @@ def evaluation_transform(preprocessing: Preprocessing) -> PhotoTransform:
     """
     where = "data.transform"
     for step in preprocessing.steps:
-        name, options = _parse(step, where)
+        name, options = parse_step(step, where)
         if name not in DETERMINISTIC:
             raise unknown("transform", name, DETERMINISTIC, f"{where} (no randomness outside training)")
         if options.get("p", 1) != 1:
@@ -136,18 +158,8 @@ def evaluation_transform(preprocessing: Preprocessing) -> PhotoTransform:
     return transform
 
 
-def _parse(step: Step, where: str) -> tuple[str, dict[str, Any]]:
-    if isinstance(step, str):
-        return step, {}
-    if isinstance(step, Mapping) and len(step) == 1:
-        name, options = next(iter(step.items()))
-        if options is None or isinstance(options, Mapping):
-            return str(name), dict(options or {})
-    raise UserError(f"{where}: {step!r} is no transform; give a name, or a name and options: RandomCrop: {{size: 512}}")
-
-
 def _create(step: Step, input_size: int, where: str) -> A.BasicTransform:
-    name, options = _parse(step, where)
+    name, options = parse_step(step, where)
     if name not in DEFAULTS:
         raise unknown("transform", name, DEFAULTS, where)
     where = f"{where}: {name}"

@@ -98,7 +98,7 @@ def closed_form(net: SkinNet, output: SkinOutput, scalar: Scalar = score) -> Hea
         of_mean = _through_pool(net, output, of_features)  # (H, B, C)
         if of_mean is None:
             return None
-        maps = _with_stages(net, output, _weighed(of_mean, output.maps), of_read)
+        maps = with_stages(net, output, weighed(of_mean, output.maps), of_read)
     return HeadMaps(maps, scalars, output)
 
 
@@ -132,12 +132,12 @@ def _through_head(head: Head, of_logits: Tensor, output: SkinOutput, stride: int
     return of_read.float()
 
 
-def _weighed(of_mean: Tensor, maps: Tensor) -> Tensor:
+def weighed(of_mean: Tensor, maps: Tensor) -> Tensor:
     """Grad-CAM (B, H, h, w) at maps (B, C, h, w) from derivatives (H, B, C) by their mean."""
     return torch.einsum("hbc,bcyx->bhyx", of_mean.float() / maps.shape[2:].numel(), maps.float())
 
 
-def _with_stages(net: SkinNet, output: SkinOutput, maps: Tensor, of_read: Sequence[Tensor]) -> Tensor:
+def with_stages(net: SkinNet, output: SkinOutput, maps: Tensor, of_read: Sequence[Tensor]) -> Tensor:
     """The maps (B, H, h, w) at the final map and at finer stages, from those at the final map alone.
 
     What is left of derivatives (B, C) behind those by the features is by the mean of the stage.
@@ -147,7 +147,7 @@ def _with_stages(net: SkinNet, output: SkinOutput, maps: Tensor, of_read: Sequen
     for stride, stage in output.stages.items():
         heads = [h for h, own in enumerate(net.strides) if own == stride]
         of_mean = torch.stack([of_read[h][:, output.features.shape[1] :] for h in heads])  # (heads, B, C_s)
-        maps[:, heads] += on_grid(_weighed(of_mean, stage), grid)
+        maps[:, heads] += on_grid(weighed(of_mean, stage), grid)
     return maps
 
 
@@ -180,4 +180,4 @@ def _by_captum(net: SkinNet, images: Tensor, output: SkinOutput, scalar: Scalar)
     maps = layer_grad_cam(net, images, scalar)
     with _plain(output.maps.device):
         scalars, of_read = _derivatives(net, output, scalar)
-        return HeadMaps(_with_stages(net, output, maps, of_read), scalars, output)
+        return HeadMaps(with_stages(net, output, maps, of_read), scalars, output)

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 
 from multiskin.errors import UserError
-from multiskin.faces.mtcnn import Mtcnn
 from multiskin.faces.yunet import YuNet
 
 SIDE = 320  # pixels: the longer side of what detectors see, whatever the photo, so that time and memory have a bound
@@ -74,6 +73,8 @@ def load_detector(path: str | None) -> Detector:
 def _load_detector(path: str | None, _process: int) -> Detector:
     """Each process loads its own: one that was forked would inherit locks and threads in whatever state they were."""
     if path is None:
+        from multiskin.faces.mtcnn import Mtcnn  # needs torch, which the other one can do without
+
         return Mtcnn()
     if not Path(path).is_file():
         raise UserError(f"face detector {path!r}: no such file; give a YuNet .onnx file, or none to take MTCNN")

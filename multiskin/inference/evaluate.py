@@ -16,6 +16,7 @@ from multiskin.inference.measures import by_head, measure, plain
 from multiskin.inference.persons import Persons, measure_persons
 from multiskin.inference.predictor import Prediction, Predictor
 from multiskin.metrics.ordinal import GradeMetrics
+from multiskin.portable.results import prediction_columns
 from multiskin.schema import MISSING, Schema
 
 
@@ -78,15 +79,6 @@ def _graded_columns(grades: np.ndarray, prediction: Prediction, schema: Schema) 
         columns[attribute.true_column] = pd.Series(grades[:, h]).replace(MISSING, pd.NA).astype("Int64")
         columns |= prediction_columns(prediction, h, schema)
     return columns
-
-
-def prediction_columns(prediction: Prediction, head: int, schema: Schema) -> dict[str, np.ndarray]:
-    """One head's part of a table of predictions: NAME, NAME_score where grades are ordered, NAME_p0, NAME_p1, ..."""
-    attribute = schema.attributes[head]
-    scores = [prediction.scores[:, head]] if attribute.ordinal else []
-    probabilities = prediction.probabilities[:, head, : attribute.grades].T
-    columns = [prediction.grades[:, head], *scores, *probabilities]
-    return dict(zip(attribute.prediction_columns, columns, strict=True))
 
 
 def evaluate(

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from multiskin.data.images import SUFFIXES
-from multiskin.data.table import READERS, read_table
-from multiskin.data.validation import photo_path
 from multiskin.errors import UserError, unknown
 
 
@@ -24,7 +22,18 @@ def find_photos(inputs: Sequence[str | Path], column: str = "image") -> list[Pat
 def _photos_of(path: Path, column: str) -> Iterator[Path]:
     if path.is_dir():
         yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-    elif path.suffix.lower() in READERS:
+    elif path.suffix.lower() in SUFFIXES and path.exists():
+        yield path
+    else:
+        yield from _listed(path, column)
+
+
+def _listed(path: Path, column: str) -> Iterator[Path]:
+    """Those of a table; a file that is none is a photo, whatever its name ends in."""
+    from multiskin.data.table import READERS, read_table  # pandas, which takes longer to import than photos to grade
+    from multiskin.data.validation import photo_path
+
+    if path.suffix.lower() in READERS:
         cells = read_table(path).cells
         if column not in cells:
             raise unknown("column", column, cells.columns, str(path))

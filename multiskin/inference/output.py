@@ -14,8 +14,7 @@ import numpy as np
 from multiskin.conformal.sets import highest, lowest
 from multiskin.derived import derive
 from multiskin.errors import UserError
-from multiskin.inference.evaluate import prediction_columns
-from multiskin.inference.predictor import PhotoResult, Prediction
+from multiskin.portable.results import PhotoResult, Prediction, prediction_columns
 from multiskin.schema import Attribute, Schema
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,38 +17,19 @@ from multiskin.data.images import ImageError, read_image
 from multiskin.data.transforms import PhotoTransform, Preprocessing, evaluation_transform
 from multiskin.decisions import Rule, decide_heads, require_decision
 from multiskin.errors import UserError
+from multiskin.inference.model_card import model_card
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.checkpoint import REMEDY, read_checkpoint
+from multiskin.models.pretrained import find_pretrained, write_pretrained
 from multiskin.models.skinnet import SkinNet
+from multiskin.portable.card import checked_sets, finite
+from multiskin.portable.results import PhotoResult, Prediction, rows_of
 from multiskin.schema import Schema
 
 NETWORK = "net."  # what the training module calls the network in a checkpoint
 CALIBRATION = "calibration"  # what a checkpoint calls the calibrators, by head
 CONFORMAL = "conformal"  # the promise that sets of grades keep
 DECISIONS = "decisions"  # and the decisions that have taken the place of the recipes', by head
-
-
-class Prediction(NamedTuple):
-    """What the network says of some photos.
-
-    Attributes:
-        grades: (B, H) int64, decided.
-        scores: (B, H), expected grades; NaN for nominal attributes, whose grades have no order.
-        probabilities: (B, H, Kmax), calibrated where the model is, 0 beyond a head's own K.
-    """
-
-    grades: np.ndarray
-    scores: np.ndarray
-    probabilities: np.ndarray
-
-
-class PhotoResult(NamedTuple):
-    """One photo's line: a prediction with B = 1 and its sets of grades (1, H, Kmax), if any, or why there is none."""
-
-    path: str
-    prediction: Prediction | None
-    error: str = ""
-    sets: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +44,7 @@ class Predictor:
         calibrators: of the heads whose probabilities are calibrated, by name.
         decisions: of the heads that decide otherwise than their recipe says, by name.
         conformal: what gives each grade a set around it that holds the true one as often as promised, if anything.
+        blueprint: what the network is made of, where it was loaded.
     """
 
     net: SkinNet
@@ -72,6 +54,7 @@ class Predictor:
     calibrators: Mapping[str, Calibrator] = field(default_factory=dict)
     decisions: Mapping[str, str] = field(default_factory=dict)
     conformal: ConformalSets | None = None
+    blueprint: Blueprint | None = None
 
     @property
     def schema(self) -> Schema:
@@ -79,10 +62,10 @@ class Predictor:
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, device: str = "auto", detector: str | None = None) -> "Predictor":
-        """Loads any checkpoint of a run; where averaged weights were trained, those.
+        """Loads any checkpoint of a run, or a folder for the hub; where averaged weights were trained, those.
 
         Args:
-            path: the file.
+            path: the file or folder.
             device: its name; auto takes CUDA where there is one.
             detector: where the file that finds faces is now, if the model was trained with one.
 
@@ -99,13 +82,57 @@ class Predictor:
             calibrators = {name: Calibrator.from_dict(entry) for name, entry in fitted.items()}
             decisions = dict(content.get(DECISIONS, {}))
             promised = content.get(CONFORMAL)
-            conformal = None if promised is None else ConformalSets.from_dict(promised, blueprint.schema)
-        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            conformal = None if promised is None else checked_sets(promised, blueprint.schema)
+            _require_fit(calibrators, decisions, blueprint.schema)
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError) as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise UserError(f"checkpoint {path}: damaged, or of another version ({reason}); {REMEDY}") from error
         if detector is not None:
             preprocessing = replace(preprocessing, skin=replace(preprocessing.skin, detector=detector))
-        return cls(net.eval().to(place), preprocessing, place, blueprint.parts, calibrators, decisions, conformal)
+        net = net.eval().to(place)
+        return cls(net, preprocessing, place, blueprint.parts, calibrators, decisions, conformal, blueprint)
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, device: str = "auto", detector: str | None = None, *, offline: bool = False
+    ) -> "Predictor":
+        """Loads a folder that save_pretrained wrote, or a repository of the Hugging Face hub with its files.
+
+        Args:
+            name: the folder, or OWNER/NAME on the hub.
+            device: as in from_checkpoint.
+            detector: likewise.
+            offline: never reach for the network; what was fetched before is still used.
+
+        Raises:
+            UserError: as from_checkpoint, or neither, or the hub is out of reach.
+        """
+        return cls.from_checkpoint(find_pretrained(str(name), offline=offline), device, detector)
+
+    def save_pretrained(self, folder: str | Path, metrics: Mapping[str, Any] | None = None) -> None:
+        """Writes the model as it is now as a folder for the hub: model.safetensors, config.json and a model card.
+
+        Args:
+            folder: where to.
+            metrics: what was measured, of a run's metrics.json, for the model card.
+
+        Raises:
+            ValueError: the network was not loaded from a file, or has other heads now.
+            OSError: no room, or no right to write.
+        """
+        blueprint = self.blueprint
+        if blueprint is None or blueprint.schema != self.schema:
+            raise ValueError("only a network as it was loaded can be saved: its heads are not those of its blueprint")
+        config = {
+            "blueprint": blueprint.to_dict(),
+            "preprocessing": self.preprocessing.for_others().to_dict(),
+            CALIBRATION: {name: calibrator.to_dict() for name, calibrator in self.calibrators.items()},
+            DECISIONS: dict(self.decisions),
+        }
+        if self.conformal is not None:
+            config[CONFORMAL] = finite(self.conformal).to_dict()
+        state = {NETWORK + name: tensor for name, tensor in self.net.state_dict().items()}
+        write_pretrained(Path(folder), config, state, model_card(blueprint, metrics or {}, self.conformal))
 
     def deciding(self, decisions: Mapping[str, str]) -> "Predictor":
         """The same model with other decisions for these heads, by name.
@@ -198,7 +225,7 @@ class Predictor:
 
     def _predict_items(self, items: Sequence["LoadedFile"]) -> Iterator[PhotoResult]:
         images = [item.image for item in items if item.image is not None]
-        predictions = iter(_rows(self.predict(torch.stack(images)))) if images else iter(())
+        predictions = iter(rows_of(self.predict(torch.stack(images)))) if images else iter(())
         for item in items:
             if item.image is None:
                 yield PhotoResult(item.path, None, item.error)
@@ -231,11 +258,6 @@ class PhotoFiles(Dataset[LoadedFile]):
             return LoadedFile(path, None, str(error))
 
 
-def _rows(prediction: Prediction) -> Iterator[Prediction]:
-    for row in range(len(prediction.grades)):
-        yield Prediction(*(values[row : row + 1] for values in prediction))
-
-
 def find_device(name: str) -> torch.device:
     """The device of that name; auto is CUDA where there is one.
 
@@ -248,6 +270,21 @@ def find_device(name: str) -> torch.device:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"device {name!r}: not to be had here; give auto, cpu or cuda") from error
+
+
+def _require_fit(calibrators: Mapping[str, Calibrator], decisions: Mapping[str, str], schema: Schema) -> None:
+    """Makes sure that they are those of the heads, whoever wrote them.
+
+    Raises:
+        UserError: an unknown head, or a decision that does not fit it.
+        TypeError, ValueError: a calibration of other grades, or of no numbers.
+    """
+    for name, decision in decisions.items():
+        require_decision(decision, schema[name])
+    for name, calibrator in calibrators.items():
+        numbers = torch.tensor([calibrator.weight, calibrator.bias, calibrator.prior])
+        if numbers.shape != (3, schema[name].grades):
+            raise ValueError(f"the calibration of {name} is not of its grades")
 
 
 def _build_net(blueprint: Blueprint, state: Mapping[str, Tensor]) -> SkinNet:

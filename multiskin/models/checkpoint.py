@@ -7,17 +7,20 @@ from typing import Any, BinaryIO
 import torch
 
 from multiskin.errors import UserError
+from multiskin.models.pretrained import read_pretrained
 from multiskin.run import whole
 
 REMEDY = "give a .ckpt file of a run"
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """What a checkpoint of a run holds, on the CPU.
+    """What a checkpoint of a run, or a folder for the hub, holds, on the CPU.
 
     Raises:
         UserError: no such file, or none of multiskin's.
     """
+    if path.is_dir():
+        return read_pretrained(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:

@@ -30,7 +30,10 @@ FREE = (
     "data.root",
     "data.manifest",  # the photos themselves are compared
     "data.exclude",  # and the grades that it leaves
+    "data.relabel",  # or corrects
     "data.num_workers",
+    "data.cache",
+    "data.cache_size",
     "model.gradient_checkpointing",
     "trainer.memory_budget",
     "trainer.progress",

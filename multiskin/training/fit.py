@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytorch_lightning as pl
@@ -42,6 +42,7 @@ from multiskin.training.interrupts import interruptible
 from multiskin.training.loggers import check_loggers, create_loggers
 from multiskin.training.memory import check_memory
 from multiskin.training.module import SkinModule
+from multiskin.training.optimizers import check_fused
 from multiskin.training.processes import SharedStatistics, create_strategy, part_ways
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -73,11 +74,12 @@ def check(config: FitConfig, schema: Schema) -> None:
         credit_of(attribute, recipe.credit)
         training_transform(recipe.augment, preprocessing, f"heads.{attribute.name}.augment")
     monitor_mode(config.trainer.monitor, schema)
-    _accelerator(config.trainer)
+    accelerator(config.trainer)
+    check_fused(config.optimizer, precision(config.trainer), bool(config.trainer.gradient_clip_val))
     check_loggers(config.log)
     counts = tuple((1,) * attribute.grades for attribute in schema)
     net = Blueprint(schema, config.model, tuple(recipes), counts).build()
-    check_memory(config, net, _precision(config.trainer))
+    check_memory(config, net, precision(config.trainer))
 
 
 def _preprocessing(config: FitConfig, mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocessing:
@@ -100,17 +102,34 @@ def fit(config: FitConfig, photos: Photos) -> RunFolder:
         UserError: settings that cannot be followed, or a loss that is not finite.
         OSError: no room, or no right to write; what is finished stays, to go on from.
     """
-    schema, train, val = photos.manifest.schema, photos.side("train"), photos.side("val")
+    schema = photos.manifest.schema
     check(config, schema)
-    _check_validation(config.trainer.monitor, val)
-    recipes = head_recipes(config, schema.names)
+    _check_validation(config.trainer.monitor, photos.side("val"))
     mode = monitor_mode(config.trainer.monitor, schema)
+    module, data = build(config, photos)
+    with _opened(config) as run, quiet_lightning():  # last, so that a mistake above leaves no folder behind
+        checkpoint = _begin(run, config, photos)
+        trainer = _create_trainer(config, mode, run, finished_epochs(checkpoint))
+        with interruptible():
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        part_ways()
+    return run
+
+
+def build(config: FitConfig, photos: Photos) -> tuple[SkinModule, SkinDataModule]:
+    """What is trained, and what it is trained on; all that is random begins with the seed.
+
+    Raises:
+        UserError: first weights that cannot be had, or recipes that cannot be followed.
+    """
+    train, val = photos.side("train"), photos.side("val")
+    recipes = head_recipes(config, train.schema.names)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     backbone = pretrained_backbone(config.model, offline=config.offline)
     preprocessing = _preprocessing(config, tuple(backbone.mean), tuple(backbone.std))
     data = SkinDataModule(train, val, recipes, preprocessing, config.data, config.seed)
     counts = tuple(tuple(counts.tolist()) for counts in train.grade_counts())
-    blueprint = Blueprint(schema, config.model, tuple(recipes), counts, train.graded_parts())
+    blueprint = Blueprint(train.schema, config.model, tuple(recipes), counts, train.graded_parts())
     module = SkinModule(
         blueprint.build(backbone),
         blueprint,
@@ -120,13 +139,9 @@ def fit(config: FitConfig, photos: Photos) -> RunFolder:
         config.weighting,
         config.log.gradients,
     )
-    with _opened(config) as run, _quiet_lightning():  # last, so that a mistake above leaves no folder behind
-        checkpoint = _begin(run, config, photos)
-        trainer = _create_trainer(config, mode, run, finished_epochs(checkpoint))
-        with interruptible():
-            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        part_ways()
-    return run
+    if config.trainer.compile is not None:
+        module.net.compile(mode=config.trainer.compile)
+    return module, data
 
 
 @contextmanager
@@ -158,7 +173,7 @@ def _begin(run: RunFolder, config: FitConfig, photos: Photos) -> Path | None:
 
 
 @contextmanager
-def _quiet_lightning() -> Iterator[None]:
+def quiet_lightning() -> Iterator[None]:
     """Without the warnings and notes that a user of this program can do nothing about."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -182,14 +197,7 @@ def _create_trainer(config: FitConfig, mode: str, run: RunFolder, finished: int)
     options = config.trainer
     return pl.Trainer(
         max_epochs=options.max_epochs,
-        accelerator=_accelerator(options),
-        devices=options.devices,
-        num_nodes=options.num_nodes,
-        strategy=create_strategy(options),
-        precision=_precision(options),
-        accumulate_grad_batches=options.accumulate_grad_batches,
-        gradient_clip_val=options.gradient_clip_val,
-        deterministic=options.deterministic,
+        **step_options(options),
         logger=create_loggers(config, run, finished),
         callbacks=_callbacks(options, mode, run),
         plugins=[WholeFiles()],
@@ -201,7 +209,21 @@ def _create_trainer(config: FitConfig, mode: str, run: RunFolder, finished: int)
     )
 
 
-def _accelerator(options: TrainerConfig) -> str:
+def step_options(options: TrainerConfig) -> dict[str, Any]:
+    """What a trainer is told of its steps: on what they are taken, and how."""
+    return {
+        "accelerator": accelerator(options),
+        "devices": options.devices,
+        "num_nodes": options.num_nodes,
+        "strategy": create_strategy(options),
+        "precision": precision(options),
+        "accumulate_grad_batches": options.accumulate_grad_batches,
+        "gradient_clip_val": options.gradient_clip_val,
+        "deterministic": options.deterministic,
+    }
+
+
+def accelerator(options: TrainerConfig) -> str:
     """Not Lightning's own auto, which takes a Mac's GPU, where the metrics' float64 does not exist.
 
     Raises:
@@ -213,11 +235,11 @@ def _accelerator(options: TrainerConfig) -> str:
     return "cuda" if there and options.accelerator != "cpu" else "cpu"
 
 
-def _precision(options: TrainerConfig) -> Precision:
+def precision(options: TrainerConfig) -> Precision:
     """Half precision where the GPU has a type for it that needs no scaling."""
     if options.precision != "auto":
         return options.precision
-    return "bf16-mixed" if _accelerator(options) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+    return "bf16-mixed" if accelerator(options) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
 
 
 def _shows_progress(options: TrainerConfig) -> bool:

@@ -7,7 +7,6 @@ more beside that: on a GPU half a gigabyte to one for CUDA, its libraries and wh
 hundreds of megabytes for what convolutions work in.
 """
 
-import re
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,12 +16,11 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from multiskin.config import FitConfig
+from multiskin.config import FitConfig, parse_bytes
 from multiskin.errors import UserError
 from multiskin.models.recomputation import recompute_blocks
 from multiskin.models.skinnet import SkinNet
 
-SCALES = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 TYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 STATES = {"adamw": 2, "adam": 2, "sgd": 1, "rmsprop": 1}  # numbers that an optimizer keeps for each weight
 
@@ -77,7 +75,7 @@ def check_memory(config: FitConfig, net: SkinNet, precision: str) -> None:
     budget = config.trainer.memory_budget
     if budget is None:
         return
-    most = parse_bytes(budget)
+    most = parse_bytes(budget, "trainer.memory_budget")
     net.to("meta")
     if config.model.gradient_checkpointing:
         recompute_blocks(net.backbone.net, config.model.backbone)
@@ -91,18 +89,6 @@ def check_memory(config: FitConfig, net: SkinNet, precision: str) -> None:
         f"trainer.memory_budget: {budget}, but a training step of {model.backbone} on {photos} takes "
         f"{_gigabytes(needed)}; {remedy}"
     )
-
-
-def parse_bytes(text: str) -> float:
-    """How many bytes a text such as 15GB or 14.5 GiB says.
-
-    Raises:
-        UserError: it says none.
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B", text.strip().upper())
-    if found is None or found[2] not in SCALES:
-        raise UserError(f"trainer.memory_budget: {text!r} is no amount of memory; give one such as 15GB or 14.5GiB")
-    return float(found[1]) * SCALES[found[2]]
 
 
 def step_bytes(net: SkinNet, config: FitConfig, precision: str) -> int:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from multiskin.models.blueprint import Blueprint
 from multiskin.models.skinnet import SkinNet
 from multiskin.schema import MISSING
 from multiskin.training.gradients import GradientCosines
-from multiskin.training.optimizers import create_optimizer
+from multiskin.training.optimizers import create_optimizer, layer_groups
 from multiskin.training.weighting import create_weighting
 
 Batch = dict[str, Tensor]
@@ -155,16 +155,22 @@ class SkinModule(pl.LightningModule):
         optimizer = create_optimizer(config, self._parameter_groups())
         steps = int(self.trainer.estimated_stepping_batches)
         warmup = round(config.warmup_epochs * steps / max(self.trainer.max_epochs or 1, 1))
-        schedule = LambdaLR(optimizer, lambda step: warmup_cosine(step, warmup, steps))
+        frozen = round((config.frozen_epochs or 0) * steps / max(self.trainer.max_epochs or 1, 1))
+        of_backbone = {id(weight) for weight in self.net.backbone.parameters()}
+        groups = [{id(weight) for weight in group["params"]} for group in optimizer.param_groups]
+        starts = [frozen if weights & of_backbone else 0 for weights in groups]
+        schedule = LambdaLR(optimizer, [learning_rate(start, warmup, steps) for start in starts])
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         """Heads have a rate of their own; biases and norms, which only shift and scale, are not decayed."""
         config = self.optimizer_config
-        groups = []
-        for part, lr in ((self.net.backbone, config.lr), (self.net.heads, config.lr * config.head_lr_factor)):
-            matrices, vectors = _by_dimension(part.parameters())
-            groups += [{"params": matrices, "lr": lr}, {"params": vectors, "lr": lr, "weight_decay": 0.0}]
+        groups = (
+            _groups(self.net.backbone, config.lr)
+            if config.layer_decay is None
+            else layer_groups(self.net.backbone.net, config)
+        )
+        groups += _groups(self.net.heads, config.lr * config.head_lr_factor)
         if weights := list(self.weighting.parameters()):
             groups.append({"params": weights, "lr": config.lr * self.weighting.lr_factor, "weight_decay": 0.0})
         return groups
@@ -189,6 +195,16 @@ def warmup_cosine(step: int, warmup: int, steps: int) -> float:
         return (step + 1) / (warmup + 1)
     progress = (step - warmup) / max(steps - warmup, 1)
     return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+def learning_rate(start: int, warmup: int, steps: int) -> Callable[[int], float]:
+    """The share of the learning rate at a step: none before `start`, and then that of everybody."""
+    return lambda step: warmup_cosine(step, warmup, steps) if step >= start else 0.0
+
+
+def _groups(part: nn.Module, lr: float) -> list[dict[str, Any]]:
+    matrices, vectors = _by_dimension(part.parameters())
+    return [{"params": matrices, "lr": lr}, {"params": vectors, "lr": lr, "weight_decay": 0.0}]
 
 
 def _by_dimension(parameters: Iterable[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

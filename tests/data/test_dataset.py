@@ -33,10 +33,21 @@ def training_photos(manifest, mixture):
     return TrainingPhotos(manifest, mixture.weights, transforms, seed=3)
 
 
+class Marked:
+    """Shows, in place of a picture, the head whose transform was asked and the seed it got."""
+
+    def __init__(self, head):
+        self.head = head
+
+    def settle(self, photo):
+        return photo
+
+    def finish(self, picture, seed):
+        return torch.tensor([self.head, seed])
+
+
 def marked(manifest, mixture, seed=3):
-    """Training photos that show, in place of a picture, the head whose transform was asked and the seed it got."""
-    transforms = [lambda photo, seed, h=h: torch.tensor([h, seed]) for h in range(2)]
-    return TrainingPhotos(manifest, mixture.weights, transforms, seed)
+    return TrainingPhotos(manifest, mixture.weights, [Marked(head) for head in range(2)], seed)
 
 
 # Training

@@ -99,7 +99,7 @@ def test_other_files_are_one_error(content: bytes, tmp_path: Path) -> None:
 def test_a_missing_file_and_a_folder_are_one_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"checkpoint .*gone\.ckpt: No such file"):
         Predictor.from_checkpoint(tmp_path / "gone.ckpt")
-    with pytest.raises(UserError, match=r"checkpoint .*: Is a directory"):
+    with pytest.raises(UserError, match=r"config\.json: No such file"):
         Predictor.from_checkpoint(tmp_path)
 
 

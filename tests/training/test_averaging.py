@@ -19,7 +19,7 @@ def test_follows_its_definition():
         value = float(step % 7)
         share = min(0.9, (1 + step) / (10 + step))
         expected = share * expected + (1 - share) * value
-        averaged = average(averaged, torch.tensor(value), torch.tensor(step))
+        average([averaged], [torch.tensor(value)], torch.tensor(step))
         assert averaged.item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -27,8 +27,19 @@ def test_forgets_the_beginning_within_a_small_training():
     average = ramped_average(0.99)
     averaged = torch.tensor(1.0)  # the weights of the first step; all later ones are 0
     for step in range(1, 31):
-        averaged = average(averaged, torch.tensor(0.0), torch.tensor(step))
+        average([averaged], [torch.tensor(0.0)], torch.tensor(step))
     assert averaged < 1e-4 < 0.99**30
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.int64])
+def test_averages_many_tensors_to_the_bits_of_each_by_itself(kind):
+    torch.manual_seed(0)
+    averaged, current = [[(9 * torch.randn(size)).to(kind) for size in ((3, 5), (), (7,))] for _ in range(2)]
+    steps = torch.tensor(4)
+    share = torch.clamp((1 + steps) / (10 + steps), max=0.99)
+    expected = [(share * mean + (1 - share) * value).to(kind) for mean, value in zip(averaged, current, strict=True)]
+    ramped_average(0.99)(averaged, current, steps)
+    assert all(torch.equal(*pair) for pair in zip(averaged, expected, strict=True))
 
 
 @pytest.mark.slow

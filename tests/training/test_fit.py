@@ -14,7 +14,7 @@ from multiskin.config import DataConfig, FitConfig, LogConfig, ModelConfig, Opti
 from multiskin.errors import UserError
 from multiskin.inference.predictor import Predictor
 from multiskin.schema import MISSING, Attribute, Schema
-from multiskin.training.fit import _check_validation, fit, monitor_mode
+from multiskin.training.fit import _check_validation, build, fit, monitor_mode
 
 NAMES = ("best", "last")
 
@@ -27,6 +27,29 @@ def config(tmp_path):
         model=ModelConfig("test_efficientnet", "none", 64),
         trainer=TrainerConfig(max_epochs=1, progress=False, accelerator="cpu"),
     )
+
+
+def test_a_network_is_compiled_if_so_asked_and_keeps_its_names(config, photos):
+    plain, compiled = (
+        build(replace(config, trainer=replace(config.trainer, compile=mode)), photos)[0].net
+        for mode in (None, "default")
+    )
+    assert plain._compiled_call_impl is None
+    assert compiled._compiled_call_impl is not None
+    assert plain.state_dict().keys() == compiled.state_dict().keys()
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+def test_kept_pictures_change_no_weight(kind, config, photos, data_config, tmp_path, monkeypatch):
+    monkeypatch.setenv("MULTISKIN_CACHE", str(tmp_path / "cache"))
+    recipe = replace(config.recipe, augment=["Resize", "HorizontalFlip"])
+    long = replace(config, recipe=recipe, trainer=replace(config.trainer, max_epochs=2))
+    weights = []
+    for place in (None, kind):
+        data = replace(config.data, root=data_config.root, cache=place)
+        run = fit(replace(long, data=data, out=str(tmp_path / f"run-{place}")), photos)
+        weights.append(torch.load(run.last, weights_only=True)["state_dict"])
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
 class TestMonitor:

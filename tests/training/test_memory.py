@@ -6,12 +6,20 @@ import pytest
 import torch
 from timm.models.efficientnet import EfficientNet
 
-from multiskin.config import DataConfig, FitConfig, ModelConfig, OptimizerConfig, Recipe, TrainerConfig
+from multiskin.config import (
+    DataConfig,
+    FitConfig,
+    ModelConfig,
+    OptimizerConfig,
+    Recipe,
+    TrainerConfig,
+    parse_bytes,
+)
 from multiskin.errors import UserError
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.recomputation import recompute_blocks
 from multiskin.schema import Attribute, Schema
-from multiskin.training.memory import LiveBytes, check_memory, parse_bytes, step_bytes
+from multiskin.training.memory import LiveBytes, check_memory, step_bytes
 
 SCHEMA = Schema((Attribute("shine", 5),))
 CONFIG = FitConfig(
@@ -78,13 +86,13 @@ def test_what_counts():
     ("text", "size"), [("15GB", 15e9), ("14.5 GiB", 14.5 * 2**30), ("800mb", 8e8), ("12kib", 12288), ("7B", 7)]
 )
 def test_amounts(text, size):
-    assert parse_bytes(text) == size
+    assert parse_bytes(text, "trainer.memory_budget") == size
 
 
 @pytest.mark.parametrize("text", ["15", "GB", "-3GB", "15 G", "15iB", "much", ""])
 def test_what_is_no_amount_is_named(text):
     with pytest.raises(UserError, match=r"trainer\.memory_budget: .* is no amount of memory"):
-        parse_bytes(text)
+        parse_bytes(text, "trainer.memory_budget")
 
 
 def with_budget(size, **model):

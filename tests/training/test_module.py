@@ -1,5 +1,6 @@
 import math
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -93,6 +94,31 @@ class TestOptimizer:
         for group in module._parameter_groups():
             factor = 2.0 if id(group["params"][0]) in heads else 1.0
             assert group["lr"] == factor * OptimizerConfig().lr
+
+    def test_layers_and_heads_have_rates_of_their_own_and_every_weight_one(self, module):
+        module.optimizer_config = OptimizerConfig(lr=0.1, head_lr_factor=3.0, layer_decay=0.5)
+        groups = module._parameter_groups()
+        given = [parameter for group in groups for parameter in group["params"]]
+        assert len(given) == len(set(map(id, given))) == len(list(module.net.parameters()))
+        rates = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
+        assert {rates[id(parameter)] for parameter in module.net.heads.parameters()} == {0.1 * 3.0}
+        assert rates[id(module.net.backbone.net.conv_stem.weight)] < 0.1 / 2
+
+    @pytest.mark.parametrize("name", ["adamw", "sgd"])
+    def test_a_frozen_backbone_stands_still_while_the_heads_learn(self, module, name):
+        module.optimizer_config = OptimizerConfig(name=name, frozen_epochs=0.5, warmup_epochs=0.0)
+        module.trainer = SimpleNamespace(estimated_stepping_batches=12, max_epochs=2)
+        made = module.configure_optimizers()
+        moved = []
+        for _ in range(6):
+            before = {key: weight.detach().clone() for key, weight in module.net.named_parameters()}
+            made["optimizer"].zero_grad()
+            module._losses(batch()).sum().backward()
+            made["optimizer"].step()
+            made["lr_scheduler"]["scheduler"].step()
+            changed = {key for key, weight in module.net.named_parameters() if not torch.equal(weight, before[key])}
+            moved.append(tuple(any(key.startswith(part) for key in changed) for part in ("backbone", "heads")))
+        assert moved == [(False, True)] * 3 + [(True, True)] * 3
 
 
 def test_a_checkpoint_tells_how_to_build_the_network_again(module):

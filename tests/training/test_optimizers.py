@@ -1,10 +1,12 @@
 from typing import get_args, get_type_hints
 
 import pytest
+import timm
 import torch
 
 from multiskin.config import OptimizerConfig
-from multiskin.training.optimizers import OPTIMIZERS, create_optimizer
+from multiskin.errors import UserError
+from multiskin.training.optimizers import FUSED, OPTIMIZERS, check_fused, create_optimizer, layer_groups
 
 
 @pytest.mark.parametrize("name", get_args(get_type_hints(OptimizerConfig)["name"]))
@@ -28,3 +30,46 @@ def test_the_weight_decay_is_that_of_the_config():
 
 def test_every_name_of_the_config_has_an_optimizer():
     assert set(OPTIMIZERS) == set(get_args(get_type_hints(OptimizerConfig)["name"]))
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_fused_steps_are_the_same_but_for_rounding(name):
+    found = []
+    for fused in (False, True):
+        weight = torch.nn.Parameter(torch.linspace(-1, 1, 50))
+        optimizer = create_optimizer(OptimizerConfig(name=name, lr=0.1, fused=fused), [{"params": [weight]}])
+        assert optimizer.defaults["fused"] is fused
+        for _ in range(5):
+            optimizer.zero_grad()
+            (weight**2).sum().backward()
+            optimizer.step()
+        found.append(weight.detach())
+    torch.testing.assert_close(*found)
+
+
+def test_as_torch_chooses_is_the_default():
+    weight = torch.nn.Parameter(torch.ones(2))
+    assert create_optimizer(OptimizerConfig(), [{"params": [weight]}]).defaults["fused"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "clips", "said"),
+    [("rmsprop", "32-true", False, "rmsprop has no such kernel"), ("adamw", "16-mixed", True, "too late to clip")],
+)
+def test_what_cannot_be_fused_is_refused(name, precision, clips, said):
+    with pytest.raises(UserError, match=said):
+        check_fused(OptimizerConfig(name=name, fused=True), precision, clips)
+    check_fused(OptimizerConfig(name=name), precision, clips)
+    check_fused(OptimizerConfig(fused=True), "bf16-mixed", clips)
+
+
+def test_earlier_layers_learn_more_slowly_and_every_weight_once():
+    net = timm.create_model("test_efficientnet", num_classes=0)
+    groups = layer_groups(net, OptimizerConfig(lr=0.1, weight_decay=0.3, layer_decay=0.5))
+    of_weight = {id(weight): group for group in groups for weight in group["params"]}
+    assert sum(len(group["params"]) for group in groups) == len(of_weight) == len(list(net.parameters()))
+    stem, last = (of_weight[id(layer.weight)]["lr"] for layer in (net.conv_stem, net.conv_head))
+    assert last == pytest.approx(0.1)
+    assert 0 < stem < 0.1 * 0.5
+    for weight in net.parameters():
+        assert of_weight[id(weight)]["weight_decay"] == (0.3 if weight.ndim > 1 else 0.0)

@@ -1,0 +1,177 @@
+"""What an exported model is worth: milliseconds a photo, seconds until a command's first answer, and what 8 bits cost.
+
+    python benchmarks/export.py runs/first        # ten minutes; leave the machine alone meanwhile
+
+One photo at a time in the model itself, in its ONNX file and in that of 8 bits, by turns in one process; each command
+in processes of its own, by turns as well; and P-Recall of all three on the run's validation photos.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from seeds import RESULTS, commit, machine, threads
+
+from multiskin.cli.allocator import keep_freed_memory
+from multiskin.compare.timing import time_by_turns
+from multiskin.config import Columns, DataConfig
+from multiskin.data.manifest import Manifest
+from multiskin.data.photos import load_side
+from multiskin.export.agreement import Agreement
+from multiskin.export.onnx import export_int8, export_onnx
+from multiskin.export.photos import run_photos
+from multiskin.inference.predictor import PhotoResult, Predictor
+from multiskin.metrics.bootstrap import RESAMPLES, interval, of_each, resampled_confusions, sampling_units
+from multiskin.metrics.functional import p_recall
+from multiskin.portable.predictor import OnnxPredictor
+from multiskin.reports.page import settings_of
+from multiskin.run import RunFolder, write_json
+from multiskin.schema import Schema
+
+Model = Predictor | OnnxPredictor
+COMPARED, LEARNED = 32, 128  # photos, as the command takes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="a finished run whose photos are there")
+    parser.add_argument("--seconds", type=float, default=120, help="of timing photos one at a time; default: 120")
+    parser.add_argument("--rounds", type=int, default=9, help="processes of each command; default: 9")
+    parser.add_argument("--photos", type=int, help="of the validation photos; default: all")
+    parser.add_argument("--out", type=Path, default=RESULTS / "export.json")
+    given = parser.parse_args()
+    keep_freed_memory()
+    torch.set_num_threads(threads())
+    load, run = os.getloadavg()[0], RunFolder.open(given.run)
+    predictor = Predictor.from_checkpoint(run.best, "cpu")
+    with TemporaryDirectory() as folder:
+        files = {"ONNX": Path(folder) / "model.onnx", "ONNX, 8 bits": Path(folder) / "int8.onnx"}
+        agreed = export(predictor, run, *files.values())
+        models: dict[str, Model] = {"PyTorch": predictor}
+        models |= {way: OnnxPredictor.from_file(file, threads=threads()) for way, file in files.items()}
+        photos = validation_photos(run, predictor.schema, given.photos)
+        content = {
+            "latency": latency(models, predictor, given.seconds),
+            "cold": cold({"PyTorch": given.run} | files, photos.path(0), given.rounds),
+            "agreement": {way: found._asdict() | {"grades": found.grades.mean()} for way, found in agreed.items()},
+            "quality": quality(models, photos),
+            "megabytes": {way: round(file.stat().st_size / 1e6, 1) for way, file in files.items()},
+        }
+    write_json(given.out, provenance(given, predictor, load) | content)
+    print(json.dumps(content, indent=2))
+
+
+def export(predictor: Predictor, run: RunFolder, plain: Path, int8: Path) -> dict[str, Agreement]:
+    """Writes both files; how far they agree with the model itself."""
+    root = Path(settings_of(run)["data"]["root"])
+    compared, learned = run_photos(run, root, "val", COMPARED), run_photos(run, root, "train", LEARNED)
+    return {
+        "ONNX": export_onnx(predictor, plain, compared),
+        "ONNX, 8 bits": export_int8(predictor, plain, int8, compared, learned),
+    }
+
+
+def validation_photos(run: RunFolder, schema: Schema, most: int | None) -> Manifest:
+    data = settings_of(run)["data"]
+    known = {key: data[key] for key in ("root", "manifest") if key in data}
+    photos, _ = load_side(DataConfig(**known, columns=Columns(**data["columns"])), schema, run.split, "val")
+    return photos.select(np.arange(len(photos)) < (most or len(photos)))
+
+
+def latency(models: Mapping[str, Model], predictor: Predictor, budget: float) -> dict[str, object]:
+    """Milliseconds of the network and what its probabilities mean, for one prepared photo, by way.
+
+    The median over rounds, and how many times as fast as the model itself, with 95 % intervals over rounds.
+    """
+    size = predictor.preprocessing.input_size
+    photo = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    rounds = 1000 * time_by_turns([answering(model, photo) for model in models.values()], budget)  # (R, T)
+    draws = np.random.default_rng(0).integers(len(rounds), size=(RESAMPLES, len(rounds)))
+    medians = np.median(rounds[np.vstack([np.arange(len(rounds)), draws])], axis=1)  # (1 + RESAMPLES, T)
+    return {
+        way: {"ms": rounded(medians[:, t]), "times_as_fast": rounded(medians[:, 0] / medians[:, t])}
+        for t, way in enumerate(models)
+    }
+
+
+def answering(model: Model, photo: np.ndarray) -> Callable[[], object]:
+    """What answers a prepared photo (S, S, 3)."""
+    if isinstance(model, OnnxPredictor):
+        pixels = model.pixels(photo)[None]
+        return lambda: model.predict(pixels)
+    image = model.transform()(photo, seed=0)[None]
+    return lambda: model.predict(image)
+
+
+def cold(models: Mapping[str, Path], photo: Path, rounds: int) -> dict[str, object]:
+    """Seconds from the start of `multiskin predict` to its end, for one photo: median, least and most, by way."""
+    seconds = np.array([[of_process(model, photo) for model in models.values()] for _ in range(rounds)])
+    return {
+        way: [round(float(of(seconds[:, t])), 3) for of in (np.median, np.min, np.max)] for t, way in enumerate(models)
+    }
+
+
+def of_process(model: Path, photo: Path) -> float:
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "multiskin", "predict", str(model), str(photo), "--num_workers", "0"]
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def quality(models: Mapping[str, Model], photos: Manifest) -> dict[str, object]:
+    """P-Recall of ordered attributes, averaged, and how much more it is than the model's own, with 95 % intervals."""
+    units = sampling_units(photos.subject, len(photos))
+    paths = [photos.path(row) for row in range(len(photos))]
+    values = {
+        way: mean_p_recall(list(model.predict_files(paths, num_workers=0)), photos, units)
+        for way, model in models.items()
+    }
+    first = values["PyTorch"]
+    found = {way: {"p_recall": rounded(of), "difference": rounded(of - first)} for way, of in values.items()}
+    return {"photos": len(photos), "ways": found}
+
+
+def mean_p_recall(results: Sequence[PhotoResult], photos: Manifest, units: np.ndarray) -> np.ndarray:
+    """Of the photos as they are and of each resample of subjects, (1 + RESAMPLES,)."""
+    grades = np.concatenate([result.prediction.grades for result in results if result.prediction is not None])
+    confusions = resampled_confusions(photos.grades, grades, units, photos.schema.max_grades)
+    heads = [
+        of_each(p_recall, confusions[:, h, : each.grades, : each.grades])
+        for h, each in enumerate(photos.schema)
+        if each.ordinal
+    ]
+    return np.mean(heads, axis=0)
+
+
+def rounded(values: np.ndarray) -> list[float]:
+    return [round(value, 4) for value in interval(values)]
+
+
+def provenance(given: argparse.Namespace, predictor: Predictor, load: float) -> dict[str, object]:
+    """What it takes to get the numbers again."""
+    blueprint = predictor.blueprint
+    assert blueprint is not None  # it was loaded
+    limit = "" if given.photos is None else f" --photos {given.photos}"
+    return {
+        "command": f"python benchmarks/export.py RUN --seconds {given.seconds:g} --rounds {given.rounds}{limit}",
+        "run": given.run.name,
+        "network": f"{blueprint.model.backbone}, {blueprint.model.input_size} pixels, {len(blueprint.schema)} heads",
+        "interval": f"95 %, {RESAMPLES} resamples of rounds, or of subjects; processes: from the least to the most",
+        "machine": machine(threads()),
+        "load_before": round(load, 1),
+        "versions": {package: version(package) for package in ("torch", "onnx", "onnxruntime")},
+        "commit": commit(),
+    }
+
+
+if __name__ == "__main__":
+    main()

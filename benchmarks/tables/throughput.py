@@ -1,0 +1,40 @@
+"""Tables of photos a second."""
+
+from typing import Any
+
+from tables.cells import bounded, markdown, origin
+from tables.timings import told_of
+
+
+def stages(source: dict[str, Any]) -> list[str]:
+    """A line a stage, and below a line a way to keep pictures."""
+    lines = [[row["stage"], f"{row['ms']:.2f}"] for row in source["stages"]]
+    decoded = next(place for place, row in enumerate(source["stages"]) if row["stage"] == "decode")
+    lines.insert(decoded + 1, ["decode, `data.decoding: reduced`", f"{source['decode_reduced_ms']:.2f}"])
+    loaders = [[row["way"], bounded(*row["photos_a_second"], decimals=1)] for row in source["loaders"]]
+    workers = f"{source['workers']} workers" if source["workers"] else "no worker processes"
+    return [
+        *markdown(["stage", "ms a photo"], lines),
+        "",
+        *markdown([f"loader, {workers}", "photos a second"], loaders),
+        "",
+        f"{source['photos']}; {source['interval']}. {origin(source)}",
+    ]
+
+
+def training(source: dict[str, Any]) -> list[str]:
+    """A line a way to train: photos a second of each loop, and what share they are of the loop before."""
+    bars = source["bars"]
+    lines = []
+    for row in source["measured"]:
+        way = [row["device"], row["precision"], *(["compiled"] if row["compile"] else [])]
+        reading = f"{row['workers']} workers" + (f", cache {row['cache']}" if row["cache"] else "")
+        rates = (f"{row[loop]:.0f}" for loop in ("bare", "fit", "loading"))
+        shares = (bounded(*row[f"{loop}_share"], decimals=3) for loop in ("fit", "loading"))
+        lines.append([f"{', '.join(way)}; {reading}", *rates, *shares])
+    headings = [
+        *("way", "bare loop", "`fit`, batches in memory", "`fit`, photos"),
+        f"`fit` / bare, at least {bars['fit']}",
+        f"photos / memory, at least {bars['loading']}",
+    ]
+    return [*markdown(headings, lines), "", f"Photos a second. {told_of(source)}"]

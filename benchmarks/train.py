@@ -1,0 +1,82 @@
+"""How fast a run trains beside a bare loop of timm and PyTorch, on batches in memory and on photos that are read.
+
+    python benchmarks/train.py             # leave the machine alone meanwhile
+
+The three loops take turns in one process: the bare loop and that of 'fit' over the same few batches, and that of 'fit'
+over its photos in the second epoch, as 'multiskin bench train' does. Whatever else is given is an option of 'fit',
+such as --data.cache memory --data.batch_size 256 on a GPU.
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from determinism import name
+from seeds import RESULTS, commit
+
+from multiskin.cli.photos import checked_photos, with_photos_drawn
+from multiskin.cli.settings import EMBEDDED, fit_config
+from multiskin.metrics.bootstrap import RESAMPLES
+from multiskin.run import write_json
+from multiskin.training.fit import accelerator, precision
+from multiskin.training.throughput import create_loops, ratio_of_speeds, rounds_of
+
+BARS = {"fit": 0.97, "loading": 0.9}  # of the bare loop, and of the same loop without reading photos
+ON_GPU = [
+    ["--trainer.precision", kind, *compiled]
+    for kind in ("32-true", "bf16-mixed")
+    for compiled in ([], ["--trainer.compile", "default"])
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15, help="of each loop; default: 15")
+    parser.add_argument("--steps", type=int, default=20, help="of a round; default: 20")
+    parser.add_argument("--out", type=Path, default=RESULTS / "train.json")
+    options, of_fit = parser.parse_known_args()
+    config, _ = fit_config("multiskin fit", "", ["--config", str(EMBEDDED), *of_fit])
+    load = os.getloadavg()[0]
+    ways = ON_GPU if accelerator(config.trainer) == "cuda" else [[]]
+    measured = [measure([*of_fit, *way], options.rounds, options.steps) for way in ways]
+    for row in measured:
+        print("  ".join(f"{key} {value}" for key, value in row.items()))
+    told = " ".join(["python benchmarks/train.py", f"--rounds {options.rounds} --steps {options.steps}", *of_fit])
+    content = {
+        "command": told,
+        "network": f"{config.model.backbone}, {config.model.input_size} pixels, batches of {config.data.batch_size}",
+        "interval": f"medians of {options.rounds} rounds; 95 %, {RESAMPLES} resamples of rounds",
+        "bars": BARS,
+        "load_before": round(load, 1),
+        "versions": {package: version(package) for package in ("torch", "timm", "pytorch-lightning")},
+        "commit": commit(),
+    }
+    write_json(options.out, {"measured": measured} | content)
+
+
+def measure(of_fit: Sequence[str], rounds: int, steps: int) -> dict[str, object]:
+    """Photos a second of each loop, and shares with their 95 % intervals."""
+    config, schema = fit_config("multiskin fit", "", ["--config", str(EMBEDDED), *of_fit])
+    config = with_photos_drawn(config)
+    loops = create_loops(config, checked_photos(config, schema), steps)
+    seconds = rounds_of([loops.bare, loops.fit, loops.loading], rounds)  # (R, 3)
+    bare, fit, loading = (round(1 / value, 1) for value in np.median(seconds, axis=0).tolist())
+    return {
+        "device": name(loops.device),
+        "precision": precision(config.trainer),
+        "compile": config.trainer.compile,
+        "workers": loops.data.train_dataloader().num_workers,
+        "cache": config.data.cache,
+        "bare": bare,
+        "fit": fit,
+        "loading": loading,
+        "fit_share": [round(value, 4) for value in ratio_of_speeds(seconds[:, :2])],
+        "loading_share": [round(value, 4) for value in ratio_of_speeds(seconds[:, 1:])],
+    }
+
+
+if __name__ == "__main__":
+    main()

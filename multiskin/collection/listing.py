@@ -1,0 +1,31 @@
+"""Which photos a collection is made of."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from multiskin.errors import UserError
+from multiskin.inference.files import find_photos
+
+LINES = ".txt"
+
+
+def list_photos(inputs: Sequence[str], column: str) -> list[Path]:
+    """What `find_photos` finds, and the paths that .txt files have, one a line, relative to the file.
+
+    Raises:
+        UserError: as `find_photos`, or a list that cannot be read.
+    """
+    lists = [Path(name) for name in inputs if Path(name).suffix.lower() == LINES]
+    others = [name for name in inputs if Path(name).suffix.lower() != LINES]
+    listed = [photo for path in lists for photo in _lines(path)]
+    if lists and not (listed or others):
+        raise UserError(f"{lists[0]}: no path in it; give one a line")
+    return listed + (find_photos(others, column) if others else [])
+
+
+def _lines(path: Path) -> Iterator[Path]:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            yield from (path.parent / line.rstrip("\n") for line in file if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); give paths in UTF-8, one a line") from error

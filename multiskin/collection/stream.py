@@ -1,0 +1,152 @@
+"""Ray Data's part: processes that read photos feed processes that hold the network, as fast as those can take them."""
+
+import os
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import cv2
+import ray
+import torch
+from ray.actor import ActorHandle
+from ray.data import ActorPoolStrategy, DataContext, Dataset, TaskPoolStrategy
+
+from multiskin.collection.cluster import Scorers
+from multiskin.collection.plan import Chunk, Key
+from multiskin.collection.rows import to_csv
+from multiskin.data.transforms import PhotoTransform
+from multiskin.inference.predictor import PhotoFiles, Predictor
+from multiskin.portable.results import PhotoResult, rows_of
+
+MOST_BLOCKS = 10_000  # of a stream: each costs the first process some milliseconds
+TRIES = 3  # of a chunk, each of which ends with its process
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Scores chunks on the cluster that this process is connected to.
+
+    Args:
+        load: gives the model, in each process that holds it.
+        transform: its way of preparing photos.
+        home: the folder that relative names of photos begin in.
+        readers: processes that read photos, at most; None for as many as there are CPUs.
+        scorers: processes that hold the model.
+    """
+
+    load: Callable[[], Predictor]
+    transform: PhotoTransform
+    home: str
+    readers: int | None
+    scorers: Scorers
+
+    def __call__(self, chunks: Sequence[Chunk]) -> Iterator[tuple[Key, str | None]]:
+        """Each chunk's rows as CSV, in any order; None for one that processes died of again and again.
+
+        Raises:
+            RuntimeError: something else than the photos or the machines is wrong; with that process's traceback.
+        """
+        DataContext.get_current().enable_progress_bars = False
+        begun = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Begun).remote()
+        for row in self._dataset(chunks, begun).iter_rows():
+            if row["trouble"]:
+                raise RuntimeError(row["trouble"])
+            yield (row["part"], row["first"]), row["csv"] or None
+
+    def _dataset(self, chunks: Sequence[Chunk], begun: ActorHandle) -> Dataset:
+        rows = [{"part": chunk.part, "first": chunk.first, "names": list(chunk.names)} for chunk in chunks]
+        read = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS)).map(
+            read_chunk,
+            fn_args=(self.transform, self.home, begun),
+            num_cpus=1,
+            compute=TaskPoolStrategy(self.readers),
+        )
+        return read.map(
+            Scorer,
+            fn_constructor_args=(self.load, begun),
+            num_cpus=1,
+            num_gpus=self.scorers.gpus,
+            compute=ActorPoolStrategy(min_size=1, max_size=self.scorers.most),
+        )
+
+
+class Begun:
+    """Counts how often work on each chunk has begun, in a process that does none of it and outlives those that do.
+
+    Ray Data does the work of a process that died again without end, and with it what the process died of.
+    """
+
+    def __init__(self) -> None:
+        self.times: Counter[tuple[str, int, int]] = Counter()
+
+    def too_often(self, work: str, row: Row) -> bool:
+        """Whether it had begun as often as it may before; if not, it begins once more."""
+        key = (work, row["part"], row["first"])
+        self.times[key] += 1
+        return self.times[key] > TRIES
+
+
+def read_chunk(row: Row, transform: PhotoTransform, home: str, begun: ActorHandle) -> Row:
+    """A chunk's photos as the network takes them: the bytes of those that could be read, and why others could not."""
+    nothing = {"images": b"", "errors": [], "trouble": "", "given_up": False}
+    try:
+        if ray.get(begun.too_often.remote("read", _place(row))):
+            return row | nothing | {"given_up": True}
+        cv2.setNumThreads(0)  # the processes are the parallelism
+        if not all(map(os.path.isabs, row["names"])):
+            os.chdir(home)
+        photos = PhotoFiles(row["names"], transform)
+        items = [photos[position] for position in range(len(photos))]
+    except Exception:  # in no way the photo's fault
+        return row | nothing | {"trouble": traceback.format_exc()}
+    images = [item.image.numpy().tobytes() for item in items if item.image is not None]
+    return row | nothing | {"images": b"".join(images), "errors": [item.error for item in items]}
+
+
+class Scorer:
+    """Holds the network in a process of its own."""
+
+    def __init__(self, load: Callable[[], Predictor], begun: ActorHandle) -> None:
+        self.load = load
+        self.begun = begun
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """Loaded for the first chunk, whose row then tells what is wrong with it on this machine."""
+        return self.load()
+
+    def __call__(self, row: Row) -> Row:
+        """A chunk's rows as CSV, none where it is given up; the photos stay behind."""
+        found = _place(row) | {"csv": "", "trouble": row["trouble"]}
+        if row["trouble"] or row["given_up"]:
+            return found
+        try:
+            if ray.get(self.begun.too_often.remote("score", _place(row))):
+                return found
+            schema, with_sets = self.predictor.schema, self.predictor.conformal is not None
+            return found | {"csv": to_csv(self._results(row), schema, with_sets)}
+        except Exception:  # as above
+            return found | {"trouble": traceback.format_exc()}
+
+    def _results(self, row: Row) -> Iterator[PhotoResult]:
+        errors = dict(zip(row["names"], row["errors"], strict=True))
+        good = [name for name in errors if not errors[name]]
+        scored = dict(zip(good, rows_of(self.predictor.predict(self._images(row))), strict=True)) if good else {}
+        for name, error in errors.items():
+            prediction = scored.get(name)  # B = 1
+            sets = None if prediction is None else self.predictor.sets(prediction)
+            yield PhotoResult(name, prediction, error, sets)
+
+    def _images(self, row: Row) -> torch.Tensor:
+        size = self.predictor.preprocessing.input_size
+        return torch.frombuffer(bytearray(row["images"]), dtype=torch.float32).view(-1, 3, size, size)
+
+
+def _place(row: Row) -> Row:
+    """Which chunk it is, without its photos."""
+    return {"part": row["part"], "first": row["first"]}

@@ -1,0 +1,44 @@
+"""The boxes that a table gives of parts of photos become their names."""
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from multiskin.data.crops import CORNERS, Box, name_of
+from multiskin.data.table import Problem, shown
+
+
+def name_parts(cells: pd.DataFrame, image: str, corners: Sequence[str] | None) -> tuple[pd.DataFrame, list[Problem]]:
+    """The table with the names of parts in place of paths, where it has boxes, and the bad ones.
+
+    Args:
+        cells: the table.
+        image: the column of paths.
+        corners: the columns of x0, y0, x1 and y1; a row with all of them blank means the whole photo.
+    """
+    if corners is None or not {image, *corners} <= set(cells.columns):
+        return cells, []
+    if len(corners) != CORNERS:
+        return cells, [Problem(f"data.columns.box names {len(corners)} columns; name those of x0, y0, x1 and y1")]
+    names, problems = [], []
+    for row, path, *texts in cells[[image, *corners]].itertuples():
+        box = _box(texts)
+        names.append(name_of(path, box) if path else path)
+        if box is None and any(texts):
+            found = ", ".join(shown(text) or "blank" for text in texts)
+            remedy = "give whole pixels, the upper left corner first, or leave all four blank"
+            problems.append(Problem(f"{found} is no box; {remedy}", row, ", ".join(corners)))
+    return cells.assign(**{image: names}), problems
+
+
+def _box(texts: Sequence[str]) -> Box | None:
+    """The corners that are written there; None where they are no box."""
+    try:
+        values = [float(text) for text in texts]
+        if not all(math.isfinite(value) and value >= 0 for value in values):
+            return None
+        box = Box(*map(round, values))
+    except ValueError:
+        return None
+    return box if box.x0 < box.x1 and box.y0 < box.y1 else None

@@ -1,0 +1,147 @@
+"""Where the pictures of a run are kept, if anywhere: what was asked for, as far as there is room.
+
+Kept is what precedes a recipe's first random step, so that no result depends on it: decoded, upright, cut, the face
+alone if so asked, and resized where a recipe begins with that. Heads whose recipes begin alike share the pictures.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import PIL
+
+from multiskin.config import DataConfig, parse_bytes
+from multiskin.data import cache_memory
+from multiskin.data.cache_disk import DiskStore, free_bytes, make_room, say
+from multiskin.data.cache_memory import MemoryStore, memory_bytes
+from multiskin.data.pictures import FreshPictures, KeptPictures, Pictures
+from multiskin.run import first_process
+
+SHARE = 0.25  # of the memory, or of the free disk, where no size is given
+LOOKED_AT = 8  # photos that say how large those of a table are
+SPARE = 1.25  # room for photos that are larger than these
+VERSIONS = {"numpy": np.__version__, "opencv": cv2.__version__, "pillow": PIL.__version__} | {
+    name: version(name) for name in ("albumentations", "mtcnn")
+}
+PROGRAM = ("crops.py", "images.py", "preprocessing.py", "transforms.py", "../faces/*.py")  # that makes pictures
+
+
+def keep(wanted: Sequence[FreshPictures], config: DataConfig, processes: int = 1) -> list[Pictures]:
+    """The same pictures, kept as config.cache says; what does not fit is said and read each time.
+
+    Args:
+        wanted: of each table and recipe; those that are alike become one.
+        config: cache and cache_size.
+        processes: that keep as much on this machine, in memory each for itself.
+
+    Raises:
+        ImageError: a photo that was looked at for its size cannot be read.
+    """
+    if config.cache is None:
+        return list(wanted)
+    keys = [_key(each) for each in wanted]
+    distinct = dict(zip(keys, wanted, strict=True))
+    sizes = {key: expected_bytes(each) for key, each in distinct.items()}
+    kept = _in_some_place(distinct, sizes, config, processes)
+    return [kept[key] for key in keys]
+
+
+def expected_bytes(fresh: FreshPictures) -> float:
+    """What all pictures take; by some of them where not all have the same size."""
+    rows = len(fresh.manifest)
+    size = fresh.transform.settled_size()
+    if size is not None:
+        return rows * size[0] * size[1] * 3
+    some = np.unique(np.linspace(0, rows - 1, min(rows, LOOKED_AT)).round().astype(int))
+    return rows * SPARE * float(np.mean([fresh[row].size for row in some.tolist()] or [0]))
+
+
+def _in_some_place(
+    distinct: dict[str, FreshPictures], sizes: dict[str, float], config: DataConfig, processes: int
+) -> dict[str, Pictures]:
+    needed = sum(sizes.values())
+    refusals = []
+    if config.cache in ("memory", "auto"):
+        room = (_asked(config) or SHARE * memory_bytes()) / processes if cache_memory.available() else 0
+        if needed <= room:
+            return _in_memory(distinct, sizes)
+        refusals.append(f"{_gigabytes(room)} of memory")
+    if config.cache in ("disk", "auto"):
+        room = _asked(config) or SHARE * free_bytes()
+        if needed <= min(room, free_bytes()):
+            return _on_disk(distinct, room - needed)
+        refusals.append(f"{_gigabytes(room)} of disk")
+    if first_process():
+        say(
+            f"data.cache: {config.cache}: the photos take about {_gigabytes(needed)} before their first random step, "
+            f"and there is {' and '.join(refusals)} for them; none is kept. {_remedy(distinct, needed)}"
+        )
+    return dict(distinct)
+
+
+def _in_memory(distinct: dict[str, FreshPictures], sizes: dict[str, float]) -> dict[str, Pictures]:
+    return {
+        key: KeptPictures(fresh, MemoryStore(len(fresh.manifest), int(sizes[key]) + 1))
+        for key, fresh in distinct.items()
+    }
+
+
+def _on_disk(distinct: dict[str, FreshPictures], for_others: float) -> dict[str, Pictures]:
+    stores = {key: DiskStore(fresh.manifest, _settings(fresh)) for key, fresh in distinct.items()}
+    try:
+        make_room(for_others, [store.folder for store in stores.values()])
+        for store in stores.values():
+            store.open()
+    except OSError as error:
+        say(f"data.cache: {error.filename}: {(error.strerror or str(error)).lower()}; no picture is kept")
+        return dict(distinct)
+    return {key: KeptPictures(fresh, stores[key]) for key, fresh in distinct.items()}
+
+
+def _asked(config: DataConfig) -> float | None:
+    return None if config.cache_size is None else parse_bytes(config.cache_size, "data.cache_size")
+
+
+def _remedy(distinct: dict[str, FreshPictures], needed: float) -> str:
+    whole = [fresh for fresh in distinct.values() if fresh.transform.settled_size() is None]
+    if not whole:
+        return f"Set data.cache_size to {_gigabytes(1.01 * needed)} if the machine has that"
+    return "Let recipes begin with Resize: {size: N}, so that pictures of N x N are kept in place of whole photos"
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:.3g} GB"
+
+
+def _key(fresh: FreshPictures) -> str:
+    """The same for the same pictures in one run."""
+    return json.dumps([id(fresh.manifest), _settings(fresh)], sort_keys=True)
+
+
+def _settings(fresh: FreshPictures) -> dict[str, Any]:
+    """All that decides on pictures beside their photos."""
+    transform = fresh.transform
+    detector = Path(transform.skin.config.detector or "")
+    return {
+        "transform": transform.settings(),
+        "least": transform.least_size() if fresh.reduced else None,
+        "detector": _digest(detector) if detector.is_file() else None,
+        "versions": VERSIONS,
+        "program": _program(),
+    }
+
+
+@cache
+def _program() -> str:
+    here = Path(__file__).parent
+    return blake2b("".join(_digest(path) for each in PROGRAM for path in sorted(here.glob(each))).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    return blake2b(path.read_bytes(), digest_size=12).hexdigest()

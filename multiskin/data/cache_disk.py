@@ -1,0 +1,166 @@
+"""Pictures on disk that all processes and all runs share: one file each, whole or not there, checked when read."""
+
+import json
+import os
+import shutil
+import struct
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from multiskin.data.crops import parted
+from multiskin.data.manifest import Manifest
+from multiskin.run import write_json
+
+VARIABLE = "MULTISKIN_CACHE"  # of the environment; drawn sets are kept there, too
+HEADER = struct.Struct("<4sIII")  # what it is, height, width, and the pixels' checksum
+MAGIC = b"msk1"
+PREFIX = "pictures-"  # of the folder of a set
+ABANDONED = 3600  # seconds after which a part of a file is taken for that of a process that was killed
+
+
+class DiskStore:
+    """The pictures of one table by one transform.
+
+    A picture is known by its photo's name, size and times, so that a photo that has changed is read anew.
+
+    Args:
+        manifest: the photos.
+        settings: all else that decides on the pictures; JSON.
+    """
+
+    def __init__(self, manifest: Manifest, settings: dict[str, Any]) -> None:
+        self.manifest = manifest
+        settings = {"root": str(Path(manifest.root).resolve())} | settings
+        self.settings = settings
+        self.folder = cache_root() / f"{PREFIX}{_digest(json.dumps(settings, sort_keys=True))}"
+        self.writable = True
+        self.told_of_damage = False
+
+    def open(self) -> None:
+        """Makes the folder, for its owner alone, and marks it as used now.
+
+        Raises:
+            OSError: nothing can be written there.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_json(self.folder / "settings.json", self.settings)  # what it is, for who looks; and the time of its use
+        for part in self.folder.glob("*/*.part"):
+            with suppress(OSError):
+                if time.time() - part.stat().st_mtime > ABANDONED:
+                    part.unlink()
+
+    def get(self, row: int) -> np.ndarray | None:
+        try:
+            content = self._file(row).read_bytes()
+        except OSError:
+            return None
+        picture = _unpacked(content)
+        if picture is None and not self.told_of_damage:
+            self.told_of_damage = True
+            say(f"{self.folder}: a kept picture is damaged; its photo is read again")
+        return picture
+
+    def put(self, row: int, picture: np.ndarray) -> None:
+        if not self.writable:
+            return
+        try:
+            file = self._file(row)
+            part = file.with_suffix(f".{os.getpid()}.part")
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                part.write_bytes(_packed(picture))
+                part.replace(file)
+            finally:
+                part.unlink(missing_ok=True)
+        except OSError as error:
+            self.writable = False
+            say(f"{self.folder}: {(error.strerror or str(error)).lower()}; no more pictures are kept there")
+
+    def _file(self, row: int) -> Path:
+        name = self.manifest.path(row)
+        state = Path(parted(str(name))[0]).stat()
+        key = _digest(f"{self.manifest.paths[row]}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ctime_ns}")
+        return self.folder / key[:2] / f"{key[2:]}.rgb"
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _packed(picture: np.ndarray) -> bytes:
+    pixels = np.ascontiguousarray(picture)
+    return HEADER.pack(MAGIC, *picture.shape[:2], zlib.crc32(pixels.data)) + pixels.tobytes()
+
+
+def _unpacked(content: bytes) -> np.ndarray | None:
+    """None where it is not what was written."""
+    if len(content) < HEADER.size:
+        return None
+    magic, height, width, checksum = HEADER.unpack_from(content)
+    pixels = np.frombuffer(content, np.uint8, offset=HEADER.size)
+    whole = magic == MAGIC and pixels.size == height * width * 3 and zlib.crc32(pixels.data) == checksum
+    return pixels.reshape(height, width, 3).copy() if whole else None
+
+
+def cache_root() -> Path:
+    return Path(os.environ.get(VARIABLE) or user_cache_path("multiskin")).expanduser().resolve()
+
+
+def free_bytes() -> float:
+    """Of the disk that the pictures would be on, those of earlier sets counted as free."""
+    place = cache_root()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free + sum(_size(folder) for folder in _sets())
+
+
+def make_room(bound: float, own: list[Path]) -> None:
+    """Removes the sets that were not used for longest, until together they take no more than `bound` bytes.
+
+    A run that still uses one reads its photos again.
+
+    Args:
+        bound: for all sets but `own`.
+        own: folders of those to leave.
+    """
+    others = [folder for folder in _sets() if folder not in own]
+    taken = {folder: _size(folder) for folder in others}
+    for folder in sorted(others, key=_used):
+        if sum(taken.values()) <= bound:
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        del taken[folder]
+
+
+def _sets() -> list[Path]:
+    return [folder for folder in cache_root().glob(f"{PREFIX}*") if folder.is_dir()]
+
+
+def _used(folder: Path) -> float:
+    with suppress(OSError):
+        return (folder / "settings.json").stat().st_mtime
+    return 0.0
+
+
+def _size(folder: Path) -> int:
+    return sum(_sizes(folder))
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for file in folder.glob("*/*"):
+        with suppress(OSError):  # gone meanwhile
+            yield file.stat().st_size
+
+
+def say(words: str) -> None:
+    """What need not stop a run; a worker that reads photos has no other way."""
+    print(f"multiskin: warning: {words}", file=sys.stderr, flush=True)

@@ -1,0 +1,78 @@
+"""How a photograph becomes the network's input, as settings; imports no torch, for prediction can do without it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from multiskin.config import SkinConfig, Step
+from multiskin.errors import UserError
+from multiskin.faces.step import SkinStep
+
+LARGEST = 8192  # pixels, of a side; no network's input is larger
+CHANNELS = 3
+FINER = 2  # pixels of a face that is cut out for one of the input, so that crops of it lose little
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a photograph becomes the network's input; stored in every checkpoint.
+
+    Attributes:
+        input_size: height and width, pixels.
+        mean: of each channel, on the scale 0..1.
+        std: likewise.
+        steps: what validation, test and prediction do to a photo.
+        skin: what is done before, in training too.
+    """
+
+    input_size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    steps: tuple[Step, ...] = ("Resize",)
+    skin: SkinConfig = field(default_factory=SkinConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Preprocessing":
+        """From what to_dict gives, of whatever origin.
+
+        Raises:
+            KeyError, TypeError, ValueError: another form, or numbers that cannot be.
+        """
+        size, mean, std, steps = content["input_size"], *(tuple(content[key]) for key in ("mean", "std", "steps"))
+        if type(size) is not int or not 0 < size <= LARGEST:
+            raise ValueError(f"input_size {size!r} is none of 1 to {LARGEST} pixels")
+        if not (len(mean) == len(std) == CHANNELS and all(map(math.isfinite, (*mean, *std))) and min(std) > 0):
+            raise ValueError(f"mean {mean} and std {std} are not those of {CHANNELS} channels")
+        skin = SkinConfig(**content.get("skin", {}))  # checkpoints from before this step have none
+        if not isinstance(skin.detector, str | None):
+            raise TypeError(f"detector {skin.detector!r} is no path")
+        return cls(size, mean, std, steps, skin)
+
+    def for_others(self) -> "Preprocessing":
+        """With the detector by its file's name alone, for its folder is of this machine and nobody's business."""
+        detector = self.skin.detector
+        return self if detector is None else replace(self, skin=replace(self.skin, detector=Path(detector).name))
+
+    def first_step(self) -> SkinStep:
+        """What makes a picture of the photo, before the steps."""
+        return SkinStep(self.skin, FINER * self.input_size)
+
+
+def parse_step(step: Step, where: str) -> tuple[str, dict[str, Any]]:
+    """The name and the options of a step.
+
+    Raises:
+        UserError: it has another form.
+    """
+    if isinstance(step, str):
+        return step, {}
+    if isinstance(step, Mapping) and len(step) == 1:
+        name, options = next(iter(step.items()))
+        if options is None or isinstance(options, Mapping):
+            return str(name), dict(options or {})
+    raise UserError(f"{where}: {step!r} is no transform; give a name, or a name and options: RandomCrop: {{size: 512}}")

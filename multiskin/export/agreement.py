@@ -1,0 +1,71 @@
+"""How far an exported model says what the model itself says, of the same photos."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from multiskin.errors import UserError
+from multiskin.explain.cam import head_maps
+from multiskin.inference.predictor import Predictor
+from multiskin.portable.predictor import OnnxPredictor
+
+MOST = 1e-4  # a float model may differ by, of a probability or of the strongest place of a map
+
+
+class Agreement(NamedTuple):
+    """Of an exported model with the model itself.
+
+    Attributes:
+        photos: how many were compared.
+        probability: the largest difference of any.
+        mean: of the differences of all probabilities.
+        map: the largest difference of any place, as a share of the strongest of all, or of 1; None if there are no
+            maps.
+        grades: (H,) the share of photos with the same grade.
+    """
+
+    photos: int
+    probability: float
+    mean: float
+    map: float | None
+    grades: np.ndarray
+
+
+@torch.inference_mode()
+def agreement(predictor: Predictor, exported: OnnxPredictor, photos: Sequence[np.ndarray]) -> Agreement:
+    """Both models on the same photos (h, w, 3) uint8 RGB, each with its own way of preparing them."""
+    transform = predictor.transform()
+    apart, same, of_maps = [], [], []
+    for photo in photos:
+        image, pixels = transform(photo, seed=0)[None], exported.pixels(photo)[None]
+        ours, theirs = predictor.predict(image), exported.predict(pixels)
+        apart.append(np.abs(ours.probabilities - theirs.probabilities))
+        same.append(ours.grades == theirs.grades)
+        if exported.has_maps:
+            expected = head_maps(predictor.net, image.to(predictor.device)).maps.cpu().numpy()
+            of_maps.append((np.abs(expected - exported.maps(pixels)).max(), np.abs(expected).max()))
+    differences = np.concatenate(apart)  # (N, H, Kmax)
+    worst, strongest = np.max(of_maps, axis=0) if of_maps else (0.0, 1.0)
+    return Agreement(
+        len(photos),
+        float(differences.max()),
+        float(differences.mean()),
+        float(worst / max(strongest, 1)) if of_maps else None,
+        np.concatenate(same).mean(axis=0),
+    )
+
+
+def require_same(found: Agreement, where: str) -> None:
+    """Makes sure that a float model is the model itself.
+
+    Raises:
+        UserError: it differs by more than rounding.
+    """
+    for what, apart in (("a probability", found.probability), ("a map", found.map)):
+        if apart is not None and not apart <= MOST:  # NaN is not either
+            raise UserError(
+                f"{where}: not kept, for {what} differs by {apart:.2g} from the model's own, and at most {MOST:g} is "
+                "rounding; predict from the run itself, and tell us the backbone"
+            )

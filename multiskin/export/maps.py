@@ -1,0 +1,85 @@
+"""The maps of all heads without automatic differentiation, which graphs for other runtimes have not.
+
+They are those of multiskin.explain.cam for the scalar `score`: the derivatives by logits and through a small layer of a
+head are written out. Below, s is the expected grade.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from multiskin.explain.cam import weighed, with_stages
+from multiskin.explain.features import are_features
+from multiskin.heads import Head
+from multiskin.losses import Logits
+from multiskin.models.skinnet import SkinNet, SkinOutput, head_features
+from multiskin.schema import Attribute
+
+
+def have_maps(output: SkinOutput) -> bool:
+    """Whether all that heads see of the final map is its mean as it is, as in most convolutional networks."""
+    return are_features(output.maps.mean(dim=(2, 3)), output)
+
+
+def score_maps(net: SkinNet, output: SkinOutput) -> Tensor:
+    """What each position adds to the expected grade (B, H, h, w); of nominal grades to the logit of the predicted one.
+
+    Args:
+        net: in evaluation mode.
+        output: of a forward pass, which has maps.
+    """
+    heads = zip(net.schema, net.named_heads(), net.strides, strict=True)
+    of_read = [
+        _through_layer(head, _of_logits(attribute, head, output.logits[name]) @ head.readout.float(), output, stride)
+        for attribute, (name, head), stride in heads
+    ]  # (B, C) each
+    of_mean = torch.stack([of_head[:, : output.features.shape[1]] for of_head in of_read])  # (H, B, C')
+    return with_stages(net, output, weighed(of_mean, output.maps), of_read)
+
+
+def _of_logits(attribute: Attribute, head: Head, logits: Tensor) -> Tensor:
+    """The derivative of the scalar by the logits, (B, D)."""
+    if not attribute.ordinal:
+        return F.one_hot(logits.argmax(dim=1), logits.shape[1]).float()
+    return DERIVATIVES[head.logits](logits.float())
+
+
+def _categorical(logits: Tensor) -> Tensor:
+    """By the softmax p: p_k (k - s)."""
+    p = logits.softmax(dim=1)
+    grades = torch.arange(logits.shape[1], device=logits.device)
+    return p * (grades - (p * grades).sum(dim=1, keepdim=True))
+
+
+def _cumulative(logits: Tensor) -> Tensor:
+    """As s is the sum of P(grade > k) = sigmoid(logit_k)."""
+    above = logits.sigmoid()
+    return above * (1 - above)
+
+
+def _continuation(logits: Tensor) -> Tensor:
+    """As s is the sum of P(grade > k), the product of sigmoid(logit_j) for all j <= k."""
+    above = F.logsigmoid(logits).cumsum(dim=1).exp()  # (B, K-1)
+    from_here = above.flip(1).cumsum(dim=1).flip(1)  # the sum over k >= j
+    return (-logits).sigmoid() * from_here
+
+
+DERIVATIVES: dict[Logits, Callable[[Tensor], Tensor]] = {  # of the expected grade, (B, D) to (B, D)
+    "categorical": _categorical,
+    "cumulative": _cumulative,
+    "continuation": _continuation,
+}
+
+
+def _through_layer(head: Head, of_hidden: Tensor, output: SkinOutput, stride: int | None) -> Tensor:
+    """Derivatives (B, C) by what a head reads, from those by its hidden units (B, U)."""
+    if isinstance(head.hidden, nn.Identity):
+        return of_hidden
+    linear = head.hidden.get_submodule("0")
+    number = linear(head_features(output.features, output.stages, stride))  # (B, U), what enters the GELU
+    normal = torch.special.erf(number / math.sqrt(2)) / 2 + 0.5
+    slope = normal + number * torch.exp(-number.square() / 2) / math.sqrt(2 * math.pi)
+    return (of_hidden * slope) @ linear.get_parameter("weight")

@@ -1,0 +1,73 @@
+"""A trained model as one ONNX file, which is checked against the model itself before it is kept."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from multiskin.errors import UserError
+from multiskin.export.agreement import Agreement, agreement, require_same
+from multiskin.export.graph import onnx_graph, traceable
+from multiskin.export.quantise import quantise
+from multiskin.inference.predictor import Predictor
+from multiskin.portable.card import Card
+from multiskin.portable.decisions import Rule
+from multiskin.portable.pixels import Pixels
+from multiskin.portable.predictor import INSTALL, OnnxPredictor
+from multiskin.run import whole
+
+
+def export_onnx(predictor: Predictor, path: Path, photos: Sequence[np.ndarray]) -> Agreement:
+    """Writes a model as ONNX and says how far it agrees with the model itself.
+
+    Args:
+        predictor: the model, on the CPU.
+        path: where to.
+        photos: (h, w, 3) uint8 RGB each, that both are compared on.
+
+    Raises:
+        UserError: a backbone or a preprocessing that cannot be exported, or an export that differs; no file is kept.
+    """
+    card, detector = card_of(predictor), predictor.preprocessing.skin.detector
+    Pixels(card.preprocessing)  # before the export, which takes long
+    try:
+        import onnx
+        import onnxruntime  # noqa: F401  # what the file is checked with
+    except ImportError as error:
+        raise UserError(INSTALL) from error
+    backbone = type(predictor.net.backbone.net).__name__
+    model = onnx_graph(traceable(predictor), card.preprocessing.input_size, backbone)
+    onnx.helper.set_model_props(model, card.to_metadata())
+    with whole(path) as part:
+        onnx.save(model, part)
+        found = agreement(predictor, OnnxPredictor.from_file(part, detector), photos)
+        require_same(found, str(path))
+    return found
+
+
+def export_int8(
+    predictor: Predictor, source: Path, path: Path, photos: Sequence[np.ndarray], learned: Sequence[np.ndarray]
+) -> Agreement:
+    """Writes an exported model in 8 bits and says how far it agrees with the model itself, which it does not quite.
+
+    Args:
+        predictor: the model, on the CPU.
+        source: what export_onnx has made of it.
+        path: where to.
+        photos: (h, w, 3) uint8 RGB each, that both are compared on.
+        learned: photos that the ranges of activations are taken from.
+    """
+    detector = predictor.preprocessing.skin.detector
+    pixels = OnnxPredictor.from_file(source, detector).pixels
+    with whole(path) as part:
+        quantise(source, part, np.stack([pixels(photo) for photo in learned]))
+        return agreement(predictor, OnnxPredictor.from_file(part, detector), photos)
+
+
+def card_of(predictor: Predictor) -> Card:
+    """What the model's file is to say of it."""
+    rules = {
+        name: Rule(rule.decision, tuple(rule.prior.tolist()), tuple(map(tuple, rule.credit.tolist())))
+        for name, rule in zip(predictor.schema.names, predictor.rules(), strict=True)
+    }
+    return Card(predictor.schema, predictor.preprocessing.for_others(), rules, predictor.conformal)

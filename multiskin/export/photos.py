@@ -1,0 +1,48 @@
+"""Photos that an exported model is compared on and measured out with."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from multiskin.data.images import ImageError, read_image
+from multiskin.data.render.parts import PARTS
+from multiskin.data.render.photo import Shot, photograph
+from multiskin.data.validation import photo_path
+from multiskin.errors import UserError
+from multiskin.run import RunFolder
+
+
+def run_photos(run: RunFolder, root: Path, side: str, most: int) -> list[np.ndarray]:
+    """Some photos (h, w, 3) uint8 RGB of one side of a run's split, spread over it; those that cannot be read are not.
+
+    Args:
+        run: the run.
+        root: where its photos are.
+        side: train or val.
+        most: how many.
+
+    Raises:
+        UserError: no split.
+    """
+    try:
+        split = pd.read_csv(run.split, usecols=["image", "split"], dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{run.split}: not the split that 'fit' wrote; restore it") from error
+    names = split.loc[split["split"] == side, "image"].tolist()
+    chosen = sorted({round(place) for place in np.linspace(0, len(names) - 1, min(most, len(names)))})
+    found = (_read(photo_path(root, names[place])) for place in chosen)
+    return [photo for photo in found if photo is not None]
+
+
+def _read(path: Path) -> np.ndarray | None:
+    try:
+        return read_image(path)
+    except ImageError:
+        return None
+
+
+def drawn_photos() -> list[np.ndarray]:
+    """One of every part of a face, drawn, each on another tone of skin."""
+    shots = (Shot(0, person, 0, part, False, person, ()) for person, part in enumerate(PARTS))
+    return [photograph(shot).pixels for shot in shots]

@@ -1,0 +1,91 @@
+"""A model card: what a model is, what it was measured at, what it is for, and what it cannot do."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from multiskin.conformal.prediction import ConformalSets
+from multiskin.models.blueprint import Blueprint
+from multiskin.portable.card import DISCLAIMER
+from multiskin.schema import Attribute
+
+METRICS = {  # of a head, by what metrics.json calls them
+    "n": ("photos", "{:.0f}"),
+    "p_recall": ("P-Recall", "{:.2f}"),
+    "kappa": ("quadratic kappa", "{:.2f}"),
+    "mae": ("mean absolute error", "{:.2f} grades"),
+    "macro_recall": ("recall averaged over grades", "{:.2f}"),
+}
+SIDES = {"val": "validation", "test": "test"}
+FRONT = """---
+library_name: multiskin
+pipeline_tag: image-classification
+tags: [skin, ordinal, multi-task]
+---
+"""
+USE = """```python
+from multiskin.inference.predictor import Predictor
+
+predictor = Predictor.from_pretrained("path/to/this/folder")  # or owner/name on the hub
+for result in predictor.predict_files(["face.jpg"]):
+    print(result.path, result.prediction or result.error)
+```"""
+INTENDED = """It grades photographs of the kind that it was trained on, of people who agreed to that, for research and
+cosmetic advice. It does not diagnose, and is not for deciding on treatment or on anything else about a person."""
+LIMITS = """- Grades with few training photos are learned badly; their number stands above.
+- Other cameras, light, ages and tones of skin than in training may be graded worse; measure before you rely on it:
+  `multiskin test` with a table of your own.
+- Grades are what the raters of the training photos would have given, with all that they see differently."""
+
+
+def model_card(blueprint: Blueprint, metrics: Mapping[str, Any], conformal: ConformalSets | None) -> str:
+    """The text, Markdown with the hub's own heading.
+
+    Args:
+        blueprint: what the network is made of.
+        metrics: of a run's metrics.json; empty where nothing was measured.
+        conformal: the sets of grades that the model gives, if any.
+    """
+    counts = zip(blueprint.schema, blueprint.counts, strict=True)
+    measured = [line for side, words in SIDES.items() if side in metrics for line in _measured(metrics[side], words)]
+    sets = [] if conformal is None else [f"Sets of grades hold the true one of {conformal.coverage:.0%} of subjects."]
+    sections = {
+        f"multiskin: {_plain(', '.join(each.title() for each in blueprint.schema))}": [
+            f"One network ({blueprint.model.backbone}, {blueprint.model.input_size} pixels) grades in one photograph:",
+            "\n".join(_described(attribute, count) for attribute, count in counts),
+        ],
+        "Use": [USE],
+        "Measured": [*(["\n".join(measured)] if measured else ["Nothing yet."]), *sets],
+        "Intended use": [INTENDED],
+        "Limits": [LIMITS, f"**{DISCLAIMER}**"],
+    }
+    parts = [
+        f"{'##' if number else '#'} {title}\n\n" + "\n\n".join(text)
+        for number, (title, text) in enumerate(sections.items())
+    ]
+    return FRONT + "\n" + "\n\n".join(parts) + "\n"
+
+
+def _described(attribute: Attribute, counts: tuple[int, ...]) -> str:
+    kind = "ordered grades" if attribute.ordinal else "kinds"
+    ends = [words.get("en", "") for words in (attribute.lowest, attribute.highest)]
+    scale = f", from {ends[0]} to {ends[1]}" if all(ends) else ""
+    words = (
+        f"{attribute.title()}, {attribute.grades} {kind}{scale}; training photos of each: {', '.join(map(str, counts))}"
+    )
+    return f"- **{attribute.name}**: {_plain(words)}"
+
+
+def _measured(result: Mapping[str, Any], side: str) -> list[str]:
+    """A line a head."""
+    return [f"- {side}, **{name}**: {_numbers(of_head)}" for name, of_head in result["heads"].items()]
+
+
+def _numbers(of_head: Mapping[str, Any]) -> str:
+    known = ((words, form, of_head.get(key)) for key, (words, form) in METRICS.items())
+    return ", ".join(f"{words} {form.format(value)}" for words, form, value in known if value is not None)
+
+
+def _plain(words: str) -> str:
+    """Words of a schema, which may hold anything, on one line and as words."""
+    return " ".join(re.sub(r"([\\*_`\[\]<>|#])", r"\\\1", words).split())

@@ -1,0 +1,87 @@
+"""A trained model as a folder in the manner of the Hugging Face hub: weights as safetensors, all else as JSON.
+
+Nothing in such a folder is ever unpickled, so that it may come from anybody.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from multiskin.errors import UserError
+from multiskin.run import PRETRAINED, whole
+
+CONFIG = "config.json"
+README = "README.md"
+STATE = "state_dict"  # what a checkpoint calls the weights
+LIBRARY = "multiskin"
+REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")  # on the hub: owner and name
+REMEDY = "give a folder that 'multiskin export' wrote, or the name of a repository with one: owner/name"
+
+
+def write_pretrained(folder: Path, config: Mapping[str, Any], state: Mapping[str, Tensor], readme: str) -> None:
+    """Writes weights, the sections of a checkpoint beside them, and a model card into a folder, the weights last.
+
+    Raises:
+        OSError: no room, or no right to write.
+    """
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"library_name": LIBRARY, **config}, indent=2, ensure_ascii=False) + "\n"
+    for name, content in ((CONFIG, text), (README, readme)):
+        with whole(folder / name) as part:
+            part.write_text(content, encoding="utf-8")
+    with whole(folder / PRETRAINED) as part:
+        save_file({name: tensor.contiguous() for name, tensor in state.items()}, part, {"format": "pt"})
+
+
+def read_pretrained(folder: Path) -> dict[str, Any]:
+    """What such a folder holds, in the form of a checkpoint.
+
+    Raises:
+        UserError: no such folder, or none of multiskin's.
+    """
+    from safetensors.torch import load_file
+
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        ours = isinstance(config, dict) and config.pop("library_name", None) == LIBRARY
+        if not ours or not {"blueprint", "preprocessing"} <= config.keys():
+            raise UserError(f"{folder}: not one of multiskin's; {REMEDY}")
+        return config | {STATE: load_file(folder / PRETRAINED)}
+    except OSError as error:
+        raise UserError(f"{error.filename or folder}: {error.strerror or error}; {REMEDY}") from error
+    except UserError:
+        raise
+    except Exception as error:  # safetensors has kinds of its own
+        raise UserError(f"{folder}: damaged ({type(error).__name__}); {REMEDY}") from error
+
+
+def find_pretrained(name: str, *, offline: bool = False) -> Path:
+    """The folder that is meant: one on this machine, or a repository of the hub, which is fetched once.
+
+    Raises:
+        UserError: neither, or the hub is out of reach.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    if not REPOSITORY.fullmatch(name):
+        raise UserError(f"{name}: no such folder; {REMEDY}")
+    from huggingface_hub import constants, snapshot_download
+
+    files = [PRETRAINED, CONFIG]
+    try:
+        return Path(snapshot_download(name, allow_patterns=files, local_files_only=True))
+    except Exception as error:  # it is not here, or not wholly
+        if offline or constants.HF_HUB_OFFLINE:
+            raise UserError(f"{name}: not on this machine, and to go offline was asked for; {REMEDY}") from error
+    print(f"fetching {name} from {constants.ENDPOINT}", file=sys.stderr)
+    try:
+        return Path(snapshot_download(name, allow_patterns=files))
+    except Exception as error:  # the hub's kinds, its client's, and the disk's
+        raise UserError(f"{name}: could not be fetched ({type(error).__name__}); {REMEDY}") from error

@@ -1,0 +1,1 @@
+"""A trained network on photographs, without torch: from an ONNX file that says all there is to know of it."""

@@ -1,0 +1,213 @@
+"""Photographs in, grades out, by ONNX Runtime: what multiskin.inference.predictor does, without torch."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from multiskin.conformal.prediction import ConformalSets
+from multiskin.data.images import ImageError, read_image
+from multiskin.data.preprocessing import Preprocessing
+from multiskin.errors import UserError
+from multiskin.portable.card import Card
+from multiskin.portable.decisions import Rule, require_decision
+from multiskin.portable.pixels import Pixels
+from multiskin.portable.results import PhotoResult, Prediction, rows_of
+from multiskin.schema import Schema
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+IMAGE = "image"  # the network's input, (B, S, S, 3) uint8 RGB
+REMEDY = "give a file that 'multiskin export' wrote"
+INSTALL = "ONNX Runtime is not installed; pip install 'multiskin[onnx]'"
+
+
+def map_of(name: str) -> str:
+    """What the output is called that maps an attribute, (B, h, w); its probabilities (B, K) have its own name."""
+    return f"{name}.map"
+
+
+@dataclass(frozen=True)
+class OnnxPredictor:
+    """An exported network with its way of preparing photographs.
+
+    Args:
+        session: that runs it.
+        card: what its file says of it.
+        pixels: how a photo becomes its input.
+    """
+
+    session: "InferenceSession"
+    card: Card
+    pixels: Pixels
+
+    @property
+    def schema(self) -> Schema:
+        return self.card.schema
+
+    @property
+    def conformal(self) -> ConformalSets | None:
+        return self.card.conformal
+
+    @classmethod
+    def from_file(cls, path: str | Path, detector: str | None = None, threads: int = 0) -> "OnnxPredictor":
+        """Loads what `multiskin export` has written.
+
+        Args:
+            path: the .onnx file.
+            detector: where the file that finds faces is now, if the model was trained with one; else it is looked for
+                beside the model by its name.
+            threads: of the network; 0 for as many as there are cores.
+
+        Raises:
+            UserError: no such file, none of multiskin's, or one whose outputs are not those that it says it has.
+        """
+        session = open_session(Path(path), threads)
+        card = Card.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
+        card = replace(card, preprocessing=_with_detector(card.preprocessing, Path(path).parent, detector))
+        _require_shapes(session, card, str(path))
+        try:
+            pixels = Pixels(card.preprocessing)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{path}: its preprocessing is damaged ({error}); {REMEDY}") from error
+        pixels.check()  # before the first photo
+        return cls(session, card, pixels)
+
+    def deciding(self, decisions: Mapping[str, str]) -> "OnnxPredictor":
+        """The same model with other decisions for these heads, by name.
+
+        Raises:
+            UserError: an unknown head or decision, or one that does not fit the head.
+        """
+        for name, decision in decisions.items():
+            require_decision(decision, self.schema[name])
+        changed = {name: replace(self.card.rules[name], decision=decision) for name, decision in decisions.items()}
+        return replace(self, card=replace(self.card, rules={**self.card.rules, **changed}))
+
+    def predict(self, pixels: np.ndarray) -> Prediction:
+        """Grades prepared photos (B, S, S, 3) uint8."""
+        rows = self.session.run(list(self.schema.names), {IMAGE: pixels})  # (B, K) each
+        return judge(rows, self.schema, self.card.rules)
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether the file has the attributes' maps."""
+        there = {each.name for each in self.session.get_outputs()}
+        return there.issuperset(map(map_of, self.schema.names))
+
+    def maps(self, pixels: np.ndarray) -> np.ndarray:
+        """What each position of prepared photos (B, S, S, 3) adds to each expected grade: (B, H, h, w).
+
+        Of a nominal attribute it is what it adds to the logit of the predicted grade.
+        """
+        return np.stack(self.session.run([map_of(name) for name in self.schema.names], {IMAGE: pixels}), axis=1)
+
+    def predict_photo(self, photo: np.ndarray) -> Prediction:
+        """Grades one photo (h, w, 3) uint8 RGB."""
+        return self.predict(self.pixels(photo)[None])
+
+    def sets(self, prediction: Prediction) -> np.ndarray | None:
+        """Sets of grades (B, H, Kmax) that hold the true ones as often as promised; None where nothing was."""
+        if self.conformal is None:
+            return None
+        return self.conformal.around(prediction.grades, prediction.probabilities)
+
+    def predict_files(
+        self, paths: Sequence[str | Path], batch_size: int = 32, num_workers: int | None = None
+    ) -> Iterator[PhotoResult]:
+        """Grades files in order; a bad file gives a result with its error and costs nothing else.
+
+        Args:
+            paths: of the files.
+            batch_size: photos at once.
+            num_workers: threads that read photos; default: by the cores.
+        """
+        threads = os.cpu_count() if num_workers is None else num_workers
+        with ThreadPoolExecutor(max(threads or 1, 1)) as pool:
+            for start in range(0, len(paths), batch_size):
+                batch = map(str, paths[start : start + batch_size])
+                yield from self._predict_items(list(pool.map(self._load, batch)))
+
+    def _load(self, path: str) -> "LoadedPhoto":
+        try:
+            return LoadedPhoto(path, self.pixels(read_image(path)))
+        except ImageError as error:
+            return LoadedPhoto(path, None, str(error))
+
+    def _predict_items(self, items: Sequence["LoadedPhoto"]) -> Iterator[PhotoResult]:
+        pixels = [item.pixels for item in items if item.pixels is not None]
+        predictions = rows_of(self.predict(np.stack(pixels))) if pixels else iter(())
+        for item in items:
+            if item.pixels is None:
+                yield PhotoResult(item.path, None, item.error)
+            else:
+                prediction = next(predictions)  # B = 1
+                yield PhotoResult(item.path, prediction, sets=self.sets(prediction))
+
+
+class LoadedPhoto(NamedTuple):
+    path: str
+    pixels: np.ndarray | None  # (S, S, 3) uint8
+    error: str = ""
+
+
+def judge(rows: Sequence[np.ndarray], schema: Schema, rules: Mapping[str, Rule]) -> Prediction:
+    """What probabilities (B, K), one array a head, mean."""
+    photos, width = len(rows[0]), schema.max_grades
+    probabilities = np.zeros((photos, len(schema), width), np.float32)
+    grades = np.zeros((photos, len(schema)), np.int64)
+    scores = np.full((photos, len(schema)), np.nan, np.float32)
+    for h, (attribute, row) in enumerate(zip(schema, rows, strict=True)):
+        probabilities[:, h, : attribute.grades] = row
+        grades[:, h] = rules[attribute.name](row)
+        if attribute.ordinal:
+            scores[:, h] = row @ np.arange(attribute.grades, dtype=np.float32)
+    return Prediction(grades, scores, probabilities)
+
+
+def open_session(path: Path, threads: int = 0) -> "InferenceSession":
+    """What runs an ONNX file on the CPU, whoever wrote it.
+
+    Raises:
+        UserError: no such file, no ONNX, or no ONNX Runtime.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UserError(INSTALL) from error
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; {REMEDY}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # what stops it is raised as well
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # it has a kind of its own for each that there is
+        reason = type(error).__name__
+        raise UserError(f"{path}: not readable as ONNX ({reason}), or cut short; {REMEDY}") from error
+
+
+def _with_detector(preprocessing: Preprocessing, folder: Path, given: str | None) -> Preprocessing:
+    """With the detector that is given, or the one of that name in a folder; no file may send us anywhere else."""
+    own = preprocessing.skin.detector
+    if given is None and own is None:
+        return preprocessing
+    return replace(
+        preprocessing, skin=replace(preprocessing.skin, detector=given or str(folder / Path(own or "").name))
+    )
+
+
+def _require_shapes(session: "InferenceSession", card: Card, where: str) -> None:
+    """Makes sure that inputs and outputs are those of the schema and the preprocessing."""
+    size = card.preprocessing.input_size
+    expected = {IMAGE: ("tensor(uint8)", [size, size, 3])}
+    expected |= {attribute.name: ("tensor(float)", [attribute.grades]) for attribute in card.schema}
+    there = {each.name: (each.type, each.shape[1:]) for each in (*session.get_inputs(), *session.get_outputs())}
+    for name, (kind, shape) in expected.items():
+        if there.get(name) != (kind, shape):
+            raise UserError(f"{where}: its {name!r} is not what its own schema says; {REMEDY}")

@@ -1,0 +1,211 @@
+"""How fast a run trains, beside a bare loop of the same network: what all that belongs to a run costs a step.
+
+Both loops learn from the same batches in the same process and take turns, for no machine is as fast now as it was a
+minute ago. Validation, checkpoints and loggers, which a run has once an epoch, are left out.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import cycle, islice
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from multiskin.config import FitConfig
+from multiskin.data.datamodule import SkinDataModule
+from multiskin.data.dataset import Item
+from multiskin.data.photos import Photos
+from multiskin.metrics.bootstrap import RESAMPLES, Interval, interval
+from multiskin.models.backbone import create_backbone
+from multiskin.schema import MISSING, Schema
+from multiskin.training.averaging import ema
+from multiskin.training.fit import accelerator, build, check, precision, quiet_lightning, step_options
+from multiskin.training.module import SkinModule
+from multiskin.training.optimizers import create_optimizer
+
+TYPES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+WARM_UP = 3  # steps of each round that do not count
+
+
+class StepClock(Callback):
+    """Times a trainer's last epoch from its warmed-up steps on.
+
+    Attributes:
+        seconds: from then to the end of the epoch.
+        steps: in that time.
+    """
+
+    def __init__(self) -> None:
+        self.start = self.seconds = 0.0
+        self.steps = 0
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        if batch_idx == WARM_UP:
+            finish_kernels()
+            self.start, self.steps = time.perf_counter(), 0
+        self.steps += 1
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if batch_idx + 1 == trainer.num_training_batches:
+            finish_kernels()
+            self.seconds = time.perf_counter() - self.start
+
+
+class Preloaded(pl.LightningDataModule):
+    """The same few batches over and over, on the device from the start, in place of a run's photos."""
+
+    def __init__(self, data: SkinDataModule, batches: Sequence[Item], steps: int) -> None:
+        super().__init__()
+        self.training_photos = data.training_photos
+        self.batches = [*islice(cycle(batches), steps)]
+
+    def train_dataloader(self) -> DataLoader[Item]:
+        return DataLoader(self.batches, batch_size=None)  # type: ignore[arg-type]
+
+    def val_dataloader(self) -> list[Item]:
+        return []
+
+    def sampling_statistics(self, epoch: int) -> dict[str, float]:
+        return {}
+
+
+def finish_kernels() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+class Loops:
+    """The loops of one config, on its own training photos, each of which takes so many seconds a photo.
+
+    Args:
+        config: of the run.
+        module: its network and what trains it.
+        data: its photos.
+        steps: that count, of a round.
+    """
+
+    def __init__(self, config: FitConfig, module: SkinModule, data: SkinDataModule, steps: int) -> None:
+        self.config = config
+        self.module = module
+        self.data = data
+        self.steps = steps
+        self.device = torch.device(accelerator(config.trainer))
+        self.batches = [_moved(batch, self.device) for batch in islice(data.train_dataloader(), WARM_UP)]
+        self.preloaded = Preloaded(data, self.batches, WARM_UP + steps)
+        self.bare_step = bare_step(config, module.net.schema, self.device)
+
+    def bare(self) -> float:
+        """A plain loop over preloaded batches."""
+        for batch in islice(cycle(self.batches), WARM_UP):
+            self.bare_step(batch)
+        finish_kernels()
+        start, photos = time.perf_counter(), 0
+        for batch in islice(cycle(self.batches), self.steps):
+            self.bare_step(batch)
+            photos += len(batch["row"])
+        finish_kernels()
+        return (time.perf_counter() - start) / photos
+
+    def fit(self) -> float:
+        """The loop of a run, over the same batches."""
+        return self._fitted(self.preloaded, epochs=1)
+
+    def loading(self) -> float:
+        """The loop of a run over its photos, in its second epoch."""
+        return self._fitted(self.data, epochs=2)
+
+    def _fitted(self, data: pl.LightningDataModule, epochs: int) -> float:
+        clock, decay = StepClock(), self.config.trainer.ema_decay
+        with quiet_lightning():
+            trainer = pl.Trainer(
+                **step_options(self.config.trainer),
+                max_epochs=epochs,
+                limit_val_batches=0,
+                callbacks=[*([ema(decay)] if decay is not None else []), clock],
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                use_distributed_sampler=False,
+            )
+            trainer.fit(self.module, datamodule=data)
+        return clock.seconds / (clock.steps * self.config.data.batch_size)
+
+
+def bare_step(config: FitConfig, schema: Schema, device: torch.device) -> Callable[[Item], Tensor]:
+    """A training step as one writes it by hand: a timm network, a linear layer, cross entropy, torch's optimizer.
+
+    It returns the loss.
+    """
+    backbone = create_backbone(config.model)
+    sizes = [attribute.grades for attribute in schema]
+    net = nn.ModuleList([backbone, nn.Linear(backbone.num_features, sum(sizes))])
+    net.to(device).to(memory_format=torch.channels_last).train()
+    if config.trainer.compile is not None:
+        backbone.compile(mode=config.trainer.compile)
+    optimizer = create_optimizer(config.optimizer, [{"params": list(net.parameters())}])
+    kind = TYPES.get(precision(config.trainer))
+    scaler = torch.amp.GradScaler(device.type, enabled=kind is torch.float16)
+
+    def step(batch: Item) -> Tensor:
+        images = batch["image"].contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, kind, enabled=kind is not None):
+            logits = net[1](net[0](images)[1]).split(sizes, dim=1)
+        loss = _cross_entropy(logits, batch["grades"])
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        return loss.detach()
+
+    return step
+
+
+def _cross_entropy(logits: Iterable[Tensor], grades: Tensor) -> Tensor:
+    return torch.stack(
+        [
+            nn.functional.cross_entropy(row.float(), grade, ignore_index=MISSING, reduction="sum")
+            for row, grade in zip(logits, grades.T, strict=True)
+        ]
+    ).mean() / len(grades)
+
+
+def create_loops(config: FitConfig, photos: Photos, steps: int) -> Loops:
+    """The loops of a config on photos that `fit` would take, of which an epoch draws as many as a round needs.
+
+    Raises:
+        UserError: what `fit` would refuse.
+    """
+    check(config, photos.manifest.schema)
+    draws = (WARM_UP + steps) * config.data.batch_size
+    config = replace(config, data=replace(config.data, draws_per_epoch=draws))
+    return Loops(config, *build(config, photos), steps)
+
+
+def _moved(batch: Item, device: torch.device) -> Item:
+    return {key: value.to(device) for key, value in batch.items()}
+
+
+def rounds_of(tasks: Sequence[Callable[[], float]], rounds: int) -> np.ndarray:
+    """Seconds a photo that tasks by turns say they took, every other round backwards: (R, T)."""
+    for task in tasks:
+        task()  # what is loaded, compiled or kept at first use
+    found = []
+    for number in range(rounds):
+        step = -1 if number % 2 else 1
+        found.append([task() for task in tasks[::step]][::step])
+    return np.array(found)
+
+
+def ratio_of_speeds(seconds: np.ndarray, seed: int = 0) -> Interval:
+    """How fast the second task is as a share of the first, by medians of (R, 2) seconds; the rounds are resampled."""
+    rounds = len(seconds)
+    draws = np.random.default_rng(seed).integers(rounds, size=(RESAMPLES, rounds))
+    first, second = np.median(seconds[np.vstack([np.arange(rounds), draws])], axis=1).T  # (1 + RESAMPLES,) each
+    return interval(first / second)

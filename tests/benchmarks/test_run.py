@@ -1,0 +1,42 @@
+"""Benchmarks are run again by the commands that their results tell."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import run
+from seeds import RESULTS
+
+SCRIPTS = Path(run.__file__).parent
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
+def test_the_command_of_every_result_names_a_script_that_is_there(path):
+    python, script, *_ = run.command(json.loads(path.read_text(encoding="utf-8"))["command"])
+    assert python == sys.executable
+    assert (SCRIPTS / Path(script).name).is_file()
+
+
+def test_a_comparison_keeps_its_options_and_goes_through_the_script_that_keeps_its_results():
+    told = "multiskin compare --config configs/isic_abc.yaml --heads '{a: {share: 9}}' --seeds 0 1"
+    _, script, *words = run.command(told)
+    assert Path(script).name == "experiments.py"
+    assert shlex.join(words) == "compare isic_abc --heads '{a: {share: 9}}' --seeds 0 1"
+
+
+def test_what_is_asked_for_twice_is_run_once(monkeypatch, tmp_path, capsys):
+    for name in ("first", "first_tones"):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"command": "python benchmarks/first.py", "commit": "c"}))
+    ran = []
+    monkeypatch.setattr(run, "RESULTS", tmp_path)
+    monkeypatch.setattr(run.subprocess, "run", lambda words, check: ran.append(words))
+    monkeypatch.setattr(run.readme, "main", lambda: ran.append("readme"))
+    monkeypatch.setattr(sys, "argv", ["run.py", "first", "first_tones"])
+    run.main()
+    assert ran == [(sys.executable, "benchmarks/first.py"), "readme"]
+    monkeypatch.setattr(sys, "argv", ["run.py", "second"])
+    with pytest.raises(SystemExit):
+        run.main()
+    assert "no results called second; known are first, first_tones" in capsys.readouterr().err
