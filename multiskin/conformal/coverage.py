@@ -1,10 +1,13 @@
 """What sets of one head are worth on graded photos: how often they hold the true grade, and how wide they are."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import betaincinv
 
+from multiskin.conformal.prediction import ALL, GRADE, ConformalSets, Groups, cells
 from multiskin.conformal.quantile import mean_over_subjects
+from multiskin.metrics.bootstrap import LIMITS, Interval
 from multiskin.schema import MISSING
 
 
@@ -27,6 +30,32 @@ class Coverage(NamedTuple):
     full: float
     by_grade: np.ndarray
 
+    @property
+    def interval(self) -> Interval:
+        """The share covered with its 95 % interval, over the subjects (Clopper and Pearson, Biometrika 26, 1934).
+
+        A subject of whom some photos are covered counts as that share of one. Such shares vary less than the hits and
+        misses that the interval is made for, so that it is rather too wide where subjects have several photos.
+        """
+        return Interval(self.covered, *clopper_pearson(self.covered * self.subjects, self.subjects))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers for JSON; a value that does not exist is null."""
+        shares = {"covered": self.covered, "low": self.interval.low, "high": self.interval.high, "size": self.size}
+        known = {name: None if np.isnan(value) else value for name, value in (shares | {"full": self.full}).items()}
+        return {"subjects": self.subjects, "photos": self.photos, **known}
+
+
+def clopper_pearson(hits: float, tries: int) -> tuple[float, float]:
+    """The 95 % interval of a share that showed so many hits in so many tries; NaN for none."""
+    if not tries:
+        return np.nan, np.nan
+    below, above = (limit / 100 for limit in LIMITS)
+    misses = max(tries - hits, 0.0)  # which rounding may make less
+    low = betaincinv(hits, misses + 1, below) if hits > 0 else 0.0
+    high = betaincinv(hits + 1, misses, above) if misses > 0 else 1.0
+    return float(low), float(high)
+
 
 def coverage_of(sets: np.ndarray, grades: np.ndarray, units: np.ndarray) -> Coverage:
     """Judges the sets of one head; photos without a grade count nowhere.
@@ -48,6 +77,30 @@ def coverage_of(sets: np.ndarray, grades: np.ndarray, units: np.ndarray) -> Cove
         full=mean_over_subjects(size == sets.shape[1], units),
         by_grade=np.array([_mean_where(grades == grade, held, units) for grade in range(sets.shape[1])]),
     )
+
+
+def coverage_by_cell(
+    conformal: ConformalSets, sets: np.ndarray, grades: np.ndarray, units: np.ndarray, groups: Groups
+) -> dict[str, dict[str, Coverage]]:
+    """What the sets of each head are worth on all photos, and by the grades or groups that the promise is kept for.
+
+    Args:
+        conformal: what made them.
+        sets: (N, H, Kmax) masks.
+        grades: (N, H) true grades, -1 where missing.
+        units: (N,) the number of each photo's subject, or its own where that is not known.
+        groups: what is known of the photos; a promise by a group of which nothing is known is judged as a whole.
+
+    Returns:
+        By attribute and cell, "all" first.
+    """
+    by = conformal.by if conformal.by in (GRADE, *groups) else None
+    found: dict[str, dict[str, Coverage]] = {}
+    for h, attribute in enumerate(conformal.schema):
+        own, true = sets[:, h, : attribute.grades], grades[:, h]
+        masks = {ALL: np.ones(len(true), dtype=bool)} | cells(attribute, true, by, groups)
+        found[attribute.name] = {cell: coverage_of(own[at], true[at], units[at]) for cell, at in masks.items()}
+    return found
 
 
 def _mean_where(mask: np.ndarray, values: np.ndarray, units: np.ndarray) -> float:

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, binomtest
 
-from multiskin.conformal.coverage import coverage_of
-from multiskin.schema import MISSING
+from multiskin.conformal.coverage import clopper_pearson, coverage_by_cell, coverage_of
+from multiskin.conformal.prediction import ConformalSets, Threshold
+from multiskin.schema import MISSING, Attribute, Schema
 
 
 def test_subjects_have_one_voice_each_and_ungraded_photos_none():
@@ -23,3 +27,49 @@ def test_nothing_is_said_of_nothing():
     found = coverage_of(np.ones((2, 4), dtype=bool), np.full(2, MISSING), np.arange(2))
     assert (found.subjects, found.photos) == (0, 0)
     assert np.isnan([found.covered, found.size, found.full, *found.by_grade]).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 200).flatmap(lambda tries: st.tuples(st.integers(0, tries), st.just(tries))))
+def test_the_interval_is_the_exact_one_of_a_binomial(drawn):
+    hits, tries = drawn
+    exact = binomtest(hits, tries).proportion_ci(0.95, method="exact")
+    assert clopper_pearson(hits, tries) == pytest.approx((exact.low, exact.high), abs=1e-9)
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says_though_subjects_have_several_photos():
+    random, held = np.random.default_rng(0), 0
+    for _ in range(400):
+        chance = random.beta(9, 1, 30)  # each subject's own; 0.9 on average
+        units = np.repeat(np.arange(30), 4)
+        grades = (random.random(120) >= chance[units]).astype(int)
+        found = coverage_of(np.tile([True, False], (120, 1)), grades, units).interval
+        held += found.low <= 0.9 <= found.high
+    assert held / 400 >= 0.95 - 2 * binom.std(400, 0.95) / 400
+
+
+def test_nothing_is_told_by_null():
+    found = coverage_of(np.ones((2, 4), dtype=bool), np.full(2, MISSING), np.arange(2)).to_dict()
+    expected = {"subjects": 0, "photos": 0, "covered": None, "low": None, "high": None, "size": None, "full": None}
+    assert found == expected
+
+
+GROUPS = {"tone": np.array(["a", "b", "", "a"], dtype=object)}
+
+
+@pytest.mark.parametrize(
+    ("by", "groups", "expected"),
+    [
+        (None, GROUPS, {"all": (3, 2 / 3)}),
+        ("grade", {}, {"all": (3, 2 / 3), "0": (2, 0.5), "1": (1, 1.0)}),
+        ("tone", GROUPS, {"all": (3, 2 / 3), "a": (1, 1.0), "b": (1, 0.0)}),
+        ("tone", {}, {"all": (3, 2 / 3)}),  # of another table, which does not have the column
+    ],
+)
+def test_each_promise_is_judged_by_what_it_is_kept_for(by, groups, expected):
+    schema = Schema((Attribute("depth", 2),))
+    promise = ConformalSets(schema, 0.9, by, {"depth": {"all": Threshold(0.5, 9, 9)}})
+    sets = np.array([[[1, 0]], [[0, 1]], [[0, 1]], [[1, 1]]], dtype=bool)
+    grades = np.array([[0], [0], [1], [MISSING]])
+    found = coverage_by_cell(promise, sets, grades, np.arange(4), groups)["depth"]
+    assert {cell: (each.photos, each.covered) for cell, each in found.items()} == expected
