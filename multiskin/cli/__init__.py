@@ -13,11 +13,14 @@ from typing import NoReturn
 
 from multiskin import __version__
 from multiskin.cli.allocator import keep_freed_memory
+from multiskin.cli.benching import bench_data, bench_train
 from multiskin.cli.calibrating import calibrate
 from multiskin.cli.comparing import compare, study
 from multiskin.cli.conforming import conform
 from multiskin.cli.data import data_check, data_import, data_init, data_render, data_stats
+from multiskin.cli.differing import difference
 from multiskin.cli.explaining import explain
+from multiskin.cli.exporting import export
 from multiskin.cli.measuring import errors, predict, report, test, validate
 from multiskin.cli.parsers import Parser, summary
 from multiskin.cli.serving import demo
@@ -100,7 +103,7 @@ def _run(arguments: list[str]) -> None:
     parser.add_argument("--version", action="version", version=f"multiskin {__version__}")
     if not arguments or arguments[0].startswith("-"):
         parser.parse_args(arguments or ["--help"])
-    raise unknown("command", " ".join(arguments[:2] if arguments[0] == "data" else arguments[:1]), COMMANDS)
+    raise unknown("command", " ".join(arguments[:2] if arguments[0] in ("data", "bench") else arguments[:1]), COMMANDS)
 
 
 def _overview() -> str:
@@ -123,9 +126,11 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "calibrate": calibrate,
     "conform": conform,
     "predict": predict,
+    "export": export,
     "explain": explain,
     "demo": demo,
     "errors": errors,
+    "difference": difference,
     "compare": compare,
     "study": study,
     "sweep": sweep,
@@ -135,4 +140,6 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "data check": data_check,
     "data stats": data_stats,
     "data render": data_render,
+    "bench data": bench_data,
+    "bench train": bench_train,
 }

@@ -62,7 +62,7 @@ def conform(arguments: list[str]) -> None:
     )
     write_checkpoint(read_checkpoint(run.best) | {CONFORMAL: fitted.to_dict()}, run.best)
     print_sets(fitted, fitted.sets(probabilities, groups), photos.grades, units, groups, console())
-    print(f"kept in {run.best}")
+    print(f"kept in {run.best}; how often they hold: multiskin test {run.root}")
 
 
 def _unseen_photos(run: "RunFolder", config: "DataConfig", schema: "Schema", table: str | None) -> "Manifest":
@@ -97,9 +97,9 @@ def _groups(photos: "Manifest", by: str | None) -> "dict[str, np.ndarray]":
         UserError: nothing is known by that name.
     """
     from multiskin.conformal.prediction import GRADE
+    from multiskin.reports.coverage import groups_of
 
-    groups = {} if photos.part is None else {"part": photos.part}
-    groups |= {str(name): values.to_numpy() for name, values in photos.groups.items()}
+    groups = groups_of(photos)
     if by not in (None, GRADE, *groups):
         raise unknown("group", by, [GRADE, *groups], "--by")
     return groups

@@ -1,10 +1,12 @@
 """The commands for a trained model."""
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
+from multiskin.cli.collecting import add_engine_options, predict_collection, require_no_engine
+from multiskin.cli.exporting import load_model
 from multiskin.cli.parsers import Parser, add_decision_option, add_inference_options, by_head, summary, whole
 from multiskin.cli.photos import with_photos_drawn
 from multiskin.cli.settings import fit_config
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from multiskin.data.manifest import Manifest
     from multiskin.inference.predictor import Predictor
     from multiskin.run import RunFolder
+    from multiskin.schema import Schema
 
 
 def validate(arguments: list[str]) -> None:
@@ -68,7 +71,19 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
         print(f"report: {write_report(run, Path(config.root))}")
 
 
-def with_decisions(predictor: "Predictor", asked: Sequence[str]) -> "Predictor":
+class Deciding(Protocol):
+    """A model that can decide otherwise, whatever runs it."""
+
+    @property
+    def schema(self) -> "Schema": ...
+
+    def deciding(self, decisions: Mapping[str, str]) -> Self: ...
+
+
+Model = TypeVar("Model", bound=Deciding)
+
+
+def with_decisions(predictor: Model, asked: Sequence[str]) -> Model:
     """The model with the decisions that were asked for with --decision."""
     ordinal = [attribute.name for attribute in predictor.schema if attribute.ordinal]
     return predictor.deciding(by_head(asked, ordinal))
@@ -96,14 +111,16 @@ def data_of(run: "RunFolder", options: Namespace, name: str, description: str) -
 
 def measure(run: "RunFolder", predictor: "Predictor", photos: "Manifest", name: str, config: "DataConfig") -> None:
     from multiskin.inference.evaluate import evaluate
+    from multiskin.reports.coverage import print_coverage, with_sets
     from multiskin.reports.record import record
     from multiskin.reports.tables import print_results
 
-    evaluation = evaluate(predictor, photos, config.batch_size, config.num_workers)
+    evaluation = with_sets(evaluate(predictor, photos, config.batch_size, config.num_workers), predictor)
     record(run, name, evaluation)
     title = f"{name}: {len(photos)} photos"
     persons = evaluation.persons.metrics if evaluation.persons else {}
     print_results(evaluation.metrics, predictor.schema, title, console(), evaluation.second_rater, persons)
+    print_coverage(evaluation, console())
 
 
 def errors(arguments: list[str]) -> None:
@@ -145,25 +162,28 @@ def report(arguments: list[str]) -> None:
 def predict(arguments: list[str]) -> None:
     """Grade photographs: files, folders, or a table of paths."""
     parser = Parser("multiskin predict", description=summary(predict))
-    parser.add_argument("model", help="a run folder or a .ckpt file")
+    parser.add_argument(
+        "model", help="a run folder, a .ckpt file, or what 'export' wrote; of that an .onnx file needs no torch"
+    )
     parser.add_argument("photos", nargs="+", help="pictures, folders of pictures, .csv or .parquet tables")
     parser.add_argument("--column", default="image", help="the tables' column of paths, relative to the table")
     parser.add_argument("--out", help="a .csv or .jsonl file; default: CSV to the terminal")
     add_decision_option(parser)
     add_inference_options(parser)
+    add_engine_options(parser)
     options = parser.parse_args(arguments)
+    if options.engine is not None:
+        predict_collection(options)
+        return
+    require_no_engine(options)
     from multiskin.inference.files import find_photos
     from multiskin.inference.output import check_output, open_output, writer_for
-    from multiskin.inference.predictor import Predictor
-    from multiskin.run import RunFolder
 
     check_output(options.out)
     if options.out in options.photos:
         raise UserError(f"--out {options.out}: is one of the inputs, which would be lost; name another file")
     paths = find_photos(options.photos, options.column)
-    checkpoint = RunFolder.checkpoint_at(options.model)
-    predictor = Predictor.from_checkpoint(checkpoint, options.device, options.detector)
-    predictor = with_decisions(predictor, options.decision)
+    predictor = with_decisions(load_model(options), options.decision)
     results = predictor.predict_files(paths, options.batch_size, options.num_workers)
     with open_output(options.out) as file:
         errors = writer_for(options.out, predictor.conformal is not None)(results, predictor.schema, file)

@@ -1,5 +1,6 @@
 """Sets of grades as a user gets them: from a run with a side for them, or from another table."""
 
+import json
 import shutil
 
 import numpy as np
@@ -106,6 +107,42 @@ class TestConform:
         cells = kept(trained, schema).thresholds
         assert (cells["shine"]["all"].subjects, cells["lines"]["all"].subjects) == (7, 0)
         assert cells["lines"]["all"].score == np.inf
+
+
+class TestMeasured:
+    """What a test then tells of the promise."""
+
+    @pytest.mark.parametrize(("by", "cells"), [(None, []), ("grade", ["0", "1", "2"]), ("tone", ["1"])])
+    def test_how_often_it_is_kept_and_how_wide_sets_are(self, trained, photos, capsys, tmp_path, by, cells):
+        assert run("conform", trained.root, "--coverage", "0.6", *(["--by", by] if by else [])) == 0
+        capsys.readouterr()
+        assert run("test", trained.root, "--table", "labels.csv", "--out", tmp_path / "out", "--num_workers", 0) == 0
+        said = capsys.readouterr().out
+        assert "promised to hold the true one in 0.6 of cases" in said
+        sets = json.loads((tmp_path / "out" / "metrics.json").read_text())["labels"]["sets"]
+        assert (sets["coverage"], sets["by"]) == (0.6, by)
+        table = tmp_path / "sets.csv"
+        assert run("predict", trained.root, photos / "labels.csv", "--out", table, "--num_workers", 0) == 0
+        told, true = pd.read_csv(table), pd.read_csv(photos / "labels.csv")
+        if by is None:  # for predict knows neither grades nor groups
+            inside = true["lines"].between(told["lines_low"], told["lines_high"])[true["lines"].notna()]
+            width = (told["lines_high"] - told["lines_low"] + 1)[true["lines"].notna()]
+            owner = true["subject"][true["lines"].notna()]
+            assert sets["heads"]["lines"]["all"]["covered"] == pytest.approx(inside.groupby(owner).mean().mean())
+            assert sets["heads"]["lines"]["all"]["size"] == pytest.approx(width.groupby(owner).mean().mean())
+        for found in sets["heads"]["lines"].values():
+            assert found["low"] <= found["covered"] <= found["high"]
+            assert f"{found['covered']:.3f}" in said
+        assert set(cells) <= set(sets["heads"]["lines"])
+
+    def test_a_model_that_promises_nothing_tells_nothing(self, trained, tmp_path, capsys):
+        content = torch.load(trained.best, weights_only=True)
+        content.pop("conformal", None)
+        torch.save(content, tmp_path / "plain.ckpt")
+        where = ("--checkpoint", tmp_path / "plain.ckpt", "--out", tmp_path / "out", "--num_workers", 0)
+        assert run("test", trained.root, *where) == 0
+        assert "promised" not in capsys.readouterr().out
+        assert "sets" not in json.loads((tmp_path / "out" / "metrics.json").read_text())["test"]
 
 
 class TestMistakes:

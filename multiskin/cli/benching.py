@@ -1,0 +1,100 @@
+"""The commands that measure how fast photos are read and a network is trained, on this machine with these settings."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from multiskin.cli.parsers import summary
+from multiskin.cli.photos import checked_photos, with_photos_drawn
+from multiskin.cli.settings import parse
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+    from multiskin.config import FitConfig
+    from multiskin.data.photos import Photos
+    from multiskin.data.stages import Stage
+
+
+def bench_data(arguments: list[str]) -> None:
+    """Measure each stage on a photo's way to the network, and tell which one training waits for."""
+    config, photos, options = _prepare("multiskin bench data", summary(bench_data), arguments)
+    import numpy as np
+
+    from multiskin.data.stages import photo_stages, photos_a_second
+    from multiskin.training.throughput import create_loops, rounds_of
+
+    loops = create_loops(config, photos, options.steps)
+    loops.data.setup("fit")
+    rows = np.linspace(0, len(photos.side("train")) - 1, options.photos).round().astype(int)
+    stages = photo_stages(loops.data, rows.tolist())
+    _print_stages(stages)
+    loader = photos_a_second(loops.data)
+    network = 1 / float(np.median(rounds_of([loops.fit], options.rounds)))
+    print(f"\nloader, {loops.data.train_dataloader().num_workers} workers: {loader:.0f} photos a second")
+    print(f"network, a training step on {loops.device}: {network:.0f} photos a second")
+    print(bottleneck(stages, loader, network))
+
+
+def bench_train(arguments: list[str]) -> None:
+    """Measure training beside a bare loop of the same network, on batches in memory and on photos."""
+    config, photos, options = _prepare("multiskin bench train", summary(bench_train), arguments)
+    import numpy as np
+
+    from multiskin.training.throughput import create_loops, ratio_of_speeds, rounds_of
+
+    loops = create_loops(config, photos, options.steps)
+    seconds = rounds_of([loops.bare, loops.fit, loops.loading], options.rounds)  # (R, 3)
+    bare, fit, loading = 1 / np.median(seconds, axis=0)
+    preloaded, photographs = ratio_of_speeds(seconds[:, :2]), ratio_of_speeds(seconds[:, 1:])
+    print(f"{'bare loop, batches in memory':<34}{bare:8.0f} photos a second")
+    print(f"{'fit, the same batches':<34}{fit:8.0f} photos a second{_share(preloaded, 'of the bare loop')}")
+    print(f"{'fit, photos, after the first epoch':<34}{loading:8.0f} photos a second{_share(photographs, 'of that')}")
+    print(
+        f"{loops.device}, {options.rounds} rounds of {options.steps} steps of {config.data.batch_size} photos by turns"
+    )
+
+
+def _prepare(name: str, description: str, arguments: list[str]) -> tuple["FitConfig", "Photos", "Namespace"]:
+    config, schema, options = parse(name, description, arguments, _add_options)
+    config = with_photos_drawn(replace(config, trainer=replace(config.trainer, progress=False)))
+    return config, checked_photos(config, schema), options
+
+
+def _add_options(parser: "ArgumentParser") -> None:
+    from jsonargparse.typing import PositiveInt
+
+    parser.add_argument("--rounds", type=PositiveInt, default=5, help="of each loop; default: 5")
+    parser.add_argument(
+        "--steps", type=PositiveInt, default=20, help="of a round, beside three to warm up; default: 20"
+    )
+    parser.add_argument("--photos", type=PositiveInt, default=32, help="that stages are timed on; default: 32")
+
+
+def _print_stages(stages: Sequence["Stage"]) -> None:
+    print("milliseconds a photo, in one process:")
+    for stage in stages:
+        spared = "  first epoch only, then cached" if stage.once else ""
+        print(f"  {stage.name:<36}{1000 * stage.seconds:9.3f}{1 / stage.seconds:12.0f} a second{spared}")
+
+
+def _share(found: "Sequence[float]", of: str) -> str:
+    value, low, high = found
+    return f", {value:.3f} {of} ({low:.3f} to {high:.3f})"
+
+
+def bottleneck(stages: Sequence["Stage"], loader: float, network: float) -> str:
+    """What training waits for, in words, from photos a second of both sides."""
+    if network <= loader:
+        return f"Training waits for the network: photos come {loader / network:.1f} times as fast as it learns."
+    slowest = max((stage for stage in stages if not stage.once), key=lambda stage: stage.seconds)
+    spared = [stage for stage in stages if stage.name.endswith(("read", "decode")) and not stage.once]
+    remedy = (
+        "data.cache spares reading and decoding after the first epoch"
+        if slowest in spared
+        else "more data.num_workers share it out, if there are cores, or the recipe goes without"
+    )
+    return (
+        f"Training waits for photos: the network learns {network / loader:.1f} times as fast as they come. The slowest "
+        f"stage is {slowest.name}, {1000 * slowest.seconds:.2f} ms a photo; {remedy}."
+    )

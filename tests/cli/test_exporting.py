@@ -1,0 +1,133 @@
+"""The command that exports, as a user has it: a file that predicts as the run does, a folder, and every mistake."""
+
+import csv
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from multiskin.cli import main
+from multiskin.config import FitConfig, ModelConfig, Recipe
+from multiskin.data.transforms import Preprocessing
+from multiskin.models.blueprint import Blueprint
+from multiskin.run import RunFolder
+
+
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def failure(capsys: pytest.CaptureFixture, *arguments: object) -> str:
+    assert run(*arguments) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("multiskin: error: ")
+    return message
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, data_config, schema, photos):
+    """A run whose network was never trained, but is sure of what it sees."""
+    folder = RunFolder(tmp_path_factory.mktemp("runs") / "first")
+    folder.checkpoints.mkdir(parents=True)
+    folder.config.write_text(yaml.safe_dump(asdict(FitConfig(schema=folder.schema.name, data=data_config))))
+    schema.save(folder.schema)
+    photos.save(folder.split, folder.skipped)
+    torch.manual_seed(0)
+    model = ModelConfig("test_efficientnet", weights="none", input_size=48)
+    blueprint = Blueprint(schema, model, (Recipe(),) * len(schema), tuple((1,) * each.grades for each in schema))
+    net = blueprint.build()
+    for _, head in net.named_heads():
+        torch.nn.init.normal_(head.linear.weight, std=3)
+    content = {
+        "blueprint": blueprint.to_dict(),
+        "preprocessing": Preprocessing(48, (0.5,) * 3, (0.2,) * 3).to_dict(),
+        "state_dict": {f"net.{key}": value for key, value in net.state_dict().items()},
+    }
+    torch.save(content, folder.best)
+    return folder
+
+
+def predicted(model: Path, photos: Path, out: Path) -> list[dict[str, str]]:
+    assert run("predict", model, photos, "--out", out, "--num_workers", 0) == 0
+    with out.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_what_is_exported_predicts_as_the_run_does(trained, graded_folder, tmp_path, capsys):
+    file, folder = tmp_path / "new" / "model.onnx", tmp_path / "hub"
+    assert run("export", trained.root, "--out", file) == 0
+    said = capsys.readouterr()
+    assert "shine: the same grade on 100.0%" in said.out
+    assert said.out.splitlines()[-1] == str(file)
+    assert "drawn" not in said.err
+    assert run("export", trained.root, "--out", folder) == 0
+    expected, *others = (
+        predicted(model, graded_folder / "images", tmp_path / f"{number}.csv")
+        for number, model in enumerate((trained.root, file, folder))
+    )
+    for found in others:
+        for ours, theirs in zip(expected, found, strict=True):
+            assert ours.keys() == theirs.keys()
+            assert all(ours[key] == theirs[key] for key in ("image", "shine", "lines", "error"))
+            numbers = [key for key in ours if "_" in key]
+            np.testing.assert_allclose(*([float(of[key]) for key in numbers] for of in (ours, theirs)), atol=1e-4)
+
+
+def test_mistakes_get_one_message(trained, tmp_path, capsys):
+    (tmp_path / "there.onnx").touch()
+    out = tmp_path / "new.onnx"
+    for arguments, words in {
+        (trained.root, "--out", tmp_path / "there.onnx"): "there is something already",
+        (trained.root, "--out", tmp_path): "there is something already",
+        (trained.root, "--out", tmp_path / "new", "--int8"): "--int8: needs an --out that ends in .onnx",
+        (trained.best, "--out", out, "--int8"): "--int8: needs photos of the run",
+        (trained.root, "--out", out, "--int8", "--root", tmp_path): "--int8: needs photos of the run",
+        (trained.root, "--out", tmp_path / "new", "--root", tmp_path): "--root: is for ONNX files of a run",
+        (trained.best, "--out", out, "--root", tmp_path): "--root: is for ONNX files of a run",
+        (tmp_path, "--out", out): "no run here",
+        (trained.root,): "required: --out",
+    }.items():
+        assert words in failure(capsys, "export", *arguments)
+    assert not out.exists()
+
+
+def test_8_bits_are_measured_out_with_training_photos_and_compared_on_others(trained, tmp_path, monkeypatch, capsys):
+    """What writes the files is tested by itself; it takes long."""
+    given = {}
+
+    def plain(predictor, path, photos):
+        path.touch()
+        given["compared"] = photos
+
+    def int8(predictor, source, path, photos, learned):
+        assert source.exists()
+        assert photos is given["compared"]
+        given["learned"] = learned
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("multiskin.export.onnx.export_onnx", plain)
+    monkeypatch.setattr("multiskin.export.onnx.export_int8", int8)
+    assert run("export", trained.root, "--out", tmp_path / "int8.onnx", "--int8") == 130
+    with trained.split.open(newline="") as file:
+        sides = [row["split"] for row in csv.DictReader(file)]
+    assert (len(given["compared"]), len(given["learned"])) == (sides.count("val"), sides.count("train"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_runs_photos_it_is_compared_on_drawn_ones(trained, tmp_path, monkeypatch, capsys):
+    alone = shutil.copy(trained.best, tmp_path / "model.ckpt")
+    seen = []
+
+    def plain(predictor, path, photos):
+        seen.extend(photos)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("multiskin.export.onnx.export_onnx", plain)
+    assert run("export", alone, "--out", tmp_path / "model.onnx") == 130
+    assert "compared on drawn ones" in capsys.readouterr().err
+    assert all(photo.dtype == np.uint8 and photo.ndim == 3 for photo in seen)
+    assert len(seen) > 2
