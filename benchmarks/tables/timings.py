@@ -114,3 +114,9 @@ def _long_run(source: dict[str, Any]) -> list[str]:
         f"{told['slope_mib_a_thousand']:+.2f} MiB in a thousand, by chance {by_chance}.",
         "",
     ]
+
+
+def imports(source: dict[str, Any]) -> list[str]:
+    """A line a number of label files: the seconds and the memory that an import takes."""
+    lines = [[f"{row['files']:,}", f"{row['seconds']:.1f}", f"{row['megabytes']:.0f} MB"] for row in source["imports"]]
+    return [*markdown(["label files", "seconds", "most memory"], lines), "", origin(source)]
