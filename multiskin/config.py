@@ -43,9 +43,10 @@ class Recipe:
     P-Recall. Nominal grades are decided by argmax."""
     credit: list[list[float]] | None = None
     """What decision credit earns: a row a true grade, in it a number a decision; default: as P-Recall counts."""
-    calibration: Literal["temperature", "bias_corrected", "vector"] | None = None
+    calibration: Literal["temperature", "bias_corrected", "vector", "cumulative"] | None = None
     """Fit how sure the probabilities are to the validation photos, after training: by one number, by one and another
-    for each grade, by two for each grade; null for not at all."""
+    for each grade, by two for each grade, or by bias_corrected and, where grades are ordered, two more for each cut
+    between them; null for not at all."""
 
 
 @dataclass

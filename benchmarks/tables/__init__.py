@@ -34,6 +34,7 @@ OF_TABLE: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  # 
     "heads_*": losses.losses,
     "losses_*": finetuned.losses,
     "steps_*": finetuned.steps,
+    "calibration_*": scores.calibration,
     "conformal_*": scores.coverage,
     "maps_*_tones": maps.by_tone,
     "maps_*": maps.quality,

@@ -74,3 +74,16 @@ def systems(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
         "",
         f"Seeds {', '.join(map(str, sorted(set(source['seeds']))))}; {source['interval']}. {origin(source)}",
     ]
+
+
+def calibration(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """A line a head: its calibration error as it was trained and after each method, a mean over runs."""
+    means = results.groupby(["attribute", "method"], sort=False)[["error", "floor_high"]].mean()
+    methods = list(results["method"].unique())
+    lines = []
+    for name in results["attribute"].unique():
+        errors = [f"{means.loc[(name, method), 'error']:.3f}" for method in methods]
+        lines.append([name, *errors, f"{means.loc[(name, methods[-1]), 'floor_high']:.3f}"])
+    headings = ["as trained", *(method.replace("_", " ") for method in methods[1:]), "noise floor"]
+    table = markdown(["attribute", *headings], lines)
+    return [*table, "", f"Means of {results['run'].nunique()} runs. {origin(source)}"]

@@ -1,32 +1,67 @@
 """Calibrations are fitted to graded photos that no weight was learned from: the lowest negative log-likelihood.
 
-Before that, probabilities are brought from the grades that training drew to those of the photos by Bayes' rule
-(Saerens, Latinne and Decaestecker, Neural Computation 14, 2002), so that the fit begins near the truth however a head's
-photos were drawn. From there, temperature scaling multiplies the log-probabilities by one number; with bias correction
-it adds another one for each grade (Alexandari, Kundaje and Shrikumar, ICML 2020); vector scaling multiplies by one for
-each grade, too (Guo et al., On Calibration of Modern Neural Networks, ICML 2017). The log-likelihood is concave in all
-of them. They have a normal prior around changing nothing: a few photos move them little, hundreds as far as they like.
+Temperature scaling multiplies the log-probabilities by one number; with bias correction it adds another one for each
+grade (Alexandari, Kundaje and Shrikumar, ICML 2020); vector scaling multiplies by one for each grade, too (Guo et al.,
+On Calibration of Modern Neural Networks, ICML 2017). What comes of that is brought from the grades that training drew
+to those of the photos by Bayes' rule (Saerens, Latinne and Decaestecker, Neural Computation 14, 2002), so that the fit
+begins near the truth however a head's photos were drawn.
+
+In this order, for a network is as sure as it is about the grades that were drawn, not about others: if its
+probabilities are q^a / sum q^a, q being true of the drawn photos, then those of the photos here are proportional to
+p^(1/a) natural / drawn. Were they shifted first, the temperature would take the shift to the power of 1 / a, too: after
+losses with soft targets, a being about 1/2, it would be overdone by half or more, and after sure networks fall short.
+
+Of ordered grades, what is left then may lie in how probabilities are spread over them, which scaling each of them does
+not mend: it is so after losses of the cumulative distribution. Cumulative scaling goes on with Platt scaling (Platt,
+Advances in Large Margin Classifiers, 1999) of whether the grade is higher, at each cut between grades.
+
+The log-likelihood is concave in all numbers. They have a normal prior around changing nothing but that: a few photos
+move them little, hundreds as far as they like.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
+import torch
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from multiskin.calibration.calibrator import TINY, Calibrator
-from multiskin.schema import MISSING, Schema
+from multiskin.calibration.calibrator import Calibrator
+from multiskin.calibration.cuts import TINY, CutScaling, cut_logs
+from multiskin.errors import UserError, unknown
+from multiskin.schema import MISSING, Attribute, Schema
 
 WEIGHTS = (0.05, 20.0)  # the least and the most of them: no order of grades is ever reversed
 SPREAD = 0.5  # the standard deviation of their prior, and of that of biases
 EXACT = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000}  # of the minimisation
 
 # What is free of a head's K weights and K biases, by method: directions (P, 2 K) for P parameters.
-METHODS: dict[str, Callable[[int], np.ndarray]] = {
+SOFTMAX: dict[str, Callable[[int], np.ndarray]] = {
     "temperature": lambda k: np.r_[np.ones(k), np.zeros(k)][None],
     "bias_corrected": lambda k: np.r_[[np.r_[np.ones(k), np.zeros(k)]], np.eye(2 * k)[k:]],
     "vector": lambda k: np.eye(2 * k),
 }
+CUMULATIVE = "cumulative"
+BEFORE_CUTS = "bias_corrected"  # what it begins with, and all there is of it where grades have no order
+METHODS = (*SOFTMAX, CUMULATIVE)
+
+# And at a cut, where there are two grades, lower and higher: one weight for both, and the bias of the higher.
+CUT = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
+
+
+def require_method(name: str, attribute: Attribute) -> None:
+    """Makes sure that an attribute's probabilities can be calibrated so.
+
+    Raises:
+        UserError: an unknown method, or one that needs an order where there is none.
+    """
+    if name not in METHODS:
+        raise unknown("method", name, METHODS)
+    if name == CUMULATIVE and not attribute.ordinal:
+        raise UserError(
+            f"method {name!r}: needs ordered grades, and those of {attribute.name} are nominal: {BEFORE_CUTS}"
+        )
 
 
 def fit_calibrator(
@@ -41,12 +76,14 @@ def fit_calibrator(
         drawn: (K,) the share of each grade that the probabilities stand for, 0 for one that was never trained on.
         natural: (K,) the share of each grade that they are to stand for.
     """
+    if method == CUMULATIVE:
+        scaled = fit_calibrator(BEFORE_CUTS, probabilities, grades, drawn, natural)
+        return _scaled_at_cuts(scaled, probabilities, grades, drawn)
     shift = prior_shift(drawn, natural)
-    logs = np.log(np.maximum(probabilities.astype(float), TINY)) + shift  # (N, K)
-    weight, bias = _likeliest(METHODS[method](logs.shape[1]), logs, grades)
+    logs = np.log(np.maximum(probabilities.astype(float), TINY))  # (N, K)
+    weight, bias = _likeliest(SOFTMAX[method](logs.shape[1]), logs, grades, shift)
     prior = softmax(weight * logs + bias, axis=1).mean(axis=0) * (drawn > 0)
-    columns = {"weight": weight, "bias": weight * shift + bias, "prior": prior}
-    return Calibrator(method, **{name: tuple(values.tolist()) for name, values in columns.items()}, rows=len(logs))
+    return Calibrator(method, tuple(weight.tolist()), tuple(bias.tolist()), tuple(prior.tolist()), rows=len(logs))
 
 
 def prior_shift(drawn: np.ndarray, natural: np.ndarray) -> np.ndarray:
@@ -58,10 +95,27 @@ def prior_shift(drawn: np.ndarray, natural: np.ndarray) -> np.ndarray:
     return np.log(np.divide(natural, drawn, out=np.ones(len(drawn)), where=known))
 
 
-def _likeliest(free: np.ndarray, logs: np.ndarray, grades: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The weights and biases, (K,) each, for log-probabilities (N, K) of photos with these grades (N,)."""
+def _scaled_at_cuts(
+    calibrator: Calibrator, probabilities: np.ndarray, grades: np.ndarray, drawn: np.ndarray
+) -> Calibrator:
+    """The same calibration, and after it what is likeliest at each cut, given the photos that it was fitted to."""
+    scaled = calibrator(torch.from_numpy(probabilities.astype(float)))  # (N, K)
+    logs = cut_logs(scaled).numpy()  # (N, K-1, 2)
+    found = [_likeliest(CUT, logs[:, k], (grades > k).astype(int), np.zeros(2)) for k in range(logs.shape[1])]
+    cuts = CutScaling(tuple(float(weight[1]) for weight, _ in found), tuple(float(bias[1]) for _, bias in found))
+    prior = cuts(scaled).numpy().mean(axis=0) * (drawn > 0)
+    return replace(calibrator, method=CUMULATIVE, prior=tuple(prior.tolist()), cuts=cuts)
+
+
+def _likeliest(
+    free: np.ndarray, logs: np.ndarray, grades: np.ndarray, shift: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The weights and biases, (K,) each, for log-probabilities (N, K) of photos with these grades (N,).
+
+    What is free (P, 2 K) is so around weights of 1 and biases that are the shift (K,).
+    """
     photos, k = logs.shape
-    unchanged, hits = np.r_[np.ones(k), np.zeros(k)], np.eye(k)[grades]
+    unchanged, hits = np.r_[np.ones(k), shift], np.eye(k)[grades]
 
     def loss(change: np.ndarray) -> tuple[float, np.ndarray]:
         """With its gradient (P,)."""
@@ -69,7 +123,7 @@ def _likeliest(free: np.ndarray, logs: np.ndarray, grades: np.ndarray) -> tuple[
         scaled = log_softmax(weight * logs + bias, axis=1)  # (N, K)
         error = np.exp(scaled) - hits
         gradient = free @ np.r_[(error * logs).sum(axis=0), error.sum(axis=0)] + change / SPREAD**2
-        return (change @ change / 2 / SPREAD**2 - (scaled * hits).sum()) / photos, gradient / photos
+        return (((change / SPREAD) ** 2).sum() / 2 - (scaled * hits).sum()) / photos, gradient / photos
 
     weighs = free[:, :k].sum(axis=1) > 0  # (P,)
     limits = [(WEIGHTS[0] - 1, WEIGHTS[1] - 1) if weigh else (None, None) for weigh in weighs]
@@ -90,7 +144,7 @@ def fit_calibrators(
 
     Args:
         schema: the heads, H of them.
-        methods: by the names of those that are to have one.
+        methods: by the names of those that are to have one; cumulative is bias_corrected where grades are nominal.
         probabilities: (N, H, Kmax) as trained.
         grades: (N, H) int64, -1 where missing.
         drawn: (H, Kmax) the share of each grade that the probabilities stand for.
@@ -102,8 +156,13 @@ def fit_calibrators(
         if attribute.name in methods and graded.any():
             own, true = probabilities[graded, h, :k], grades[graded, h]
             natural = shares(true, np.asarray(counts[h]))
-            fitted[attribute.name] = fit_calibrator(methods[attribute.name], own, true, drawn[h, :k], natural)
+            method = _method_for(attribute, methods[attribute.name])
+            fitted[attribute.name] = fit_calibrator(method, own, true, drawn[h, :k], natural)
     return fitted
+
+
+def _method_for(attribute: Attribute, asked: str) -> str:
+    return BEFORE_CUTS if asked == CUMULATIVE and not attribute.ordinal else asked
 
 
 def shares(grades: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The command that makes a trained model's probabilities as sure as they deserve to be."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from multiskin.errors import UserError, unknown
 
 NAME = "multiskin calibrate"
 NONE = "none"  # takes a calibration away
+DEFAULT = "cumulative"  # whatever the loss: less leaves much where that blurs, tilts or spreads the grades
 
 if TYPE_CHECKING:
     from multiskin.config import DataConfig
@@ -24,25 +25,7 @@ if TYPE_CHECKING:
 
 def calibrate(arguments: list[str]) -> None:
     """Make a trained model's probabilities as sure as its run's validation photos justify."""
-    parser = Parser(NAME, description=summary(calibrate))
-    parser.add_argument("run", help="the run folder")
-    parser.add_argument(
-        "--method",
-        action="append",
-        default=[],
-        metavar="[HEAD=]NAME",
-        help="temperature (one number for each attribute), bias_corrected (and one for each grade), vector (two for "
-        "each grade), or none, which takes a calibration away; of all attributes, or as HEAD=NAME of one; may be "
-        "repeated; default: temperature",
-    )
-    parser.add_argument(
-        "--out", help="a .ckpt file for the calibrated model; default: the run's best checkpoint itself"
-    )
-    parser.add_argument("--root", help="where the photos are now; default: where they were")
-    add_decision_option(parser)
-    add_inference_options(parser)
-    options = parser.parse_args(arguments)
-    from multiskin.data.photos import load_side
+    options = _parser().parse_args(arguments)
     from multiskin.inference.calibrate import calibrated, keep_calibration
     from multiskin.inference.evaluate import judge, score
     from multiskin.inference.predictor import Predictor
@@ -56,12 +39,8 @@ def calibrate(arguments: list[str]) -> None:
     data = data_of(run, options, NAME, summary(calibrate))
     trained = Predictor.from_checkpoint(run.best, options.device, options.detector)
     trained = with_decisions(replace(trained, calibrators={}, decisions={}), options.decision)
-    methods = _methods(by_head(options.method or ["temperature"], trained.schema.names), trained.schema)
-    with progress("checking photos") as advance:
-        photos, skipped = load_side(data, trained.schema, run.split, "val", advance)
-    warn(skipped)
-    if not len(photos):
-        raise UserError(f"{options.run}: the split has no val photo to calibrate with")
+    methods = _methods(options.method or [DEFAULT], trained.schema)
+    photos = _validation_photos(run, data, trained.schema)
     probabilities = score(trained, photos, data.batch_size, data.num_workers)
     predictor = calibrated(trained, run.best, photos, probabilities, methods)
     _warn_of_uncalibrated(predictor, methods)
@@ -75,14 +54,55 @@ def calibrate(arguments: list[str]) -> None:
         _replace(run, predictor, found, Path(data.root))
 
 
-def _methods(asked: Mapping[str, str], schema: "Schema") -> dict[str, str]:
-    """By the heads that are to be calibrated."""
-    from multiskin.calibration import METHODS
+def _parser() -> Parser:
+    parser = Parser(NAME, description=summary(calibrate))
+    parser.add_argument("run", help="the run folder")
+    parser.add_argument(
+        "--method",
+        action="append",
+        default=[],
+        metavar="[HEAD=]NAME",
+        help="temperature (one number for each attribute), bias_corrected (and one for each grade), vector (two for "
+        "each grade), cumulative (bias_corrected, and of ordered grades two for each cut between them), or none, which "
+        f"takes a calibration away; of all attributes, or as HEAD=NAME of one; may be repeated; default: {DEFAULT}",
+    )
+    parser.add_argument(
+        "--out", help="a .ckpt file for the calibrated model; default: the run's best checkpoint itself"
+    )
+    parser.add_argument("--root", help="where the photos are now; default: where they were")
+    add_decision_option(parser)
+    add_inference_options(parser)
+    return parser
 
+
+def _validation_photos(run: "RunFolder", data: "DataConfig", schema: "Schema") -> "Manifest":
+    """Those of the run's split.
+
+    Raises:
+        UserError: there is none.
+    """
+    from multiskin.data.photos import load_side
+
+    with progress("checking photos") as advance:
+        photos, skipped = load_side(data, schema, run.split, "val", advance)
+    warn(skipped)
+    if not len(photos):
+        raise UserError(f"{run.root}: the split has no val photo to calibrate with")
+    return photos
+
+
+def _methods(words: Sequence[str], schema: "Schema") -> dict[str, str]:
+    """By the heads that are to be calibrated; what is asked of all need not fit each, what is asked of one has to."""
+    from multiskin.calibration import METHODS, require_method
+
+    asked = by_head(words, schema.names)
     for name, method in asked.items():
         schema.index(name)
         if method not in (*METHODS, NONE):
             raise unknown("method", method, (*METHODS, NONE), "--method")
+    for name, method in by_head(words, ()).items():
+        if method != NONE:
+            require_method(method, schema[name])
     return {name: method for name, method in asked.items() if method != NONE}
 
 

@@ -4,13 +4,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from multiskin.calibration import fit_calibrators
 from multiskin.data.manifest import Manifest
 from multiskin.inference.predictor import CALIBRATION, CONFORMAL, DECISIONS, Predictor
+from multiskin.losses import LOSSES
+from multiskin.losses.soft_target import SoftTargetCrossEntropy
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
+from multiskin.models.skinnet import SkinNet
+from multiskin.resampling import grade_distribution
 
 
 def calibrated(
@@ -25,10 +30,23 @@ def calibrated(
         probabilities: (N, H, Kmax), the network's own of these photos.
         methods: by the names of the heads to calibrate; one without a graded photo is left as it is.
     """
-    counts = Blueprint.from_dict(read_checkpoint(checkpoint)["blueprint"]).counts
-    drawn = predictor.net.priors.double().cpu().numpy()
-    fitted = fit_calibrators(predictor.schema, methods, probabilities.numpy(), photos.grades, drawn, counts)
+    blueprint = Blueprint.from_dict(read_checkpoint(checkpoint)["blueprint"])
+    drawn = drawn_shares(predictor.net, blueprint)
+    fitted = fit_calibrators(predictor.schema, methods, probabilities.numpy(), photos.grades, drawn, blueprint.counts)
     return replace(predictor, calibrators=fitted, conformal=None)  # what was promised was of other probabilities
+
+
+def drawn_shares(net: SkinNet, blueprint: Blueprint) -> np.ndarray:
+    """What each head's probabilities (H, Kmax) stand for once they are as sure as they should be.
+
+    Soft targets blur what was drawn, and it is what was drawn again when the blur is taken from the probabilities.
+    """
+    drawn = net.priors.double().cpu().numpy()
+    for h, (attribute, recipe) in enumerate(zip(blueprint.schema, blueprint.recipes, strict=True)):
+        counts = np.asarray(blueprint.counts[h])
+        if issubclass(LOSSES[recipe.loss], SoftTargetCrossEntropy) and counts.any():
+            drawn[h, : attribute.grades] = grade_distribution(recipe.resample, counts, attribute)
+    return drawn
 
 
 def keep_calibration(predictor: Predictor, checkpoint: Path, target: Path) -> bool:

@@ -190,3 +190,7 @@ def print_calibration(heads: Sequence[HeadReliability], fitted: Mapping[str, Cal
         weights = calibrator.weight if calibrator.temperature is None else calibrator.weight[:1]
         weight, bias = (" ".join(f"{value:.2f}" for value in of) for of in (weights, calibrator.bias))
         console.print(f"{name}, {calibrator.method}: log-probabilities times {weight}, plus {bias}", style="dim")
+        if calibrator.cuts:
+            of_cuts = (calibrator.cuts.slope, calibrator.cuts.intercept)
+            slope, intercept = (" ".join(f"{value:.2f}" for value in of) for of in of_cuts)
+            console.print(f"{name}, then at each cut: log-odds times {slope}, plus {intercept}", style="dim")

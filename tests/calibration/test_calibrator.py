@@ -1,6 +1,7 @@
 """What is fitted stays what it is in a checkpoint, and makes probabilities of whatever a network may say."""
 
 import io
+import json
 import math
 from dataclasses import replace
 
@@ -9,10 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiskin.calibration import Calibrator
+from multiskin.calibration import Calibrator, CutScaling
 
 HALVED = Calibrator("temperature", (0.5,) * 3, (0.0,) * 3, (0.2, 0.3, 0.5), 40)
 UNEVEN = Calibrator("vector", (0.5, 1.0, 2.0), (0.3, -0.2, 0.0), (0.2, 0.3, 0.5), 40)
+CUT = replace(HALVED, method="cumulative", cuts=CutScaling((0.5, 2.0), (0.3, 1.5)))
 
 
 def loop(calibrator: Calibrator, row: list[float]) -> list[float]:
@@ -35,19 +37,27 @@ def test_it_is_a_power_of_each_probability_times_a_factor(calibrator: Calibrator
 @given(logits=st.lists(st.floats(-1e4, 1e4), min_size=3, max_size=3))
 def test_whatever_the_logits_probabilities_come_out(dtype: torch.dtype, logits: list[float]) -> None:
     raw = torch.tensor([logits]).softmax(dim=1).to(dtype)
-    for calibrator in (HALVED, UNEVEN, replace(UNEVEN, weight=(20.0, 0.05, 20.0))):
+    for calibrator in (HALVED, UNEVEN, replace(UNEVEN, weight=(20.0, 0.05, 20.0)), CUT):
         found = calibrator(raw)
         assert found.dtype == dtype
         assert (found >= 0).all()
         assert found.double().sum().item() == pytest.approx(1, abs=10 * torch.finfo(dtype).eps)
 
 
-def test_certainty_stays_and_what_is_no_number_is_none() -> None:
-    rows = torch.tensor([[0.0, 1.0, 0.0], [torch.nan, 0.5, 0.5]])
-    found = HALVED(rows)
-    assert found[0].tolist() == pytest.approx([0, 1, 0], abs=1e-15)
-    assert found[1].isnan().all()
-    assert HALVED(rows[:0]).shape == (0, 3)
+@pytest.mark.parametrize("calibrator", [HALVED, CUT])
+def test_certainty_stays_and_what_is_no_number_is_none(calibrator: Calibrator) -> None:
+    rows = torch.tensor([[0.0, 1.0, 0.0], [torch.nan, 0.5, 0.5], [0.5, 0.5, torch.nan]])
+    found = calibrator(rows)
+    assert found[0].tolist() == pytest.approx([0, 1, 0], abs=1e-8)
+    assert found[1:].isnan().all()
+    assert calibrator(rows[:0]).shape == (0, 3)
+
+
+def test_the_cuts_are_scaled_after_the_grades() -> None:
+    rows = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]], dtype=torch.float64)
+    assert CUT.cuts is not None
+    torch.testing.assert_close(CUT(rows), CUT.cuts(HALVED(rows)))
+    assert CUT.temperature is None  # for there are other numbers beside it
 
 
 def test_a_temperature_above_1_makes_less_sure_and_keeps_the_order() -> None:
@@ -58,8 +68,31 @@ def test_a_temperature_above_1_makes_less_sure_and_keeps_the_order() -> None:
     assert 0.7 > found[0] > found[1] > found[2] > 0.1
 
 
-def test_survives_a_checkpoint_that_is_read_with_care() -> None:
+@pytest.mark.parametrize("calibrator", [UNEVEN, CUT])
+def test_survives_a_checkpoint_that_is_read_with_care(calibrator: Calibrator) -> None:
     file = io.BytesIO()
-    torch.save(UNEVEN.to_dict(), file)
+    torch.save(calibrator.to_dict(), file)
     file.seek(0)
-    assert Calibrator.from_dict(torch.load(file, weights_only=True)) == UNEVEN
+    assert Calibrator.from_dict(torch.load(file, weights_only=True)) == calibrator
+    assert Calibrator.from_dict(json.loads(json.dumps(calibrator.to_dict()))) == calibrator
+
+
+def test_without_cuts_it_is_kept_as_it_was_before_there_were_any() -> None:
+    lists = {"weight": [0.5, 1.0, 2.0], "bias": [0.3, -0.2, 0.0], "prior": [0.2, 0.3, 0.5]}
+    assert UNEVEN.to_dict() == {"method": "vector", "rows": 40} | lists
+
+
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        {"slope": [1.0], "intercept": [0.0]},
+        {"slope": [1.0, 1.0], "intercept": [0.0]},
+        {"slope": [1.0, 1.0], "intercept": [0.0, "a"]},
+        {"slope": [1.0, 1.0], "intercept": [0.0, None]},
+        {"slope": [1.0, 1.0]},
+        [],
+    ],
+)
+def test_cuts_of_other_grades_or_of_no_numbers_are_refused(cuts: object) -> None:
+    with pytest.raises((LookupError, TypeError, ValueError)):
+        Calibrator.from_dict(CUT.to_dict() | {"cuts": cuts})

@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 
 from multiskin.calibration import METHODS, Calibrator, fit_calibrator, fit_calibrators
 from multiskin.calibration.fitting import WEIGHTS, prior_shift, shares
+from multiskin.losses import create_loss
 from multiskin.metrics.calibration import calibration_error, log_loss, noise_floor
 from multiskin.schema import Attribute, Schema
 
@@ -132,6 +133,53 @@ def test_the_same_photos_in_any_order_give_the_same(method: str) -> None:
     one, other = fit(method, true**2, grades), fit(method, (true**2)[order], grades[order])
     assert fit(method, true**2, grades) == one
     np.testing.assert_allclose([*one.weight, *one.bias], [*other.weight, *other.bias], atol=1e-6)
+
+
+NATURAL = np.array([0.45, 0.28, 0.15, 0.08, 0.04])
+BLURRED = ["sord", "binomial_labels", "beta_labels"]
+
+
+def graded_readings(photos: int, drawn: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """What is true (N, 5) of photos among those drawn, by a reading that scatters about the grade; and their grades."""
+    random = np.random.default_rng(seed)
+    grades = random.choice(5, photos, p=NATURAL)
+    readings = grades + 0.9 * random.normal(size=photos)
+    likelihood = np.exp(-((readings[:, None] - np.arange(5)) ** 2) / 2 / 0.9**2)
+    return drawn * likelihood / (drawn * likelihood).sum(axis=1, keepdims=True), grades
+
+
+def calibrated_apart(method: str, raw: np.ndarray, grades: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Probabilities after and before, and grades, of the half that a calibration was not fitted to."""
+    half = len(grades) // 2
+    calibrator = fit_calibrator(method, raw[:half], grades[:half], drawn, NATURAL)
+    return calibrator(torch.from_numpy(raw[half:])).numpy(), raw[half:], grades[half:]
+
+
+def assert_mended(after: np.ndarray, before: np.ndarray, grades: np.ndarray) -> None:
+    error, had = (calibration_error(of, grades) for of in (after, before))
+    assert error <= had / 2 or error <= noise_floor(after, draws=100).high
+    assert log_loss(after, grades) < log_loss(before, grades)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("power", [0.4, 2.5])
+def test_what_is_too_sure_of_balanced_draws_becomes_true_of_natural_ones(method: str, power: float) -> None:
+    """One temperature and the known shift are all that it takes; shifted first, no temperature would do."""
+    true_of_drawn, grades = graded_readings(8000, even(5), seed=1)
+    after, before, later = calibrated_apart(method, sharpened(true_of_drawn, power), grades, even(5))
+    assert_mended(after, before, later)
+    truth = true_of_drawn[4000:] * NATURAL / (true_of_drawn[4000:] * NATURAL).sum(axis=1, keepdims=True)
+    assert np.abs(after - truth).mean() < 0.01
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("loss", BLURRED)
+@pytest.mark.parametrize("drawn", [NATURAL, even(5)], ids=["natural", "balanced"])
+def test_what_soft_targets_taught_a_perfect_network_is_mended(method: str, loss: str, drawn: np.ndarray) -> None:
+    """Cross entropy with targets T is lowest at the truth about what is drawn, times T."""
+    true_of_drawn, grades = graded_readings(8000, drawn, seed=2)
+    target = create_loss(loss, Attribute("shine", 5), [1] * 5).target.double().numpy()
+    assert_mended(*calibrated_apart(method, true_of_drawn @ target, grades, drawn))
 
 
 def test_a_grade_that_was_never_drawn_stays_and_counts_in_no_prior() -> None:

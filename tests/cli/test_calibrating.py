@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +109,21 @@ class TestCalibrate:
             probabilities(trained.predictions("val")), probabilities(measured.predictions("val")), atol=1e-4
         )
 
+    def test_grades_without_an_order_take_what_fits_them(self, trained, tmp_path, capsys):
+        shine, lines = Schema.load(trained.schema)
+        schema = Schema((shine, replace(lines, kind="nominal")))
+        schema.save(trained.schema)
+        save_checkpoint(schema, trained.best)
+        command = ["calibrate", trained.root, "--num_workers", 0, "--out"]
+        for asked in ((), ("--method", "vector", "--method", "cumulative")):
+            path = tmp_path / f"{len(asked)}.ckpt"
+            assert run(*command, path, *asked) == 0
+            calibrators = Predictor.from_checkpoint(path, "cpu").calibrators
+            methods = {name: calibrator.method for name, calibrator in calibrators.items()}
+            assert methods == {"shine": "cumulative", "lines": "bias_corrected"}
+        said = failure(capsys, *command, tmp_path / "new.ckpt", "--method", "lines=cumulative")
+        assert "needs ordered grades, and those of lines are nominal: bias_corrected" in said
+
     def test_decisions_are_kept_with_it(self, trained):
         command = ["calibrate", trained.root, "--method", "none", "--decision", "median", "--decision", "lines=credit"]
         assert run(*command, "--num_workers", 0) == 0
@@ -149,6 +164,7 @@ class TestCalibrate:
         [
             (["--method", "temprature"], "unknown method 'temprature': did you mean 'temperature'?"),
             (["--method", "shin=vector"], "unknown attribute 'shin': did you mean 'shine'?"),
+            (["--method", "shine=cumulativ"], "unknown method 'cumulativ': did you mean 'cumulative'?"),
             (["--decision", "mode"], "unknown decision 'mode'"),
             (["--decision", "shin=median"], "unknown attribute 'shin'"),
         ],

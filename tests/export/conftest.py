@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from multiskin.calibration import Calibrator
+from multiskin.calibration import Calibrator, CutScaling
 from multiskin.config import ModelConfig, Recipe
 from multiskin.conformal.prediction import ConformalSets, Threshold
 from multiskin.data.transforms import Preprocessing
@@ -47,7 +47,15 @@ def predictor() -> Predictor:
         Preprocessing(SIZE, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), ({"Resize": {"size": 72}}, "CenterCrop")),
         torch.device("cpu"),
         calibrators={
-            "shine": Calibrator("vector", (0.5, 1, 2, 1, 1), (0.1, 0.2, 0.3, 0, 0), (0.1, 0.3, 0.2, 0.4, 0), 9)
+            "shine": Calibrator("vector", (0.5, 1, 2, 1, 1), (0.1, 0.2, 0.3, 0, 0), (0.1, 0.3, 0.2, 0.4, 0), 9),
+            "spots": Calibrator(
+                "cumulative",
+                (0.5,) * 4,
+                (0.1, 0.2, 0.3, 0),
+                (0.25,) * 4,
+                9,
+                CutScaling((0.5, 2, 1), (-1, 0.5, 1)),  # which crosses
+            ),
         },
         conformal=ConformalSets(
             net.schema, 0.8, None, {name: {"all": Threshold(0.5, 9, 9)} for name in net.schema.names}

@@ -135,3 +135,26 @@ def test_a_damaged_calibration_is_one_error(content: object, checkpoint: Path, t
     torch.save(torch.load(checkpoint, weights_only=True) | {"calibration": content}, path)
     with pytest.raises(UserError, match=r"damaged\.ckpt: damaged, or of another version"):
         Predictor.from_checkpoint(path)
+
+
+def test_soft_targets_do_not_blur_what_was_drawn(
+    predictor_of: Callable[[Schema], Predictor], manifest: Manifest, tmp_path: Path
+) -> None:
+    """A sampler's shares, not those times the targets: the temperature takes the blur away, of the shares too."""
+    predictor_of(manifest.schema)
+    path = tmp_path / "model.ckpt"
+    content = read_checkpoint(path)
+    first, second = content["blueprint"]["recipes"]
+    content["blueprint"]["recipes"] = [first | {"loss": "sord"}, second | {"resample": "balanced"}]
+    content["blueprint"]["counts"] = [[50, 20, 15, 10, 5], [6, 3, 1]]
+    write_checkpoint(content, path)
+    predictor = Predictor.from_checkpoint(path, "cpu")
+    probabilities = score(predictor, manifest, num_workers=0)
+    methods = dict.fromkeys(manifest.schema.names, "bias_corrected")
+    found = calibrated(predictor, path, manifest, probabilities, methods).calibrators
+    drawn = [np.array([0.5, 0.2, 0.15, 0.1, 0.05]), np.full(3, 1 / 3)]
+    for h, (attribute, counts) in enumerate(zip(manifest.schema, content["blueprint"]["counts"], strict=True)):
+        graded, k = manifest.grades[:, h] != MISSING, attribute.grades
+        own, grades = probabilities[graded, h, :k].numpy(), manifest.grades[graded, h]
+        expected = fit_calibrator("bias_corrected", own, grades, drawn[h], shares(grades, np.array(counts)))
+        np.testing.assert_allclose(found[attribute.name].bias, expected.bias, atol=1e-4)

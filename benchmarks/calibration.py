@@ -1,0 +1,92 @@
+"""How far off the probabilities of finished runs are on test photos, before they are calibrated and after.
+
+    python benchmarks/calibration.py skin5_drawn --runs runs/benchmark/skin5_drawn-{0,1,2}
+
+Every method is fitted to the validation photos of each run, as `multiskin calibrate` does. Told is the ordinal
+calibration error of the test photos beside its noise floor, which probabilities that are perfect would have on so many
+photos, and on how many heads of how many runs it is at most half of what it was, or within that floor.
+"""
+
+import argparse
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from seeds import RESULTS, commit, machine, origin, threads
+
+from multiskin.calibration import METHODS, fit_calibrators
+from multiskin.inference.calibrate import drawn_shares
+from multiskin.inference.predictor import Predictor
+from multiskin.metrics.calibration import calibration_error, noise_floor
+from multiskin.models.blueprint import Blueprint
+from multiskin.models.checkpoint import read_checkpoint
+from multiskin.reports.graded import GradedPredictions
+from multiskin.run import RunFolder, write_json
+from multiskin.schema import MISSING
+
+AS_TRAINED = "none"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", help="of the results, calibration_NAME.csv and .json")
+    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="finished runs of one config")
+    given = parser.parse_args()
+    table = pd.DataFrame([row for run in given.runs for row in rows_of(run)])
+    table["met"] = (table["error"] <= table["before"] / 2) | (table["error"] <= table["floor_high"])
+    table.to_csv(RESULTS / f"calibration_{given.name}.csv", index=False, float_format="%.4f")
+    origins = [origin(run) for run in given.runs]
+    shell = " ".join(str(run) for run in given.runs)
+    write_json(
+        RESULTS / f"calibration_{given.name}.json",
+        {
+            "command": f"python benchmarks/calibration.py {given.name} --runs {shell}",
+            "trained_at": [each.get("commit") for each in origins],
+            "machine": machine(threads()),
+            "versions": {name: version(name) for name in ("torch", "numpy", "scipy")},
+            "commit": commit(),
+        },
+    )
+    print(table.groupby(["attribute", "method"], sort=False).mean(numeric_only=True).to_string(float_format="%.3f"))
+
+
+def rows_of(run: Path) -> Iterator[dict[str, object]]:
+    """A row for each ordinal head and method of one run, whose predictions are those it was trained to give."""
+    folder = RunFolder.open(run)
+    predictor = Predictor.from_checkpoint(folder.best, "cpu")
+    if predictor.calibrators:
+        raise SystemExit(f"{run}: is calibrated; take runs as they were trained")
+    blueprint = Blueprint.from_dict(read_checkpoint(folder.best)["blueprint"])
+    val, test = (GradedPredictions.of_run(folder, side) for side in ("val", "test"))
+    drawn = drawn_shares(predictor.net, blueprint)
+    before: dict[str, float] = {}
+    for method in (AS_TRAINED, *METHODS):
+        methods = {} if method == AS_TRAINED else dict.fromkeys(predictor.schema.names, method)
+        fitted = fit_calibrators(predictor.schema, methods, val.probabilities, val.grades, drawn, blueprint.counts)
+        for h, attribute in enumerate(predictor.schema):
+            if attribute.ordinal:
+                graded = test.grades[:, h] != MISSING
+                own = test.probabilities[graded, h, : attribute.grades]
+                if method != AS_TRAINED:
+                    own = fitted[attribute.name](torch.from_numpy(own)).numpy()
+                error = calibration_error(own, test.grades[graded, h])
+                before.setdefault(attribute.name, error)
+                yield {
+                    "attribute": attribute.name,
+                    "method": method,
+                    "run": run.name,
+                    "before": before[attribute.name],
+                    "error": error,
+                } | floor_of(own)
+
+
+def floor_of(probabilities: np.ndarray) -> dict[str, float]:
+    floor = noise_floor(probabilities)
+    return {"floor": floor.value, "floor_high": floor.high}
+
+
+if __name__ == "__main__":
+    main()
