@@ -13,10 +13,8 @@ from torch import Tensor
 
 from multiskin.errors import UserError, unknown
 from multiskin.metrics.functional import credit_matrix
+from multiskin.rules import ROUNDING, SHRINKAGE
 from multiskin.schema import Attribute
-
-ROUNDING = 1e-6  # what a sum of float32 probabilities may miss by
-SHRINKAGE = 0.1  # how far a prior is drawn towards a uniform one, so that a grade hardly ever seen is not overrated
 
 
 def argmax(probabilities: Tensor) -> Tensor:
@@ -103,18 +101,6 @@ def decide_heads(probabilities: Tensor, rules: Sequence[Rule]) -> Tensor:
         for h, rule in enumerate(rules)
     ]
     return torch.stack(columns, dim=1)
-
-
-def require_decision(name: str, attribute: Attribute) -> None:
-    """Makes sure that an attribute's grades can be decided so.
-
-    Raises:
-        UserError: an unknown decision, or one that needs an order where there is none.
-    """
-    if name not in DECISIONS:
-        raise unknown("decision", name, DECISIONS)
-    if name != "argmax" and not attribute.ordinal:
-        raise UserError(f"decision {name!r}: needs ordered grades, and those of {attribute.name} are nominal: argmax")
 
 
 def credit_of(attribute: Attribute, asked: Sequence[Sequence[float]] | None) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiskin.decisions import DECISIONS, credit_of, decide, require_decision
+from multiskin.decisions import DECISIONS, credit_of, decide
 from multiskin.errors import UserError
 from multiskin.metrics.functional import confusion_matrix, credit_matrix, p_recall
 from multiskin.schema import Attribute
@@ -214,16 +214,6 @@ def test_credit_wins_where_grades_are_drawn_from_the_probabilities(sharpness: fl
 
 
 KIND = Attribute("kind", 3, kind="nominal")
-
-
-def test_what_needs_an_order_is_refused_where_there_is_none() -> None:
-    for name in ("median", "expectation", "credit"):
-        require_decision(name, Attribute("shine", 3))
-        with pytest.raises(UserError, match=f"decision '{name}': needs ordered grades, and those of kind are nominal"):
-            require_decision(name, KIND)
-    require_decision("argmax", KIND)
-    with pytest.raises(UserError, match="did you mean 'median'"):
-        require_decision("medain", KIND)
 
 
 def test_credit_is_p_recalls_unless_another_is_asked_for() -> None:

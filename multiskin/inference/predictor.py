@@ -15,7 +15,7 @@ from multiskin.conformal.prediction import NO_GROUPS, ConformalSets, Groups
 from multiskin.data.dataset import one_thread, worker_count
 from multiskin.data.images import ImageError, read_image
 from multiskin.data.transforms import PhotoTransform, Preprocessing, evaluation_transform
-from multiskin.decisions import Rule, decide_heads, require_decision
+from multiskin.decisions import Rule, decide_heads
 from multiskin.errors import UserError
 from multiskin.inference.model_card import model_card
 from multiskin.models.blueprint import Blueprint
@@ -24,6 +24,7 @@ from multiskin.models.pretrained import find_pretrained, write_pretrained
 from multiskin.models.skinnet import SkinNet
 from multiskin.portable.card import checked_sets, finite
 from multiskin.portable.results import PhotoResult, Prediction, rows_of
+from multiskin.rules import require_decision
 from multiskin.schema import Schema
 
 NETWORK = "net."  # what the training module calls the network in a checkpoint

@@ -9,11 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from multiskin.errors import UserError, unknown
+from multiskin.rules import ROUNDING, SHRINKAGE, require_decision
 from multiskin.schema import Attribute
-
-ROUNDING = 1e-6  # what a sum of float32 probabilities may miss by
-SHRINKAGE = 0.1  # how far a prior is drawn towards a uniform one, so that a grade hardly ever seen is not overrated
 
 
 @dataclass(frozen=True)
@@ -85,15 +82,3 @@ DECISIONS: dict[str, Callable[[np.ndarray, Rule], np.ndarray]] = {
     "expectation": lambda probabilities, _: expectation(probabilities),
     "credit": expected_credit,
 }
-
-
-def require_decision(name: object, attribute: Attribute) -> None:
-    """Makes sure that an attribute's grades can be decided so.
-
-    Raises:
-        UserError: an unknown decision, or one that needs an order where there is none.
-    """
-    if name not in DECISIONS:
-        raise unknown("decision", name, DECISIONS)
-    if name != "argmax" and not attribute.ordinal:
-        raise UserError(f"decision {name!r}: needs ordered grades, and those of {attribute.name} are nominal: argmax")

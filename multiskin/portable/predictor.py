@@ -14,9 +14,10 @@ from multiskin.data.images import ImageError, read_image
 from multiskin.data.preprocessing import Preprocessing
 from multiskin.errors import UserError
 from multiskin.portable.card import Card
-from multiskin.portable.decisions import Rule, require_decision
+from multiskin.portable.decisions import Rule
 from multiskin.portable.pixels import Pixels
 from multiskin.portable.results import PhotoResult, Prediction, rows_of
+from multiskin.rules import require_decision
 from multiskin.schema import Schema
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multiskin import decisions as in_torch
-from multiskin.errors import UserError
-from multiskin.portable.decisions import DECISIONS, Rule, require_decision
+from multiskin.portable.decisions import DECISIONS, Rule
 from multiskin.schema import Attribute
 
 
@@ -48,22 +47,6 @@ def _earned(probabilities: np.ndarray, prior: np.ndarray, credit: np.ndarray) ->
     return np.array(
         [[sum(credit[k, j] * p[k] / shrunk[k] for k in seen) for j in range(len(prior))] for p in probabilities]
     )
-
-
-def test_the_names_are_the_same() -> None:
-    assert set(DECISIONS) == set(in_torch.DECISIONS)
-
-
-@pytest.mark.parametrize(("name", "kind"), [("mode", "ordinal"), ("median", "nominal"), (["median"], "nominal")])
-def test_what_does_not_fit_is_refused_with_the_same_words(name: str, kind: str) -> None:
-    attribute = Attribute("shine", 5, kind)
-    if isinstance(name, str):
-        with pytest.raises(UserError) as expected:
-            in_torch.require_decision(name, attribute)
-    with pytest.raises((UserError, TypeError)) as found:
-        require_decision(name, attribute)
-    if isinstance(name, str):
-        assert str(found.value) == str(expected.value)
 
 
 @pytest.mark.parametrize(
