@@ -28,6 +28,7 @@ IN_THREAD = "t = threading.Thread(target=steps); t.start(); t.join()"
 
 @pytest.mark.parametrize("run", ["steps()", IN_THREAD], ids=["main", "thread"])
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="needs glibc")
+@pytest.mark.slow
 def test_the_same_tensors_again_need_no_new_pages(run: str) -> None:
     with_it, without = (faults(run, keep) for keep in (True, False))
     assert with_it < 0.3 * without  # freed places are found again only after a while

@@ -57,6 +57,7 @@ def given(*arguments):
     return ["--config", "config.yaml", "--space", "space.yaml", *arguments]
 
 
+@pytest.mark.slow
 def test_leaves_the_best_settings_a_table_and_pictures(folder, trained, capsys):
     sweep(given("--trials", "13", "--out", "runs/sweep", "--optimizer.weight_decay", "0.1"))
     out = folder / "runs" / "sweep"
@@ -131,6 +132,7 @@ def test_what_has_to_be_installed_is_told(folder, monkeypatch, package):
         sweep(given())
 
 
+@pytest.mark.slow
 def test_an_agent_of_wandb_trains_each_run_in_a_folder_of_its_own(folder, monkeypatch):
     """What the agent makes of the file's command is handed to a program that says what it is told."""
     monkeypatch.setattr("multiskin.cli.sweeping.find_spec", lambda name: None)  # which it takes no other package for

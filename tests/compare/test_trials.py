@@ -52,6 +52,7 @@ def states(sweep):
     return sweep.table()["state"].tolist()
 
 
+@pytest.mark.slow
 def test_each_trial_is_trained_once_until_there_are_enough(begin, faults):
     sweep = begin()
     assert train(sweep, 3, 2, quiet) == {}
@@ -134,6 +135,7 @@ def test_progress_counts_the_trials_of_all(begin, faults):
 
 
 @FORKED
+@pytest.mark.slow
 def test_processes_at_the_same_time_share_the_trials(worker, faults, begin):
     workers = [worker(), worker()]
     for process in workers:

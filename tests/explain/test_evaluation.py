@@ -136,6 +136,7 @@ def test_what_takes_many_passes_is_measured_on_the_sample(evaluation: MapEvaluat
     assert by_measure["deletion"].between(0, 1).all()
 
 
+@pytest.mark.slow
 def test_a_head_that_sees_nothing_has_nothing_to_delete(predictor: Predictor, photos: Manifest) -> None:
     images = torch.stack([predictor.transform()(read_image(photos.path(row)), seed=0) for row in range(len(photos))])
     seen = (predictor.predict(images).grades > 0) & (photos.grades != MISSING)
@@ -190,6 +191,7 @@ def test_without_masks_nothing_is_said_of_where_maps_lie(predictor: Predictor, p
     assert bare.subjects == len(set(photos.subject))
 
 
+@pytest.mark.slow
 def test_the_sample_is_looked_at_piece_by_piece(
     evaluation: MapEvaluation, predictor: Predictor, photos: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

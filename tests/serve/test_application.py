@@ -396,6 +396,7 @@ def test_a_form_takes_no_files(forms: TestClient) -> None:
 # -------------------------------------------------------------------------------------------------------- a real server
 
 
+@pytest.mark.slow
 def test_a_real_server_scores(server: Any, jpeg: bytes) -> None:
     body = b'--x\r\nContent-Disposition: form-data; name="photos"; filename="a.jpg"\r\n\r\n' + jpeg + b"\r\n--x--\r\n"
     headers = {"content_type": "multipart/form-data; boundary=x", "cookie": server.guest()}

@@ -176,7 +176,7 @@ def curves(run):
     ("stop", "workers"),
     [
         (signal.SIGINT, 0),
-        (signal.SIGTERM, 0),
+        pytest.param(signal.SIGTERM, 0, marks=slow),
         *(pytest.param(stop, workers, marks=slow) for stop in ENDS for workers in (1, 2)),
     ],
 )

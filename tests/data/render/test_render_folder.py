@@ -153,6 +153,7 @@ def test_settings_that_make_no_set_are_named(tmp_path, config, said):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_one_worker_and_several_give_the_same_bytes(folder, tmp_path):
     render_into(tmp_path / "one", TINY, workers=1)
     render_into(tmp_path / "three", TINY, workers=3)
