@@ -243,6 +243,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
 
     yield start
     for server in servers:
+        assert server.port  # until it is up, Ctrl-C means something else to it
         server.process.send_signal(signal.SIGINT)
     for server in servers:
         server.require_end()
