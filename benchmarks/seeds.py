@@ -141,10 +141,15 @@ def _provenance(runs: Sequence[Path], command: str) -> dict:
 
 def _without_places(config: dict) -> dict:
     """The settings that decide on the numbers: not where things lie on this machine, nor the seed."""
-    data = {key: value for key, value in config["data"].items() if key not in ("root", "faces")}
+    data = {key: _without_place(value) for key, value in config["data"].items() if key not in ("root", "faces")}
     model = {key: value for key, value in config["model"].items() if key != "weights"}
     rest = {key: value for key, value in config.items() if key not in ("seed", "out", "schema")}
     return rest | {"data": data, "model": model}
+
+
+def _without_place(value: object) -> object:
+    """A file's name alone, where it is told with all of its folders."""
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
 def of_subjects(run: Path) -> str:
