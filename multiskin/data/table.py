@@ -71,13 +71,22 @@ def read_table(path: str | Path) -> Table:
         raise UserError(f"table {path}: cannot be read ({reason}); give a whole .csv or .parquet file") from error
 
 
-def _read_csv(path: Path) -> Table:
-    reader = csv.reader(io.StringIO(_text_of(path), newline=""), skipinitialspace=True, strict=True)
+def csv_lines(text: str, where: str) -> list[tuple[int, list[str]]]:
+    """The lines of a CSV file that are not blank, by the number of each row.
+
+    Raises:
+        UserError: quotation marks that do not close, or what else is no CSV; `where` is named.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
     try:
         lines = [(row, [cell.strip() for cell in cells]) for row, cells in enumerate(reader, start=1)]
     except csv.Error as error:
-        raise UserError(f"{path}: line {reader.line_num}: {error}; check the quotation marks there") from error
-    lines = [(row, cells) for row, cells in lines if any(cells)]
+        raise UserError(f"{where}: line {reader.line_num}: {error}; check the quotation marks there") from error
+    return [(row, cells) for row, cells in lines if any(cells)]
+
+
+def _read_csv(path: Path) -> Table:
+    lines = csv_lines(_text_of(path), str(path))
     if not lines:
         raise UserError(f"{path}: empty; give a row of headings and a row for each photo")
     headings = _without_blank_end(lines[0][1], width=1)

@@ -1,7 +1,5 @@
 """Where to see a doctor: the list of clinics that whoever runs the demo gives."""
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from multiskin.data.table import Problem, shown
+from multiskin.data.table import Problem, csv_lines, shown
 from multiskin.errors import UserError
 
 REQUIRED = ("name", "latitude", "longitude", "phone")
@@ -86,12 +84,7 @@ def read_clinics(path: Path) -> tuple[Clinic, ...]:
 def _rows(path: Path) -> tuple[list[Row], list[Problem]]:
     """All rows below the headings that have as many cells as these; blank ones are left out."""
     where = f"--clinics {path}"
-    reader = csv.reader(io.StringIO(_text_of(path), newline=""), skipinitialspace=True, strict=True)
-    try:
-        lines = [(row, [cell.strip() for cell in cells]) for row, cells in enumerate(reader, start=1)]
-    except csv.Error as error:
-        raise UserError(f"{where}: line {reader.line_num}: {error}; check the quotation marks there") from error
-    lines = [(row, cells) for row, cells in lines if any(cells)]
+    lines = csv_lines(_text_of(path), where)
     headings = lines[0][1] if lines else []
     _check_headings(headings, where)
     width = len(headings)
