@@ -1,5 +1,6 @@
 """What is shown while a run goes on."""
 
+import math
 import sys
 import time
 from datetime import timedelta
@@ -7,6 +8,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, EarlyStopping, TQDMProgressBar
+
+EVERY = 0.2  # seconds, between numbers beside a bar
 
 
 class TimeLeft:
@@ -29,11 +32,16 @@ class TimeLeft:
 
 
 class ProgressBar(TQDMProgressBar):
-    """Lightning's bar for the epoch, with the time left of the whole run beside it."""
+    """Lightning's bar for the epoch, with the time left of the whole run beside it.
+
+    What stands beside it is brought up to date now and then only, for the loss has to be waited for.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.time_left = TimeLeft()
+        self.items: dict[str, int | str | float | dict[str, float]] = {}
+        self.told = -math.inf
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_start(trainer, pl_module)
@@ -42,9 +50,12 @@ class ProgressBar(TQDMProgressBar):
     def get_metrics(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
-        items = super().get_metrics(trainer, pl_module)
-        items.pop("v_num", None)
-        return items | {"left": self.time_left(trainer.global_step, trainer.estimated_stepping_batches)}
+        if time.monotonic() > self.told + EVERY:
+            self.items = super().get_metrics(trainer, pl_module)
+            self.items.pop("v_num", None)
+            self.items["left"] = self.time_left(trainer.global_step, trainer.estimated_stepping_batches)
+            self.told = time.monotonic()
+        return self.items
 
 
 class Patience(EarlyStopping):

@@ -29,7 +29,7 @@ from multiskin.models.blueprint import Blueprint
 from multiskin.resampling import grade_distribution
 from multiskin.run import RunFolder, first_process, whole, write_whole
 from multiskin.schema import MISSING, Schema
-from multiskin.training.averaging import ema
+from multiskin.training.averaging import EMA
 from multiskin.training.callbacks import EpochLine, Patience, ProgressBar
 from multiskin.training.checkpoints import (
     WholeFiles,
@@ -250,7 +250,7 @@ def _shows_progress(options: TrainerConfig) -> bool:
 def _callbacks(options: TrainerConfig, mode: str, run: RunFolder) -> list[Callback]:
     callbacks: list[Callback] = [*checkpoint_callbacks(options, mode, run), EpochLine(options.monitor)]
     if options.ema_decay is not None:
-        callbacks.append(ema(options.ema_decay))
+        callbacks.append(EMA(options.ema_decay))
     callbacks.append(SharedStatistics())  # after the averaged weights have taken their place
     if options.patience is not None:
         callbacks.append(Patience(options.monitor, patience=options.patience, mode=mode))

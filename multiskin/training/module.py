@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,12 @@ from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric
 
 from multiskin.config import OptimizerConfig
-from multiskin.data.dataset import GradedPhotos, TrainingPhotos
 from multiskin.data.transforms import Preprocessing
-from multiskin.errors import UserError
 from multiskin.metrics.ordinal import GradeMetrics
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.skinnet import SkinNet
 from multiskin.schema import MISSING
+from multiskin.training.finite import FiniteLosses
 from multiskin.training.gradients import GradientCosines
 from multiskin.training.optimizers import create_optimizer, layer_groups
 from multiskin.training.weighting import create_weighting
@@ -62,6 +61,7 @@ class SkinModule(pl.LightningModule):
         self.seed = seed
         self.weighting = create_weighting(weighting, len(net.schema), seed)
         self.cosines = GradientCosines(net.schema.names) if gradients else None
+        self.finite = FiniteLosses(net.schema.names)
         self.epoch_began = time.monotonic()
         self.metrics = GradeMetrics(net.schema)
         self.validation_loss = MeanMetric()
@@ -78,8 +78,7 @@ class SkinModule(pl.LightningModule):
         losses = self._losses(batch)  # (H,)
         shares = batch["weight"].where(batch["grades"] != MISSING, 0.0).mean(dim=0)  # (H,)
         loss = (self.weighting(losses, shares, self.global_step) * self.loss_weights).sum()
-        if not torch.isfinite(loss):
-            self._refuse_non_finite(losses, batch, self.trainer.datamodule.training_photos)  # type: ignore[attr-defined]
+        self._watch(losses, batch, "training_photos")
         if self.cosines is not None:
             self.cosines.update(losses, list(self.net.backbone.parameters()), self._loss_scale() / len(losses))
         self.log("loss", loss, prog_bar=True, logger=False)
@@ -98,6 +97,7 @@ class SkinModule(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Logs before last.ckpt is written, as self.log does not: where an epoch is kept, so are its numbers."""
+        self.finite.check()
         strategy = self.trainer.strategy
         values = {key: strategy.reduce(loss, reduce_op="mean").item() for key, loss in self.training_losses().items()}
         values |= self._learned_weighting()
@@ -121,13 +121,16 @@ class SkinModule(pl.LightningModule):
     def validation_step(self, batch: Batch) -> None:
         logits = self.net(batch["image"]).logits
         losses = self.net.losses(logits, batch["grades"], batch["weight"])
-        if not torch.isfinite(losses).all():  # or a head that is lost would drop out of the mean that is monitored
-            self._refuse_non_finite(losses, batch, self.trainer.datamodule.validation_photos)  # type: ignore[attr-defined]
+        self._watch(losses, batch, "validation_photos")
         self.validation_loss.update((losses * self.loss_weights).sum(), len(batch["row"]))
         probabilities = self.net.probabilities(logits)
         self.metrics.update(probabilities, self.net.decide(probabilities), batch["grades"])
 
+    def on_validation_epoch_start(self) -> None:
+        self.finite.check()
+
     def on_validation_epoch_end(self) -> None:
+        self.finite.check()  # or a head that is lost would drop out of the mean that is monitored
         # one state gives every number once an epoch, where a self.log for each metric and step would cost time
         self.log("val/loss", self.validation_loss.compute())
         self.log_dict({f"val/{key}": value.float() for key, value in self.metrics.compute().items()})
@@ -142,13 +145,11 @@ class SkinModule(pl.LightningModule):
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         return 1.0 if scaler is None else float(scaler.get_scale())
 
-    def _refuse_non_finite(self, losses: Tensor, batch: Batch, photos: TrainingPhotos | GradedPhotos) -> None:
-        heads = [name for name, loss in zip(self.net.schema.names, losses, strict=True) if not torch.isfinite(loss)]
-        raise UserError(
-            f"the loss of {', '.join(heads)} is not finite in epoch {self.current_epoch + 1}, step {self.global_step}; "
-            "lower optimizer.lr or set trainer.precision to 32-true; the batch was "
-            f"{photos.manifest.describe(batch['row'].tolist())}"
-        )
+    def _watch(self, losses: Tensor, batch: Batch, photos: str) -> None:
+        def describe(rows: Sequence[int]) -> str:
+            return getattr(self.trainer.datamodule, photos).manifest.describe(rows)  # type: ignore[attr-defined]
+
+        self.finite.watch(losses, f"epoch {self.current_epoch + 1}, step {self.global_step}", batch["row"], describe)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         config = self.optimizer_config
@@ -176,6 +177,7 @@ class SkinModule(pl.LightningModule):
         return groups
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.finite.check()
         checkpoint["blueprint"] = self.blueprint.to_dict()
         checkpoint["preprocessing"] = self.preprocessing.to_dict()
         checkpoint["epoch_losses"] = self.epoch_losses.clone()  # an epoch may have been begun

@@ -24,7 +24,7 @@ from multiskin.data.photos import Photos
 from multiskin.metrics.bootstrap import RESAMPLES, Interval, interval
 from multiskin.models.backbone import create_backbone
 from multiskin.schema import MISSING, Schema
-from multiskin.training.averaging import ema
+from multiskin.training.averaging import EMA
 from multiskin.training.fit import accelerator, build, check, precision, quiet_lightning, step_options
 from multiskin.training.module import SkinModule
 from multiskin.training.optimizers import create_optimizer
@@ -127,7 +127,7 @@ class Loops:
                 **step_options(self.config.trainer),
                 max_epochs=epochs,
                 limit_val_batches=0,
-                callbacks=[*([ema(decay)] if decay is not None else []), clock],
+                callbacks=[*([EMA(decay)] if decay is not None else []), clock],
                 logger=False,
                 enable_checkpointing=False,
                 enable_progress_bar=False,

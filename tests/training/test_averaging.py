@@ -3,43 +3,81 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from multiskin.config import DataConfig, FitConfig, ModelConfig, Recipe, TrainerConfig
 from multiskin.data.photos import load_photos
 from multiskin.schema import Attribute, Schema
-from multiskin.training.averaging import ramped_average
+from multiskin.training.averaging import RampedAverage
 from multiskin.training.fit import fit
 
 
+class Weights(nn.Module):
+    """Tensors of three kinds, parameters and buffers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.matrix = nn.Parameter(torch.randn(3, 5))
+        self.precise = nn.Parameter(torch.randn(7, dtype=torch.float64))
+        self.register_buffer("count", torch.randint(100, ()))
+
+    @torch.no_grad()
+    def learn(self) -> None:
+        for tensor in (*self.parameters(), *self.buffers()):
+            tensor += (9 * torch.randn(tensor.shape)).to(tensor.dtype)
+
+
+def share_at(step: int, decay: float) -> float:
+    return min(decay, (1 + step) / (10 + step))
+
+
 def test_follows_its_definition():
-    average = ramped_average(0.9)
-    averaged = torch.tensor(0.0)
-    expected = 0.0
-    for step in range(1, 200):
-        value = float(step % 7)
-        share = min(0.9, (1 + step) / (10 + step))
-        expected = share * expected + (1 - share) * value
-        average([averaged], [torch.tensor(value)], torch.tensor(step))
-        assert averaged.item() == pytest.approx(expected, rel=1e-4)
+    model = Weights()
+    averaged, expected = RampedAverage(model, 0.9), np.nan
+    for step in range(200):
+        model.learn()
+        averaged.update_parameters(model)
+        value = model.matrix[1, 2].item()
+        expected = share_at(step, 0.9) * expected + (1 - share_at(step, 0.9)) * value if step else value
+        assert averaged.module.matrix[1, 2].item() == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
 def test_forgets_the_beginning_within_a_small_training():
-    average = ramped_average(0.99)
-    averaged = torch.tensor(1.0)  # the weights of the first step; all later ones are 0
-    for step in range(1, 31):
-        average([averaged], [torch.tensor(0.0)], torch.tensor(step))
-    assert averaged < 1e-4 < 0.99**30
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(model.weight)
+    averaged = RampedAverage(model, 0.99)
+    averaged.update_parameters(model)
+    nn.init.zeros_(model.weight)  # as all later ones are
+    for _ in range(30):
+        averaged.update_parameters(model)
+    assert averaged.module.weight < 1e-4 < 0.99**30
 
 
-@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.int64])
-def test_averages_many_tensors_to_the_bits_of_each_by_itself(kind):
-    torch.manual_seed(0)
-    averaged, current = [[(9 * torch.randn(size)).to(kind) for size in ((3, 5), (), (7,))] for _ in range(2)]
-    steps = torch.tensor(4)
-    share = torch.clamp((1 + steps) / (10 + steps), max=0.99)
-    expected = [(share * mean + (1 - share) * value).to(kind) for mean, value in zip(averaged, current, strict=True)]
-    ramped_average(0.99)(averaged, current, steps)
-    assert all(torch.equal(*pair) for pair in zip(averaged, expected, strict=True))
+def test_is_torchs_own_to_the_bit():
+    """Which waits for the device."""
+
+    def one_by_one(mean, value, steps):
+        share = torch.clamp((1 + steps) / (10 + steps), max=0.99)
+        return (share * mean + (1 - share) * value).to(mean.dtype)
+
+    model = Weights()
+    ours, theirs = RampedAverage(model, 0.99), AveragedModel(model, avg_fn=one_by_one, use_buffers=True)
+    for _ in range(20):
+        model.learn()
+        ours.update_parameters(model)
+        theirs.update_parameters(model)
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    assert all(torch.equal(value, theirs.state_dict()[name]) for name, value in ours.state_dict().items())
+
+
+def test_asks_the_device_for_nothing():
+    model = Weights().to("meta")  # whose tensors have no values to be asked for
+    averaged = RampedAverage(model, 0.99, torch.device("meta"))
+    for _ in range(2):
+        averaged.update_parameters(model)
+    assert averaged.n_averaged == 2
 
 
 @pytest.mark.slow

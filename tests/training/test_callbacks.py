@@ -1,9 +1,10 @@
 from types import SimpleNamespace
 
 import torch
+from pytorch_lightning.callbacks import TQDMProgressBar
 
 from multiskin.training import callbacks
-from multiskin.training.callbacks import EpochLine, TimeLeft
+from multiskin.training.callbacks import EVERY, EpochLine, ProgressBar, TimeLeft
 
 
 def test_time_left_follows_the_share_of_steps_done(monkeypatch):
@@ -32,3 +33,18 @@ def test_an_epoch_is_one_line_with_what_is_monitored():
     line.on_train_start(trainer, module)
     line.on_train_epoch_end(trainer, module)
     assert printed == ["epoch 1/2  train/loss 1.2500  val/mean/kappa 0.5000  left ?"]
+
+
+def test_a_bar_asks_for_the_loss_now_and_then(monkeypatch):
+    now, asked = [100.0], []
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(TQDMProgressBar, "get_metrics", lambda *_: asked.append(True) or {"loss": 0.5, "v_num": 1})
+    bar, trainer = ProgressBar(), SimpleNamespace(global_step=2, estimated_stepping_batches=10)
+    first = bar.get_metrics(trainer, None)
+    now[0] += EVERY / 2
+    assert bar.get_metrics(trainer, None) == first
+    assert first.keys() == {"loss", "left"}
+    assert len(asked) == 1
+    now[0] += EVERY
+    bar.get_metrics(trainer, None)
+    assert len(asked) == 2

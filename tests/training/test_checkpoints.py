@@ -21,7 +21,7 @@ from multiskin.training.checkpoints import WholeFiles
 from multiskin.training.fit import fit
 from multiskin.training.module import SkinModule
 
-EPOCHS, STEPS = 3, 5  # of three photos each
+EPOCHS, STEPS = 3, 4  # of three photos each
 
 
 @pytest.fixture(scope="module")
