@@ -24,7 +24,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from multiskin.calibration.calibrator import Calibrator
@@ -114,6 +113,8 @@ def _likeliest(
 
     What is free (P, 2 K) is so around weights of 1 and biases that are the shift (K,).
     """
+    from scipy.optimize import minimize  # takes half a second that whoever scores one photo need not wait for
+
     photos, k = logs.shape
     unchanged, hits = np.r_[np.ones(k), shift], np.eye(k)[grades]
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from multiskin import __version__
-from multiskin.cli.allocator import keep_freed_memory
+from multiskin.cli.allocator import collect_rarely, keep_freed_memory
 from multiskin.cli.benching import bench_data, bench_train
 from multiskin.cli.calibrating import calibrate
 from multiskin.cli.comparing import compare, study
@@ -95,6 +95,7 @@ def _words(error: UserError) -> str:
 
 def _run(arguments: list[str]) -> None:
     keep_freed_memory()
+    collect_rarely()
     for words in (2, 1):
         name = " ".join(arguments[:words])
         if name in COMMANDS:

@@ -14,7 +14,7 @@ import yaml
 from multiskin.compare.plan import PlannedRun
 from multiskin.compare.pool import Job, Pool, Tell
 from multiskin.compare.process import FitProcess, threads_each
-from multiskin.data.dataset import worker_count
+from multiskin.data.workers import worker_count
 from multiskin.errors import UserError
 from multiskin.run import RunFolder, write_whole
 

@@ -22,9 +22,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from multiskin.compare.space import Choices, Range, Space, with_options
 from multiskin.compare.words import changes
 from multiskin.config import FitConfig
-from multiskin.data.dataset import worker_count
 from multiskin.data.photos import Photos
 from multiskin.data.splits import split_table
+from multiskin.data.workers import worker_count
 from multiskin.errors import UserError
 from multiskin.run import RunFolder, write_whole
 from multiskin.training.checkpoints import deciding_settings

@@ -10,10 +10,11 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from multiskin.config import DataConfig, Recipe
 from multiskin.data.cache import keep
-from multiskin.data.dataset import GradedPhotos, Item, TrainingPhotos, one_thread, worker_count
+from multiskin.data.dataset import GradedPhotos, Item, TrainingPhotos
 from multiskin.data.manifest import Manifest
 from multiskin.data.sampling import EveryRow, Mixture, MixtureSampler, effective_sample_size
 from multiskin.data.transforms import Preprocessing, evaluation_transform, training_transform
+from multiskin.data.workers import one_thread, worker_count
 from multiskin.schema import MISSING
 
 

@@ -3,11 +3,8 @@
 batch = {"image": (B, 3, S, S) float32, "grades": (B, H) int64 with -1, "weight": (B, H) float32, "row": (B,) int64}
 """
 
-import os
-import signal
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -96,21 +93,3 @@ class GradedPhotos(Dataset[Item]):
     def __getitem__(self, row: int) -> Item:
         image = self.transform.finish(self.pictures[row], seed=0)
         return _item(self.manifest, row, image, self.weights[row])
-
-
-def worker_count(asked: int | None, networks: int = 1) -> int:
-    """How many processes read photos for one network: what is asked, else what leaves two cores to it, 8 at most.
-
-    On two cores that is none: the network's threads wait for each other, and every disturbance costs them all.
-
-    Args:
-        asked: by the user, if at all.
-        networks: how many are trained at the same time, each with workers of its own.
-    """
-    return asked if asked is not None else min(max((os.cpu_count() or 1) // networks - 2, 0), 8)
-
-
-def one_thread(_: int) -> None:
-    """Workers are the parallelism; OpenCV's own threads in each of them would only get in the way."""
-    cv2.setNumThreads(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process says what there is to say

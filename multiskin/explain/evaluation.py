@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from torch.utils.data import DataLoader, Subset
 
-from multiskin.data.dataset import one_thread, worker_count
 from multiskin.data.manifest import Manifest
 from multiskin.data.validation import Progress
+from multiskin.data.workers import one_thread, worker_count
 from multiskin.explain.means import differences_of, group_means_of, means_of
 from multiskin.explain.measures import Measured, Values, faithfulness, localisation, outside_skin, randomisation
 from multiskin.explain.methods import AT_ONCE, OURS, maps_by_method

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from multiskin.config import SkinConfig
-from multiskin.data.dataset import one_thread, worker_count
 from multiskin.data.images import ImageError, read_image
 from multiskin.data.transforms import PhotoTransform
+from multiskin.data.workers import one_thread, worker_count
 from multiskin.errors import UserError
 from multiskin.explain.cam import HeadMaps, head_maps
 from multiskin.explain.geometry import Region, region_of

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 from torch.utils.data import DataLoader
 
-from multiskin.data.dataset import GradedPhotos, one_thread, worker_count
+from multiskin.data.dataset import GradedPhotos
 from multiskin.data.manifest import Manifest
+from multiskin.data.workers import one_thread, worker_count
 from multiskin.inference.measures import by_head, measure, plain
 from multiskin.inference.persons import Persons, measure_persons
 from multiskin.inference.predictor import Prediction, Predictor

@@ -12,9 +12,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from multiskin.calibration import Calibrator
 from multiskin.conformal.prediction import NO_GROUPS, ConformalSets, Groups
-from multiskin.data.dataset import one_thread, worker_count
 from multiskin.data.images import ImageError, read_image
 from multiskin.data.transforms import PhotoTransform, Preprocessing, evaluation_transform
+from multiskin.data.workers import one_thread, worker_count
 from multiskin.decisions import Rule, decide_heads
 from multiskin.errors import UserError
 from multiskin.inference.model_card import model_card

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.stats import binom
+from scipy.special import comb
 
 from multiskin.losses.soft_target import SoftTargetCrossEntropy
 
@@ -24,5 +24,6 @@ class BinomialLabels(SoftTargetCrossEntropy):
     def __init__(self, counts: Sequence[int]) -> None:
         grade = np.arange(len(counts))  # (K,)
         chance = (grade + 0.5) / len(counts)
-        target = binom.pmf(grade, len(counts) - 1, chance[:, None])  # (K, K)
+        most = len(counts) - 1
+        target = comb(most, grade) * chance[:, None] ** grade * (1 - chance[:, None]) ** (most - grade)  # (K, K)
         super().__init__(counts, torch.from_numpy(target).float())

@@ -1,13 +1,14 @@
 """Each case has a process of its own, for what is asked of the C library cannot be taken back."""
 
 import ctypes
+import gc
 import os
 import subprocess
 import sys
 
 import pytest
 
-from multiskin.cli.allocator import keep_freed_memory
+from multiskin.cli.allocator import NEW_OBJECTS, collect_rarely, keep_freed_memory
 
 FAULTS = """
 import resource, threading
@@ -51,11 +52,21 @@ def test_so_are_other_c_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not keep_freed_memory()
 
 
-def test_every_command_does_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cycles_are_looked_for_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = gc.get_threshold()
+    try:
+        collect_rarely()
+        assert gc.get_threshold() == (NEW_OBJECTS, *before[1:])
+    finally:
+        gc.set_threshold(*before)
+
+
+def test_every_command_does_both(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from multiskin import cli
 
     asked = []
-    monkeypatch.setattr(cli, "keep_freed_memory", lambda: asked.append(True))
+    monkeypatch.setattr(cli, "keep_freed_memory", lambda: asked.append("memory"))
+    monkeypatch.setattr(cli, "collect_rarely", lambda: asked.append("cycles"))
     assert cli.main(["no-such-command"]) == 2
     capsys.readouterr()
-    assert asked == [True]
+    assert asked == ["memory", "cycles"]

@@ -1,17 +1,16 @@
 """A draw alone decides the picture, whoever loads it; a batch holds what the contract says."""
 
-import os
-
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
 from multiskin.config import Recipe
-from multiskin.data.dataset import GradedPhotos, TrainingPhotos, one_thread, worker_count
+from multiskin.data.dataset import GradedPhotos, TrainingPhotos
 from multiskin.data.images import read_image
 from multiskin.data.sampling import Draw, Mixture, MixtureSampler
 from multiskin.data.transforms import Preprocessing, evaluation_transform, training_transform
+from multiskin.data.workers import one_thread
 from multiskin.schema import MISSING
 
 S = 16
@@ -127,16 +126,3 @@ def test_a_graded_photo_counts_once_for_each_grade_it_has(manifest):
 
 
 # Workers
-
-
-@pytest.mark.parametrize(("cores", "workers"), [(None, 0), (1, 0), (2, 0), (3, 1), (8, 6), (64, 8)])
-def test_workers_leave_two_cores_to_the_network(cores, workers, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    assert worker_count(None) == workers
-    assert worker_count(0) == 0
-    assert worker_count(12) == 12
-
-
-def test_networks_at_the_same_time_share_the_workers_out(monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 16)
-    assert [worker_count(None, networks) for networks in (1, 2, 4, 16)] == [8, 6, 2, 0]
