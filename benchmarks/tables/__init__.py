@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from tables import comparisons, export, finetuned, losses, maps, scores, throughput, timings
+from tables import comparisons, export, finetuned, losses, maps, scores, throughput, timings, views
 
 OF_JSON: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "answer": timings.answers,
@@ -36,6 +36,7 @@ OF_TABLE: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  # 
     "steps_*": finetuned.steps,
     "calibration_*": scores.calibration,
     "conformal_*": scores.coverage,
+    "views_*": views.worth,
     "maps_*_tones": maps.by_tone,
     "maps_*": maps.quality,
     "*_tones": scores.tones,

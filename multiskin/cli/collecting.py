@@ -24,7 +24,7 @@ PART_ROWS = 4096
 MEMORY = 2048  # MiB
 HOW = ("model", "photos", "column", "out", "device", "batch_size", "num_workers")
 HOW_HERE = ("engine", "address", "memory", "part_rows")
-WHAT = ("decision", "detector")  # decides on what is said of a photo, and belongs to the model's digest
+WHAT = ("decision", "tta", "detector")  # decides on what is said of a photo, and belongs to the model's digest
 
 
 def add_engine_options(parser: ArgumentParser) -> None:
@@ -115,13 +115,13 @@ def _connected(options: Namespace, transform: "PhotoTransform") -> Iterator["Pip
 
 
 def load_for_engine(options: Namespace, device: str) -> "Predictor":
-    """The model with its decisions, in whatever process and on whatever device."""
-    from multiskin.cli.measuring import with_decisions
+    """The model as the options ask for it, in whatever process and on whatever device."""
+    from multiskin.cli.measuring import as_asked
     from multiskin.inference.predictor import Predictor
     from multiskin.run import RunFolder
 
     predictor = Predictor.from_checkpoint(RunFolder.checkpoint_at(options.model), device, options.detector)
-    return with_decisions(predictor, options.decision)
+    return as_asked(predictor, options)
 
 
 def _anywhere(options: Namespace) -> Namespace:

@@ -1,6 +1,6 @@
 """The commands for a trained model."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
@@ -12,11 +12,13 @@ from multiskin.cli.photos import with_photos_drawn
 from multiskin.cli.settings import fit_config
 from multiskin.cli.terminal import console, progress, warn
 from multiskin.errors import UserError, unknown
+from multiskin.portable.views import VIEWS
 
 SIDES = ("val", "test")
 
 if TYPE_CHECKING:
     from multiskin.config import DataConfig
+    from multiskin.conformal.prediction import ConformalSets
     from multiskin.data.manifest import Manifest
     from multiskin.inference.predictor import Predictor
     from multiskin.run import RunFolder
@@ -41,6 +43,7 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     parser.add_argument("--table", help="another table, relative to the root: all of its graded photos are measured")
     parser.add_argument("--out", help="where the results go; default: the run folder")
     add_decision_option(parser)
+    add_views_option(parser)
     add_inference_options(parser)
     options = parser.parse_args(arguments)
     from dataclasses import replace
@@ -50,14 +53,16 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     from multiskin.reports.page import write_report
     from multiskin.run import RunFolder
 
-    if (options.table or options.checkpoint or options.decision) and not options.out:
-        raise UserError("--out: name a folder for the results; those of the run's own photos, model and decisions stay")
+    if (options.table or options.checkpoint or options.decision or options.tta) and not options.out:
+        raise UserError(
+            "--out: name a folder for the results; those of the run's own photos, model, decisions and views stay"
+        )
     run = RunFolder.open(options.run)
     out = RunFolder.create(options.out) if options.out else run
     config = data_of(run, options, name, description)
     config = replace(config, manifest=options.table or config.manifest)
     predictor = Predictor.from_checkpoint(options.checkpoint or run.best, options.device, options.detector)
-    predictor = with_decisions(predictor, options.decision)
+    predictor = as_asked(predictor, options)
     with progress("checking photos") as advance:
         if options.table:
             photos, skipped = load_table(config, predictor.schema, advance)
@@ -71,22 +76,50 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
         print(f"report: {write_report(run, Path(config.root))}")
 
 
-class Deciding(Protocol):
-    """A model that can decide otherwise, whatever runs it."""
+def add_views_option(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--tta",
+        choices=[*VIEWS],
+        help="score each photo as the mean over several views, each of which takes a forward pass: mirror, itself and "
+        "its mirror image, or dihedral, all eight flips and quarter turns; default: itself alone",
+    )
+
+
+class Adjustable(Protocol):
+    """A model that can decide otherwise and see more views, whatever runs it."""
 
     @property
     def schema(self) -> "Schema": ...
 
+    @property
+    def conformal(self) -> "ConformalSets | None": ...
+
     def deciding(self, decisions: Mapping[str, str]) -> Self: ...
 
+    def seeing(self, views: str) -> Self: ...
 
-Model = TypeVar("Model", bound=Deciding)
+
+Model = TypeVar("Model", bound=Adjustable)
+
+
+def as_asked(predictor: Model, options: Namespace) -> Model:
+    """The model with the decisions and the views that a command's options ask for."""
+    return with_views(with_decisions(predictor, options.decision), options.tta)
 
 
 def with_decisions(predictor: Model, asked: Sequence[str]) -> Model:
     """The model with the decisions that were asked for with --decision."""
     ordinal = [attribute.name for attribute in predictor.schema if attribute.ordinal]
     return predictor.deciding(by_head(asked, ordinal))
+
+
+def with_views(predictor: Model, asked: str | None) -> Model:
+    """The model with the views that were asked for with --tta; that this costs its sets of grades is said."""
+    if asked is None:
+        return predictor
+    if predictor.conformal is not None:
+        warn([f"--tta {asked}: no sets of grades are told, for what they promise was found on single views"])
+    return predictor.seeing(asked)
 
 
 def data_of(run: "RunFolder", options: Namespace, name: str, description: str) -> "DataConfig":
@@ -169,6 +202,7 @@ def predict(arguments: list[str]) -> None:
     parser.add_argument("--column", default="image", help="the tables' column of paths, relative to the table")
     parser.add_argument("--out", help="a .csv or .jsonl file; default: CSV to the terminal")
     add_decision_option(parser)
+    add_views_option(parser)
     add_inference_options(parser)
     add_engine_options(parser)
     options = parser.parse_args(arguments)
@@ -183,7 +217,7 @@ def predict(arguments: list[str]) -> None:
     if options.out in options.photos:
         raise UserError(f"--out {options.out}: is one of the inputs, which would be lost; name another file")
     paths = find_photos(options.photos, options.column)
-    predictor = with_decisions(load_model(options), options.decision)
+    predictor = as_asked(load_model(options), options)
     results = predictor.predict_files(paths, options.batch_size, options.num_workers)
     with open_output(options.out) as file:
         errors = writer_for(options.out, predictor.conformal is not None)(results, predictor.schema, file)

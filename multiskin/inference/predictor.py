@@ -3,27 +3,29 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from multiskin.calibration import Calibrator
 from multiskin.conformal.prediction import NO_GROUPS, ConformalSets, Groups
-from multiskin.data.images import ImageError, read_image
 from multiskin.data.transforms import PhotoTransform, Preprocessing, evaluation_transform
 from multiskin.data.workers import one_thread, worker_count
 from multiskin.decisions import Rule, decide_heads
 from multiskin.errors import UserError
+from multiskin.inference.loading import LoadedFile, PhotoFiles
 from multiskin.inference.model_card import model_card
+from multiskin.inference.views import seen
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.checkpoint import REMEDY, read_checkpoint
 from multiskin.models.pretrained import find_pretrained, write_pretrained
 from multiskin.models.skinnet import SkinNet
 from multiskin.portable.card import checked_sets, finite
 from multiskin.portable.results import PhotoResult, Prediction, rows_of
+from multiskin.portable.views import ALONE, View, views_of
 from multiskin.rules import require_decision
 from multiskin.schema import Schema
 
@@ -46,6 +48,7 @@ class Predictor:
         decisions: of the heads that decide otherwise than their recipe says, by name.
         conformal: what gives each grade a set around it that holds the true one as often as promised, if anything.
         blueprint: what the network is made of, where it was loaded.
+        views: of each photo, that its probabilities are the mean over.
     """
 
     net: SkinNet
@@ -56,6 +59,7 @@ class Predictor:
     decisions: Mapping[str, str] = field(default_factory=dict)
     conformal: ConformalSets | None = None
     blueprint: Blueprint | None = None
+    views: tuple[View, ...] = ALONE
 
     @property
     def schema(self) -> Schema:
@@ -149,6 +153,16 @@ class Predictor:
         """The same model with the probabilities that it was trained to give, of which nothing was promised."""
         return replace(self, calibrators={}, conformal=None)
 
+    def seeing(self, views: str) -> "Predictor":
+        """The same model, which scores a photo as the mean over these views of it, by their name in VIEWS.
+
+        Calibrators and priors stay, although they were found on single views; what sets of grades promise does not.
+
+        Raises:
+            UserError: an unknown name.
+        """
+        return replace(self, views=views_of(views), conformal=None)
+
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Prediction:
         """Grades prepared images (B, 3, S, S)."""
@@ -156,8 +170,10 @@ class Predictor:
 
     @torch.inference_mode()
     def probabilities(self, images: Tensor) -> Tensor:
-        """The network's own probabilities (B, H, Kmax) of prepared images (B, 3, S, S)."""
-        return self.net.probabilities(self.net(images.to(self.device, non_blocking=True)).logits)
+        """The network's own probabilities (B, H, Kmax) of prepared images (B, 3, S, S), the mean over all views."""
+        images = images.to(self.device, non_blocking=True)
+        by_view = [self.net.probabilities(self.net(seen(images, view)).logits) for view in self.views]
+        return torch.stack(by_view).mean(dim=0)
 
     @torch.inference_mode()
     def read(self, logits: Mapping[str, Tensor]) -> Prediction:
@@ -224,7 +240,7 @@ class Predictor:
         for items in loader:
             yield from self._predict_items(items)
 
-    def _predict_items(self, items: Sequence["LoadedFile"]) -> Iterator[PhotoResult]:
+    def _predict_items(self, items: Sequence[LoadedFile]) -> Iterator[PhotoResult]:
         images = [item.image for item in items if item.image is not None]
         predictions = iter(rows_of(self.predict(torch.stack(images)))) if images else iter(())
         for item in items:
@@ -233,30 +249,6 @@ class Predictor:
             else:
                 prediction = next(predictions)  # B = 1
                 yield PhotoResult(item.path, prediction, sets=self.sets(prediction))
-
-
-class LoadedFile(NamedTuple):
-    path: str
-    image: Tensor | None  # (3, S, S)
-    error: str = ""
-
-
-class PhotoFiles(Dataset[LoadedFile]):
-    """Files prepared for the network, with the reason in place of a picture that cannot be read."""
-
-    def __init__(self, paths: Sequence[str | Path], transform: PhotoTransform) -> None:
-        self.paths = [str(path) for path in paths]
-        self.transform = transform
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> LoadedFile:
-        path = self.paths[index]
-        try:
-            return LoadedFile(path, self.transform(read_image(path), seed=0))
-        except ImageError as error:
-            return LoadedFile(path, None, str(error))
 
 
 def find_device(name: str) -> torch.device:

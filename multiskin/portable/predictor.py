@@ -17,6 +17,7 @@ from multiskin.portable.card import Card
 from multiskin.portable.decisions import Rule
 from multiskin.portable.pixels import Pixels
 from multiskin.portable.results import PhotoResult, Prediction, rows_of
+from multiskin.portable.views import ALONE, View, views_of
 from multiskin.rules import require_decision
 from multiskin.schema import Schema
 
@@ -41,11 +42,13 @@ class OnnxPredictor:
         session: that runs it.
         card: what its file says of it.
         pixels: how a photo becomes its input.
+        views: of each photo, that its probabilities are the mean over.
     """
 
     session: "InferenceSession"
     card: Card
     pixels: Pixels
+    views: tuple[View, ...] = ALONE
 
     @property
     def schema(self) -> Schema:
@@ -90,9 +93,22 @@ class OnnxPredictor:
         changed = {name: replace(self.card.rules[name], decision=decision) for name, decision in decisions.items()}
         return replace(self, card=replace(self.card, rules={**self.card.rules, **changed}))
 
+    def seeing(self, views: str) -> "OnnxPredictor":
+        """The same model, which scores a photo as the mean over these views of it, by their name in VIEWS.
+
+        The mean is over the probabilities that the file gives, which are calibrated if the model is. Priors stay,
+        although they were found on single views; what sets of grades promise does not.
+
+        Raises:
+            UserError: an unknown name.
+        """
+        return replace(self, views=views_of(views), card=replace(self.card, conformal=None))
+
     def predict(self, pixels: np.ndarray) -> Prediction:
         """Grades prepared photos (B, S, S, 3) uint8."""
-        rows = self.session.run(list(self.schema.names), {IMAGE: pixels})  # (B, K) each
+        names = list(self.schema.names)
+        by_view = [self.session.run(names, {IMAGE: seen(pixels, view)}) for view in self.views]  # (B, K) a head
+        rows = [np.mean(of_head, axis=0) for of_head in zip(*by_view, strict=True)]
         return judge(rows, self.schema, self.card.rules)
 
     @property
@@ -155,6 +171,12 @@ class LoadedPhoto(NamedTuple):
     path: str
     pixels: np.ndarray | None  # (S, S, 3) uint8
     error: str = ""
+
+
+def seen(pixels: np.ndarray, view: View) -> np.ndarray:
+    """Prepared photos (B, S, S, 3) in a view, the same shape."""
+    mirrored = pixels[:, :, ::-1] if view.mirrored else pixels
+    return np.ascontiguousarray(np.rot90(mirrored, view.turns, axes=(1, 2)))
 
 
 def judge(rows: Sequence[np.ndarray], schema: Schema, rules: Mapping[str, Rule]) -> Prediction:

@@ -1,0 +1,49 @@
+"""Tables of what several views of a photo are worth."""
+
+from typing import Any
+
+import pandas as pd
+
+from multiskin.compare.statistics import MEAN
+from tables.cells import bounded, markdown, origin, seeds_of
+
+METRICS = {"p_recall": "P-Recall", "kappa": "kappa", "rps": "RPS"}
+
+Lines = dict[tuple[str, ...], dict[str, Any]]  # by views, attribute and metric
+
+
+def worth(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """A line for each name of views, averaged over heads, and then a line a head."""
+    lines: Lines = results.set_index(["views", "attribute", "metric"]).to_dict("index")  # type: ignore[assignment]
+    names = [str(name) for name in results["views"].unique()]
+    heads = [str(name) for name in results.loc[results["metric"] == "p_recall", "attribute"].unique() if name != MEAN]
+    told = f"Validation photos, seeds {seeds_of(source)}; {source['interval']}; {source['timed']}. {origin(source)}"
+    return [*of_means(lines, names, source["times_as_long"]), "", *of_heads(lines, names, heads), "", told]
+
+
+def of_means(lines: Lines, names: list[str], times: dict[str, list[float]]) -> list[str]:
+    """Each metric, how far it is from that of photos seen once, and how many times as long it takes."""
+    once = [cell for metric in METRICS for cell in (f"{lines[names[0], MEAN, metric]['baseline']:.3f}", "")]
+    rows = [["once", *once, ""]]
+    for name in names:
+        cells = [cell for metric in METRICS for cell in _cells(lines[name, MEAN, metric])]
+        rows.append([name, *cells, bounded(*times[name])])
+    headings = [heading for metric in METRICS.values() for heading in (metric, "less once")]
+    return markdown(["seen", *headings, "times as long"], rows)
+
+
+def of_heads(lines: Lines, names: list[str], heads: list[str]) -> list[str]:
+    """P-Recall of each head, and how far it is from that of photos seen once."""
+    rows = []
+    for head in heads:
+        cells = [cell for name in names for cell in _cells(lines[name, head, "p_recall"])]
+        rows.append([head, f"{lines[names[0], head, 'p_recall']['baseline']:.3f}", *cells])
+    headings = [heading for name in names for heading in (name, "less once")]
+    return markdown(["P-Recall", "once", *headings], rows)
+
+
+def _cells(line: dict[str, Any]) -> list[str]:
+    """A value and its difference, with the interval of the method, or of these models where there is one seed."""
+    of = "trained" if pd.isna(line["method_low"]) else "method"
+    limits = (line[f"{of}_low"], line[f"{of}_high"])
+    return [f"{line['candidate']:.3f}", bounded(line["difference"], *limits, decimals=3, sign="+")]

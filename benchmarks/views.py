@@ -1,0 +1,144 @@
+"""What several views of a photo are worth on validation photos, and how many times as long they take.
+
+    python benchmarks/views.py skin5_drawn runs/benchmark/skin5_drawn-{0,1,2}
+
+Of finished runs of one config, which differ in their seed alone, each model scores its validation photos alone, and as
+the mean over the views of each name; test photos are not looked at, for which views to use is a choice. Differences are
+paired by photo and seed. The times are those of one prepared batch on the first run's network, by turns.
+"""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from seeds import RESULTS, commit, machine, origin, threads
+
+from multiskin.cli.allocator import keep_freed_memory
+from multiskin.cli.measuring import data_of
+from multiskin.cli.parsers import add_inference_options
+from multiskin.compare.answers import Answers, Pair
+from multiskin.compare.statistics import RESAMPLES, compare
+from multiskin.compare.timing import ratio_of_sides, time_by_turns
+from multiskin.data.manifest import Manifest
+from multiskin.data.photos import load_side
+from multiskin.inference.evaluate import evaluate
+from multiskin.inference.predictor import Predictor
+from multiskin.portable.results import Prediction
+from multiskin.portable.views import VIEWS
+from multiskin.reports.page import settings_of
+from multiskin.run import RunFolder, write_json
+from multiskin.schema import MISSING
+
+ALONE = ""  # what stands for views where there is one
+
+
+class Scored(NamedTuple):
+    """What one run's model says of its validation photos, by the name of the views."""
+
+    photos: Manifest
+    predictions: Mapping[str, Prediction]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", help="of the results, views_NAME.csv and .json")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="finished runs of one config")
+    parser.add_argument("--root", help="where the photos are now; default: where they were")
+    parser.add_argument("--seconds", type=float, default=60, help="for the times of each name; default: 60")
+    add_inference_options(parser)
+    given = parser.parse_args()
+    keep_freed_memory()
+    load = os.getloadavg()[0]
+    times = times_as_long(loaded(given, given.runs[0]), given.batch_size, given.seconds)
+    table = compared([scored(given, run) for run in given.runs])
+    RESULTS.mkdir(exist_ok=True)
+    table.to_csv(RESULTS / f"views_{given.name}.csv", index=False, float_format="%.4f")
+    source = provenance(given, load) | {"times_as_long": times}
+    write_json(RESULTS / f"views_{given.name}.json", source)
+    print(table[table["attribute"] == "mean"].to_string(index=False, float_format="%.4f"))
+    print(times)
+
+
+def loaded(given: argparse.Namespace, run: Path) -> Predictor:
+    return Predictor.from_checkpoint(RunFolder.open(run).best, given.device, given.detector)
+
+
+def scored(given: argparse.Namespace, run: Path) -> Scored:
+    folder, predictor = RunFolder.open(run), loaded(given, run)
+    data = data_of(folder, given, "views", "")
+    photos, _ = load_side(data, predictor.schema, folder.split, "val")
+    models = {ALONE: predictor} | {name: predictor.seeing(name) for name in VIEWS}
+    return Scored(
+        photos,
+        {name: evaluate(model, photos, data.batch_size, data.num_workers).prediction for name, model in models.items()},
+    )
+
+
+def compared(runs: Sequence[Scored]) -> pd.DataFrame:
+    """A line for each name of views, metric, and attribute or their mean: several views beside each photo alone."""
+    first = runs[0].photos
+    for run in runs:
+        if not (np.array_equal(run.photos.paths, first.paths) and np.array_equal(run.photos.grades, first.grades)):
+            raise SystemExit("the runs differ in their validation photos; take runs of one config that differ in seed")
+    return pd.concat([compare(pairs(runs, name)).assign(views=name) for name in VIEWS])
+
+
+def pairs(runs: Sequence[Scored], name: str) -> list[Pair]:
+    """Several views and each photo alone, on the photos that are graded for each attribute."""
+    photos = runs[0].photos
+    subjects = np.full(len(photos), "") if photos.subject is None else photos.subject.astype(str)
+    made = []
+    for h, attribute in enumerate(photos.schema):
+        rows = np.flatnonzero(photos.grades[:, h] != MISSING)
+        candidate, baseline = (
+            answers([run.predictions[of] for run in runs], rows, h, attribute.grades) for of in (name, ALONE)
+        )
+        images, true = photos.paths[rows].astype(str), photos.grades[rows, h]
+        made.append(Pair(attribute, images, subjects[rows], true, candidate, baseline))
+    return made
+
+
+def answers(predictions: Sequence[Prediction], rows: np.ndarray, head: int, grades: int) -> Answers:
+    """What the models of all seeds say of some photos for one head."""
+    return Answers(
+        predicted=np.stack([each.grades[rows, head] for each in predictions]),
+        probabilities=np.stack([each.probabilities[rows, head, :grades].astype(float) for each in predictions]),
+    )
+
+
+def times_as_long(predictor: Predictor, batch: int, budget: float) -> dict[str, list[float]]:
+    """How many times as long as each photo alone a batch takes, with its interval, by the name of the views."""
+    size = predictor.preprocessing.input_size
+    images = torch.randn(batch, 3, size, size, device=predictor.device)
+    alone, found = partial(predictor.predict, images), {}
+    for name in VIEWS:
+        seconds = time_by_turns([alone, partial(predictor.seeing(name).predict, images)], budget)
+        found[name] = [round(each, 4) for each in ratio_of_sides(seconds)]
+    return found
+
+
+def provenance(given: argparse.Namespace, load: float) -> dict[str, object]:
+    of = "the method" if len(given.runs) > 1 else "this model"
+    batch = f"--batch_size {given.batch_size}"
+    shell = " ".join(run.name if run.is_absolute() else str(run) for run in given.runs)
+    return {
+        "command": f"python benchmarks/views.py {given.name} {shell} --seconds {given.seconds:g} {batch}",
+        "seeds": [settings_of(RunFolder.open(run))["seed"] for run in given.runs],
+        "interval": f"95 %, of {of}, {RESAMPLES} resamples of subjects",
+        "timed": f"batches of {given.batch_size} timed by turns, load {load:.1f} before",
+        "trained_at": [origin(run).get("commit") for run in given.runs],
+        "machine": machine(threads()),
+        "versions": {package: version(package) for package in ("torch", "timm", "numpy")},
+        "commit": commit(),
+    }
+
+
+if __name__ == "__main__":
+    main()

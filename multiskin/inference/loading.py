@@ -1,0 +1,35 @@
+"""Files prepared for the network, by whatever process reads them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from multiskin.data.images import ImageError, read_image
+from multiskin.data.transforms import PhotoTransform
+
+
+class LoadedFile(NamedTuple):
+    path: str
+    image: Tensor | None  # (3, S, S)
+    error: str = ""
+
+
+class PhotoFiles(Dataset[LoadedFile]):
+    """Files prepared for the network, with the reason in place of a picture that cannot be read."""
+
+    def __init__(self, paths: Sequence[str | Path], transform: PhotoTransform) -> None:
+        self.paths = [str(path) for path in paths]
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> LoadedFile:
+        path = self.paths[index]
+        try:
+            return LoadedFile(path, self.transform(read_image(path), seed=0))
+        except ImageError as error:
+            return LoadedFile(path, None, str(error))

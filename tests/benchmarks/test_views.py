@@ -1,0 +1,116 @@
+"""What several views are worth, against the same numbers from sklearn, on runs of networks that were never trained."""
+
+import json
+import sys
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import views
+from sklearn.metrics import cohen_kappa_score
+from tables import table
+from tables import views as tables
+
+from multiskin.config import ModelConfig, Recipe
+from multiskin.data.images import read_image
+from multiskin.data.transforms import Preprocessing
+from multiskin.inference.predictor import Predictor
+from multiskin.models.blueprint import Blueprint
+from multiskin.portable.views import VIEWS
+from multiskin.run import RunFolder
+from multiskin.schema import MISSING
+
+TINY = {"backbone": "test_efficientnet", "weights": "none", "input_size": 48}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, write_settings, schema, photos):
+    """Two seeds."""
+    made = []
+    for seed in range(2):
+        run = RunFolder(tmp_path_factory.mktemp("runs") / f"small-{seed}")
+        run.checkpoints.mkdir(parents=True)
+        write_settings(run.root, seed=seed, model=TINY)
+        photos.save(run.split, run.skipped)
+        torch.manual_seed(seed)
+        counts = tuple((1,) * each.grades for each in schema)
+        blueprint = Blueprint(schema, ModelConfig(**TINY), (Recipe(),) * len(schema), counts)
+        net = blueprint.build()
+        for _, head in net.named_heads():
+            torch.nn.init.normal_(head.linear.weight, std=300)  # of features that hardly differ
+        content = {
+            "blueprint": blueprint.to_dict(),
+            "preprocessing": Preprocessing(48, (0.5,) * 3, (0.2,) * 3).to_dict(),
+            "state_dict": {f"net.{key}": value for key, value in net.state_dict().items()},
+        }
+        torch.save(content, run.best)
+        made.append(run.root)
+    return made
+
+
+@pytest.fixture(scope="module")
+def results(runs, tmp_path_factory):
+    """The folder that the script has written to."""
+    folder = tmp_path_factory.mktemp("results")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(views, "RESULTS", folder)
+        patch.setattr(views, "compare", partial(views.compare, resamples=200))
+        patch.setattr(sys, "argv", ["views.py", "small", *map(str, runs), "--seconds", "0", "--batch_size", "2"])
+        views.main()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(results):
+    return pd.read_csv(results / "views_small.csv").set_index(["views", "attribute", "metric"])
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_differences_are_those_of_validation_photos_seed_by_seed(name, found, runs, photos):
+    val, h = photos.side("val"), 1
+    rows = np.flatnonzero(val.grades[:, h] != MISSING)
+    kappas = {"candidate": [], "baseline": []}
+    for run in runs:
+        predictor = Predictor.from_checkpoint(RunFolder.open(run).best, "cpu")
+        for side, model in (("candidate", predictor.seeing(name)), ("baseline", predictor)):
+            grades = [model.predict_photo(read_image(val.path(row))).grades[0, h] for row in rows]
+            kappas[side].append(cohen_kappa_score(val.grades[rows, h], grades, weights="quadratic", labels=range(3)))
+    line = found.loc[(name, "lines", "kappa")]
+    assert line[["seeds", "photos"]].tolist() == [2, len(rows)]
+    for side, values in kappas.items():
+        assert line[side] == pytest.approx(np.mean(values), abs=1e-4)
+
+
+def test_results_tell_where_they_come_from_and_what_views_take(results, runs):
+    source = json.loads((results / "views_small.json").read_text())
+    assert source["command"] == "python benchmarks/views.py small small-0 small-1 --seconds 0 --batch_size 2"
+    assert source["seeds"] == [0, 1]
+    assert set(source["times_as_long"]) == set(VIEWS)
+    assert all(low <= value <= high for value, low, high in source["times_as_long"].values())
+    assert str(runs[0].parent) not in json.dumps(source)
+
+
+def test_the_readme_gets_a_line_for_each_name_and_each_head(results, found, schema):
+    lines = table(results / "views_small.json")
+    firsts = [line.split("|")[1].strip() for line in lines if line.startswith("|")]
+    assert firsts == ["seen", "---", "once", *VIEWS, "P-Recall", "---", *schema.names]
+    mean = found.loc[("dihedral", "mean", "p_recall")]
+    assert f"| dihedral | {mean['candidate']:.3f} | {mean['difference']:+.3f} (" in "\n".join(lines)
+    assert f"{mean['method_low']:.2f}" in "\n".join(lines)
+
+
+def test_one_seed_has_the_interval_of_its_model(found):
+    lines = found[found.index.get_level_values("metric").isin(tables.METRICS)].assign(method_low=np.nan)
+    source = {"seeds": [0], "interval": "", "timed": "", "command": "", "machine": ""}
+    source |= {"times_as_long": dict.fromkeys(VIEWS, (2.0, 1.9, 2.1))}
+    told = "\n".join(tables.worth(source, lines.reset_index()))
+    assert "nan" not in told
+    assert "| 2.00 (1.90 to 2.10) |" in told
+
+
+def test_runs_of_other_photos_are_refused(manifest):
+    others = manifest.select(np.arange(len(manifest)) > 2)
+    with pytest.raises(SystemExit, match="differ in their validation photos"):
+        views.compared([views.Scored(manifest, {}), views.Scored(others, {})])

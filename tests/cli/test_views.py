@@ -1,0 +1,150 @@
+"""--tta as a user has it: in predictions, measurements and collections, and every mistake."""
+
+import json
+from argparse import Namespace
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from multiskin.cli import main
+from multiskin.cli.collecting import load_for_engine
+from multiskin.collection.score import Tally
+from multiskin.config import FitConfig, ModelConfig, Recipe
+from multiskin.conformal.prediction import ConformalSets, Threshold
+from multiskin.data.transforms import Preprocessing
+from multiskin.inference.predictor import Predictor
+from multiskin.models.blueprint import Blueprint
+from multiskin.portable.views import VIEWS
+from multiskin.run import RunFolder
+
+WITHOUT_SETS = "multiskin: warning: --tta mirror: no sets of grades are told"
+
+
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def failure(capsys: pytest.CaptureFixture, *arguments: object) -> str:
+    assert run(*arguments) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("multiskin: error: ")
+    return message
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, data_config, schema, photos):
+    """A run whose network was never trained, but tells photos apart, with sets of grades that promise something."""
+    folder = RunFolder(tmp_path_factory.mktemp("runs") / "first")
+    folder.checkpoints.mkdir(parents=True)
+    folder.config.write_text(yaml.safe_dump(asdict(FitConfig(schema=folder.schema.name, data=data_config))))
+    schema.save(folder.schema)
+    photos.save(folder.split, folder.skipped)
+    torch.manual_seed(0)
+    model = ModelConfig("test_efficientnet", weights="none", input_size=48)
+    blueprint = Blueprint(schema, model, (Recipe(),) * len(schema), tuple((1,) * each.grades for each in schema))
+    net = blueprint.build()
+    for _, head in net.named_heads():
+        torch.nn.init.normal_(head.linear.weight, std=300)  # of features that hardly differ
+    promised = ConformalSets(schema, 0.8, None, {name: {"all": Threshold(0.5, 9, 9)} for name in schema.names})
+    content = {
+        "blueprint": blueprint.to_dict(),
+        "preprocessing": Preprocessing(48, (0.5,) * 3, (0.2,) * 3).to_dict(),
+        "state_dict": {f"net.{key}": value for key, value in net.state_dict().items()},
+        "conformal": promised.to_dict(),
+    }
+    torch.save(content, folder.best)
+    return folder
+
+
+def numbers(table: pd.DataFrame) -> np.ndarray:
+    return table[[column for column in table if "_p" in column]].to_numpy()
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_predictions_are_the_mean_over_views(name, trained, graded_folder, tmp_path, capsys):
+    out, folder = tmp_path / "out.csv", graded_folder / "images"
+    assert run("predict", trained.root, folder, "--out", out, "--tta", name, "--num_workers", 0) == 0
+    table = pd.read_csv(out)
+    predictor = Predictor.from_checkpoint(trained.best, "cpu").seeing(name)
+    expected = predictor.predict_files(sorted(folder.iterdir()))
+    shares = [each.prediction.probabilities[0] for each in expected]
+    found = numbers(table)
+    np.testing.assert_allclose(found, [[*shine, *lines[:3]] for shine, lines in shares], atol=1e-3)
+    assert capsys.readouterr().err.count("no sets of grades are told") == 1
+    assert not [column for column in table if column.endswith(("_low", "_high"))]
+
+
+def test_without_it_sets_are_told_and_nothing_is_said(trained, graded_folder, tmp_path, capsys):
+    out = tmp_path / "out.csv"
+    assert run("predict", trained.root, graded_folder / "images", "--out", out, "--num_workers", 0) == 0
+    assert "shine_low" in pd.read_csv(out)
+    assert "--tta" not in capsys.readouterr().err
+
+
+def test_a_model_that_promises_nothing_is_not_warned_of(trained, graded_folder, tmp_path, capsys):
+    content = torch.load(trained.best, weights_only=True)
+    del content["conformal"]
+    torch.save(content, tmp_path / "plain.ckpt")
+    photo = next((graded_folder / "images").iterdir())
+    assert run("predict", tmp_path / "plain.ckpt", photo, "--tta", "mirror", "--num_workers", 0) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("command", "side"), [("validate", "val"), ("test", "test")])
+def test_what_they_are_worth_is_measured_beside_the_run(command, side, trained, tmp_path, capsys):
+    measured = {}
+    for asked in ((), ("--tta", "mirror")):
+        out = tmp_path / f"out{len(asked)}"
+        assert run(command, trained.root, "--out", out, "--num_workers", 0, *asked) == 0
+        told = capsys.readouterr()
+        measured[asked] = numbers(pd.read_csv(out / f"predictions_{side}.csv"))
+        results = json.loads((out / "metrics.json").read_text())[side]
+        assert ("sets" in results) == ("promised to hold" in told.out) == (not asked)
+        assert told.err.count(WITHOUT_SETS) == bool(asked)
+    alone, both = measured.values()
+    assert alone.shape == both.shape
+    assert np.abs(alone - both).max() > 0.02
+    assert "views stay" in failure(capsys, command, trained.root, "--tta", "mirror")
+
+
+@pytest.mark.parametrize("command", ["predict", "validate", "test"])
+def test_an_unknown_name_gets_one_message(command, trained, graded_folder, capsys):
+    photos = [graded_folder / "images"] if command == "predict" else []
+    message = failure(capsys, command, trained.root, *photos, "--tta", "rotate")
+    assert all(word in message for word in ("--tta", "'rotate'", "mirror", "dihedral"))
+
+
+class TestCollection:
+    """By many processes, none of which is started here."""
+
+    @pytest.fixture
+    def scored(self, monkeypatch):
+        """What collections come to be scored."""
+        collections = []
+
+        def score(folder, types, *_):
+            collections.append((folder.plan.model, types.names))
+            return Tally(1, 1, 0)
+
+        monkeypatch.setattr("multiskin.collection.cluster.require_ray", lambda: None)
+        monkeypatch.setattr("multiskin.collection.score.score_collection", score)
+        return collections
+
+    def test_views_belong_to_the_model(self, scored, trained, graded_folder, tmp_path, capsys):
+        command = ["predict", trained.root, graded_folder / "images", "--engine", "ray", "--out", tmp_path / "out"]
+        for asked in ([], ["--tta", "mirror"], ["--tta", "dihedral"], ["--tta", "mirror"]):
+            assert run(*command, *asked) == 0
+        alone, mirror, dihedral, again = scored
+        assert len({model for model, _ in scored}) == 3
+        assert again == mirror
+        assert "shine_low" in alone[1]
+        assert "shine_low" not in mirror[1] + dihedral[1]
+        assert capsys.readouterr().err.count("no sets of grades are told") == 3
+
+    def test_every_process_has_them(self, trained):
+        options = Namespace(model=str(trained.root), decision=[], detector=None, tta="dihedral")
+        assert load_for_engine(options, "cpu").views == VIEWS["dihedral"]
