@@ -4,7 +4,7 @@
     python benchmarks/experiments.py study loss
 
 Further options are those of `multiskin compare` and `multiskin study`. Results are KIND_NAME.json (all of it, and where
-it comes from), .csv, .md and, of a comparison, pictures.
+it comes from), .csv, .md and, of a comparison, pictures; of another --protocol they are KIND_NAME_PROTOCOL.
 """
 
 import argparse
@@ -32,12 +32,15 @@ def main() -> None:
     parser.add_argument("name", help="of a file in configs/ or configs/studies/")
     parser.add_argument("--runs", type=Path, help="where the runs go; default: runs/KIND-NAME")
     parser.add_argument("--commit", help="that finished runs were trained at; default: the one that is checked out")
+    parser.add_argument("--protocol", help="of a comparison, if not its default")
     given, options = parser.parse_known_args()
-    runs = given.runs or Path("runs") / f"{given.kind}-{given.name}"
+    name = "_".join(filter(None, [given.kind, given.name, given.protocol]))
+    runs = given.runs or Path("runs") / name.replace("_", "-", 1)
     config = (CONFIGS[given.kind] / f"{given.name}.yaml").relative_to(ROOT)
-    command = ["multiskin", given.kind, "--config", str(config), *options]
+    protocol = ["--protocol", given.protocol] if given.protocol else []
+    command = ["multiskin", given.kind, "--config", str(config), *options, *protocol]
     subprocess.run([sys.executable, "-m", *command, "--out", str(runs)], check=True)
-    keep(given.kind, given.name, runs, shlex.join(_without_places(command)), given.commit or commit())
+    keep(given.kind, name, runs, shlex.join(_without_places(command)), given.commit or commit())
 
 
 def keep(kind: str, name: str, runs: Path, command: str, made_at: str) -> None:
@@ -48,12 +51,12 @@ def keep(kind: str, name: str, runs: Path, command: str, made_at: str) -> None:
         "commit": made_at,
     }
     content = json.loads((runs / CONTENT[kind]).read_text(encoding="utf-8"))
-    write_json(RESULTS / f"{kind}_{name}.json", origin | content)
-    shutil.copy(runs / TABLES[kind], RESULTS / f"{kind}_{name}.csv")
-    shutil.copy(runs / "table.md", RESULTS / f"{kind}_{name}.md")
+    write_json(RESULTS / f"{name}.json", origin | content)
+    shutil.copy(runs / TABLES[kind], RESULTS / f"{name}.csv")
+    shutil.copy(runs / "table.md", RESULTS / f"{name}.md")
     for picture in PICTURES:
         if (runs / "figures" / f"{picture}.png").is_file():
-            shutil.copy(runs / "figures" / f"{picture}.png", RESULTS / f"{kind}_{name}_{picture}.png")
+            shutil.copy(runs / "figures" / f"{picture}.png", RESULTS / f"{name}_{picture}.png")
 
 
 def _without_places(command: list[str]) -> list[str]:

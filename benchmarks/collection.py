@@ -1,0 +1,117 @@
+"""How many photos of a telephone one machine scores in a second: `multiskin predict` by itself, and with --engine ray.
+
+    python benchmarks/collection.py             # leave the machine alone meanwhile
+
+Commands score few and many photos by turns, each in a process of its own: what a photo more costs is the difference of
+their times by that of their photos, and what comes before the first photo is what is left of the shorter one.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from data import HEIGHT, WIDTH, make_photos
+from seeds import RESULTS, commit, machine, threads
+
+from multiskin.config import ModelConfig, Recipe
+from multiskin.data.preprocessing import Preprocessing
+from multiskin.inference.predictor import Predictor
+from multiskin.models.blueprint import Blueprint
+from multiskin.run import write_json
+from multiskin.schema import Attribute, Schema
+
+BACKBONE, INPUT, GRADES = "efficientnet_b0", 224, 5
+SCHEMA = Schema(tuple(Attribute(f"attribute_{number}", GRADES) for number in range(5)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=int, nargs=2, default=[16, 144], help="few and many; default: 16 144")
+    parser.add_argument("--rounds", type=int, default=5, help="of each command; default: 5")
+    parser.add_argument("--out", type=Path, default=RESULTS / "collection.json")
+    given = parser.parse_args()
+    load = os.getloadavg()[0]
+    with TemporaryDirectory() as folder:
+        folders = photo_folders(Path(folder), given.photos)
+        model = untrained_model(Path(folder) / "model")
+        ways = {"predict": ["--num_workers", "0"], "predict --engine ray": ["--engine", "ray"]}
+        rounds = [seconds(ways, model, folders, Path(folder) / f"out-{r}") for r in range(given.rounds)]
+    content = {
+        "command": f"python benchmarks/collection.py --photos {' '.join(map(str, given.photos))} "
+        f"--rounds {given.rounds}",
+        "machine": machine(threads()),
+        "cores": os.cpu_count(),
+        "photos": f"JPEG, {WIDTH} x {HEIGHT} pixels",
+        "network": f"{BACKBONE}, {INPUT} pixels, {len(SCHEMA)} heads",
+        "interval": f"medians, from the least to the most of {given.rounds} rounds by turns",
+        "ways": [row(way, given.photos, np.array(rounds)[:, w]) for w, way in enumerate(ways)],
+        "load_before": round(load, 1),
+        "versions": {package: version(package) for package in ("torch", "ray", "pillow")},
+        "commit": commit(),
+    }
+    write_json(given.out, content)
+    for each in content["ways"]:  # type: ignore[attr-defined]
+        print(each)
+
+
+def photo_folders(root: Path, sizes: Sequence[int]) -> list[Path]:
+    """One with so many photos for each size, of which the smaller ones have some of the largest one's."""
+    largest = root / "photos"
+    largest.mkdir()
+    make_photos(largest, max(sizes))
+    (largest / "labels.csv").unlink()
+    for size in sizes:
+        (root / str(size)).mkdir()
+        for photo in range(size):
+            os.link(largest / f"{photo}.jpg", root / str(size) / f"{photo}.jpg")
+    return [root / str(size) for size in sizes]
+
+
+def untrained_model(folder: Path) -> Path:
+    """A network as good as any for how long it takes."""
+    counts = tuple((1,) * attribute.grades for attribute in SCHEMA)
+    blueprint = Blueprint(SCHEMA, ModelConfig(BACKBONE, "none", INPUT), (Recipe(),) * len(SCHEMA), counts)
+    net = blueprint.build()
+    preprocessing = Preprocessing(INPUT, net.backbone.mean, net.backbone.std)
+    Predictor(net.eval(), preprocessing, torch.device("cpu"), blueprint=blueprint).save_pretrained(folder)
+    return folder
+
+
+def seconds(ways: Mapping[str, Sequence[str]], model: Path, folders: Sequence[Path], out: Path) -> list[list[float]]:
+    """Of each way, for each folder."""
+    return [
+        [seconds_of([str(model), str(photos), *options], out / f"{w}-{photos.name}") for photos in folders]
+        for w, options in enumerate(ways.values())
+    ]
+
+
+def seconds_of(arguments: Sequence[str], out: Path) -> float:
+    out.parent.mkdir(exist_ok=True)
+    place = out if "ray" in arguments else out.with_suffix(".csv")
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "multiskin", "predict", *arguments, "--out", str(place)]
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def row(way: str, sizes: Sequence[int], seconds: np.ndarray) -> dict[str, object]:
+    """Photos a second and seconds before the first photo, of (R, 2) seconds: the median, the least and the most."""
+    a_photo = (seconds[:, 1] - seconds[:, 0]) / (sizes[1] - sizes[0])
+    before = seconds[:, 0] - sizes[0] * a_photo
+    return {"way": way, "photos_a_second": of_rounds(1 / a_photo), "seconds_before": of_rounds(before)}
+
+
+def of_rounds(values: np.ndarray) -> list[float]:
+    return [round(float(of(values)), 2) for of in (np.median, np.min, np.max)]
+
+
+if __name__ == "__main__":
+    main()
