@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from tables import comparisons, export, finetuned, losses, maps, scores, throughput, timings, views
+from tables import comparisons, export, finetuned, losses, maps, scale, scores, throughput, timings, views
 
 OF_JSON: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "answer": timings.answers,
@@ -18,6 +18,9 @@ OF_JSON: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "import_labels": timings.imports,
     "data": throughput.stages,
     "train": throughput.training,
+    "train_jpeg": throughput.training,
+    "collection": throughput.collection,
+    "scale": scale.larger,
     "determinism": timings.determinism,
     "export": export.exported,
     "suspects": maps.suspects,

@@ -38,3 +38,14 @@ def training(source: dict[str, Any]) -> list[str]:
         f"photos / memory, at least {bars['loading']}",
     ]
     return [*markdown(headings, lines), "", f"Photos a second. {told_of(source)}"]
+
+
+def collection(source: dict[str, Any]) -> list[str]:
+    """A line a command: photos a second once it is going, and how long that takes."""
+    lines = [
+        [f"`{row['way']}`", bounded(*row["photos_a_second"], decimals=1), bounded(*row["seconds_before"], decimals=1)]
+        for row in source["ways"]
+    ]
+    told = f"{source['photos']}; {source['network']}; {source['cores']} cores; {source['interval']}"
+    headings = ["", "photos a second", "seconds before the first"]
+    return [*markdown(headings, lines), "", f"{told}. `{source['command']}`; load {source['load_before']} before."]

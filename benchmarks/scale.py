@@ -1,0 +1,88 @@
+"""What larger machines would give: computed from what was measured here and from what others have published.
+
+    python benchmarks/scale.py
+
+Takes train_jpeg.json, inference.json, data.json and collection.json from the results beside this script. Speeds of GPUs
+are those that timm and NVIDIA tell of the same network at the same size; that a run reaches them, and what many nodes
+lose to sending gradients, is computed and has not been measured.
+"""
+
+import json
+from typing import Any
+
+from seeds import RESULTS, commit
+
+from multiskin.run import write_json
+
+TIMM = "https://github.com/huggingface/pytorch-image-models/tree/main/results"
+NVIDIA = "https://github.com/NVIDIA/DeepLearningExamples/tree/master/PyTorch/Classification/ConvNets/efficientnet"
+SOURCES = ("train_jpeg", "inference", "data", "collection")
+PUBLISHED: list[dict[str, Any]] = [  # efficientnet_b0, 224 pixels, mixed precision; photos a second
+    {"machine": "RTX 3090", "trains": 1751.72, "scores": 8241.40, "source": TIMM},
+    {"machine": "RTX 4090", "trains": None, "scores": 9831.68, "source": TIMM},
+    {"machine": "A100", "trains": 2489, "scores": 10239, "source": NVIDIA},
+    {"machine": "a node of 8 A100", "trains": 16652, "scores": None, "source": NVIDIA},
+]
+WEIGHTS = 4_039_573  # of efficientnet_b0 with five heads of five grades; a gradient of four bytes each
+BATCH = 256  # photos a step of a GPU
+NETWORK = 12.5e9  # bytes a second between nodes, 100 Gbit/s
+NODES = (2, 4, 16)
+
+
+def main() -> None:
+    measured = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in SOURCES}
+    reading = readers(measured["data"])
+    published = [row | needs(row, reading) for row in PUBLISHED]
+    node = published[-1]
+    content = {
+        "command": "python benchmarks/scale.py",
+        "measured": here(measured),
+        "published": published,
+        "computed": [of_nodes(count, node) for count in NODES],
+        "readers": reading,
+        "photos": measured["data"]["photos"],
+        "commit": commit(),
+    }
+    write_json(RESULTS / "scale.json", content)
+    print(json.dumps(content, indent=2))
+
+
+def here(measured: dict[str, Any]) -> list[dict[str, Any]]:
+    """This machine, whose network alone scores prepared photos, and whose commands read them, too."""
+    batch = measured["inference"]["rivals"][-1]
+    (training,) = measured["train_jpeg"]["measured"]
+    alone = {
+        "machine": f"{batch['device']}: the network alone",
+        "trains": training["fit"],
+        "scores": round(1000 * batch["photos"] / batch["ms"], 1),
+    }
+    cores, ways = (measured["collection"][key] for key in ("cores", "ways"))
+    told = [{"machine": f"{cores} cores: `{way['way']}`", "scores": way["photos_a_second"][0]} for way in ways]
+    return [alone, *told]
+
+
+def readers(data: dict[str, Any]) -> dict[str, float]:
+    """Photos a second that one core reads and augments, by whether pictures are kept."""
+    rates = {row["way"]: row["photos_a_second"][0] for row in data["loaders"]}
+    return {"each time": rates["read each time"], "kept": rates["data.cache memory"]}
+
+
+def needs(row: dict[str, Any], reading: dict[str, float]) -> dict[str, float | None]:
+    """Cores that read as fast as a machine learns."""
+    trains = row["trains"]
+    return {f"cores, {how}": None if trains is None else trains / rate for how, rate in reading.items()}
+
+
+def of_nodes(count: int, node: dict[str, Any]) -> dict[str, Any]:
+    """Of so many nodes, were no gradient sent before all are there: a ring sends each of them nearly twice."""
+    step = 8 * BATCH / node["trains"]
+    sending = 2 * (count - 1) / count * 4 * WEIGHTS / NETWORK
+    return {
+        "machine": f"{count} such nodes",
+        "trains": count * node["trains"] * step / (step + sending),
+        "share": step / (step + sending),
+    }
+
+
+if __name__ == "__main__":
+    main()

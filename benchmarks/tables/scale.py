@@ -1,0 +1,36 @@
+"""The table of what larger machines would give."""
+
+from typing import Any
+
+from tables.cells import markdown
+
+MILLION = 1e6
+
+
+def larger(source: dict[str, Any]) -> list[str]:
+    """A line a machine, with how its numbers are known."""
+    lines = [_line(row, "measured") for row in source["measured"]]
+    lines += [_line(row, f"[published]({row['source']})") for row in source["published"]]
+    lines += [_line(row, f"computed, {row['share']:.1%} of so many alone") for row in source["computed"]]
+    headings = [
+        *("machine", "learns from, photos a second", "cores that read them each time", "or from `data.cache`"),
+        *("scores, photos a second", "a million photos scored in", "known"),
+    ]
+    told = f"efficientnet_b0, 224 pixels. Photos to read: {source['photos']}. Cores and times are computed."
+    return [*markdown(headings, lines), "", f"{told} `{source['command']}`."]
+
+
+def _line(row: dict[str, Any], known: str) -> list[str]:
+    rates = (_number(row.get(key)) for key in ("trains", "cores, each time", "cores, kept", "scores"))
+    scores = row.get("scores")
+    return [row["machine"], *rates, "" if scores is None else _duration(MILLION / scores), known]
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 20 else f"{value:.1f}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds > 3600 else f"{seconds / 60:.0f} minutes"
