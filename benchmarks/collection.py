@@ -7,6 +7,7 @@ their times by that of their photos, and what comes before the first photo is wh
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -58,8 +59,7 @@ def main() -> None:
         "commit": commit(),
     }
     write_json(given.out, content)
-    for each in content["ways"]:  # type: ignore[attr-defined]
-        print(each)
+    print(json.dumps(content["ways"], indent=2))
 
 
 def photo_folders(root: Path, sizes: Sequence[int]) -> list[Path]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from multiskin.errors import UserError, unknown
+from multiskin.errors import UserError, require_known, unknown
 
 Words = dict[str, str]  # language code -> words
 
@@ -101,9 +101,7 @@ class Derived:
         if not isinstance(entry, dict) or not {"name", "rules", "otherwise"} <= entry.keys():
             raise UserError(f"{where}: derived: give a mapping with name, rules and otherwise, not {entry!r}")
         where = f"{where}: derived {entry['name']!r}"
-        for key in entry:
-            if key not in cls.__dataclass_fields__:
-                raise unknown("key", key, cls.__dataclass_fields__, where)
+        require_known(entry, cls.__dataclass_fields__, where)
         if not isinstance(entry["rules"], list):
             raise UserError(f"{where}: rules is {entry['rules']!r}; give a list")
         display, labels = entry.get("display") or {}, entry.get("labels") or {}

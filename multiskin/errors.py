@@ -20,3 +20,15 @@ def unknown(what: str, name: object, known: Iterable[str], where: str = "") -> U
         return UserError(f"{place}unknown {what} {name!r}; of {len(names)} known {nearest}")
     hint = f"did you mean {near[0]!r}? " if near else ""
     return UserError(f"{place}unknown {what} {name!r}: {hint}choose one of {', '.join(names) or '(none)'}")
+
+
+def require_known(content: Iterable[object], known: Iterable[str], where: str) -> None:
+    """Makes sure that a mapping has no keys but those that are known.
+
+    Raises:
+        UserError: it has another one.
+    """
+    names = [*known]
+    for key in content:
+        if key not in names:
+            raise unknown("key", key, names, where)

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import yaml
 
 from multiskin.derived import Derived
-from multiskin.errors import UserError, unknown
+from multiskin.errors import UserError, require_known, unknown
 
 Kind = Literal["ordinal", "nominal"]
 Text = dict[str, str]  # language code -> words
@@ -130,10 +130,7 @@ class Attribute:
         if not isinstance(entry, dict) or "name" not in entry:
             raise UserError(f"{where}: an attribute is a mapping with at least 'name' and 'grades', found {entry!r}")
         where = f"{where}: attribute {entry['name']!r}"
-        known = cls.__dataclass_fields__
-        for key in entry:
-            if key not in known:
-                raise unknown("key", key, known, where)
+        require_known(entry, cls.__dataclass_fields__, where)
         values = dict(entry)
         for key in ("display", "lowest", "highest"):
             values[key] = _words(values.get(key), f"{where}: {key}")
@@ -248,9 +245,7 @@ class Schema:
     def from_dict(cls, content: Any, where: str = "schema") -> "Schema":
         if not isinstance(content, dict) or not isinstance(content.get("attributes"), list):
             raise UserError(f"{where}: a schema is a mapping with a list 'attributes'")
-        for key in content:
-            if key not in cls.__dataclass_fields__:
-                raise unknown("key", key, cls.__dataclass_fields__, where)
+        require_known(content, cls.__dataclass_fields__, where)
         derived = content.get("derived") or []
         if not isinstance(derived, list):
             raise UserError(f"{where}: derived is {derived!r}; give a list")

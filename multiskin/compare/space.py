@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 import yaml
 
 from multiskin.config import FitConfig, Recipe
-from multiskin.errors import UserError, unknown
+from multiskin.errors import UserError, require_known, unknown
 from multiskin.training.checkpoints import FREE
 
 # What trials have to share, or one could not be set against another.
@@ -136,9 +136,7 @@ def _kind(option: str, kinds: Mapping[str, Any], monitor: str, where: str) -> An
 def _dimension(entry: Any, kind: Any, where: str) -> Range | Choices:
     if not isinstance(entry, dict):
         raise UserError(f"{where} is {entry!r}; give {{low: ..., high: ...}} or {{choices: [...]}}")
-    for key in entry:
-        if key not in ("low", "high", "log", "choices"):
-            raise unknown("key", key, ("low", "high", "log", "choices"), where)
+    require_known(entry, ("low", "high", "log", "choices"), where)
     if "choices" not in entry:
         return _range(entry, get_args(kind) if isinstance(kind, UnionType) else (kind,), where)
     if len(entry) > 1 or not isinstance(entry["choices"], list) or not entry["choices"]:

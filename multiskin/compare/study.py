@@ -12,7 +12,7 @@ import yaml
 from multiskin.compare.plan import Experiment, PlannedRun, check_seeds, with_seeds
 from multiskin.config import FitConfig
 from multiskin.data.photos import Photos
-from multiskin.errors import UserError, unknown
+from multiskin.errors import UserError, require_known, unknown
 
 Options = Mapping[str, Any]  # by their dotted names, as on the command line
 REQUIRED = ("title", "baseline", "rows")
@@ -71,8 +71,8 @@ class Study:
         for key in REQUIRED:
             if key not in content:
                 raise UserError(f"study {path}: no {key}; every study has {', '.join(REQUIRED)}")
-        _require_known(content, [each.name for each in fields(Study)], f"study {path}")
-        _require_known(content.get("full", {}), IN_FULL, f"study {path}: full")
+        require_known(content, [each.name for each in fields(Study)], f"study {path}")
+        require_known(content.get("full", {}), IN_FULL, f"study {path}: full")
         study = cls(**content)
         for variant in (study, study.in_full()) if study.full else (study,):
             _require_rows(variant, path)
@@ -93,12 +93,6 @@ class Study:
         """A variant's options as the command line takes them; its own come last and so count."""
         options = {**self.options, **self.rows[row]}
         return [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in options.items()]
-
-
-def _require_known(content: Mapping[str, Any], known: Sequence[str], where: str) -> None:
-    for key in content:
-        if key not in known:
-            raise unknown("key", key, known, where)
 
 
 def _require_rows(study: Study, path: Path) -> None:

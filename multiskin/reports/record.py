@@ -55,6 +55,7 @@ def set_aside(run: RunFolder) -> Path | None:
         "report.html",
         "errors*.html",
         "errors*.csv",
+        "difference*.*",
     )
     found = [path.relative_to(run.root) for pattern in patterns for path in run.root.glob(pattern)]
     return move_results(run.metrics, map(str, found))

@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-PLACES = ("out", "schema", "root", "manifest", "faces")  # settings that may name people or machines
+# Settings that may name people or machines
+PLACES = ("out", "schema", "ckpt_path", "root", "manifest", "faces", "exclude", "relabel")
 
 
 def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -13,6 +14,8 @@ def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
     kept, data = ({key: part[key] for key in part if key not in PLACES} for part in (config, config["data"]))
     weights = config["model"]["weights"]
     model = config["model"] | {"weights": weights if weights in ("auto", "none") else "file"}
+    if (data.get("skin") or {}).get("detector"):
+        data["skin"] = data["skin"] | {"detector": "file"}
     return kept | {"data": data, "model": model}
 
 

@@ -143,6 +143,17 @@ def page_of(read_page: "Callable[[Path], Page]", tmp_path: Path) -> "Callable[[C
     return lambda comparison: read_page(write_comparison(comparison, tmp_path))
 
 
+@pytest.fixture
+def words_of(page_of: "Callable[[Comparison], Page]", blank_figures: Any) -> "Callable[[Comparison], Page]":
+    """A page whose figures are blank."""
+
+    def write(comparison: Comparison) -> "Page":
+        with blank_figures():
+            return page_of(comparison)
+
+    return write
+
+
 def result(comparison: Comparison, attribute: str, metric: str = "p_recall") -> pd.Series:
     of = comparison.results
     return of[(of["attribute"] == attribute) & (of["metric"] == metric)].iloc[0]
@@ -290,18 +301,20 @@ def test_attributes_without_an_order_have_an_answer_of_their_own(
     assert len(page.rows("Kind 종류")) == 1  # no other metric
 
 
-def test_a_single_ordered_attribute_is_no_mean(mixed: Comparison, page_of: "Callable[[Comparison], Page]") -> None:
+def test_a_single_ordered_attribute_is_no_mean(mixed: Comparison, words_of: "Callable[[Comparison], Page]") -> None:
     schema = Schema(MIXED.attributes[1:])
-    page = page_of(comparison_of(schema, second_rater={}))
+    page = words_of(comparison_of(schema, second_rater={}))
     assert not page.rows("mean")
     assert "Multi-task gain" not in page.text
     assert page.text.count("(95 % interval of the method") == 2
 
 
-def test_one_seed_on_validation_photos_promises_little(page_of: "Callable[[Comparison], Page]", tmp_path: Path) -> None:
+def test_one_seed_on_validation_photos_promises_little(
+    words_of: "Callable[[Comparison], Page]", tmp_path: Path
+) -> None:
     reasons = {"shared, seed 1": f"killed by SIGKILL; all it said: {tmp_path}/runs/shared-1-ab.log"}
     comparison = comparison_of(seeds=[7], side="val", protocol="equal-compute", missing=reasons)
-    page, mean = page_of(comparison), result(comparison, "mean")
+    page, mean = words_of(comparison), result(comparison, "mean")
     assert f"(95 % interval of these trained models {limits(mean, 'trained')})" in page.text.replace(" )", ")")
     assert "interval of the method" not in page.text
     assert all(row[7] == "–" for row in page.rows("Oil 유분"))
@@ -331,17 +344,17 @@ def test_an_attribute_without_grades_stays_out_of_the_mean(page_of: "Callable[[C
     assert not re.search(r"\b(nan|None)\b", page.source)
 
 
-def test_who_learned_nothing_is_named(five: Comparison, page_of: "Callable[[Comparison], Page]") -> None:
-    page = page_of(replace(five, constant=five.constant | {"oil": {"p_recall": 0.99}}))
+def test_who_learned_nothing_is_named(five: Comparison, words_of: "Callable[[Comparison], Page]") -> None:
+    page = words_of(replace(five, constant=five.constant | {"oil": {"p_recall": 0.99}}))
     assert "Neither side is above the best constant answer" in page.text
     assert "which is better: Oil." in page.text
 
 
-def test_photos_of_nobody_known_are_told_beside_subjects(page_of: "Callable[[Comparison], Page]") -> None:
+def test_photos_of_nobody_known_are_told_beside_subjects(words_of: "Callable[[Comparison], Page]") -> None:
     comparison = comparison_of()
     results = comparison.results.assign(unit_kind="subjects and photos", subjects=comparison.results["units"] - 23)
     mixed = replace(comparison, results=results)
-    page, whose = page_of(mixed), "400 test photos, 23 of nobody known and the others of 57 subjects"
+    page, whose = words_of(mixed), "400 test photos, 23 of nobody known and the others of 57 subjects"
     assert f"judged on {whose}, with seeds 0, 1, 2." in page.text
     assert "these 57 subjects. Resampling draws whole subjects" in page.text
     assert "23 photos of nobody known are drawn by themselves, and if several are of one person" in page.text
@@ -363,11 +376,11 @@ def test_one_photo_of_one_subject_and_one_stranger_is_told_as_one(page_of: "Call
         assert "seeds 3" not in text
 
 
-def test_two_seeds_are_too_few_wherever_the_methods_interval_stands(page_of: "Callable[[Comparison], Page]") -> None:
+def test_two_seeds_are_too_few_wherever_the_methods_interval_stands(words_of: "Callable[[Comparison], Page]") -> None:
     two, three = comparison_of(seeds=[0, 1]), comparison_of()
-    for text in (page_of(two).text, comparison_table_markdown(two), printed(two)):
+    for text in (words_of(two).text, comparison_table_markdown(two), printed(two)):
         assert "Two seeds: too few to rely on the method's interval" in " ".join(text.split())
-    for text in (page_of(three).text, comparison_table_markdown(three), printed(three)):
+    for text in (words_of(three).text, comparison_table_markdown(three), printed(three)):
         assert "too few to rely" not in " ".join(text.split())
 
 
@@ -388,7 +401,7 @@ def printed(comparison: Comparison) -> str:
 )
 def test_page_table_and_terminal_print_what_the_verdict_says(
     five: Comparison,
-    page_of: "Callable[[Comparison], Page]",
+    words_of: "Callable[[Comparison], Page]",
     difference: float,
     low: float,
     high: float,
@@ -398,7 +411,7 @@ def test_page_table_and_terminal_print_what_the_verdict_says(
     verdict = in_words(Interval(difference, low, high), higher_is_better=True)
     numbers = {"difference": difference, "method_low": low, "method_high": high, "verdict": verdict}
     comparison = replace(five, results=five.results.assign(**numbers))
-    page = page_of(comparison)
+    page = words_of(comparison)
     [row, others] = page.rows("mean")
     assert [row[5], row[7], row[9]] == [written, interval, verdict]
     assert others[1].startswith(f"{written} {interval} ")
@@ -431,9 +444,9 @@ def test_it_says_whose_versions_it_shows(page: "Page") -> None:
     assert "Python's is that of the process that compared them" in page.text
 
 
-def test_photos_of_nobody_known_are_not_called_subjects(page_of: "Callable[[Comparison], Page]") -> None:
+def test_photos_of_nobody_known_are_not_called_subjects(words_of: "Callable[[Comparison], Page]") -> None:
     comparison = comparison_of()
-    page = page_of(replace(comparison, results=comparison.results.assign(unit_kind="photos", subjects=0)))
+    page = words_of(replace(comparison, results=comparison.results.assign(unit_kind="photos", subjects=0)))
     assert "400 test photos, with seeds" in page.text
     assert "Whose photos they are is not known" in page.text
     assert "would differ on other photos" in page.text

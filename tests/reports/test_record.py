@@ -58,7 +58,7 @@ def test_what_was_measured_is_set_aside_and_nothing_else(evaluation: Evaluation,
     run = RunFolder(tmp_path)
     assert set_aside(run) is None
     record(run, "val", replace(evaluation, uncalibrated=evaluation.prediction))
-    for name in ("report.html", "errors-val.csv", "split.csv", "figures/curves.png"):
+    for name in ("report.html", "errors-val.csv", "difference.html", "split.csv", "figures/curves.png"):
         (tmp_path / name).write_text(name)
     before = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*.*")}
     place = set_aside(run)

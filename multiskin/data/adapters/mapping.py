@@ -12,7 +12,7 @@ from multiskin.data.adapters.irregularities import NO_GRADE, Tell
 from multiskin.data.adapters.source import Document, NotReadError, Source, listed, text_of
 from multiskin.data.table import shown
 from multiskin.data.validation import grade_spellings, numeral
-from multiskin.errors import UserError, unknown
+from multiskin.errors import UserError, require_known, unknown
 from multiskin.schema import Attribute, Schema
 
 PART, SUBJECT = "part", "subject"  # headings of the table that is made
@@ -57,10 +57,7 @@ class Mapping:
     def from_dict(cls, content: Any, schema: Schema, where: str) -> "Mapping":
         if not isinstance(content, dict) or not isinstance(content.get("attributes"), dict):
             raise UserError(f"{where}: give a mapping with 'attributes', and under each the fields with its grade")
-        known = [each.name for each in fields(cls)]
-        for key in content:
-            if key not in known:
-                raise unknown("key", key, known, where)
+        require_known(content, [each.name for each in fields(cls)], where)
         for key in ("groups", "folders"):
             if not isinstance(content.get(key) or {}, dict):
                 raise UserError(f"{where}: {key} is {content[key]!r}; give a mapping")

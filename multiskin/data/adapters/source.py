@@ -9,7 +9,7 @@ from typing import Any
 from multiskin.data.adapters.irregularities import NO_NUMBER, NOT_MAPPED, Kind
 from multiskin.data.table import shown
 from multiskin.data.validation import numeral
-from multiskin.errors import UserError, unknown
+from multiskin.errors import UserError, require_known
 
 Document = Mapping[str, Any]  # what a label file holds
 
@@ -50,10 +50,7 @@ class Source:
             return cls(str(entry), {})
         if not isinstance(entry, dict) or not isinstance(entry.get("field"), str):
             raise UserError(f"{where}: {entry!r} is no source; give a field, or {{field: ..., bins: [...]}}")
-        known = [each.name for each in fields(cls)]
-        for key in entry:
-            if key not in known:
-                raise unknown("key", key, known, where)
+        require_known(entry, [each.name for each in fields(cls)], where)
         where = f"{where}: {entry['field']}"
         values, bins = entry.get("values") or {}, listed(entry, "bins", where)
         if not isinstance(values, dict):

@@ -1,0 +1,23 @@
+"""Settings that are shown to others name no people and no machines."""
+
+from dataclasses import asdict, fields, replace
+
+from multiskin.config import DataConfig, FitConfig, ModelConfig, SkinConfig
+from multiskin.reports.settings import as_text, without_places
+
+HERE = "/home/mina"
+
+
+def test_no_path_is_told():
+    texts = [field.name for field in fields(DataConfig) if field.type in (str, str | None)]
+    paths = {name: f"{HERE}/{name}" for name in texts if name != "cache_size"}
+    assert paths.keys() >= {"root", "manifest", "faces", "exclude", "relabel"}
+    config = FitConfig(
+        out=f"{HERE}/run",
+        schema=f"{HERE}/schema.yaml",
+        ckpt_path=f"{HERE}/last.ckpt",
+        data=replace(DataConfig(skin=SkinConfig(detector=f"{HERE}/faces.onnx")), **paths),
+        model=ModelConfig("efficientnet_b0", f"{HERE}/weights.safetensors"),
+    )
+    assert HERE not in as_text(asdict(config))
+    assert without_places(asdict(config))["model"]["weights"] == "file"
