@@ -4,7 +4,7 @@
 
 The three loops take turns in one process: the bare loop and that of 'fit' over the same few batches, and that of 'fit'
 over its photos in the second epoch, as 'multiskin bench train' does. Whatever else is given is an option of 'fit',
-such as --data.cache memory --data.batch_size 256 on a GPU.
+such as --data.cache memory --data.batch_size 256 on a GPU, or a --config of one's own photos.
 """
 
 import argparse
@@ -19,8 +19,10 @@ from seeds import RESULTS, commit
 
 from multiskin.cli.photos import checked_photos, with_photos_drawn
 from multiskin.cli.settings import EMBEDDED, fit_config
+from multiskin.config import FitConfig
 from multiskin.metrics.bootstrap import RESAMPLES
 from multiskin.run import write_json
+from multiskin.schema import Schema
 from multiskin.training.fit import accelerator, precision
 from multiskin.training.throughput import create_loops, ratio_of_speeds, rounds_of
 
@@ -38,7 +40,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="of a round; default: 20")
     parser.add_argument("--out", type=Path, default=RESULTS / "train.json")
     options, of_fit = parser.parse_known_args()
-    config, _ = fit_config("multiskin fit", "", ["--config", str(EMBEDDED), *of_fit])
+    config, _ = settings(of_fit)
     load = os.getloadavg()[0]
     ways = ON_GPU if accelerator(config.trainer) == "cuda" else [[]]
     measured = [measure([*of_fit, *way], options.rounds, options.steps) for way in ways]
@@ -57,9 +59,14 @@ def main() -> None:
     write_json(options.out, {"measured": measured} | content)
 
 
+def settings(of_fit: Sequence[str]) -> tuple[FitConfig, Schema]:
+    default = [] if "--config" in of_fit else ["--config", str(EMBEDDED)]
+    return fit_config("multiskin fit", "", [*default, *of_fit])
+
+
 def measure(of_fit: Sequence[str], rounds: int, steps: int) -> dict[str, object]:
     """Photos a second of each loop, and shares with their 95 % intervals."""
-    config, schema = fit_config("multiskin fit", "", ["--config", str(EMBEDDED), *of_fit])
+    config, schema = settings(of_fit)
     config = with_photos_drawn(config)
     loops = create_loops(config, checked_photos(config, schema), steps)
     seconds = rounds_of([loops.bare, loops.fit, loops.loading], rounds)  # (R, 3)
