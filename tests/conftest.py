@@ -1,7 +1,10 @@
 """A tiny set of graded photos that every room of the tests may read; whoever writes to it cleans up."""
 
+import gc
 import os
 import signal
+from concurrent.futures import Executor
+from contextlib import contextmanager
 
 os.environ["OMP_NUM_THREADS"] = "1"  # the networks are tiny, and threads that wait for each other slow everything down
 
@@ -19,8 +22,19 @@ from multiskin.schema import Attribute, Schema
 # A shell that starts tests in the background has them ignore Ctrl-C, and with them the processes that they interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+gc.disable()  # what is imported stays: to look for garbage in it again and again takes a tenth of the time of all tests
+
 SUBJECTS = 12  # with two photos each
 HEIGHT, WIDTH = 40, 48
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure():
+    gc.unfreeze()  # some libraries complain of what is left at the end
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +89,45 @@ def draw_skin(shine, lines, seed):
     pixels[4 :: 24 // (lines + 1)] -= 60 * (lines > 0)
     noise = np.random.default_rng(seed).integers(-5, 6, pixels.shape)
     return np.clip(pixels + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def blank_figures():
+    """A context in which figures are saved with nothing on them: a report takes long for them alone.
+
+    What is on them is for tests/reports; other rooms ask for words, numbers and files.
+    """
+    from matplotlib.figure import Figure
+
+    save = Figure.savefig
+
+    def save_blank(figure, *arguments, **options):
+        figure.clear()
+        save(figure, *arguments, **options)
+
+    @contextmanager
+    def blank():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Figure, "savefig", save_blank)
+            yield
+
+    return blank
+
+
+class ThisProcess(Executor):
+    """Does at once, and here, what others have done by processes of their own."""
+
+    def __init__(self, *arguments, **options):
+        pass
+
+    def map(self, function, *iterables, chunksize=1):
+        return map(function, *iterables)
+
+
+@pytest.fixture
+def draw_here(monkeypatch):
+    """Photos are drawn in this process: others take longer to start than to draw a few, and import everything anew."""
+    monkeypatch.setattr("multiskin.data.render.folder.ProcessPoolExecutor", ThisProcess)
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,12 @@ def run(settings, tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def without_figures(blank_figures):
+    with blank_figures():
+        yield
+
+
 def failure(arguments, capsys):
     """The one message of a command that fails as a user's mistake does."""
     assert main([str(argument) for argument in arguments]) == 2
@@ -41,6 +47,7 @@ def failure(arguments, capsys):
     return message
 
 
+@pytest.mark.usefixtures("without_figures", "draw_here")
 class TestEmbedded:
     """Told nothing, the program draws its own photos."""
 
@@ -227,6 +234,7 @@ class TestGoingOn:
         assert "optimizer.lr was 0.001 and is 0.5" in failure(command, capsys)
 
 
+@pytest.mark.usefixtures("without_figures")
 class TestAfterTraining:
     def test_test_gives_what_fit_gave(self, run, tmp_path):
         assert main(["test", str(run), "--out", str(tmp_path / "again")]) == 0
@@ -307,6 +315,7 @@ class TestAfterTraining:
         assert all(word in message for word in words), message
 
 
+@pytest.mark.usefixtures("without_figures")
 class TestData:
     def test_init_then_fit_is_all_it_takes(self, graded_folder, tmp_path, capsys):
         table = graded_folder / "labels.csv"

@@ -52,6 +52,12 @@ def save_checkpoint(schema: Schema, path: Path) -> None:
     torch.save(content, path)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def without_figures(blank_figures):
+    with blank_figures():
+        yield
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory, data_config, schema, photos):
     """A run whose model is measured on both sides."""

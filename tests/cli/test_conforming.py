@@ -29,6 +29,12 @@ def failure(capsys, *arguments):
     return message
 
 
+@pytest.fixture(scope="module", autouse=True)
+def without_figures(blank_figures):
+    with blank_figures():
+        yield
+
+
 @pytest.fixture(scope="module")
 def photos(graded_folder, tmp_path_factory):
     """The table with sides: six subjects to calibrate; odd ones have another tone."""

@@ -8,17 +8,16 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
-from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from multiskin.cli.settings import fit_config
 from multiskin.cli.sweeping import sweep
 from multiskin.errors import UserError
 
-SPACE = """\
-optimizer.lr: {low: 1e-4, high: 1e-2, log: true}
+SPACE = "optimizer.lr: {low: 1e-4, high: 1e-2, log: true}\n"
+CHOICES = """\
 data.batch_size: {choices: [4, 8]}
 trainer.ema_decay: {choices: [null, 0.9]}
-"""
+"""  # each of which is tried before the first run, and that takes its time
 MONITOR = "val/mean/rps_balanced"
 
 
@@ -59,6 +58,7 @@ def given(*arguments):
 
 @pytest.mark.slow
 def test_leaves_the_best_settings_a_table_and_pictures(folder, trained, capsys):
+    (folder / "space.yaml").write_text(SPACE + CHOICES)
     sweep(given("--trials", "13", "--out", "runs/sweep", "--optimizer.weight_decay", "0.1"))
     out = folder / "runs" / "sweep"
     table = pd.read_csv(out / "trials.csv").sort_values(MONITOR)
@@ -135,15 +135,17 @@ def test_what_has_to_be_installed_is_told(folder, monkeypatch, package):
 @pytest.mark.slow
 def test_an_agent_of_wandb_trains_each_run_in_a_folder_of_its_own(folder, monkeypatch):
     """What the agent makes of the file's command is handed to a program that says what it is told."""
+    utils = pytest.importorskip("wandb.sdk.launch.sweeps.utils")  # which takes seconds
     monkeypatch.setattr("multiskin.cli.sweeping.find_spec", lambda name: None)  # which it takes no other package for
+    (folder / "space.yaml").write_text(SPACE + CHOICES)
     sweep(given("--wandb", "w.yaml", "--trials=7", "--out", "my runs", "--trainer.patience", "3"))
     content = yaml.safe_load((folder / "w.yaml").read_text())
     assert content["metric"] == {"name": MONITOR, "goal": "minimize"}
     assert not (folder / "my runs").exists()
     drawn = {"optimizer.lr": 0.0012, "data.batch_size": 4, "trainer.ema_decay": "null"}
-    flags = create_sweep_command_args({"args": {option: {"value": value} for option, value in drawn.items()}})
+    flags = utils.create_sweep_command_args({"args": {option: {"value": value} for option, value in drawn.items()}})
     command = []
-    for word in create_sweep_command(content["command"]):
+    for word in utils.create_sweep_command(content["command"]):
         command += flags[word[2:-1]] if word.startswith("${") else [word]
     python = folder / "bin" / "python"
     python.parent.mkdir()
@@ -160,7 +162,6 @@ def test_an_agent_of_wandb_trains_each_run_in_a_folder_of_its_own(folder, monkey
 
 @pytest.mark.slow
 def test_from_settings_to_the_best_model(folder, capsys):
-    (folder / "space.yaml").write_text("optimizer.lr: {low: 1e-4, high: 1e-2, log: true}")
     sweep(given("--trials", "2", "--jobs", "2", "--out", "sweep", "--trainer.max_epochs", "1"))
     table = pd.read_csv(folder / "sweep" / "trials.csv")
     for name, value in zip(table["trial"], table[MONITOR], strict=True):

@@ -5,6 +5,7 @@ import os
 import stat
 import sys
 import textwrap
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -71,11 +72,11 @@ def faults(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.fixture
-def finish(runs):
-    """Makes a planned run one that is finished; with a probability of being right for each photo."""
+@pytest.fixture(scope="session")
+def finish_in():
+    """Makes a planned run one that is finished, in its folder; with a probability of being right for each photo."""
 
-    def finish(run, right=0.5):
+    def finish(runs, run, right=0.5):
         settings = yaml.safe_load(runs.settings(run).read_text())
         folder = runs.folder(run)
         folder.checkpoints.mkdir(parents=True)
@@ -89,6 +90,11 @@ def finish(runs):
         return folder
 
     return finish
+
+
+@pytest.fixture
+def finish(runs, finish_in):
+    return partial(finish_in, runs)
 
 
 def _save_checkpoint(folder: RunFolder, run) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from multiskin.compare.findings import _results, find
+from multiskin.compare.runs import Runs
 from multiskin.compare.study import Study, plan_study
 from multiskin.config import FitConfig, Recipe, SplitConfig, TrainerConfig
 from multiskin.data.photos import load_photos
@@ -14,14 +15,18 @@ from multiskin.data.photos import load_photos
 STUDY = Study("Loss", {"plain": {}, "focal": {}}, "plain", seeds=[0, 1])
 
 
-@pytest.fixture
-def found(runs, finish, data_config, schema):
+@pytest.fixture(scope="module")
+def found(finish_in, data_config, schema, tmp_path_factory):
     data = replace(data_config, split=SplitConfig([0.4, 0.2, 0.4]))
     base = FitConfig(data=data, trainer=TrainerConfig(max_epochs=2))
     configs = {"plain": base, "focal": replace(base, recipe=Recipe(loss="focal"))}
     planned = plan_study(configs, load_photos(data, schema), STUDY.seeds)
-    folders = {(run.model, run.config.seed): finish(run, 0.9 if run.model == "focal" else 0.2) for run in planned}
-    return find(STUDY, runs, planned, {}), folders
+    runs = Runs(tmp_path_factory.mktemp("study") / "runs", "test", "study")
+    with runs.opened():
+        folders = {
+            (run.model, run.config.seed): finish_in(runs, run, 0.9 if run.model == "focal" else 0.2) for run in planned
+        }
+        return find(STUDY, runs, planned, {}), folders
 
 
 def test_every_row_stands_against_the_baseline_and_the_baseline_against_itself(found):

@@ -3,15 +3,28 @@
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = {"wandb", "scipy.stats", "scipy.optimize", "pandas", "sklearn", "matplotlib", "pytorch_lightning", "gradio"}
+PROGRAM = """
+import sys
+import multiskin.inference.predictor
+print(*sorted(sys.modules))
+import wandb
+print(wandb.__version__)
+"""
 
 
-def test_scoring_imports_nothing_that_it_does_not_need():
-    program = "import sys, multiskin.inference.predictor as _; print(*sorted(sys.modules))"
-    imported = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
-    assert HEAVY.isdisjoint(imported.split())
+@pytest.fixture(scope="module")
+def said():
+    """What a new process says that imports what scores, and then wandb."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()
 
 
-def test_wandb_can_be_imported_all_the_same():
-    program = "import multiskin.models, wandb; print(wandb.__version__)"
-    assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+def test_scoring_imports_nothing_that_it_does_not_need(said):
+    assert HEAVY.isdisjoint(said[0].split())
+
+
+def test_wandb_can_be_imported_all_the_same(said):
+    assert said[1]

@@ -29,6 +29,7 @@ def settings(write_settings, tmp_path_factory):
         trainer={"accelerator": "cpu"},
         weighting="random",
         log={"gradients": True},
+        test=False,  # one process measures, on one side as on the other
     )
 
 

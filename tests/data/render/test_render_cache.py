@@ -58,7 +58,7 @@ def sets(home):
     return [path for path in home.iterdir() if path.is_dir()]
 
 
-def test_a_set_is_drawn_whole_and_found_again(home):
+def test_a_set_is_drawn_whole_and_found_again(home, draw_here):
     folder = rendered(TINY)
     assert folder.parent == home
     assert {path.name for path in folder.iterdir()} == {"images", "masks", "labels.csv", "truth.csv", "settings.json"}

@@ -56,7 +56,7 @@ def test_every_photo_is_the_one_that_was_planned_and_has_its_masks(folder):
             assert np.abs(kept / 255 - mask).max() < 0.5 / 255 + 1e-6
 
 
-def test_the_same_settings_give_the_same_bytes(folder, tmp_path):
+def test_the_same_settings_give_the_same_bytes(folder, tmp_path, draw_here):
     assert (
         main(["data", "render", str(tmp_path / "again"), "--persons", "2", "1", "1", "--size", "48", "--seed", "3"])
         == 0

@@ -22,9 +22,8 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def without_a_model(serve):
-    """Started with the first test, and there for the last: it takes long, and there may be another core."""
     return serve(root="/skin")
 
 
