@@ -4,11 +4,15 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import cache
 from operator import attrgetter
 from types import NoneType
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from multiskin.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
 
 Step = str | dict[str, dict[str, Any]]  # a transform by name, or {name: {option: value}}
 
@@ -346,15 +350,23 @@ def head_recipes(config: FitConfig, names: Sequence[str]) -> list[Recipe]:
 
 
 def _recipe(values: dict[str, Any], where: str) -> Recipe:
-    from jsonargparse import ArgumentError, ArgumentParser  # it checks values against the annotations above
+    from jsonargparse import ArgumentError
 
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(Recipe, "recipe")
     try:
-        recipe = Recipe(**parser.parse_object({"recipe": values}).recipe.as_dict())
+        recipe = Recipe(**_recipe_parser().parse_object({"recipe": values}).recipe.as_dict())
     except ArgumentError as error:
         raise UserError(f"{where}: {' '.join(str(error).split())}") from error
     _require_values(recipe, f"{where}.")
     if not 0 <= recipe.loss_weight < math.inf:
         raise UserError(f"{where}.loss_weight is {recipe.loss_weight}; give a number of at least 0")
     return recipe
+
+
+@cache
+def _recipe_parser() -> "ArgumentParser":
+    """What checks values against the annotations above; it takes longer to make than to use."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Recipe, "recipe")
+    return parser

@@ -15,6 +15,7 @@ OF_JSON: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "cam": timings.maps,
     "allocation": timings.allocation,
     "inference": timings.inference,
+    "long_run": timings.long_run,
     "import_labels": timings.imports,
     "data": throughput.stages,
     "train": throughput.training,

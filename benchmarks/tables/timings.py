@@ -116,6 +116,15 @@ def _long_run(source: dict[str, Any]) -> list[str]:
     ]
 
 
+def long_run(source: dict[str, Any]) -> list[str]:
+    """A sentence: how much more memory a training holds from epoch to epoch."""
+    by_chance = " to ".join(f"{bound:+.2f}" for bound in source["chance"])
+    return [
+        f"Over {source['epochs']} epochs of {source['draws']} photos the memory that `fit` held grew by "
+        f"{source['slope_mib_an_epoch']:+.2f} MiB an epoch, by chance {by_chance}. {origin(source)}"
+    ]
+
+
 def imports(source: dict[str, Any]) -> list[str]:
     """A line a number of label files: the seconds and the memory that an import takes."""
     lines = [[f"{row['files']:,}", f"{row['seconds']:.1f}", f"{row['megabytes']:.0f} MB"] for row in source["imports"]]

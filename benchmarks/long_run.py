@@ -1,0 +1,66 @@
+"""Whether a training holds more memory from epoch to epoch: what `multiskin fit` holds at the end of each.
+
+    python benchmarks/long_run.py
+
+The slope over the epochs after the first two is set against what it would be by chance: the slopes of the same values
+in another order.
+"""
+
+import argparse
+import subprocess
+import sys
+from importlib.metadata import version
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from inference import resident, slopes_by_chance
+from seeds import RESULTS, commit, machine, threads
+
+from multiskin.metrics.bootstrap import RESAMPLES
+from multiskin.run import write_json
+
+WARM_UP = 2  # epochs, in which what is needed is fetched
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=12, help="default: 12, of which the first 2 do not count")
+    parser.add_argument("--draws", type=int, default=320, help="photos of an epoch; default: 320")
+    given, of_fit = parser.parse_known_args()
+    held = memory_by_epoch(given.epochs, given.draws, of_fit)
+    epochs, mib = np.arange(WARM_UP, given.epochs), np.array(held[WARM_UP:])
+    content = {
+        "command": " ".join(
+            ["python benchmarks/long_run.py", f"--epochs {given.epochs} --draws {given.draws}", *of_fit]
+        ),
+        "epochs": len(epochs),
+        "draws": given.draws,
+        "mib": [round(each, 1) for each in held],
+        "slope_mib_an_epoch": round(float(np.polyfit(epochs, mib, 1)[0]), 3),
+        "chance": [round(each, 3) for each in slopes_by_chance(epochs, mib)],
+        "interval": f"95 of {RESAMPLES} orders",
+        "machine": machine(threads()),
+        "versions": {package: version(package) for package in ("torch", "timm", "pytorch-lightning")},
+        "commit": commit(),
+    }
+    write_json(RESULTS / "long_run.json", content)
+    print(content)
+
+
+def memory_by_epoch(epochs: int, draws: int, of_fit: list[str]) -> list[float]:
+    """MiB that the process holds when it tells of an epoch."""
+    with TemporaryDirectory() as folder:
+        options = {"--out": f"{folder}/run", "--trainer.max_epochs": epochs, "--data.draws_per_epoch": draws}
+        fixed = {"--trainer.patience": "null", "--trainer.progress": "false", "--test": "false"}
+        words = [str(word) for pair in (options | fixed).items() for word in pair]
+        command = [sys.executable, "-m", "multiskin", "fit", *words, *of_fit]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as training:
+            assert training.stdout is not None
+            held = [resident(training.pid) for line in training.stdout if line.startswith("epoch ")]
+    if training.returncode or len(held) != epochs:
+        raise RuntimeError(f"{' '.join(command)} ended with {training.returncode} after {len(held)} epochs")
+    return held
+
+
+if __name__ == "__main__":
+    main()
