@@ -113,7 +113,7 @@ def answering(model: Model, photo: np.ndarray) -> Callable[[], object]:
 
 
 def cold(models: Mapping[str, Path], photo: Path, rounds: int) -> dict[str, object]:
-    """Seconds from the start of `multiskin predict` to its end, for one photo: median, least and most, by way."""
+    """Seconds from the start of `multiskin predict` to its first score: median, least and most, by way."""
     seconds = np.array([[of_process(model, photo) for model in models.values()] for _ in range(rounds)])
     return {
         way: [round(float(of(seconds[:, t])), 3) for of in (np.median, np.min, np.max)] for t, way in enumerate(models)
@@ -121,10 +121,16 @@ def cold(models: Mapping[str, Path], photo: Path, rounds: int) -> dict[str, obje
 
 
 def of_process(model: Path, photo: Path) -> float:
-    start = time.perf_counter()
+    """Seconds until its first score is told."""
     command = [sys.executable, "-m", "multiskin", "predict", str(model), str(photo), "--num_workers", "0"]
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - start
+    start = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        told = [(line, time.perf_counter() - start) for line in process.stdout]
+    (_, (score, seconds)) = told  # after the columns
+    if process.returncode or not score.startswith(str(photo)):
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {score}")
+    return seconds
 
 
 def quality(models: Mapping[str, Model], photos: Manifest) -> dict[str, object]:

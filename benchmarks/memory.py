@@ -113,7 +113,7 @@ def take_steps(net: SkinNet, config: FitConfig) -> None:
     """Two training steps on noise."""
     device = next(net.parameters()).device
     averaged = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    optimizer = create_optimizer(config.optimizer, [{"params": list(net.parameters())}])
+    optimizer = create_optimizer(config.optimizer, [{"params": list(net.parameters())}], fused=False)
     size, photos = config.model.input_size, config.data.batch_size
     for _ in range(2):
         images = torch.randn(photos, 3, size, size, device=device)

@@ -185,7 +185,7 @@ class OptimizerConfig:
     frozen_epochs: float | None = None
     """Epochs at the start in which the heads alone learn, beside the backbone's batch-norm statistics; null: none."""
     fused: bool | None = None
-    """Make a step of adamw, adam or sgd in one kernel, faster and rounded otherwise; null: as torch chooses."""
+    """Make a step of adamw, adam or sgd in one kernel, faster and rounded otherwise; null: wherever it can be."""
 
 
 @dataclass

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -119,6 +120,8 @@ def open_output(path: str | None) -> Iterator[TextIO]:
         UserError: a file that cannot be written.
     """
     if path is None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)  # a score is told when it is there, through a pipe as well
         yield sys.stdout
         return
     try:

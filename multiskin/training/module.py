@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric
 
@@ -21,7 +22,7 @@ from multiskin.models.skinnet import SkinNet
 from multiskin.schema import MISSING
 from multiskin.training.finite import FiniteLosses
 from multiskin.training.gradients import GradientCosines
-from multiskin.training.optimizers import create_optimizer, layer_groups
+from multiskin.training.optimizers import create_optimizer, fuses, layer_groups
 from multiskin.training.weighting import create_weighting
 
 Batch = dict[str, Tensor]
@@ -153,7 +154,8 @@ class SkinModule(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         config = self.optimizer_config
-        optimizer = create_optimizer(config, self._parameter_groups())
+        fused = fuses(config, str(self.trainer.precision), bool(self.trainer.gradient_clip_val))
+        optimizer = create_optimizer(config, self._parameter_groups(), fused)
         steps = int(self.trainer.estimated_stepping_batches)
         warmup = round(config.warmup_epochs * steps / max(self.trainer.max_epochs or 1, 1))
         frozen = round((config.frozen_epochs or 0) * steps / max(self.trainer.max_epochs or 1, 1))
@@ -162,6 +164,17 @@ class SkinModule(pl.LightningModule):
         starts = [frozen if weights & of_backbone else 0 for weights in groups]
         schedule = LambdaLR(optimizer, [learning_rate(start, warmup, steps) for start in starts])
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips by norm; Lightning's own way refuses to before a fused step in mixed precision, bf16 among it."""
+        if gradient_clip_val:
+            weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+            nn.utils.clip_grad_norm_(weights, gradient_clip_val)
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         """Heads have a rate of their own; biases and norms, which only shift and scale, are not decayed."""

@@ -20,10 +20,17 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 FUSED = ("adamw", "adam", "sgd")  # that torch has one kernel of
 
 
-def create_optimizer(config: OptimizerConfig, groups: list[dict[str, Any]]) -> Optimizer:
+def create_optimizer(config: OptimizerConfig, groups: list[dict[str, Any]], fused: bool) -> Optimizer:
     """The optimizer of a config over groups of parameters; what a group says for itself goes first."""
-    fused = {} if config.fused is None else {"fused": config.fused}
-    return OPTIMIZERS[config.name](groups, lr=config.lr, weight_decay=config.weight_decay, **fused)
+    kernel = {"fused": True} if fused else {}
+    return OPTIMIZERS[config.name](groups, lr=config.lr, weight_decay=config.weight_decay, **kernel)
+
+
+def fuses(config: OptimizerConfig, precision: str, clips: bool) -> bool:
+    """Whether steps are made in one kernel: as the config says, or else wherever they can be."""
+    if config.fused is not None:
+        return config.fused
+    return config.name in FUSED and not (precision == "16-mixed" and clips)
 
 
 def check_fused(config: OptimizerConfig, precision: str, clips: bool) -> None:

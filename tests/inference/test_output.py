@@ -135,3 +135,8 @@ def test_what_follows_from_the_grades_stands_beside_them() -> None:
     assert [line["type"] for line in csv.DictReader(file)] == ["smooth", "", "rough"]
     write_json_lines(RESULTS, Schema.from_dict(content), lines)
     assert [json.loads(line).get("type") for line in lines.getvalue().splitlines()] == ["smooth", None, "rough"]
+
+
+def test_what_goes_to_the_terminal_is_there_line_by_line(capfd):
+    with open_output(None) as file:
+        assert file.line_buffering

@@ -39,6 +39,24 @@ def test_a_network_is_compiled_if_so_asked_and_keeps_its_names(config, photos):
     assert plain.state_dict().keys() == compiled.state_dict().keys()
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_gradients_are_clipped_before_a_step_in_one_kernel(precision, config, photos, data_config, tmp_path):
+    lengths = []
+    clip = torch.nn.utils.clip_grad_norm_
+
+    def measured(weights, most):
+        lengths.append((clip(weights, most), most))
+        lengths[-1] += (torch.nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None]),)
+
+    trainer = replace(config.trainer, precision=precision, gradient_clip_val=0.01)
+    data = replace(config.data, root=data_config.root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("torch.nn.utils.clip_grad_norm_", measured)
+        fit(replace(config, data=data, trainer=trainer, optimizer=OptimizerConfig(fused=True)), photos)
+    assert lengths
+    assert all(before > most >= 0.999 * after for before, most, after in lengths)
+
+
 @pytest.mark.parametrize("kind", ["memory", "disk"])
 def test_kept_pictures_change_no_weight(kind, config, photos, data_config, tmp_path, monkeypatch):
     monkeypatch.setenv("MULTISKIN_CACHE", str(tmp_path / "cache"))

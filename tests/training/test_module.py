@@ -107,7 +107,9 @@ class TestOptimizer:
     @pytest.mark.parametrize("name", ["adamw", "sgd"])
     def test_a_frozen_backbone_stands_still_while_the_heads_learn(self, module, name):
         module.optimizer_config = OptimizerConfig(name=name, frozen_epochs=0.5, warmup_epochs=0.0)
-        module.trainer = SimpleNamespace(estimated_stepping_batches=12, max_epochs=2)
+        module.trainer = SimpleNamespace(
+            estimated_stepping_batches=12, max_epochs=2, precision="32-true", gradient_clip_val=None
+        )
         made = module.configure_optimizers()
         moved = []
         for _ in range(6):

@@ -6,14 +6,14 @@ import torch
 
 from multiskin.config import OptimizerConfig
 from multiskin.errors import UserError
-from multiskin.training.optimizers import FUSED, OPTIMIZERS, check_fused, create_optimizer, layer_groups
+from multiskin.training.optimizers import FUSED, OPTIMIZERS, check_fused, create_optimizer, fuses, layer_groups
 
 
 @pytest.mark.parametrize("name", get_args(get_type_hints(OptimizerConfig)["name"]))
 def test_every_optimizer_that_may_be_named_goes_downhill(name):
     slow, fast = torch.nn.Parameter(torch.ones(2)), torch.nn.Parameter(torch.ones(2))
     groups = [{"params": [slow], "lr": 0.001}, {"params": [fast]}]
-    optimizer = create_optimizer(OptimizerConfig(name=name, lr=0.1, weight_decay=0.0), groups)
+    optimizer = create_optimizer(OptimizerConfig(name=name, lr=0.1, weight_decay=0.0), groups, fused=False)
     (slow**2 + fast**2).sum().backward()
     optimizer.step()
     assert (slow < 1).all()
@@ -22,7 +22,7 @@ def test_every_optimizer_that_may_be_named_goes_downhill(name):
 
 def test_the_weight_decay_is_that_of_the_config():
     weight = torch.nn.Parameter(torch.ones(2))
-    optimizer = create_optimizer(OptimizerConfig(lr=0.1, weight_decay=0.5), [{"params": [weight]}])
+    optimizer = create_optimizer(OptimizerConfig(lr=0.1, weight_decay=0.5), [{"params": [weight]}], fused=False)
     weight.grad = torch.zeros(2)
     optimizer.step()
     torch.testing.assert_close(weight.detach(), torch.full((2,), 1 - 0.1 * 0.5))
@@ -37,8 +37,8 @@ def test_fused_steps_are_the_same_but_for_rounding(name):
     found = []
     for fused in (False, True):
         weight = torch.nn.Parameter(torch.linspace(-1, 1, 50))
-        optimizer = create_optimizer(OptimizerConfig(name=name, lr=0.1, fused=fused), [{"params": [weight]}])
-        assert optimizer.defaults["fused"] is fused
+        optimizer = create_optimizer(OptimizerConfig(name=name, lr=0.1), [{"params": [weight]}], fused)
+        assert bool(optimizer.defaults["fused"]) is fused
         for _ in range(5):
             optimizer.zero_grad()
             (weight**2).sum().backward()
@@ -47,9 +47,20 @@ def test_fused_steps_are_the_same_but_for_rounding(name):
     torch.testing.assert_close(*found)
 
 
-def test_as_torch_chooses_is_the_default():
-    weight = torch.nn.Parameter(torch.ones(2))
-    assert create_optimizer(OptimizerConfig(), [{"params": [weight]}]).defaults["fused"] is None
+@pytest.mark.parametrize(
+    ("config", "precision", "clips", "expected"),
+    [
+        (OptimizerConfig(), "32-true", True, True),
+        (OptimizerConfig(), "bf16-mixed", True, True),
+        (OptimizerConfig(), "16-mixed", False, True),
+        (OptimizerConfig(), "16-mixed", True, False),
+        (OptimizerConfig(name="rmsprop"), "32-true", False, False),
+        (OptimizerConfig(fused=False), "32-true", False, False),
+        (OptimizerConfig(fused=True), "32-true", True, True),
+    ],
+)
+def test_steps_are_fused_wherever_they_can_be_unless_told_otherwise(config, precision, clips, expected):
+    assert fuses(config, precision, clips) is expected
 
 
 @pytest.mark.parametrize(
