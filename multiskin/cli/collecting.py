@@ -32,9 +32,8 @@ def add_engine_options(parser: ArgumentParser) -> None:
     only = "with --engine ray: "
     parser.add_argument("--part_rows", type=whole(1), help=f"{only}photos of a part, one file; default: {PART_ROWS}")
     parser.add_argument("--address", help=f"{only}of a cluster that is there; default: one of this machine's own")
-    parser.add_argument(
-        "--memory", type=whole(100), help=f"{only}MiB of read photos that wait, without --address; default: {MEMORY}"
-    )
+    waiting = "MiB of read photos that wait for a GPU, without --address"
+    parser.add_argument("--memory", type=whole(100), help=f"{only}{waiting}; default: {MEMORY}")
 
 
 def require_no_engine(options: Namespace) -> None:
@@ -97,9 +96,15 @@ def _score(options: Namespace, photos: Sequence[Path]) -> "Tally":
     digest = model_digest(RunFolder.checkpoint_at(options.model), settings)
     folder = CollectionFolder(Path(options.out), Plan.of(photos, options.part_rows or PART_ROWS, digest))
     types = row_types(predictor.schema, predictor.conformal is not None)
+    size = chunk_size(options.batch_size, len(folder.plan.names), options.num_workers or os.cpu_count() or 1)
     with progress("scoring") as advance:
         connected = partial(_connected, options, predictor.transform())
-        return score_collection(folder, types, options.batch_size, connected, advance)
+        return score_collection(folder, types, size, connected, advance)
+
+
+def chunk_size(batch: int, photos: int, processes: int) -> int:
+    """Photos of a chunk: a batch, or fewer where some processes would otherwise have none of them."""
+    return min(batch, -(-photos // processes))
 
 
 @contextmanager

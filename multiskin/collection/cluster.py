@@ -31,7 +31,7 @@ class Scorers(NamedTuple):
     Attributes:
         most: of them at the same time.
         device: that each runs it on.
-        gpus: that each has for itself, 0 or 1.
+        gpus: that each has for itself, 1, or 0 where they read the photos as well.
     """
 
     most: int
@@ -46,7 +46,7 @@ class Cluster:
     Args:
         address: of a cluster that is there; none for one of this machine, which ends with the command.
         cpus: of this machine's.
-        memory: bytes of photos, read and not yet scored, that one of this machine's holds at most.
+        memory: bytes of photos, read and not yet scored by a GPU, that one of this machine's holds at most.
     """
 
     address: str | None
@@ -57,7 +57,7 @@ class Cluster:
     def of(cls, address: str | None, readers: int | None, memory: int) -> "Cluster":
         """The cluster that so many processes read photos on; by the cores where None."""
         cpus = (os.cpu_count() or 1) if readers is None else readers + 1
-        return cls(address, max(cpus, 2), memory)  # one reads and one scores, on a single core as well
+        return cls(address, max(cpus, 2), memory)  # beside a GPU one reads and one scores, on a single core as well
 
     @contextmanager
     def connected(self) -> Iterator[None]:

@@ -1,11 +1,10 @@
-"""Ray Data's part: processes that read photos feed processes that hold the network, as fast as those can take them."""
+"""Ray Data's part: processes that read photos feed those with a GPU; where there is none, each reads and scores."""
 
 import os
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import cv2
@@ -14,15 +13,16 @@ import torch
 from ray.actor import ActorHandle
 from ray.data import ActorPoolStrategy, DataContext, Dataset, TaskPoolStrategy
 
+from multiskin.collection.begun import Begun
 from multiskin.collection.cluster import Scorers
 from multiskin.collection.plan import Chunk, Key
 from multiskin.collection.rows import to_csv
 from multiskin.data.transforms import PhotoTransform
-from multiskin.inference.predictor import PhotoFiles, Predictor
+from multiskin.inference.loading import PhotoFiles
+from multiskin.inference.predictor import Predictor
 from multiskin.portable.results import PhotoResult, rows_of
 
 MOST_BLOCKS = 10_000  # of a stream: each costs the first process some milliseconds
-TRIES = 3  # of a chunk, each of which ends with its process
 
 Row = dict[str, Any]
 
@@ -35,7 +35,7 @@ class Pipeline:
         load: gives the model, in each process that holds it.
         transform: its way of preparing photos.
         home: the folder that relative names of photos begin in.
-        readers: processes that read photos, at most; None for as many as there are CPUs.
+        readers: processes that read photos, at most, by themselves or as scorers; None for as many as there are CPUs.
         scorers: processes that hold the model.
     """
 
@@ -60,7 +60,12 @@ class Pipeline:
 
     def _dataset(self, chunks: Sequence[Chunk], begun: ActorHandle) -> Dataset:
         rows = [{"part": chunk.part, "first": chunk.first, "names": list(chunk.names)} for chunk in chunks]
-        read = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS)).map(
+        data = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS))
+        return self._in_two(data, begun) if self.scorers.gpus else self._in_one(data, begun, len(rows))
+
+    def _in_two(self, data: Dataset, begun: ActorHandle) -> Dataset:
+        """CPUs read what GPUs score, as fast as those can take it."""
+        read = data.map(
             read_chunk,
             fn_args=(self.transform, self.home, begun),
             num_cpus=1,
@@ -74,21 +79,16 @@ class Pipeline:
             compute=ActorPoolStrategy(min_size=1, max_size=self.scorers.most),
         )
 
-
-class Begun:
-    """Counts how often work on each chunk has begun, in a process that does none of it and outlives those that do.
-
-    Ray Data does the work of a process that died again without end, and with it what the process died of.
-    """
-
-    def __init__(self) -> None:
-        self.times: Counter[tuple[str, int, int]] = Counter()
-
-    def too_often(self, work: str, row: Row) -> bool:
-        """Whether it had begun as often as it may before; if not, it begins once more."""
-        key = (work, row["part"], row["first"])
-        self.times[key] += 1
-        return self.times[key] > TRIES
+    def _in_one(self, data: Dataset, begun: ActorHandle, chunks: int) -> Dataset:
+        """Each CPU scores what it has read: none waits for another, and no photo travels."""
+        processes = min(chunks, self.scorers.most, self.readers or self.scorers.most)
+        return data.map(
+            ReadingScorer,
+            fn_constructor_args=(self.load, self.transform, self.home, begun),
+            num_cpus=1,
+            # All begin at once, and none takes chunks in advance that another could do meanwhile.
+            compute=ActorPoolStrategy(size=processes, max_tasks_in_flight_per_actor=1),
+        )
 
 
 def read_chunk(row: Row, transform: PhotoTransform, home: str, begun: ActorHandle) -> Row:
@@ -145,6 +145,18 @@ class Scorer:
     def _images(self, row: Row) -> torch.Tensor:
         size = self.predictor.preprocessing.input_size
         return torch.frombuffer(bytearray(row["images"]), dtype=torch.float32).view(-1, 3, size, size)
+
+
+class ReadingScorer:
+    """Reads the photos that it scores, in the same process."""
+
+    def __init__(self, load: Callable[[], Predictor], transform: PhotoTransform, home: str, begun: ActorHandle) -> None:
+        self.read = partial(read_chunk, transform=transform, home=home, begun=begun)
+        self.score = Scorer(load, begun)
+
+    def __call__(self, row: Row) -> Row:
+        """A chunk's rows as CSV, none where it is given up."""
+        return self.score(self.read(row))
 
 
 def _place(row: Row) -> Row:

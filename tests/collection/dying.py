@@ -1,7 +1,7 @@
 """Scores a collection while processes die: a program of its own, as Ray warns of itself where warnings are errors.
 
-python dying.py CHECKPOINT PHOTOS OUT MARK: the process with the network dies once, and leaves the file MARK; the
-processes that read a white photo die each time.
+python dying.py CHECKPOINT PHOTOS OUT MARK GPUS: the process with the network dies once, and leaves the file MARK; the
+processes that read a white photo die each time. Ray takes the number of GPUs on trust, and the network runs on CPUs.
 """
 
 import os
@@ -57,17 +57,25 @@ def load(checkpoint: str, mark: Path) -> Predictor:
     return MortalPredictor(**vars(Predictor.from_checkpoint(checkpoint, "cpu")), mark=mark)
 
 
-def main(checkpoint: str, photos: str, out: str, mark: str) -> None:
+@dataclass(frozen=True)
+class PretendingCluster(Cluster):
+    gpus: int = 0
+
+    def _where(self, folder: str) -> dict[str, object]:
+        return super()._where(folder) | {"num_gpus": self.gpus}
+
+
+def main(checkpoint: str, photos: str, out: str, mark: str, gpus: str) -> None:
     predictor = Predictor.from_checkpoint(checkpoint, "cpu")
     folder = CollectionFolder(Path(out), Plan.of(find_photos([photos]), 10, "model"))
     types = row_types(predictor.schema, False)
-    connected = partial(_connected, partial(load, checkpoint, Path(mark)), DeadlyTransform(predictor))
+    connected = partial(_connected, partial(load, checkpoint, Path(mark)), DeadlyTransform(predictor), int(gpus))
     print(*score_collection(folder, types, 4, connected, lambda *_: None))
 
 
 @contextmanager
-def _connected(loading: Callable[[], Predictor], transform: DeadlyTransform) -> Iterator[Pipeline]:
-    cluster = Cluster.of(None, 1, 200 << 20)
+def _connected(loading: Callable[[], Predictor], transform: DeadlyTransform, gpus: int) -> Iterator[Pipeline]:
+    cluster = PretendingCluster(None, 2, 200 << 20, gpus)
     with cluster.connected():
         yield Pipeline(loading, transform, os.getcwd(), 1, cluster.scorers("auto"))
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from multiskin.cli.collecting import chunk_size
 from multiskin.collection.plan import Chunk, Plan, model_digest
 from multiskin.errors import UserError
 
@@ -24,6 +25,13 @@ def test_every_photo_is_in_one_chunk_of_one_part(names: list[str], rows: int, si
         assert 1 <= len(chunk.names) <= size
         assert list(plan.names_of(chunk.part)[chunk.first :][: len(chunk.names)]) == list(chunk.names)
     assert all(len(plan.names_of(part)) == rows for part in range(plan.parts - 1))
+
+
+@pytest.mark.parametrize(
+    ("photos", "processes", "chunk"), [(1000, 2, 32), (40, 2, 20), (41, 2, 21), (3, 8, 1), (1, 1, 1)]
+)
+def test_few_photos_make_chunks_for_all(photos: int, processes: int, chunk: int) -> None:
+    assert chunk_size(32, photos, processes) == chunk
 
 
 def test_a_chunk_falls_into_its_photos() -> None:

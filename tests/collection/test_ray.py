@@ -45,8 +45,9 @@ def assert_same(rows: pd.DataFrame, expected: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(rows, expected, check_dtype=False, rtol=0, atol=1.1e-6)  # rounded to 1e-6
 
 
+@pytest.mark.parametrize("gpus", [0, 1])
 def test_processes_that_die_change_nothing(
-    noise_checkpoint: Path, noise: Path, tmp_path: Path, environment: dict[str, str]
+    gpus: int, noise_checkpoint: Path, noise: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     photos = tmp_path / "photos"
     shutil.copytree(noise, photos)
@@ -54,7 +55,7 @@ def test_processes_that_die_change_nothing(
     Image.new("RGB", (70, 50), "white").save(photos / "08a.png")
     program, mark, out = Path(__file__).with_name("dying.py"), tmp_path / "mark", tmp_path / "out"
     done = subprocess.run(
-        [sys.executable, program, noise_checkpoint, photos, out, mark],
+        [sys.executable, program, noise_checkpoint, photos, out, mark, str(gpus)],
         env=environment,
         capture_output=True,
         text=True,
@@ -75,7 +76,7 @@ def test_ctrl_c_keeps_finished_parts_and_the_same_command_goes_on(
 ) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "multiskin", "predict", str(noise_checkpoint), str(noise), "--engine", "ray"]
-    command += ["--out", str(out), "--part_rows", "4", "--batch_size", "2", "--num_workers", "1", "--memory", "200"]
+    command += ["--out", str(out), "--part_rows", "4", "--batch_size", "2", "--num_workers", "2", "--memory", "200"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
     until = time.monotonic() + LONGEST
     while not list(out.glob("parts/*.parquet")) and process.poll() is None and time.monotonic() < until:

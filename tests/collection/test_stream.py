@@ -1,0 +1,69 @@
+"""What processes do with a chunk: here in this one, without a cluster."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("ray", reason="pip install 'multiskin[ray]'")
+
+from multiskin.collection import stream
+from multiskin.collection.begun import TRIES, Begun
+from multiskin.collection.rows import to_csv
+from multiskin.collection.stream import ReadingScorer, Row
+from multiskin.inference.files import find_photos
+from multiskin.inference.predictor import Predictor
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.ray, "get", lambda answer: answer)
+
+
+def counting() -> SimpleNamespace:
+    """As the actor that counts is called."""
+    return SimpleNamespace(too_often=SimpleNamespace(remote=Begun().too_often))
+
+
+def row_of(names: list[str]) -> Row:
+    return {"part": 2, "first": 8, "names": names}
+
+
+def test_one_process_reads_and_scores_what_predict_does(noise_checkpoint: Path, noise: Path) -> None:
+    predictor = Predictor.from_checkpoint(noise_checkpoint, "cpu")
+    names = [str(path) for path in find_photos([str(noise)])][14:20]  # of which 17 is broken
+    found = ReadingScorer(lambda: predictor, predictor.transform(), str(noise), counting())(row_of(names))
+    expected = to_csv(predictor.predict_files(names, batch_size=len(names)), predictor.schema, False)
+    assert found == {"part": 2, "first": 8, "csv": expected, "trouble": ""}
+
+
+class Died(BaseException):
+    """Of the process: nothing that it could still tell."""
+
+
+def scorer_with(error: BaseException, work: str, predictor: Predictor) -> ReadingScorer:
+    """One that meets with the error as it reads or as it scores."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    load, transform = (lambda: predictor, fail) if work == "read" else (fail, predictor.transform())
+    return ReadingScorer(load, transform, "/", counting())
+
+
+@pytest.mark.parametrize("work", ["read", "score"])
+def test_a_chunk_whose_processes_die_is_given_up(noise_checkpoint: Path, noise: Path, work: str) -> None:
+    scorer = scorer_with(Died(), work, Predictor.from_checkpoint(noise_checkpoint, "cpu"))
+    row = row_of([str(noise / "00.png")])
+    for _ in range(TRIES):
+        with pytest.raises(Died):
+            scorer(row)
+    assert scorer(row) == {"part": 2, "first": 8, "csv": "", "trouble": ""}
+
+
+@pytest.mark.parametrize("work", ["read", "score"])
+def test_what_is_not_the_photos_fault_is_told(noise_checkpoint: Path, noise: Path, work: str) -> None:
+    predictor = Predictor.from_checkpoint(noise_checkpoint, "cpu")
+    found = scorer_with(ValueError("no room on the moon"), work, predictor)(row_of([str(noise / "00.png")]))
+    assert found["csv"] == ""
+    assert "no room on the moon" in found["trouble"]
