@@ -2,19 +2,12 @@
 
 import csv
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-import yaml
 
 from multiskin.cli import main
-from multiskin.config import FitConfig, ModelConfig, Recipe
-from multiskin.data.transforms import Preprocessing
-from multiskin.models.blueprint import Blueprint
-from multiskin.run import RunFolder
 
 
 def run(*arguments: object) -> int:
@@ -29,26 +22,8 @@ def failure(capsys: pytest.CaptureFixture, *arguments: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, data_config, schema, photos):
-    """A run whose network was never trained, but is sure of what it sees."""
-    folder = RunFolder(tmp_path_factory.mktemp("runs") / "first")
-    folder.checkpoints.mkdir(parents=True)
-    folder.config.write_text(yaml.safe_dump(asdict(FitConfig(schema=folder.schema.name, data=data_config))))
-    schema.save(folder.schema)
-    photos.save(folder.split, folder.skipped)
-    torch.manual_seed(0)
-    model = ModelConfig("test_efficientnet", weights="none", input_size=48)
-    blueprint = Blueprint(schema, model, (Recipe(),) * len(schema), tuple((1,) * each.grades for each in schema))
-    net = blueprint.build()
-    for _, head in net.named_heads():
-        torch.nn.init.normal_(head.linear.weight, std=3)
-    content = {
-        "blueprint": blueprint.to_dict(),
-        "preprocessing": Preprocessing(48, (0.5,) * 3, (0.2,) * 3).to_dict(),
-        "state_dict": {f"net.{key}": value for key, value in net.state_dict().items()},
-    }
-    torch.save(content, folder.best)
-    return folder
+def trained(untrained_run):
+    return untrained_run(3)
 
 
 def predicted(model: Path, photos: Path, out: Path) -> list[dict[str, str]]:

@@ -2,24 +2,18 @@
 
 import json
 from argparse import Namespace
-from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 
 from multiskin.cli import main
 from multiskin.cli.collecting import load_for_engine
 from multiskin.collection.score import Tally
-from multiskin.config import FitConfig, ModelConfig, Recipe
 from multiskin.conformal.prediction import ConformalSets, Threshold
-from multiskin.data.transforms import Preprocessing
 from multiskin.inference.predictor import Predictor
-from multiskin.models.blueprint import Blueprint
 from multiskin.portable.views import VIEWS
-from multiskin.run import RunFolder
 
 WITHOUT_SETS = "multiskin: warning: --tta mirror: no sets of grades are told"
 
@@ -36,28 +30,10 @@ def failure(capsys: pytest.CaptureFixture, *arguments: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, data_config, schema, photos):
-    """A run whose network was never trained, but tells photos apart, with sets of grades that promise something."""
-    folder = RunFolder(tmp_path_factory.mktemp("runs") / "first")
-    folder.checkpoints.mkdir(parents=True)
-    folder.config.write_text(yaml.safe_dump(asdict(FitConfig(schema=folder.schema.name, data=data_config))))
-    schema.save(folder.schema)
-    photos.save(folder.split, folder.skipped)
-    torch.manual_seed(0)
-    model = ModelConfig("test_efficientnet", weights="none", input_size=48)
-    blueprint = Blueprint(schema, model, (Recipe(),) * len(schema), tuple((1,) * each.grades for each in schema))
-    net = blueprint.build()
-    for _, head in net.named_heads():
-        torch.nn.init.normal_(head.linear.weight, std=300)  # of features that hardly differ
+def trained(untrained_run, schema):
+    """A run that tells photos apart, whose features hardly differ, with sets of grades that promise something."""
     promised = ConformalSets(schema, 0.8, None, {name: {"all": Threshold(0.5, 9, 9)} for name in schema.names})
-    content = {
-        "blueprint": blueprint.to_dict(),
-        "preprocessing": Preprocessing(48, (0.5,) * 3, (0.2,) * 3).to_dict(),
-        "state_dict": {f"net.{key}": value for key, value in net.state_dict().items()},
-        "conformal": promised.to_dict(),
-    }
-    torch.save(content, folder.best)
-    return folder
+    return untrained_run(300, conformal=promised.to_dict())
 
 
 def numbers(table: pd.DataFrame) -> np.ndarray:
