@@ -289,7 +289,7 @@ def test_a_worker_that_the_system_kills(start, tmp_path, assert_goes_on):
     workers = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     os.kill(int(workers[0]), signal.SIGKILL)
     status, said = fitting.end()
-    assert status == 2
+    assert status == 2, said
     assert said.startswith("multiskin: error: DataLoader worker (pid")
     assert said.endswith(f", most likely for want of memory; lower num_workers; {GO_ON}")
     assert said.count("\n") == 1
