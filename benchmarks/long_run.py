@@ -24,7 +24,7 @@ WARM_UP = 2  # epochs, in which what is needed is fetched
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=13, help="default: 13, of which the first 2 and the last do not count")
+    parser.add_argument("--epochs", type=int, default=13, help="default: 13; the first 2 and the last do not count")
     parser.add_argument("--draws", type=int, default=320, help="photos of an epoch; default: 320")
     given, of_fit = parser.parse_known_args()
     held = memory_by_epoch(given.epochs, given.draws, of_fit)
