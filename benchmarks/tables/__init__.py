@@ -20,6 +20,7 @@ OF_JSON: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "data": throughput.stages,
     "train": throughput.training,
     "train_jpeg": throughput.training,
+    "train_bf16": throughput.training,
     "collection": throughput.collection,
     "scale": scale.larger,
     "determinism": timings.determinism,
