@@ -30,7 +30,7 @@ def keep_freed_memory() -> bool:
 def collect_rarely() -> None:
     """Has Python look for cycles of objects after many new ones.
 
-    What the packages bring in when they are imported stays, and looking through it all the time was a fifth of the time
+    What packages bring in when they are imported stays, and to look through it all the time is a good part of the time
     to the first score. Tensors are freed without it.
     """
     gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])

@@ -1,4 +1,4 @@
-"""A run for commands that take one."""
+"""A run for commands that take one, and what a user is told of a mistake."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -8,10 +8,24 @@ import pytest
 import torch
 import yaml
 
+from multiskin.cli import main
 from multiskin.config import FitConfig, ModelConfig, Recipe
 from multiskin.data.transforms import Preprocessing
 from multiskin.models.blueprint import Blueprint
 from multiskin.run import RunFolder
+
+
+@pytest.fixture
+def failure(capsys: pytest.CaptureFixture) -> Callable[..., str]:
+    """Runs a command that ends as a user's mistake does, and returns its one message."""
+
+    def fail(*arguments: object) -> str:
+        assert main([str(argument) for argument in arguments]) == 2
+        message = capsys.readouterr().err.strip().splitlines()[-1]
+        assert message.startswith("multiskin: error: ")
+        return message
+
+    return fail
 
 
 @pytest.fixture(scope="session")

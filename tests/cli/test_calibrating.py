@@ -28,13 +28,6 @@ def run(*arguments: object) -> int:
     return main([str(argument) for argument in arguments])
 
 
-def failure(capsys: pytest.CaptureFixture, *arguments: object) -> str:
-    assert run(*arguments) == 2
-    message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert message.startswith("multiskin: error: ")
-    return message
-
-
 def save_checkpoint(schema: Schema, path: Path) -> None:
     """Of a network that was never trained, but is sure of what it sees."""
     torch.manual_seed(0)
@@ -115,7 +108,7 @@ class TestCalibrate:
             probabilities(trained.predictions("val")), probabilities(measured.predictions("val")), atol=1e-4
         )
 
-    def test_grades_without_an_order_take_what_fits_them(self, trained, tmp_path, capsys):
+    def test_grades_without_an_order_take_what_fits_them(self, trained, tmp_path, failure):
         shine, lines = Schema.load(trained.schema)
         schema = Schema((shine, replace(lines, kind="nominal")))
         schema.save(trained.schema)
@@ -127,7 +120,7 @@ class TestCalibrate:
             calibrators = Predictor.from_checkpoint(path, "cpu").calibrators
             methods = {name: calibrator.method for name, calibrator in calibrators.items()}
             assert methods == {"shine": "cumulative", "lines": "bias_corrected"}
-        said = failure(capsys, *command, tmp_path / "new.ckpt", "--method", "lines=cumulative")
+        said = failure(*command, tmp_path / "new.ckpt", "--method", "lines=cumulative")
         assert "needs ordered grades, and those of lines are nominal: bias_corrected" in said
 
     def test_decisions_are_kept_with_it(self, trained):
@@ -140,13 +133,13 @@ class TestCalibrate:
         cumulated = probabilities(trained.predictions("val")).cumsum(axis=1)
         assert table["shine"].tolist() == (cumulated < 0.5 - 1e-6).sum(axis=1).tolist()
 
-    def test_elsewhere_it_leaves_the_run_as_it_is(self, trained, tmp_path, capsys):
+    def test_elsewhere_it_leaves_the_run_as_it_is(self, trained, tmp_path, capsys, failure):
         before = {path: path.read_bytes() for path in trained.root.rglob("*.*") if path.is_file()}
         assert run("calibrate", trained.root, "--out", tmp_path / "new.ckpt", "--num_workers", 0) == 0
         assert Predictor.from_checkpoint(tmp_path / "new.ckpt", "cpu").calibrators
         assert {path: path.read_bytes() for path in before} == before
         assert f"--checkpoint {tmp_path / 'new.ckpt'}" in capsys.readouterr().out
-        assert "something already" in failure(capsys, "calibrate", trained.root, "--out", tmp_path / "new.ckpt")
+        assert "something already" in failure("calibrate", trained.root, "--out", tmp_path / "new.ckpt")
 
     def test_a_head_that_nobody_graded_is_left_as_it_is_and_named(self, trained, graded_folder, tmp_path, capsys):
         root = shutil.copytree(graded_folder, tmp_path / "photos")
@@ -158,10 +151,10 @@ class TestCalibrate:
         assert "lines: no validation photo is graded for it" in capsys.readouterr().err
         assert set(Predictor.from_checkpoint(trained.best, "cpu").calibrators) == {"shine"}
 
-    def test_a_run_at_work_is_left_alone(self, trained, capsys):
+    def test_a_run_at_work_is_left_alone(self, trained, failure):
         before = trained.best.read_bytes()
         with trained.locked():
-            assert "another run is at work" in failure(capsys, "calibrate", trained.root, "--num_workers", 0)
+            assert "another run is at work" in failure("calibrate", trained.root, "--num_workers", 0)
         assert trained.best.read_bytes() == before
         assert trained.metrics.is_file()
 
@@ -175,8 +168,8 @@ class TestCalibrate:
             (["--decision", "shin=median"], "unknown attribute 'shin'"),
         ],
     )
-    def test_a_mistake_gets_one_message(self, measured, capsys, arguments, words):
-        assert words in failure(capsys, "calibrate", measured.root, *arguments)
+    def test_a_mistake_gets_one_message(self, measured, failure, arguments, words):
+        assert words in failure("calibrate", measured.root, *arguments)
 
 
 class TestDecision:
@@ -195,8 +188,8 @@ class TestDecision:
         assert now["lines"].tolist() == np.ceil(now["lines_score"] - 0.5).tolist()
         assert now["shine"].tolist() == before["shine"].tolist()
 
-    def test_results_of_other_decisions_have_a_folder_of_their_own(self, measured, tmp_path, capsys):
-        assert "--out" in failure(capsys, "test", measured.root, "--decision", "median")
+    def test_results_of_other_decisions_have_a_folder_of_their_own(self, measured, tmp_path, failure):
+        assert "--out" in failure("test", measured.root, "--decision", "median")
         out = tmp_path / "out"
         assert run("test", measured.root, "--decision", "median", "--out", out, "--num_workers", 0) == 0
         table = pd.read_csv(out / "predictions_test.csv")

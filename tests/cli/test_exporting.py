@@ -14,13 +14,6 @@ def run(*arguments: object) -> int:
     return main([str(argument) for argument in arguments])
 
 
-def failure(capsys: pytest.CaptureFixture, *arguments: object) -> str:
-    assert run(*arguments) == 2
-    message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert message.startswith("multiskin: error: ")
-    return message
-
-
 @pytest.fixture(scope="module")
 def trained(untrained_run):
     return untrained_run(3)
@@ -52,7 +45,7 @@ def test_what_is_exported_predicts_as_the_run_does(trained, graded_folder, tmp_p
             np.testing.assert_allclose(*([float(of[key]) for key in numbers] for of in (ours, theirs)), atol=1e-4)
 
 
-def test_mistakes_get_one_message(trained, tmp_path, capsys):
+def test_mistakes_get_one_message(trained, tmp_path, failure):
     (tmp_path / "there.onnx").touch()
     out = tmp_path / "new.onnx"
     for arguments, words in {
@@ -66,7 +59,7 @@ def test_mistakes_get_one_message(trained, tmp_path, capsys):
         (tmp_path, "--out", out): "no run here",
         (trained.root,): "required: --out",
     }.items():
-        assert words in failure(capsys, "export", *arguments)
+        assert words in failure("export", *arguments)
     assert not out.exists()
 
 

@@ -22,13 +22,6 @@ def run(*arguments: object) -> int:
     return main([str(argument) for argument in arguments])
 
 
-def failure(capsys: pytest.CaptureFixture, *arguments: object) -> str:
-    assert run(*arguments) == 2
-    message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert message.startswith("multiskin: error: ")
-    return message
-
-
 @pytest.fixture(scope="module")
 def trained(untrained_run, schema):
     """A run that tells photos apart, whose features hardly differ, with sets of grades that promise something."""
@@ -71,7 +64,7 @@ def test_a_model_that_promises_nothing_is_not_warned_of(trained, graded_folder, 
 
 
 @pytest.mark.parametrize(("command", "side"), [("validate", "val"), ("test", "test")])
-def test_what_they_are_worth_is_measured_beside_the_run(command, side, trained, tmp_path, capsys):
+def test_what_they_are_worth_is_measured_beside_the_run(command, side, trained, tmp_path, capsys, failure):
     measured = {}
     for asked in ((), ("--tta", "mirror")):
         out = tmp_path / f"out{len(asked)}"
@@ -84,13 +77,13 @@ def test_what_they_are_worth_is_measured_beside_the_run(command, side, trained, 
     alone, both = measured.values()
     assert alone.shape == both.shape
     assert np.abs(alone - both).max() > 0.02
-    assert "views stay" in failure(capsys, command, trained.root, "--tta", "mirror")
+    assert "views stay" in failure(command, trained.root, "--tta", "mirror")
 
 
 @pytest.mark.parametrize("command", ["predict", "validate", "test"])
-def test_an_unknown_name_gets_one_message(command, trained, graded_folder, capsys):
+def test_an_unknown_name_gets_one_message(command, trained, graded_folder, failure):
     photos = [graded_folder / "images"] if command == "predict" else []
-    message = failure(capsys, command, trained.root, *photos, "--tta", "rotate")
+    message = failure(command, trained.root, *photos, "--tta", "rotate")
     assert all(word in message for word in ("--tta", "'rotate'", "mirror", "dihedral"))
 
 
