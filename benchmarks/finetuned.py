@@ -1,11 +1,12 @@
 """What losses, and each step from plain cross entropy to a config's own recipe, are worth when all weights are trained.
 
-    python benchmarks/finetuned.py isic_abc --root data/isic_abc
-    python benchmarks/finetuned.py skin5
+    python benchmarks/finetuned.py isic_abc --root data/isic_abc --size 128
+    python benchmarks/finetuned.py skin5 --size 128
 
 The losses are those whose heads do best on frozen features of the same photos (heads.py, by validation), all with plain
 sampling, so that the loss alone differs. A step keeps all of the steps before it. Settings are chosen on validation
-photos; test photos are read once, for the table. Finished runs are kept in --runs and are not trained again.
+photos; test photos are read once, for the table. Finished runs are kept in --runs and are not trained again. Without
+--size, photos are as large as the config has them, and on a CPU all of it takes three times as long.
 """
 
 import argparse
@@ -108,12 +109,14 @@ def main() -> None:
     options.add_argument("data", choices=SETS)
     options.add_argument("--root", help="where the photos are; those of skin5 are drawn if it is not given")
     options.add_argument("--weights", default="auto", help="as model.weights")
+    options.add_argument("--size", help="as model.input_size, if not the config's")
     given = options.parse_args()
     recipes = SETS[given.data]
     runs = {variant: trained(given, recipes, variant) for variant in recipes.variants}
     schema = Schema.load(runs[PLAIN][0] / "schema.yaml")
     root = " --root data/isic_abc" if given.root else ""
-    command = f"python benchmarks/finetuned.py {given.data}{root} --seeds {' '.join(map(str, given.seeds))}"
+    size = f" --size {given.size}" if given.size else ""
+    command = f"python benchmarks/finetuned.py {given.data}{root}{size} --seeds {' '.join(map(str, given.seeds))}"
     every = [run for of_variant in runs.values() for run in of_variant]
     write(f"losses_{given.data}", pd.concat(against_plain(recipes, runs, schema)), every, command, INTERVAL)
     write(f"steps_{given.data}", pd.concat(step_by_step(recipes, runs, schema)), every, command, INTERVAL)
@@ -122,7 +125,8 @@ def main() -> None:
 def trained(given: argparse.Namespace, recipes: Recipes, variant: str) -> list[Path]:
     arguments = ["--config", recipes.config, "--model.weights", given.weights, *OF_ALL, *recipes.variants[variant]]
     root = ["--data.root", given.root] if given.root else []
-    return train(f"{given.data}-{variant}", [*arguments, *root], given)
+    size = ["--model.input_size", given.size] if given.size else []
+    return train(f"{given.data}-{variant}", [*arguments, *root, *size], given)
 
 
 def against_plain(recipes: Recipes, runs: Mapping[str, Sequence[Path]], schema: Schema) -> Iterator[pd.DataFrame]:
