@@ -375,3 +375,23 @@ class TestProgram:
             main([*command.split(), "--help"])
         assert stop.value.code == 0
         assert len(capsys.readouterr().out.splitlines()) > 5
+
+    def test_a_lost_process_is_told_whatever_came_of_it(self, monkeypatch, capsys):
+        def fit(_):
+            try:
+                raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+            finally:
+                raise RuntimeError("a file that was being written")
+
+        monkeypatch.setitem(COMMANDS, "fit", fit)
+        assert main(["fit"]) == 2
+        said = "multiskin: error: DataLoader worker (pid 7) is killed by signal: Killed, most likely for want of memory"
+        assert capsys.readouterr().err.startswith(said)
+
+    def test_any_other_error_is_one_of_the_program(self, monkeypatch):
+        def fit(_):
+            raise RuntimeError("not as it should be")
+
+        monkeypatch.setitem(COMMANDS, "fit", fit)
+        with pytest.raises(RuntimeError, match="not as it should be"):
+            main(["fit"])

@@ -59,11 +59,22 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _end(143, f"terminated{go_on}")
             if not isinstance(error, RuntimeError):
                 return _end(130, f"interrupted{go_on}")
-            if not str(error).startswith("DataLoader worker"):
+            lost = _of_a_lost_worker(error)
+            if lost is None:
                 raise
-            found = str(error).strip().splitlines()[0].rstrip(". ")
+            found = str(lost).strip().splitlines()[0].rstrip(". ")
             return _end(2, f"error: {found}, most likely for want of memory; lower num_workers{go_on}")
     return 0
+
+
+def _of_a_lost_worker(error: BaseException | None) -> BaseException | None:
+    """What torch said when a process that read photos was gone, from which the error came; None if there is no such.
+
+    It says so by a signal, in the midst of anything, of which a further error may come.
+    """
+    while error is not None and not str(error).startswith("DataLoader worker"):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _end(status: int, words: str) -> int:

@@ -11,6 +11,7 @@ from multiskin.models.pretrained import read_pretrained
 from multiskin.run import whole
 
 REMEDY = "give a .ckpt file of a run"
+CLOSING = "unexpected pos"  # what torch says as it closes an archive that it could not write
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -50,4 +51,4 @@ def _save(content: dict[str, Any], file: BinaryIO) -> None:
     try:
         torch.save(content, file)
     except RuntimeError as error:
-        raise error.__context__ or error from None
+        raise (CLOSING in str(error) and error.__context__) or error from None

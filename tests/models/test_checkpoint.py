@@ -35,3 +35,17 @@ def test_a_full_disk_is_told_though_torch_complains_of_its_archive(
         write_checkpoint({}, path)
     monkeypatch.undo()
     assert read_checkpoint(path).keys() == CONTENT.keys()
+
+
+def test_what_stops_torch_is_told_and_not_what_it_was_about_to_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        try:
+            raise KeyError("a default")
+        except KeyError:  # as a signal comes that says a process was lost
+            raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")  # noqa: B904
+
+    monkeypatch.setattr(torch, "save", stopped)
+    with pytest.raises(RuntimeError, match="DataLoader worker"):
+        write_checkpoint({}, tmp_path / "model.ckpt")

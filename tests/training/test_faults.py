@@ -290,9 +290,9 @@ def test_a_worker_that_the_system_kills(start, tmp_path, assert_goes_on):
     os.kill(int(workers[0]), signal.SIGKILL)
     status, said = fitting.end()
     assert status == 2, said
-    assert said.startswith("multiskin: error: DataLoader worker (pid")
-    assert said.endswith(f", most likely for want of memory; lower num_workers; {GO_ON}")
-    assert said.count("\n") == 1
+    *_, told = said.splitlines(keepends=True)  # another worker may complain of the connection that it lost
+    assert told.startswith("multiskin: error: DataLoader worker (pid")
+    assert told.endswith(f", most likely for want of memory; lower num_workers; {GO_ON}")
     assert_goes_on(fitting.run)
 
 
