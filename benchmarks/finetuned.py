@@ -61,12 +61,14 @@ class Recipes(NamedTuple):
     steps: Sequence[Step]
 
 
+DEFAULT_AUGMENTATION = ["--recipe.augment", "[RandomResizedCrop, HorizontalFlip]"]  # that of Recipe
 SQUARE_ROOT = ["--recipe.resample", "square_root"]
 BALANCED = ["--heads", "{sensitivity: {resample: balanced, share: 2}}"]  # as in the configs of drawn skin
 SETS = {
     "isic_abc": Recipes(
         "configs/isic_abc.yaml",
         {
+            "default_augmentation": DEFAULT_AUGMENTATION,
             PLAIN: [],
             "balanced_softmax": ["--recipe.loss", "balanced_softmax"],
             "binomial_labels": ["--recipe.loss", "binomial_labels"],
@@ -75,7 +77,8 @@ SETS = {
         },
         ["balanced_softmax", "binomial_labels", "class_balanced_focal"],
         [
-            Step("cross entropy, plain sampling, the likeliest grade", PLAIN, "argmax"),
+            Step("cross entropy, plain sampling, the likeliest grade", "default_augmentation", "argmax"),
+            Step("augmentation for these photos", PLAIN, "argmax"),
             Step("the grade of the highest expected credit", PLAIN),
             Step("square-root sampling", "square_root"),
             Step("the median", "square_root", "median"),
@@ -84,6 +87,7 @@ SETS = {
     "skin5": Recipes(
         "configs/skin5_drawn.yaml",
         {
+            "default_augmentation": DEFAULT_AUGMENTATION,
             PLAIN: [],
             "cumulative_link": ["--recipe.loss", "cumulative_link"],
             "coral": ["--recipe.loss", "coral"],
@@ -94,7 +98,8 @@ SETS = {
         },
         ["cumulative_link", "coral", "sord"],
         [
-            Step("cross entropy, plain sampling, the likeliest grade", PLAIN, "argmax"),
+            Step("cross entropy, plain sampling, the likeliest grade", "default_augmentation", "argmax"),
+            Step("augmentation for these photos", PLAIN, "argmax"),
             Step("the grade of the highest expected credit", PLAIN),
             Step("square-root sampling", "square_root"),
             Step("sensitivity balanced, and drawn for twice", "one_balanced"),
