@@ -122,7 +122,7 @@ def test_a_row_without_a_grade_gives_its_features_no_gradient(loss: str) -> None
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_checkpoint_holds_the_linear_layer_and_cut_points_only(name: str) -> None:
     head = build(loss=name)
-    cut_points = {"gaps"} if isinstance(head, CumulativeHead) else set()
+    cut_points = {"paced_gaps"} if isinstance(head, CumulativeHead) else set()
     assert set(head.state_dict()) == {"linear.weight", "linear.bias"} | cut_points
 
 

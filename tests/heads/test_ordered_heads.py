@@ -53,6 +53,19 @@ def test_cumulated_probabilities_are_those_of_the_logits(loss: str, k: int) -> N
         torch.testing.assert_close(head.probabilities(logits)[:, cut + 1 :].sum(dim=1), higher)
 
 
+@cumulative
+def test_some_hundred_steps_are_enough_for_cut_points_to_make_a_middle_grade_likely(loss: str) -> None:
+    head, grades = create_head(Attribute("tone", 5), 1, Recipe(loss=loss, dropout=0), (1,) * 5), torch.arange(5)
+    nn.init.ones_(head.linear.weight)
+    features = 3.0 * (grades[:, None] - 2)  # far apart for whoever knows where to cut
+    optimizer = torch.optim.AdamW(head.parameters(), lr=1e-3)
+    for _ in range(300):
+        optimizer.zero_grad()
+        head.loss(head(features), grades, torch.ones(5)).backward()
+        optimizer.step()
+    assert head.probabilities(head(features))[2, 2] > 0.5
+
+
 @pytest.mark.parametrize("loss", ["corn", "cumulative_link"])
 def test_the_loss_is_the_surprise_at_the_true_grade(loss: str) -> None:
     head = scatter(build(loss, 5), 1.0)
