@@ -6,8 +6,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from multiskin.errors import UserError
 from multiskin.losses.base import Loss, in_range
 from multiskin.metrics.functional import distance_matrix
+
+LARGEST = 2.0**14  # weight of a wrong grade: half precision holds up to four times that, and a margin may double it
 
 
 class CDWCE(Loss):
@@ -24,6 +27,7 @@ class CDWCE(Loss):
     Args:
         counts: how many training photos have each grade, length K.
         alpha: how fast the cost of a wrong grade rises with its distance; 5 to 7 were best in the sources, with K = 4.
+            At most 7 for K = 5 and 4.4 for K = 10, or half precision would not hold the gradient.
         margin: what is added to the probability of each wrong grade, which presses it further down.
 
     Raises:
@@ -38,6 +42,7 @@ class CDWCE(Loss):
     def __init__(self, counts: Sequence[int], alpha: float = 2.0, margin: float = 0.0) -> None:
         super().__init__(counts)
         alpha = in_range("alpha", alpha, 0, 10)
+        _require_bounded(alpha, len(counts))
         margin = in_range("margin", margin, 0, 0.5)
         self.log_margin = math.log(margin) if margin else -math.inf
         distance = distance_matrix(len(counts))  # (K, K)
@@ -51,3 +56,18 @@ class CDWCE(Loss):
         log_rest = others.logsumexp(dim=2)  # (B, K), log(1 - p) without cancellation
         taken = (self.log_margin - log_rest).clamp(max=-math.log(2)).exp()  # the margin, as a share of 1 - p
         return -(self.weight[grades] * (log_rest + torch.log1p(-taken))).sum(dim=1)
+
+
+def _require_bounded(alpha: float, num_grades: int) -> None:
+    """Makes sure that half precision holds the gradient of each grade.
+
+    Raises:
+        UserError: alpha is too large for so many grades.
+    """
+    furthest = num_grades - 1
+    if furthest**alpha > LARGEST:
+        most = math.floor(100 * math.log(LARGEST, furthest)) / 100
+        raise UserError(
+            f"alpha is {alpha:g}; with {num_grades} grades give at most {most:g}, for half precision does not hold "
+            f"gradients of the size of {furthest}**alpha"
+        )

@@ -1,6 +1,7 @@
 """What every loss promises about weights, missing grades, numbers and devices, whatever it computes."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from multiskin.config import Recipe
 from multiskin.errors import UserError
 from multiskin.heads import create_head
 from multiskin.losses import LOSSES, Loss, create_loss, in_range
+from multiskin.losses.cdw_ce import LARGEST
 from multiskin.schema import MISSING, Attribute
 
 COUNTS = {2: (3, 40), 3: (700, 0, 12), 5: (26, 735, 1501, 413, 35)}  # by K; one grade was never seen
@@ -128,6 +130,55 @@ def test_extreme_logits_give_finite_losses_and_gradients(name: str, size: float,
     loss = build(name, k)
     assert loss(logits, grades, torch.ones(k * k)).isfinite()
     assert gradient(loss, logits, grades, torch.ones(k * k)).isfinite().all()
+
+
+def steepest(k: int) -> float:
+    """The largest alpha of cdw_ce for so many grades."""
+    return min(9.99, math.log(LARGEST) / math.log(max(k - 1, 2)) - 1e-9)
+
+
+EXTREMES: dict[str, Callable[[int], list[dict[str, float]]]] = {  # of K grades, beside the default options
+    "label_smoothing": lambda k: [{"epsilon": 0}, {"epsilon": 0.49}],
+    "focal": lambda k: [{"gamma": 0}, {"gamma": 0.01}, {"gamma": 50}],
+    "class_balanced_cross_entropy": lambda k: [{"beta": 0}, {"beta": 0.999999}],
+    "class_balanced_focal": lambda k: [{"beta": 0.999999, "gamma": 0.01}, {"beta": 0, "gamma": 50}],
+    "logit_adjustment": lambda k: [{"tau": 0}, {"tau": 100}],
+    "ldam": lambda k: [{"max_margin": 0}, {"max_margin": 100}],
+    "masked_label_smoothing": lambda k: [{"epsilon": 0}, {"epsilon": 0.33}],
+    "sord": lambda k: [{"alpha": 0.1, "power": 1}, {"alpha": 100, "power": 10}],
+    "triangular_labels": lambda k: [{"alpha": 0}, {"alpha": 0.22}],
+    "squared_emd": lambda k: [{"cross_entropy": 0}, {"cross_entropy": 100}],
+    "cdw_ce": lambda k: [{"alpha": 0, "margin": 0.49}, *({"alpha": steepest(k), "margin": m} for m in (0, 1e-6, 0.1))],
+    "expected_credit": lambda k: [{"cross_entropy": 0, "beta": 0}, {"cross_entropy": 100, "beta": 0.999999}],
+}
+
+
+@every_loss
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@settings(max_examples=30, deadline=None)
+@given(data=st.data(), k=st.integers(2, 10), b=st.integers(1, 8))
+def test_losses_and_gradients_of_any_option_stay_finite(
+    name: str, dtype: torch.dtype, data: st.DataObject, k: int, b: int
+) -> None:
+    options = data.draw(st.sampled_from([{}, *EXTREMES.get(name, lambda k: [])(k)]))
+    counts = data.draw(st.lists(st.sampled_from([0, 1, 40, 50_000]), min_size=k, max_size=k))
+    sizes = st.floats(-1, 1) | st.floats(-20, 20) | st.floats(-1e4, 1e4)
+    drawn = data.draw(st.lists(sizes, min_size=b * k, max_size=b * k))
+    logits = fit(name, torch.tensor(drawn).reshape(b, k)).to(dtype)
+    grades = torch.tensor(data.draw(st.lists(st.integers(0, k - 1), min_size=b, max_size=b)))
+    loss = create_loss(name, Attribute("tone", k), counts, **options)
+    assert loss(logits, grades, torch.ones(b)).isfinite()
+    assert gradient(loss, logits, grades, torch.ones(b)).isfinite().all()
+
+
+@pytest.mark.parametrize(("alpha", "k"), [(7, 5), (8.8, 4), (4.4, 10), (9.9, 2), (9.9, 3)])
+@pytest.mark.parametrize("margin", [0.0, 1e-4])
+def test_the_steepest_cdw_ce_has_a_gradient_in_half_precision(alpha: float, k: int, margin: float) -> None:
+    loss = create_loss("cdw_ce", Attribute("tone", k), (1,) * k, alpha=alpha, margin=margin)
+    for size in [*torch.linspace(0, 20, 81).tolist(), 1e4]:
+        logits = torch.zeros(1, k, dtype=torch.float16)
+        logits[0, -1] = size
+        assert gradient(loss, logits, torch.tensor([0]), torch.ones(1)).isfinite().all()
 
 
 @every_loss
