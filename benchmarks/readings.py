@@ -17,6 +17,7 @@ from torch import Tensor
 from multiskin.calibration import fit_calibrator
 from multiskin.compare.intervals import PairedDifference
 from multiskin.decisions import DECISIONS, decide
+from multiskin.losses import LOSSES
 from multiskin.metrics import functional as of
 from multiskin.metrics.bootstrap import of_each, resampled_confusions, unit_weights
 from multiskin.schema import MISSING
@@ -51,15 +52,11 @@ def as_trained(chosen: Chosen, probabilities: Tensor, *_: object) -> Answers:
     return Answers(probabilities, chosen.prior.expand(len(probabilities), -1))
 
 
-def with_temperature(chosen: Chosen, probabilities: Tensor, val: Graded, natural: np.ndarray) -> Answers:
-    """Calibrated on validation photos, for each seed."""
+def with_temperature(chosen: Chosen, probabilities: Tensor, loss: str, val: Graded, natural: np.ndarray) -> Answers:
+    """Calibrated on validation photos, for each seed; the natural shares of grades are those that were drawn."""
     graded = (val.grades != MISSING).numpy()
-    fitted = [
-        fit_calibrator(
-            "temperature", of_seed[graded].numpy(), val.grades.numpy()[graded], chosen.prior.numpy(), natural
-        )
-        for of_seed in chosen.val
-    ]
+    true, prior = val.grades.numpy()[graded], LOSSES[loss].prior_once_sure(chosen.prior.numpy(), natural)
+    fitted = [fit_calibrator("temperature", of_seed[graded].numpy(), true, prior, natural) for of_seed in chosen.val]
     brought = [calibrator(of_seed) for calibrator, of_seed in zip(fitted, probabilities, strict=True)]
     return Answers(torch.stack(brought), torch.tensor([calibrator.prior for calibrator in fitted]))
 
@@ -151,7 +148,7 @@ class Study(NamedTuple):
         """Everything that could be chosen, without intervals."""
         read = [*product((P_RECALL, KAPPA), DECISIONS), (RPS, "")]
         for loss, calibration in product(self.chosen, CALIBRATIONS):
-            answers = self._answers(loss, calibration, "val")
+            answers = self.answers(loss, calibration, "val")
             for metric, decision in read:
                 value = measured(answers, self.val, metric, decision, resamples=0).values[0].mean()
                 yield line(loss, "val", calibration, decision, metric) | {"value": value}
@@ -168,12 +165,13 @@ class Study(NamedTuple):
             yield line(loss, "test", "none", "credit", GAIN) | gain
 
     def _test_values(self, loss: str) -> dict[tuple[str, str], Measured]:
-        answers = self._answers(loss, "none", "test")
+        answers = self.answers(loss, "none", "test")
         return {read: measured(answers, self.test, *read, resamples=RESAMPLES) for read in READ}
 
-    def _answers(self, loss: str, calibration: str, side: str) -> list[Answers]:
+    def answers(self, loss: str, calibration: str, side: str) -> list[Answers]:
+        """Of each attribute."""
         return [
-            CALIBRATIONS[calibration](chosen, getattr(chosen, side), *of_head)
+            CALIBRATIONS[calibration](chosen, getattr(chosen, side), loss, *of_head)
             for chosen, *of_head in zip(self.chosen[loss], self.val, self.natural, strict=True)
         ]
 

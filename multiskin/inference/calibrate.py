@@ -11,7 +11,6 @@ from multiskin.calibration import fit_calibrators
 from multiskin.data.manifest import Manifest
 from multiskin.inference.predictor import CALIBRATION, CONFORMAL, DECISIONS, Predictor
 from multiskin.losses import LOSSES
-from multiskin.losses.soft_target import SoftTargetCrossEntropy
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
 from multiskin.models.skinnet import SkinNet
@@ -37,16 +36,13 @@ def calibrated(
 
 
 def drawn_shares(net: SkinNet, blueprint: Blueprint) -> np.ndarray:
-    """What each head's probabilities (H, Kmax) stand for once they are as sure as they should be.
-
-    Soft targets blur what was drawn, and it is what was drawn again when the blur is taken from the probabilities.
-    """
-    drawn = net.priors.double().cpu().numpy()
+    """What each head's probabilities (H, Kmax) stand for once they are as sure as they should be."""
+    priors = net.priors.double().cpu().numpy()
     for h, (attribute, recipe) in enumerate(zip(blueprint.schema, blueprint.recipes, strict=True)):
-        counts = np.asarray(blueprint.counts[h])
-        if issubclass(LOSSES[recipe.loss], SoftTargetCrossEntropy) and counts.any():
-            drawn[h, : attribute.grades] = grade_distribution(recipe.resample, counts, attribute)
-    return drawn
+        counts, own = np.asarray(blueprint.counts[h]), priors[h, : attribute.grades]
+        if counts.any():
+            own[:] = LOSSES[recipe.loss].prior_once_sure(own, grade_distribution(recipe.resample, counts, attribute))
+    return priors
 
 
 def keep_calibration(predictor: Predictor, checkpoint: Path, target: Path) -> bool:

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -32,6 +33,7 @@ class Loss(nn.Module, ABC):
     """
 
     needs_order: ClassVar[bool] = False  # True if it makes no sense for nominal grades
+    blurs: ClassVar[bool] = False  # True if its targets blur the grades that were drawn, until calibration sharpens
     logits: ClassVar[Logits] = "categorical"  # what it takes its logits for, and a head must give
 
     def __init__(self, counts: Sequence[int]) -> None:
@@ -66,6 +68,16 @@ class Loss(nn.Module, ABC):
         has 0, whatever else its probability comes to.
         """
         return drawn
+
+    @classmethod
+    def prior_once_sure(cls, prior: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+        """What the probabilities stand for (K,) once calibration has made them as sure as they should be.
+
+        Args:
+            prior: (K,) what they stand for as they are trained.
+            drawn: (K,) the grades that were drawn.
+        """
+        return drawn if cls.blurs else prior
 
     @abstractmethod
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:

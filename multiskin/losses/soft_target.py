@@ -19,6 +19,8 @@ class SoftTargetCrossEntropy(Loss):
         target: (K, K), true grade in rows; each row sums to 1.
     """
 
+    blurs = True
+
     target: Tensor
 
     def __init__(self, counts: Sequence[int], target: Tensor) -> None:
