@@ -39,4 +39,5 @@ def origin(source: dict[str, Any]) -> str:
 
 
 def seeds_of(source: dict[str, Any]) -> str:
-    return ", ".join(map(str, source["seeds"]))
+    """Each seed once, although results may name one for each of their runs."""
+    return ", ".join(map(str, dict.fromkeys(source["seeds"])))

@@ -17,6 +17,11 @@ DECISIVE = ("p_recall", "credit")
 GAIN = ("credit_less_argmax", "credit")
 KEY = ["side", "loss", "metric", "decision"]
 
+REMARKS = (
+    "Probabilities are as trained, uncalibrated; credit suffers with those of cdw ce, which are not those of the "
+    "grades it was shown. Balanced softmax is logit adjustment at its default, tau = 1."
+)
+
 Lines = dict[tuple[str, ...], dict[str, float]]  # by what KEY names
 
 
@@ -39,11 +44,11 @@ def row(table: Lines, loss: str, baseline: str) -> list[str]:
 
 
 def told(table: Lines, source: dict[str, Any]) -> str:
-    """What deciding for P-Recall brings without another loss, and where the numbers come from."""
+    """What probabilities are read, what deciding for P-Recall brings by itself, and where the numbers come from."""
     gain = table["test", source["baseline"], *GAIN]
     return (
         f"Heads on frozen features: means over attributes and {len(source['seeds'])} seeds, sorted by P-Recall with "
-        f"credit on validation photos. With {words(source['baseline'])}, credit in place of argmax gains "
+        f"credit on validation photos. {REMARKS} With {words(source['baseline'])}, credit in place of argmax gains "
         f"{gain['value']:+.3f} ({limits(gain['low'], gain['high'])}). {source['interval']}. {origin(source)}"
     )
 

@@ -51,14 +51,24 @@ def trivial_models(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line a head: how often its sets held the true grade, and how many grades they had."""
-    shown, lines = results[results["sets"] == "deterministic"], []
-    for name in shown["attribute"].unique():
-        rows = shown[shown["attribute"] == name]
-        lines.append([name, *(f"{row['covered']:.3f}, {row['grades']:.1f}" for _, row in rows.iterrows())])
-    asked = shown["coverage"].unique()
-    table = markdown(["attribute", *(f"{coverage:g} asked: held, grades a set" for coverage in asked)], lines)
-    return [*table, "", f"{source['draws']}; {shown['subjects'].max()} subjects. {origin(source)}"]
+    """A line a head: how often the sets that users get hold the true grade, how many grades they have, and others."""
+    rows, asked = results.set_index(["attribute", "sets", "coverage"]), results["coverage"].unique()
+    lines = [
+        [name, *(cell for coverage in asked for cell in _held(rows.loc[name], coverage))]
+        for name in results["attribute"].unique()
+    ]
+    headings = (
+        words for coverage in asked for words in (f"{coverage:g} asked: held, grades a set", "randomised: held")
+    )
+    told = f"Sets with the decided grade, as users get them, and randomised ones. {source['draws']}"
+    subjects = f"{results['subjects'].max()} subjects"
+    return [*markdown(["attribute", *headings], lines), "", f"{told}; {subjects}. {origin(source)}"]
+
+
+def _held(rows: pd.DataFrame, coverage: float) -> tuple[str, str]:
+    """Of one head: what users get, and how often randomised sets hold the true grade, which is as often as asked."""
+    given, randomised = (rows.loc[sets].loc[coverage] for sets in ("given", "randomised"))
+    return f"{given['covered']:.3f}, {given['grades']:.1f}", f"{randomised['covered']:.3f}"
 
 
 def systems(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
@@ -69,11 +79,7 @@ def systems(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
         cells = (bounded(row["mean"], row["low"], row["high"], decimals=3, sign=sign), f"{row['sd_over_seeds']:.3f}")
         lines.append([row["system"], *cells])
     table = markdown(["", "balanced accuracy", "sd over seeds"], lines)
-    return [
-        *table,
-        "",
-        f"Seeds {', '.join(map(str, sorted(set(source['seeds']))))}; {source['interval']}. {origin(source)}",
-    ]
+    return [*table, "", f"Seeds {seeds_of(source)}; {source['interval']}. {origin(source)}"]
 
 
 def calibration(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
@@ -84,6 +90,20 @@ def calibration(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     for name in results["attribute"].unique():
         errors = [f"{means.loc[(name, method), 'error']:.3f}" for method in methods]
         lines.append([name, *errors, f"{means.loc[(name, methods[-1]), 'floor_high']:.3f}"])
-    headings = ["as trained", *(method.replace("_", " ") for method in methods[1:]), "noise floor"]
-    table = markdown(["attribute", *headings], lines)
-    return [*table, "", f"Means of {results['run'].nunique()} runs. {origin(source)}"]
+    table = markdown(["attribute", *map(_words, methods), "noise floor"], lines)
+    return [*table, "", f"Means of {results['run'].nunique()} runs. {_met(results)} {origin(source)}"]
+
+
+def _met(results: pd.DataFrame) -> str:
+    """On how many heads of how many runs each method brings what it is to bring."""
+    heads, runs = results["attribute"].nunique(), results["run"].nunique()
+    counts = results.groupby("method", sort=False)["met"].sum()
+    each = ", ".join(f"{_words(str(method))} {count}" for method, count in counts.items())
+    return (
+        f"At most half of the error as trained, or within the noise floor, of {heads * runs} heads ({heads} in each of "
+        f"{runs} runs): {each}."
+    )
+
+
+def _words(method: str) -> str:
+    return "as trained" if method == "none" else method.replace("_", " ")

@@ -1,13 +1,18 @@
 """Halves of test subjects: what one calibrates the other judges, and how far chance alone spreads the result."""
 
+from functools import partial
+
 import conformal
 import numpy as np
 import pandas as pd
 import pytest
+from tables.scores import coverage
 
+from multiskin.conformal.prediction import ConformalSets
 from multiskin.schema import Attribute, Schema
 
 SCHEMA = Schema((Attribute("shine", 4), Attribute("kind", 3, kind="nominal")))
+TRUE = [attribute.true_column for attribute in SCHEMA]
 
 
 def predictions(photos, subjects=None, seed=0):
@@ -18,6 +23,7 @@ def predictions(photos, subjects=None, seed=0):
         table["subject"] = [f"p{subject}" for subject in random.integers(0, subjects, photos)]
     for attribute in SCHEMA:
         stated = random.dirichlet(np.ones(attribute.grades), photos)
+        table[attribute.name] = random.integers(0, attribute.grades, photos)  # often outside bare sets
         true = (stated.cumsum(axis=1)[:, :-1] < random.random((photos, 1))).sum(axis=1)
         table[attribute.true_column] = np.where(random.random(photos) < 0.1, np.nan, true)
         table[[f"{attribute.name}_p{grade}" for grade in range(attribute.grades)]] = stated
@@ -27,14 +33,59 @@ def predictions(photos, subjects=None, seed=0):
 @pytest.mark.parametrize("subjects", [None, 40])
 def test_sets_of_a_calibrated_model_cover_as_often_as_expected(subjects):
     rows = pd.DataFrame(conformal.rows_of(predictions(120, subjects), SCHEMA, 0))
-    assert len(rows) == 2 * 2 * len(conformal.COVERAGES)
+    assert len(rows) == 2 * 3 * len(conformal.COVERAGES)
     assert (rows["covered"] >= rows["coverage"] - 0.01).all()
-    assert (rows["inside"] > 0.9).all()
+    assert (rows.loc[rows["sets"] != "given", "inside"] > 0.9).all()
     randomised = rows[rows["sets"] == "randomised"]
     over = 1 / 20 if subjects else 0  # the vote of the one who is to come, where others share theirs among photos
     assert (randomised["covered"] - randomised["expected"]).between(-0.02, 0.02 + over).all()
     assert (rows.groupby(["attribute", "sets"])["grades"].diff().dropna() > 0).all()  # wider for a higher coverage
     assert rows["subjects"].between(30, 40).all() if subjects else rows["subjects"].between(95, 120).all()
+
+
+def test_sets_that_are_given_hold_the_decided_grade_and_so_the_true_one_more_often_than_bare_ones():
+    kinds = ["attribute", "coverage", "sets"]
+    rows = pd.DataFrame(conformal.rows_of(predictions(120), SCHEMA, 0)).set_index(kinds)
+    given, bare = (rows.xs(sets, level="sets") for sets in ("given", "deterministic"))
+    assert (given[["grades", "covered"]] > bare[["grades", "covered"]]).all(axis=None)
+
+
+def test_sets_that_are_given_are_those_that_a_model_gives():
+    table = predictions(60, subjects=25)
+    attribute = SCHEMA.attributes[0]
+    photos = conformal.Photos.of(table, attribute)
+    first = photos.subject % 2 == 0
+    found = conformal.given(photos, attribute, first, 0.8)
+    every, n = [f"{each.name}_p{grade}" for each in SCHEMA for grade in range(4)], int((~first).sum())
+    graded = table[table["shine_true"].notna()].reindex(columns=[*table.columns, "kind_p3"])
+    probabilities = graded[every].to_numpy().reshape(-1, 2, 4)
+    grades, decided = (graded[[*names]].fillna(-1).to_numpy(int) for names in (TRUE, SCHEMA.names))
+    model = ConformalSets.fit(SCHEMA, probabilities[first], grades[first], photos.subject[first], 0.8)
+    expected = model.around(decided[~first], probabilities[~first])
+    np.testing.assert_array_equal(found, expected[:, 0])
+    assert found[np.arange(n), decided[~first, 0]].all()
+
+
+def test_the_table_of_the_readme_shows_what_users_get_beside_the_randomised_coverage():
+    rows = pd.DataFrame(conformal.rows_of(predictions(120), SCHEMA, 0))
+    lines = coverage({"draws": "halves", "command": "python", "machine": "a machine"}, rows)
+    found = rows.set_index(["attribute", "sets", "coverage"])
+    given, randomised = (found.loc[("kind", sets, 0.9)] for sets in ("given", "randomised"))
+    line = next(line for line in lines if line.startswith("| kind"))
+    assert f"| {given['covered']:.3f}, {given['grades']:.1f} | {randomised['covered']:.3f} |" in line
+
+
+def test_every_run_tells_the_commit_that_it_was_trained_at(tmp_path):
+    runs = [tmp_path / "a-0", tmp_path / "a-1"]
+    for run, commit in zip(runs, ["c0", "c1"], strict=True):
+        run.with_name(f"{run.name}.json").write_text(f'{{"commit": "{commit}"}}')
+    assert conformal.provenance("a", runs, None)["trained_at"] == ["c0", "c1"]
+    runs.append(tmp_path / "b-0")
+    with pytest.raises(SystemExit, match=r"b-0: no b-0\.json .* --commit"):
+        conformal.provenance("a", runs, None)
+    source = conformal.provenance("a", runs, "c2")
+    assert source["trained_at"] == ["c0", "c1", "c2"]
+    assert source["command"].endswith(" --runs a-0 a-1 b-0 --commit c2")
 
 
 def test_the_expected_spread_is_that_of_ranks_of_exchangeable_scores():
@@ -54,7 +105,8 @@ def test_the_expected_spread_is_that_of_ranks_of_exchangeable_scores():
 
 def test_one_half_calibrates_and_the_other_judges():
     scores = np.array([[0.0, 0.5], [0.0, 0.7], [0.0, 0.6], [0.8, 0.0]])
-    subject, half = np.arange(4), np.array([True, True, False, False])
-    grades = pd.Series([1, 1, 1, 0])
-    assert conformal.judge(scores, grades, subject, half, 0.5) == (0.5, 1.5, 0.5)
-    assert conformal.judge(scores, grades, subject, ~half, 0.6) == (1.0, 2.0, 1.0)
+    half, true = np.array([True, True, False, False]), np.array([1, 1, 1, 0])
+    photos = conformal.Photos(np.zeros((4, 2)), true, true, np.arange(4))
+    bare = partial(conformal.within, scores, photos)
+    assert conformal.judge(bare, photos, half, 0.5) == (0.5, 1.5, 0.5)
+    assert conformal.judge(bare, photos, ~half, 0.6) == (1.0, 2.0, 1.0)

@@ -1,0 +1,47 @@
+"""What the tables of the README say of results, in words."""
+
+import pandas as pd
+import pytest
+from tables import finetuned, losses, scores
+from tables.cells import seeds_of
+
+SOURCE = {"command": "python benchmarks/it.py", "machine": "a machine", "interval": "95 %", "draws": "9 halves"}
+
+
+@pytest.mark.parametrize("seeds", [[0, 2, 1], [0, 2, 1, 0, 2, 1], [0, 0, 2, 1]])
+def test_a_seed_of_several_runs_is_named_once(seeds):
+    assert seeds_of({"seeds": seeds}) == "0, 2, 1"
+
+
+def test_systems_and_recipes_name_each_seed_once():
+    source = SOURCE | {"seeds": [0, 1, 0, 1]}
+    system = {"system": "a", "mean": 0.5, "low": 0.4, "high": 0.6, "sd_over_seeds": 0.1}
+    assert scores.systems(source, pd.DataFrame([system]))[-1].startswith("Seeds 0, 1;")
+    row = {"attribute": "mean", "title": "a", "baseline": 0.4, "candidate": 0.5, "difference": 0.1}
+    row |= {"method_low": 0.0, "method_high": 0.2}
+    rows = [row | {"side": side, "metric": metric} for side in ("val", "test") for metric in finetuned.METRICS]
+    assert "seeds 0, 1." in finetuned.losses(source, pd.DataFrame(rows))[-1]
+
+
+def test_under_calibrations_stands_on_how_many_heads_of_runs_each_is_good_enough():
+    row = {"error": 0.1, "floor_high": 0.02}
+    met = {"none": [False] * 4, "temperature": [True, False, False, True], "bias_corrected": [True] * 4}
+    heads = [(name, run) for name in ("shine", "lines") for run in ("a", "b")]
+    rows = [
+        row | {"attribute": name, "run": run, "method": method, "met": of_method}
+        for method, of_heads in met.items()
+        for (name, run), of_method in zip(heads, of_heads, strict=True)
+    ]
+    told = scores.calibration(SOURCE, pd.DataFrame(rows))[-1]
+    assert "of 4 heads (2 in each of 2 runs): as trained 0, temperature 2, bias corrected 4." in told
+
+
+def test_losses_are_told_to_be_uncalibrated_and_which_are_the_same():
+    row = {"calibration": "none", "loss": "cross_entropy", "value": 0.5, "low": 0.4, "high": 0.6}
+    row |= {"difference": 0.0, "difference_low": 0.0, "difference_high": 0.0}
+    read = [*losses.COLUMNS, losses.DECISIVE, ("credit_less_argmax", "credit")]
+    rows = [row | {"side": s, "metric": m, "decision": d} for s in ("val", "test") for m, d in dict.fromkeys(read)]
+    source = SOURCE | {"seeds": [0], "baseline": "cross_entropy", "ranked": ["cross_entropy"]}
+    told = losses.losses(source, pd.DataFrame(rows))[-1]
+    for words in ("uncalibrated", "cdw ce", "logit adjustment at its default, tau = 1"):
+        assert words in told
