@@ -32,7 +32,9 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     made.add_argument("--runs", type=Path, default=Path("runs/benchmark"), help="where the run folders go")
-    made.add_argument("--commit", help="of finished runs to take, in full; default: the one that is checked out")
+    made.add_argument(
+        "--commit", nargs="+", help="those of finished runs to take, in full; default: the one that is checked out"
+    )
     return made
 
 
@@ -43,12 +45,12 @@ def train(name: str, arguments: Sequence[str], given: argparse.Namespace) -> lis
     finished the seconds that it took, null if it was ever stopped.
     """
     runs = [given.runs / f"{name}-{seed}" for seed in given.seeds]
-    wanted = {"commit": given.commit or commit(), "arguments": [*arguments]}
+    wanted = {"commit": given.commit or [commit()], "arguments": [[*arguments]]}
     for run in filter(Path.exists, runs):
         _require(wanted, run)
     for run, seed in zip(runs, given.seeds, strict=True):
         if not run.exists() or "seconds" not in origin(run):
-            _fit(run, seed, wanted)
+            _fit(run, seed, arguments, given.commit)
     return runs
 
 
@@ -62,21 +64,23 @@ def _record(run: Path) -> Path:
     return run.with_name(f"{run.name}.json")  # not inside, where only a run's own files may lie when it begins
 
 
-def _require(wanted: dict, run: Path) -> None:
+def _require(wanted: dict[str, list], run: Path) -> None:
     known = origin(run)
-    for what, value in wanted.items():
-        if known.get(what) != value:
-            raise SystemExit(f"{run}: {what} {known.get(what)}, not {value}; remove this folder or see --commit")
+    for what, values in wanted.items():
+        if known.get(what) not in values:
+            others = " or ".join(map(str, values))
+            raise SystemExit(f"{run}: {what} {known.get(what)}, not {others}; remove this folder or see --commit")
 
 
-def _fit(run: Path, seed: int, wanted: dict) -> None:
-    if wanted["commit"] != commit():
-        raise SystemExit(f"{run}: not finished; check out {wanted['commit']} to train it, or leave --commit out")
+def _fit(run: Path, seed: int, arguments: Sequence[str], finished_at: Sequence[str] | None) -> None:
+    now = commit()
+    if origin(run).get("commit", now) != now or (finished_at and now not in finished_at):
+        raise SystemExit(f"{run}: not finished; check out the commit of --commit to train it, or leave --commit out")
     unbroken = not run.exists()
     if unbroken:
         run.parent.mkdir(parents=True, exist_ok=True)
-        write_json(_record(run), wanted | {"threads": threads()})
-    command = [sys.executable, "-m", "multiskin", "fit", *wanted["arguments"], "--seed", str(seed), "--out", str(run)]
+        write_json(_record(run), {"commit": now, "arguments": [*arguments], "threads": threads()})
+    command = [sys.executable, "-m", "multiskin", "fit", *arguments, "--seed", str(seed), "--out", str(run)]
     start = time.monotonic()
     subprocess.run([*command, "--ckpt_path", "last"], check=True)
     seconds = round(time.monotonic() - start) if unbroken else None
@@ -135,7 +139,7 @@ def _provenance(runs: Sequence[Path], command: str) -> dict:
         "seconds_by_seed": [known["seconds"] for known in origins],
         "machine": machine(used),
         "versions": {name: version(name) for name in ("torch", "timm", "pytorch-lightning", "albumentations")},
-        "commit": origins[0]["commit"],
+        "commit": " and ".join(dict.fromkeys(known["commit"] for known in origins)),
     }
 
 
