@@ -65,7 +65,7 @@ def study(arguments: list[str]) -> None:
     options, of_fit = parser.parse_known_args(arguments)
     from multiskin.compare.earlier import set_aside
     from multiskin.compare.findings import find
-    from multiskin.compare.plan import require_measurable
+    from multiskin.compare.plan import check_seeds, require_measurable
     from multiskin.compare.runs import Runs
     from multiskin.compare.study import Study, plan_study
     from multiskin.reports.study import FILES, write_findings
@@ -76,6 +76,8 @@ def study(arguments: list[str]) -> None:
             raise UserError(f"{option}: is not for a study, which has --seeds and goes on when it is started again")
     asked = Study.load(options.config)
     asked = asked.in_full() if options.full else asked
+    seeds = options.seeds or asked.seeds
+    check_seeds(seeds)
     configs, schema = _variants(asked, options.config, of_fit)
     for config in configs.values():
         check(config, schema)
@@ -84,7 +86,7 @@ def study(arguments: list[str]) -> None:
     configs = {row: replace(each, data=replace(each.data, root=baseline.data.root)) for row, each in configs.items()}
     photos = checked_photos(baseline, schema)
     require_measurable(photos, ("val", "test") if baseline.test else ("val",))
-    planned = plan_study(configs, photos, options.seeds or asked.seeds)
+    planned = plan_study(configs, photos, seeds)
     root = options.out or Path("runs") / options.config.stem
     runs = Runs(root, "test" if baseline.test else "val", "study")
     with runs.opened():

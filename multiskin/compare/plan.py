@@ -248,17 +248,21 @@ def single_name(attribute: Attribute) -> str:
     return f"single-{attribute.name}"
 
 
-def check_seeds(seeds: Sequence[int]) -> None:
+def check_seeds(seeds: Sequence[int], where: str = "--seeds") -> None:
     """Refuses what would count a run twice.
+
+    Args:
+        seeds: of the runs.
+        where: they are given.
 
     Raises:
         UserError: no seed, or one given twice.
     """
     if not seeds:
-        raise UserError("--seeds: none given; name at least one, and three or more for an interval over seeds")
+        raise UserError(f"{where}: none given; name at least one, and three or more for an interval over seeds")
     for seed in seeds:
         if seeds.count(seed) > 1:
-            raise UserError(f"--seeds: {seed} stands twice; the same run again says nothing new")
+            raise UserError(f"{where}: {seed} stands twice; the same run again says nothing new")
 
 
 def _monitor_of(attribute: Attribute, monitor: str) -> str:

@@ -59,7 +59,8 @@ class Study:
         """Reads a study.
 
         Raises:
-            UserError: a file that is none, unknown keys, fewer than two rows, or a baseline that is not among them.
+            UserError: a file that is none, unknown keys, fewer than two rows, a baseline that is not among them, no
+                seed, or one given twice.
         """
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -119,6 +120,7 @@ def _require_kinds(study: Study, path: Path) -> None:
     seeds = study.seeds
     if not isinstance(seeds, list) or not all(type(seed) is int and seed >= 0 for seed in seeds):
         raise UserError(f"study {path}: seeds: {seeds!r}; give a list of whole numbers of at least 0")
+    check_seeds(seeds, f"study {path}: seeds")
     if not isinstance(study.config, str):
         raise UserError(f"study {path}: config: {study.config!r}; give the name of a file beside this one")
     if not isinstance(study.options, dict):

@@ -58,6 +58,12 @@ class TestMistakes:
         assert words in message
         assert "Traceback" not in message
 
+    @pytest.mark.parametrize(("command", "file"), [("compare", "config.yaml"), ("study", "study.yaml")])
+    def test_in_seeds_are_told_before_photos_are_looked_for(self, folder, capsys, command, file):
+        absent = ["--data.manifest", "none.csv"]
+        assert run(command, "--config", folder / file, "--seeds", "1", "1", *absent) == 2
+        assert "--seeds: 1 stands twice" in capsys.readouterr().err
+
     def test_a_folder_of_something_else_stays_as_it_is(self, folder, capsys):
         assert run("compare", "--config", folder / "config.yaml", "--out", folder) == 2
         assert "there is something already" in capsys.readouterr().err

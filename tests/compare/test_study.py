@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from multiskin.cli.settings import fit_config
 from multiskin.compare.study import Study, plan_study, require_same_photos
-from multiskin.config import FitConfig, Recipe
+from multiskin.config import FitConfig, Recipe, head_recipes
 from multiskin.errors import UserError
+from multiskin.models.blueprint import Blueprint
+from multiskin.training.memory import check_memory
 
 CONTENT = {
     "title": "Loss",
@@ -17,7 +20,8 @@ CONTENT = {
     "options": {"recipe.dropout": 0.5, "recipe.augment": ["Resize"]},
     "seeds": [3],
 }
-STUDIES = sorted((Path(__file__).parents[2] / "configs" / "studies").glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "configs" / "studies"
+STUDIES = sorted(FOLDER.glob("*.yaml"))
 
 
 def load(tmp_path, **changes):
@@ -41,6 +45,8 @@ def test_a_rows_own_options_count_more_than_those_of_all(tmp_path):
         ({"seed": [1]}, "unknown key 'seed': did you mean 'seeds'"),
         ({"seeds": 3}, "seeds: 3; give a list"),
         ({"seeds": [-1]}, "seeds: .* whole numbers of at least 0"),
+        ({"seeds": [1, 1]}, "seeds: 1 stands twice"),
+        ({"seeds": []}, "seeds: none given"),
         ({"config": 3}, "config: 3; give the name of a file"),
         ({"options": {"seed": 3}}, "seed: is the study's own"),
         ({"rows": {"plain": {"schema": "a.yaml"}, "focal": {}}}, "schema: is the study's own"),
@@ -52,6 +58,7 @@ def test_a_mistake_is_named_with_the_file(tmp_path, changes, words):
     with pytest.raises(UserError, match=words) as error:
         load(tmp_path, **changes)
     assert str(tmp_path / "study.yaml") in str(error.value)
+    assert "--seeds" not in str(error.value)
 
 
 def test_names_may_be_numbers_and_options_left_empty(tmp_path):
@@ -106,3 +113,23 @@ def test_the_studies_that_come_with_it_choose_on_validation_photos(path):
         assert variant.options["test"] is False
         assert len(variant.rows) > 1
     assert len(study.in_full().seeds) >= 3
+
+
+def test_in_full_the_largest_photos_are_drawn_as_large_and_fit_a_small_gpu():
+    study = Study.load(FOLDER / "resolution.yaml").in_full()
+    configs = [fit_config("fit", "", study.arguments(row))[0] for row in study.rows]
+    assert [config.model.input_size for config in configs] == [112, 224, 512, 1024]
+    assert {config.data.render.size for config in configs} == {1024}
+    assert {config.data.batch_size * config.trainer.accumulate_grad_batches for config in configs} == {16}
+    config, schema = fit_config("fit", "", [*study.arguments("1024 pixels"), "--trainer.memory_budget=15GB"])
+    counts = tuple((1,) * attribute.grades for attribute in schema)
+    net = Blueprint(schema, config.model, tuple(head_recipes(config, schema.names)), counts).build()
+    check_memory(config, net, "bf16-mixed")
+
+
+def test_label_smoothing_is_studied_with_the_settings_of_all_losses():
+    losses, smoothing = (Study.load(FOLDER / f"{name}.yaml") for name in ("loss", "label_smoothing"))
+    for one, other in ((losses, smoothing), (losses.in_full(), smoothing.in_full())):
+        assert (other.options, other.seeds) == (one.options, one.seeds)
+        assert other.rows.items() <= one.rows.items()
+    assert [row for row in smoothing.rows if row != smoothing.baseline] == ["Masked label smoothing"]
