@@ -4,12 +4,14 @@ from typing import Any
 
 import pandas as pd
 
+from multiskin.compare.words import limits
+from multiskin.reports.comparison_lines import METRICS
 from tables.cells import bounded, markdown, seeds_of
 
 
 def comparison(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """What the heads lose or win by sharing, and at what price."""
-    return [*of_heads(results), "", *of_costs(source["cost"]), "", told_of(source)]
+    return [*of_heads(results), "", shown_of(results), "", *of_costs(source["cost"]), "", told_of(source)]
 
 
 def study(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
@@ -24,14 +26,27 @@ def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def of_heads(results: pd.DataFrame) -> list[str]:
-    """A line a head: P-Recall of both sides and their difference, with the method's interval and what it shows."""
+    """A line a head: P-Recall of both sides, and how sure their difference is of the method and of these models."""
     lines = []
     for _, row in judged(results).iterrows():
         difference = bounded(row["difference"], row["method_low"], row["method_high"], decimals=3, sign="+")
         values = (f"{row[side]:.3f}" for side in ("baseline", "candidate"))
-        lines.append([row["attribute"], *values, difference, f"{row['detectable']:.3f}", row["verdict"]])
-    headings = ["attribute", "single models", "shared model", "difference", "smallest detectable", "verdict"]
-    return markdown(headings, lines)
+        of_trained = limits(row["trained_low"], row["trained_high"]), f"{row['detectable']:.3f}"
+        lines.append([row["attribute"], *values, difference, row["verdict"], *of_trained])
+    headings = ["attribute", "single models", "shared model", "difference (the method)", "verdict"]
+    return markdown([*headings, "these trained models", "smallest detectable between these"], lines)
+
+
+def shown_of(results: pd.DataFrame) -> str:
+    """Every head with the metrics by which the method's interval shows it to be better or worse."""
+    told = "; ".join(f"{verdict}: {_with_metrics(results, verdict)}" for verdict in ("better", "worse"))
+    metrics = results["metric"].nunique()
+    return f"Over all {metrics} metrics, by the method's interval (each a 95 % one by itself), {told}."
+
+
+def _with_metrics(results: pd.DataFrame, verdict: str) -> str:
+    by_head = results[results["verdict"] == verdict].groupby("attribute", sort=False)["metric"]
+    return ", ".join(f"{name} ({', '.join(of.map(METRICS))})" for name, of in by_head) or "none"
 
 
 def of_costs(costs: list[dict]) -> list[str]:

@@ -27,6 +27,7 @@ from multiskin.reports.comparison_lines import (
     limits,
     lines_of,
     rows,
+    shown,
     whose,
     widest,
 )
@@ -125,6 +126,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "interval_name": "of the method" if several else "of these trained models",
         "judging": judging,
         "difference": difference,
+        "shown": shown,
         "limits": limits,
         "plural": plural,
         "caveat": caveat(len(comparison.seeds)),
@@ -157,11 +159,11 @@ def _charts(lines: Sequence[Line], cost: pd.DataFrame) -> dict[str, Markup]:
         return {name: to_svg(figure, name, SPOKEN[name]) for name, figure in _figures(lines, cost)}
 
 
-def _other_metrics(results: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """The lines of the results that the main table does not show, by attribute and metric."""
-    others: dict[str, dict[str, Any]] = {}
+def _other_metrics(results: pd.DataFrame) -> dict[str, list[Any]]:
+    """The lines of the results that the main table does not show, by metric."""
+    others: dict[str, list[Any]] = {}
     for row in rows(results[~results["metric"].isin(JUDGED_BY.values())]):
-        others.setdefault(row.attribute, {})[row.metric] = row
+        others.setdefault(row.metric, []).append(row)
     return others
 
 

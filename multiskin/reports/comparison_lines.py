@@ -71,9 +71,17 @@ def judging(found: Any) -> Interval:
     return Interval(found.difference, found.trained_low, found.trained_high)
 
 
-def limits(low: float, high: float) -> str:
-    """Of a difference, written no narrower than they are; a dash where there are none."""
-    return ABSENT if np.isnan(low) else words.limits(low, high).replace("-", "−")
+def shown(found: Any) -> str:
+    """What the interval of judging shows of the candidate: better, worse, or "" where it holds 0 or there is none."""
+    interval = judging(found)
+    if interval.low > 0 or interval.high < 0:
+        return "better" if (interval.low > 0) == found.higher_is_better else "worse"
+    return ""
+
+
+def limits(low: float, high: float, decimals: int = DECIMALS) -> str:
+    """Of an interval, written no narrower than they are; a dash where there are none."""
+    return ABSENT if np.isnan(low) else words.limits(low, high, decimals).replace("-", "−")
 
 
 def difference(interval: Interval) -> str:

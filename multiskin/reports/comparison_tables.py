@@ -8,7 +8,7 @@ from multiskin.compare.comparison import Comparison
 from multiskin.compare.words import DECIMALS, caveat, plural
 from multiskin.reports.comparison_lines import Line, difference, judging, limits, lines_of, rows, whose, widest
 from multiskin.reports.comparison_missing import missing_markdown
-from multiskin.reports.formats import amount, number, span
+from multiskin.reports.formats import amount, number
 from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.markdown import markdown_table
 
@@ -66,7 +66,7 @@ def _costs(cost: pd.DataFrame) -> str:
             _over_seeds(row.singles, row.singles_least, row.singles_most, row.unit),
             _over_seeds(row.shared, row.shared_least, row.shared_most, row.unit),
             number(row.ratio),
-            span(row.low, row.high),
+            limits(row.low, row.high, decimals=2),
         ]
         for row in rows(cost)
     )

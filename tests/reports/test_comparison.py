@@ -60,7 +60,7 @@ COST = [
     Cost("checkpoint", "bytes", "", 49_100_000, 244_000_000, 4.97),
     Cost("latency of one photo", "ms", "CPU (AVX2, threads: 2)", 21.3, 104.2, 4.88, 4.71, 5.03, 40),
     Cost("throughput in batches of 32", "photos/s", "CPU (AVX2, threads: 2)", 1821.4, 371.2, 4.91, 4.85, 4.98, 22),
-    Cost("latency of one photo", "ms", "Some GPU", 2.13, 10.2, 4.79, 4.7, 4.9, 200),
+    Cost("latency of one photo", "ms", "Some GPU", 2.13, 10.2, 4.79, 4.6951, 4.8951, 200),
 ]
 SHARES = (0.35, 0.3, 0.2, 0.1, 0.05)  # of grades
 PHOTOS = (400, 300, 200, 250, 80)  # graded for each attribute, of 400 of 80 subjects
@@ -160,7 +160,8 @@ def result(comparison: Comparison, attribute: str, metric: str = "p_recall") -> 
 
 
 def signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
+    written = f"{value:+.3f}".replace("-", "−")
+    return written if written[1:] != "0.000" else "0.000"
 
 
 def plain(value: float) -> str:
@@ -218,14 +219,48 @@ def test_the_main_table_is_that_of_the_results(five: Comparison, page: "Page") -
     note = result(five, "hydration")["note"]
     assert note
     assert f"Some grades are rare among these photos, and their photos weigh the more: Dryness: {note}." in page.text
-    [main, others] = page.rows("mean")
-    assert main[1:3] == ["0.220", "0.720"]
-    mae = result(five, "mean", "mae")
-    assert others[2] == (
-        f"{signed(mae['difference'])} {limits(mae, 'method')} {plain(mae['baseline'])} → {plain(mae['candidate'])}"
-    )
+    assert page.rows("mean")[0][1:3] == ["0.220", "0.720"]
     gain = f"{result(five, 'mean')['gain_percent']:+.1f}".replace("-", "−")
     assert f"P-Recall {gain} %" in page.text
+
+
+def test_every_other_metric_has_a_line_a_head_that_says_what_its_interval_shows(five: Comparison, page: "Page") -> None:
+    others = ("kappa", "mae", "macro_mae", "accuracy", "rps")
+    told = set()
+    for attribute, title in [*((each.name, each.title()) for each in FIVE), ("mean", "mean")]:
+        lines = page.rows(title)[-len(others) :]
+        for metric, row in zip(others, lines, strict=True):
+            found = result(five, attribute, metric)
+            shown = found["verdict"] if found["verdict"] in ("better", "worse") else ""
+            told.add(shown)
+            assert row == [
+                title,
+                f"{signed(found['difference'])} {shown}".rstrip(),
+                limits(found, "method"),
+                limits(found, "trained"),
+                plain(found["detectable"]),
+                plain(found["baseline"]),
+                plain(found["candidate"]),
+            ]
+    assert told == {"better", "worse", ""}
+    headings = [" ".join(row[0].split()) for row in page.cells if len(row) == 2]
+    assert headings == [
+        "kappa higher is better",
+        "MAE lower is better",
+        "macro MAE lower is better",
+        "accuracy higher is better",
+        "RPS lower is better",
+    ]
+
+
+def test_what_an_interval_shows_of_one_seed_is_of_these_trained_models(
+    words_of: "Callable[[Comparison], Page]",
+) -> None:
+    one = comparison_of(seeds=[7])
+    page = words_of(one)
+    mae, row = result(one, "mean", "mae"), page.rows("mean")[2]
+    assert mae["trained_high"] < 0
+    assert row[1:4] == [f"{signed(mae['difference'])} better", "–", limits(mae, "trained")]
 
 
 def test_costs_are_told_in_their_units_under_their_device(page: "Page") -> None:
@@ -237,7 +272,7 @@ def test_costs_are_told_in_their_units_under_their_device(page: "Page") -> None:
     assert page.rows("checkpoint") == [["checkpoint", "244 MB", "49.1 MB", "4.97"]]
     slow, fast = page.rows("latency of one photo")
     assert slow == ["latency of one photo", "104 ms", "21.3 ms", "4.88 4.71 to 5.03"]
-    assert fast[1:3] == ["10.2 ms", "2.13 ms"]
+    assert fast[1:] == ["10.2 ms", "2.13 ms", "4.79 4.69 to 4.90"]
     assert page.rows("throughput in batches of 32")[0][1:3] == ["371 photos/s", "1 821 photos/s"]
     titles = [row[0].strip() for row in page.cells]
     assert titles.index("CPU (AVX2, threads: 2)") < titles.index("latency of one photo") < titles.index("Some GPU")
@@ -274,6 +309,7 @@ def test_the_markdown_is_a_line_for_each_head_and_cost(mixed: Comparison) -> Non
     text = comparison_table_markdown(mixed)
     table = [[cell.strip() for cell in row] for row in cells(text)]
     assert [len(row) for row in table] == [10] * 6 + [6] * 8
+    assert table[-1] == ["latency of one photo", "Some GPU", "10.2 ms", "2.13 ms", "4.79", "4.69 to 4.90"]  # outwards
     assert [row[0] for row in table[2:6]] == [
         "유분",
         "Modified severity ¦ of <b>lines</b> on the whole forehead",
@@ -336,9 +372,9 @@ def test_one_seed_on_validation_photos_promises_little(
 def test_an_attribute_without_grades_stays_out_of_the_mean(page_of: "Callable[[Comparison], Page]") -> None:
     comparison = comparison_of(photos=(400, 300, 200, 250, 0))
     page, lines = page_of(comparison), lines_of(comparison)
-    [row, others] = page.rows("Dryness 건조함") + page.rows("Dryness")
+    [row, others, *_] = page.rows("Dryness 건조함") + page.rows("Dryness")
     assert row[3:] == ["–"] * 6 + [result(comparison, "hydration")["verdict"]]
-    assert others[1] == "– – → –"
+    assert others[1:] == ["–"] * 6
     assert lines[-1].constant == pytest.approx(np.mean([0.2, 0.21, 0.22, 0.23]))
     assert lines[-1].by_seed["candidate"].mean() == pytest.approx(lines[-1].found.candidate)
     assert not re.search(r"\b(nan|None)\b", page.source)
@@ -412,9 +448,12 @@ def test_page_table_and_terminal_print_what_the_verdict_says(
     numbers = {"difference": difference, "method_low": low, "method_high": high, "verdict": verdict}
     comparison = replace(five, results=five.results.assign(**numbers))
     page = words_of(comparison)
-    [row, others] = page.rows("mean")
+    [row, kappa, mae, *_] = page.rows("mean")
     assert [row[5], row[7], row[9]] == [written, interval, verdict]
-    assert others[1].startswith(f"{written} {interval} ")
+    shown = verdict if verdict == "better" or verdict == "worse" else ""
+    opposite = {"better": "worse", "worse": "better", "": ""}[shown]
+    assert kappa[1:3] == [f"{written} {shown}".rstrip(), interval]
+    assert mae[1] == f"{written} {opposite}".rstrip()
     assert f"P-Recall {written} (95 % interval of the method {interval})" in page.text.replace(" )", ")")
     [cells_of_mean] = [row for row in cells(comparison_table_markdown(comparison)) if row[0].strip() == "mean"]
     assert [cell.strip() for cell in cells_of_mean[5:8:2]] == [written, interval]

@@ -1,0 +1,54 @@
+"""What the README tells of a comparison: whose each interval is, and by which metrics a head is better or worse."""
+
+import pandas as pd
+import pytest
+from tables.comparisons import comparison, shown_of
+
+SOURCE = {"command": "multiskin compare", "machine": "a machine", "side": "test", "seeds": [0, 1, 2], "cost": []}
+HEADINGS = (
+    "| attribute | single models | shared model | difference (the method) | verdict | these trained models | "
+    "smallest detectable between these |"
+)
+
+
+def row(attribute, metric, verdict, **more):
+    found = {"attribute": attribute, "metric": metric, "verdict": verdict, "candidate": 0.5, "baseline": 0.4}
+    found |= {"difference": 0.1, "method_low": 0.0501, "method_high": 0.1499}
+    return found | {"trained_low": 0.0601, "trained_high": 0.1399, "detectable": 0.056} | more
+
+
+@pytest.fixture
+def results():
+    undecided = "no difference shown; at most 0.010 worse or 0.100 better"
+    return pd.DataFrame(
+        [
+            row("shine", "p_recall", "better"),
+            row("shine", "macro_mae", "better"),
+            row("shine", "rps", undecided),
+            row("lines", "p_recall", undecided, method_low=-0.0101),
+            row("lines", "macro_mae", "worse"),
+            row("lines", "rps", "worse"),
+        ]
+    )
+
+
+def test_each_interval_stands_under_what_it_is_of(results):
+    headings, _, shine, lines, *_ = comparison(SOURCE, results)
+    assert headings == HEADINGS
+    assert shine == "| shine | 0.400 | 0.500 | +0.100 (0.050 to 0.150) | better | 0.060 to 0.140 | 0.056 |"
+    assert lines.startswith("| lines | 0.400 | 0.500 | +0.100 (-0.011 to 0.150) | no difference shown")
+
+
+def test_what_the_methods_interval_shows_by_any_metric_is_told_in_both_directions(results):
+    told = comparison(SOURCE, results)
+    assert told[told.index("") - 1].startswith("| lines ")
+    assert told[told.index("") + 1] == (
+        "Over all 3 metrics, by the method's interval (each a 95 % one by itself), better: shine (P-Recall, "
+        "macro MAE); worse: lines (macro MAE, RPS)."
+    )
+
+
+def test_where_nothing_is_shown_in_a_direction_none_is_told(results):
+    assert shown_of(results.assign(verdict="worse")).endswith(
+        ", better: none; worse: shine (P-Recall, macro MAE, RPS), lines (P-Recall, macro MAE, RPS)."
+    )
