@@ -15,7 +15,6 @@ from multiskin.run import write_whole
 FILTERS = (
     formats.number,
     formats.signed,
-    formats.span,
     formats.between,
     formats.count,
     formats.percent,
