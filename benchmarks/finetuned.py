@@ -93,6 +93,7 @@ SETS = {
             "coral": ["--recipe.loss", "coral"],
             "sord": ["--recipe.loss", "sord"],
             "one_balanced": [*SQUARE_ROOT, *BALANCED],
+            "coral_balanced": [*SQUARE_ROOT, *BALANCED, "--recipe.loss", "coral"],
             "squared_emd": [*SQUARE_ROOT, *BALANCED, "--recipe.loss", "squared_emd"],
         },
         ["cumulative_link", "coral", "sord"],
@@ -101,7 +102,8 @@ SETS = {
             Step("augmentation for these photos", PLAIN, "argmax"),
             Step("the grade of the highest expected credit", PLAIN),
             Step("square-root sampling; sensitivity balanced, and drawn for twice", "one_balanced"),
-            Step("squared EMD", "squared_emd"),
+            Step("CORAL", "coral_balanced"),
+            Step("squared EMD in its place", "squared_emd"),
         ],
     ),
 }
