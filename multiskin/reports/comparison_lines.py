@@ -74,9 +74,8 @@ def judging(found: Any) -> Interval:
 def shown(found: Any) -> str:
     """What the interval of judging shows of the candidate: better, worse, or "" where it holds 0 or there is none."""
     interval = judging(found)
-    if interval.low > 0 or interval.high < 0:
-        return "better" if (interval.low > 0) == found.higher_is_better else "worse"
-    return ""
+    told = "" if np.isnan(interval.low) else words.in_words(interval, found.higher_is_better)
+    return told if told in ("better", "worse") else ""
 
 
 def limits(low: float, high: float, decimals: int = DECIMALS) -> str:
