@@ -102,8 +102,8 @@ SETS = {
             Step("augmentation for these photos", PLAIN, "argmax"),
             Step("the grade of the highest expected credit", PLAIN),
             Step("square-root sampling; sensitivity balanced, and drawn for twice", "one_balanced"),
-            Step("CORAL", "coral_balanced"),
-            Step("squared EMD in its place", "squared_emd"),
+            Step("squared EMD", "squared_emd"),
+            Step("CORAL in its place", "coral_balanced"),
         ],
     ),
 }
