@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import yaml
 
 from multiskin.derived import Derived
+from multiskin.documents import read_document
 from multiskin.errors import UserError, require_known, unknown
 
 Kind = Literal["ordinal", "nominal"]
@@ -254,12 +255,7 @@ class Schema:
 
     @classmethod
     def load(cls, path: str | Path) -> "Schema":
-        try:
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UserError(f"schema {path}: {error.strerror}; give the schema's file under 'schema'") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"schema {path}: not readable as YAML: {' '.join(str(error).split())}") from error
+        content = read_document(path, "schema", "give the schema's file under 'schema'")
         return cls.from_dict(content, f"schema {path}")
 
     def save(self, path: str | Path) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin
 
-import yaml
-
 from multiskin.config import FitConfig, Recipe
+from multiskin.documents import Loader, read_document
 from multiskin.errors import UserError, require_known, unknown
 from multiskin.training.checkpoints import FREE
 
@@ -71,7 +70,7 @@ class Choices:
 Space = Mapping[str, Range | Choices]
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(Loader):
     """Takes 1e-4 for a number, as YAML 1.2 does."""
 
 
@@ -92,12 +91,7 @@ def load_space(path: Path, monitor: str, names: Sequence[str]) -> Space:
         UserError: no such file, an unknown option, or a range or choices that cannot be searched.
     """
     where = f"--space {path}"
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except OSError as error:
-        raise UserError(f"{where}: {error.strerror}; name a YAML file of options and what to try for them") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{where}: not readable as YAML: {' '.join(str(error).split())}") from error
+    content = read_document(path, "--space", "name a YAML file of options and what to try for them", _Loader)
     if not isinstance(content, dict) or not content:
         raise UserError(f"{where}: no option to search; list some, as 'optimizer.lr: {{low: 0.0001, high: 0.01}}'")
     kinds = dict(_options(FitConfig))

@@ -7,11 +7,10 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from multiskin.compare.plan import Experiment, PlannedRun, check_seeds, with_seeds
 from multiskin.config import FitConfig
 from multiskin.data.photos import Photos
+from multiskin.documents import read_document
 from multiskin.errors import UserError, require_known, unknown
 
 Options = Mapping[str, Any]  # by their dotted names, as on the command line
@@ -62,10 +61,7 @@ class Study:
             UserError: a file that is none, unknown keys, fewer than two rows, a baseline that is not among them, no
                 seed, or one given twice.
         """
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise UserError(f"study {path}: {' '.join(str(error).split())}") from error
+        content = read_document(path, "study")
         if not isinstance(content, dict):
             raise UserError(f"study {path}: a study is a mapping with {', '.join(REQUIRED)}")
         content = _with_text_for_names(content)

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from multiskin.documents import read_document
 from multiskin.errors import UserError, unknown
 from multiskin.schema import LANGUAGES, Attribute, Schema, Text
 from multiskin.serve.texts import words
@@ -65,38 +64,13 @@ def read_advice(path: Path, schema: Schema) -> Advice:
     Raises:
         UserError: no such file, another form, an unknown attribute or grade, a grade twice, or a language missing.
     """
-    content = _content(path)
+    content = read_document(path, "--advice", "name a YAML file of advice")
     if not isinstance(content, dict):
         raise UserError(f"--advice {path}: give texts by attribute, such as {schema.names[0]}: {FORM}")
     for name in content:
         if name not in schema.names:
             raise unknown("attribute", name, schema.names, f"--advice {path}")
     return Advice({name: _texts(entry, schema[name], f"--advice {path}: {name}") for name, entry in content.items()})
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which YAML would take the last one without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        known = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            name = self.construct_object(key)
-            if name in known:
-                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice", problem_mark=key.start_mark)
-            known.add(name)
-        return super().construct_mapping(node, deep)
-
-
-def _content(path: Path) -> Any:
-    try:
-        return yaml.load(path.read_bytes().decode("utf-8-sig"), _Loader)
-    except OSError as error:
-        raise UserError(f"--advice {path}: {error.strerror}; name a YAML file of advice") from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise UserError(f"--advice {path}: line {line} is not UTF-8; save the file as UTF-8") from error
-    except (yaml.YAMLError, ValueError) as error:  # a date that no calendar has is a ValueError
-        raise UserError(f"--advice {path}: not readable as YAML: {' '.join(str(error).split())}") from error
 
 
 def _texts(entry: Any, attribute: Attribute, where: str) -> tuple[Text, ...]:

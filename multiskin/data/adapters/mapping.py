@@ -6,12 +6,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from multiskin.data.adapters.irregularities import NO_GRADE, Tell
 from multiskin.data.adapters.source import Document, NotReadError, Source, listed, text_of
 from multiskin.data.table import shown
 from multiskin.data.validation import grade_spellings, numeral
+from multiskin.documents import read_document
 from multiskin.errors import UserError, require_known, unknown
 from multiskin.schema import Attribute, Schema
 
@@ -45,13 +44,7 @@ class Mapping:
         Raises:
             UserError: no mapping, or not one of these attributes.
         """
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UserError(f"mapping {path}: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"mapping {path}: not readable as YAML: {' '.join(str(error).split())}") from error
-        return cls.from_dict(content, schema, f"mapping {path}")
+        return cls.from_dict(read_document(path, "mapping"), schema, f"mapping {path}")
 
     @classmethod
     def from_dict(cls, content: Any, schema: Schema, where: str) -> "Mapping":
