@@ -1,12 +1,12 @@
 """The settings of a training run, from files and options."""
 
 import argparse
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from multiskin.errors import UserError
+from multiskin.wording import worded
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -14,17 +14,6 @@ if TYPE_CHECKING:
     from multiskin.config import FitConfig
     from multiskin.schema import Schema
 
-NOT_A_NAME = re.compile(  # as the parser says it, with or without null among the names
-    r'Parser key "(?P<option>[\w.]+)": (?:Expected a|Does not validate .* Subtypes: \[)\s?typing\.Literal'
-    r"\[(?P<names>[^]]+)\].* value: (?P<value>.*)"
-)
-NULL = {  # what it means, of each option that is null or one of several names
-    "data.cache": "photos are read anew each time",
-    "data.decoding": "photos are decoded whole",
-    "recipe.calibration": "probabilities stay as trained",
-    "weighting": "heads count equally, each times its loss_weight",
-    "trainer.compile": "the network runs as it is",
-}
 EMBEDDED = Path(__file__).parents[1] / "embedded" / "config.yaml"
 
 
@@ -51,7 +40,7 @@ def parse(
     try:
         parsed = parser.parse_args(arguments)
     except (argparse.ArgumentError, UnicodeDecodeError) as error:
-        raise UserError(f"{_worded(' '.join(str(error).split()))}; see '{name} --help'") from error
+        raise UserError(f"{worded(str(error))}; see '{name} --help'") from error
     config = _instantiate(parser, parsed)
     for option in ("--data.root", "--data.manifest"):
         if is_given(option, arguments) and config.data.render is not None:
@@ -60,18 +49,6 @@ def parse(
                 "'multiskin data init TABLE' writes"
             )
     return config, Schema.load(_schema_path(config.schema, parsed.config or [], arguments)), parsed
-
-
-def _worded(message: str) -> str:
-    """The parser's message, in the user's words where an option is none of the names that it may be."""
-    found = NOT_A_NAME.search(message)
-    if not found:
-        return message
-    option, names = found["option"], found["names"].replace("'", "").split(", ")
-    *others, last = names
-    known = f"{', '.join(others)} or {last}" if others else last
-    null = f", or null: {NULL[option]}" if option in NULL else ""
-    return f"{option} is '{found['value']}'; choose {known}{null}"
 
 
 def is_given(option: str, arguments: Sequence[str]) -> bool:

@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 import yaml
 
-from multiskin.cli.settings import NULL
 from multiskin.config import FitConfig
+from multiskin.wording import NULL
 
 
 def options(config: Any, where: str = "") -> Iterator[tuple[str, Any]]:
