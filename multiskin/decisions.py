@@ -7,13 +7,12 @@ grades: those of a nominal attribute are decided by argmax.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from multiskin.errors import UserError, unknown
+from multiskin.errors import unknown
 from multiskin.metrics.functional import credit_matrix
-from multiskin.rules import ROUNDING, SHRINKAGE
+from multiskin.rules import ROUNDING, SHRINKAGE, checked_credit
 from multiskin.schema import Attribute
 
 
@@ -110,11 +109,6 @@ def credit_of(attribute: Attribute, asked: Sequence[Sequence[float]] | None) -> 
         UserError: not a finite number for each true grade and decision. What is asked of a nominal attribute, whose
             grades are decided by argmax, is of no account.
     """
-    k = attribute.grades
     if asked is None or not attribute.ordinal:
-        return credit_matrix(k)
-    if len(asked) != k or any(len(row) != k for row in asked) or not np.isfinite(asked).all():
-        raise UserError(
-            f"heads.{attribute.name}.credit: give {k} rows, one a true grade, of {k} finite numbers, one a decision"
-        )
-    return torch.tensor(asked, dtype=torch.float64)
+        return credit_matrix(attribute.grades)
+    return torch.tensor(checked_credit(asked, attribute, f"heads.{attribute.name}.credit"), dtype=torch.float64)

@@ -1,11 +1,17 @@
 """The decisions that there are, and what they have in common whatever computes them: torch here, NumPy in portable/."""
 
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
 from multiskin.errors import UserError, unknown
 from multiskin.schema import Attribute
 
 NAMES = ("argmax", "median", "expectation", "credit")
 ROUNDING = 1e-6  # what a sum of float32 probabilities may miss by
 SHRINKAGE = 0.1  # how far a prior is drawn towards a uniform one, so that a grade hardly ever seen is not overrated
+
+Credit = tuple[tuple[float, ...], ...]  # (K, K) what each decision earns, true grade in rows
 
 
 def require_decision(name: object, attribute: Attribute) -> None:
@@ -18,3 +24,28 @@ def require_decision(name: object, attribute: Attribute) -> None:
         raise unknown("decision", name, NAMES)
     if name != "argmax" and not attribute.ordinal:
         raise UserError(f"decision {name!r}: needs ordered grades, and those of {attribute.name} are nominal: argmax")
+
+
+def checked_credit(asked: Any, attribute: Attribute, where: str) -> Credit:
+    """What somebody says that decisions on an attribute earn.
+
+    Args:
+        asked: a row a true grade, in it a number a decision.
+        attribute: decided on.
+        where: it is said, for messages.
+
+    Raises:
+        UserError: not a finite number for each true grade and decision.
+    """
+    k = attribute.grades
+    if not (_listed(asked, k) and all(_listed(row, k) and all(map(_finite, row)) for row in asked)):
+        raise UserError(f"{where}: give {k} rows, one a true grade, of {k} finite numbers, one a decision")
+    return tuple(tuple(map(float, row)) for row in asked)
+
+
+def _listed(given: Any, length: int) -> bool:
+    return isinstance(given, Sequence) and not isinstance(given, str) and len(given) == length
+
+
+def _finite(number: Any) -> bool:
+    return isinstance(number, int | float) and not isinstance(number, bool) and isfinite(number)

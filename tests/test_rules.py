@@ -5,7 +5,7 @@ import pytest
 from multiskin import decisions
 from multiskin.errors import UserError
 from multiskin.portable import decisions as in_numpy
-from multiskin.rules import NAMES, require_decision
+from multiskin.rules import NAMES, checked_credit, require_decision
 from multiskin.schema import Attribute
 
 KIND = Attribute("kind", 3, kind="nominal")
@@ -23,3 +23,30 @@ def test_what_needs_an_order_is_refused_where_there_is_none() -> None:
     require_decision("argmax", KIND)
     with pytest.raises(UserError, match="did you mean 'median'"):
         require_decision("medain", KIND)
+
+
+def test_a_credit_is_the_numbers_that_were_given() -> None:
+    assert checked_credit([[1, 0.5], (0, -2)], Attribute("shine", 2), "here") == ((1.0, 0.5), (0.0, -2.0))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        None,
+        1,
+        "ab",
+        {0: [1, 0], 1: [0, 1]},
+        [],
+        [[1, 0]],
+        [[1, 0], [0]],
+        [[1, 0], [0, "1"]],
+        [[1, 0], "01"],
+        [[1, 0], [0, True]],
+        [[1, 0], [0, float("nan")]],
+        [[1, 0], [0, float("inf")]],
+        [[1, 0], [0, None]],
+    ],
+)
+def test_what_is_no_matrix_of_the_grades_is_refused(asked: object) -> None:
+    with pytest.raises(UserError, match=r"^here: give 2 rows, one a true grade, of 2 finite numbers, one a decision$"):
+        checked_credit(asked, Attribute("shine", 2), "here")

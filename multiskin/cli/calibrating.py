@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from multiskin.cli.measuring import data_of, with_decisions
-from multiskin.cli.parsers import Parser, add_decision_option, add_inference_options, by_head, summary
+from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, by_head, summary
 from multiskin.cli.terminal import console, progress, warn
 from multiskin.errors import UserError, unknown
 
@@ -38,7 +38,7 @@ def calibrate(arguments: list[str]) -> None:
         raise UserError(f"--out {options.out}: there is something already; name another file")
     data = data_of(run, options, NAME, summary(calibrate))
     trained = Predictor.from_checkpoint(run.best, options.device, options.detector)
-    trained = with_decisions(replace(trained, calibrators={}, decisions={}), options.decision)
+    trained = with_decisions(replace(trained, calibrators={}, decisions={}, credit={}), options)
     methods = _methods(options.method or [DEFAULT], trained.schema)
     photos = _validation_photos(run, data, trained.schema)
     probabilities = score(trained, photos, data.batch_size, data.num_workers)
@@ -70,7 +70,7 @@ def _parser() -> Parser:
         "--out", help="a .ckpt file for the calibrated model; default: the run's best checkpoint itself"
     )
     parser.add_argument("--root", help="where the photos are now; default: where they were")
-    add_decision_option(parser)
+    add_decision_options(parser)
     add_inference_options(parser)
     return parser
 

@@ -24,7 +24,12 @@ PART_ROWS = 4096
 MEMORY = 2048  # MiB
 HOW = ("model", "photos", "column", "out", "device", "batch_size", "num_workers")
 HOW_HERE = ("engine", "address", "memory", "part_rows")
-WHAT = ("decision", "tta", "detector")  # decides on what is said of a photo, and belongs to the model's digest
+WHAT = (
+    "decision",
+    "credit",
+    "tta",
+    "detector",
+)  # decides what is said of a photo, and belongs to the model's digest
 
 
 def add_engine_options(parser: ArgumentParser) -> None:

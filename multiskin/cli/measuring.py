@@ -1,13 +1,13 @@
 """The commands for a trained model."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from multiskin.cli.collecting import add_engine_options, predict_collection, require_no_engine
 from multiskin.cli.exporting import load_model
-from multiskin.cli.parsers import Parser, add_decision_option, add_inference_options, by_head, summary, whole
+from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, by_head, summary, whole
 from multiskin.cli.photos import with_photos_drawn
 from multiskin.cli.settings import fit_config
 from multiskin.cli.terminal import console, progress, warn
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from multiskin.conformal.prediction import ConformalSets
     from multiskin.data.manifest import Manifest
     from multiskin.inference.predictor import Predictor
+    from multiskin.rules import Credit
     from multiskin.run import RunFolder
     from multiskin.schema import Schema
 
@@ -42,7 +43,7 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     parser.add_argument("--root", help="where the photos are now; default: where they were")
     parser.add_argument("--table", help="another table, relative to the root: all of its graded photos are measured")
     parser.add_argument("--out", help="where the results go; default: the run folder")
-    add_decision_option(parser)
+    add_decision_options(parser)
     add_views_option(parser)
     add_inference_options(parser)
     options = parser.parse_args(arguments)
@@ -53,7 +54,7 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     from multiskin.reports.page import write_report
     from multiskin.run import RunFolder
 
-    if (options.table or options.checkpoint or options.decision or options.tta) and not options.out:
+    if any((options.table, options.checkpoint, options.decision, options.credit, options.tta)) and not options.out:
         raise UserError(
             "--out: name a folder for the results; those of the run's own photos, model, decisions and views stay"
         )
@@ -96,6 +97,8 @@ class Adjustable(Protocol):
 
     def deciding(self, decisions: Mapping[str, str]) -> Self: ...
 
+    def crediting(self, credit: "Mapping[str, Credit]") -> Self: ...
+
     def seeing(self, views: str) -> Self: ...
 
 
@@ -104,13 +107,20 @@ Model = TypeVar("Model", bound=Adjustable)
 
 def as_asked(predictor: Model, options: Namespace) -> Model:
     """The model with the decisions and the views that a command's options ask for."""
-    return with_views(with_decisions(predictor, options.decision), options.tta)
+    return with_views(with_decisions(predictor, options), options.tta)
 
 
-def with_decisions(predictor: Model, asked: Sequence[str]) -> Model:
-    """The model with the decisions that were asked for with --decision."""
+def with_decisions(predictor: Model, options: Namespace) -> Model:
+    """The model with the decisions that were asked for with --decision and --credit.
+
+    Raises:
+        UserError: one that does not fit its head, or that another one stands in the way of.
+    """
+    for name, decision in by_head(options.decision, ()).items():
+        if name in options.credit and decision != "credit":
+            raise UserError(f"--decision {name}={decision}: --credit says otherwise of {name}; leave one of the two")
     ordinal = [attribute.name for attribute in predictor.schema if attribute.ordinal]
-    return predictor.deciding(by_head(asked, ordinal))
+    return predictor.deciding(by_head(options.decision, ordinal)).crediting(options.credit)
 
 
 def with_views(predictor: Model, asked: str | None) -> Model:
@@ -201,7 +211,7 @@ def predict(arguments: list[str]) -> None:
     parser.add_argument("photos", nargs="+", help="pictures, folders of pictures, .csv or .parquet tables")
     parser.add_argument("--column", default="image", help="the tables' column of paths, relative to the table")
     parser.add_argument("--out", help="a .csv or .jsonl file; default: CSV to the terminal")
-    add_decision_option(parser)
+    add_decision_options(parser)
     add_views_option(parser)
     add_inference_options(parser)
     add_engine_options(parser)

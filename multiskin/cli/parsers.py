@@ -40,7 +40,7 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num_workers", type=whole(0), help="processes that read photos; default: by the cores")
 
 
-def add_decision_option(parser: argparse.ArgumentParser) -> None:
+def add_decision_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--decision",
         action="append",
@@ -49,6 +49,23 @@ def add_decision_option(parser: argparse.ArgumentParser) -> None:
         help="how probabilities become grades: argmax, median, expectation or credit; of all ordered attributes, or as "
         "HEAD=NAME of one; may be repeated; default: as the model has it",
     )
+    parser.add_argument(
+        "--credit",
+        type=_credit,
+        default={},
+        metavar="FILE",
+        help="YAML by HEAD: a row a true grade, in it what each decided grade earns; these are decided by that",
+    )
+
+
+def _credit(path: str) -> dict[str, Any]:
+    """By head, not looked at yet."""
+    from multiskin.documents import read_document
+
+    content = read_document(path, "--credit", "name a YAML file of what decisions earn, by attribute")
+    if not isinstance(content, dict) or not content:
+        raise UserError(f"--credit {path}: give rows of numbers by attribute, one row a true grade")
+    return content
 
 
 def by_head(asked: Sequence[str], names: Iterable[str]) -> dict[str, str]:

@@ -26,13 +26,14 @@ from multiskin.models.skinnet import SkinNet
 from multiskin.portable.card import checked_sets, finite
 from multiskin.portable.results import PhotoResult, Prediction, rows_of
 from multiskin.portable.views import ALONE, View, views_of
-from multiskin.rules import require_decision
+from multiskin.rules import Credit, checked_credit, require_decision
 from multiskin.schema import Schema
 
 NETWORK = "net."  # what the training module calls the network in a checkpoint
 CALIBRATION = "calibration"  # what a checkpoint calls the calibrators, by head
 CONFORMAL = "conformal"  # the promise that sets of grades keep
 DECISIONS = "decisions"  # and the decisions that have taken the place of the recipes', by head
+CREDIT = "credit"  # and what decisions earn in place of what the recipes say, by head
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Predictor:
         parts: in which parts of the face or body each attribute was graded in training; empty where nobody said.
         calibrators: of the heads whose probabilities are calibrated, by name.
         decisions: of the heads that decide otherwise than their recipe says, by name.
+        credit: what decisions on these heads earn, where that is not what their recipe says, by name.
         conformal: what gives each grade a set around it that holds the true one as often as promised, if anything.
         blueprint: what the network is made of, where it was loaded.
         views: of each photo, that its probabilities are the mean over.
@@ -57,6 +59,7 @@ class Predictor:
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     calibrators: Mapping[str, Calibrator] = field(default_factory=dict)
     decisions: Mapping[str, str] = field(default_factory=dict)
+    credit: Mapping[str, Credit] = field(default_factory=dict)
     conformal: ConformalSets | None = None
     blueprint: Blueprint | None = None
     views: tuple[View, ...] = ALONE
@@ -86,6 +89,10 @@ class Predictor:
             fitted = content.get(CALIBRATION, {})  # most checkpoints are as training left them
             calibrators = {name: Calibrator.from_dict(entry) for name, entry in fitted.items()}
             decisions = dict(content.get(DECISIONS, {}))
+            credit = {
+                name: checked_credit(entry, blueprint.schema[name], f"the credit of {name}")
+                for name, entry in content.get(CREDIT, {}).items()
+            }
             promised = content.get(CONFORMAL)
             conformal = None if promised is None else checked_sets(promised, blueprint.schema)
             _require_fit(calibrators, decisions, blueprint.schema)
@@ -95,7 +102,7 @@ class Predictor:
         if detector is not None:
             preprocessing = replace(preprocessing, skin=replace(preprocessing.skin, detector=detector))
         net = net.eval().to(place)
-        return cls(net, preprocessing, place, blueprint.parts, calibrators, decisions, conformal, blueprint)
+        return cls(net, preprocessing, place, blueprint.parts, calibrators, decisions, credit, conformal, blueprint)
 
     @classmethod
     def from_pretrained(
@@ -133,6 +140,7 @@ class Predictor:
             "preprocessing": self.preprocessing.for_others().to_dict(),
             CALIBRATION: {name: calibrator.to_dict() for name, calibrator in self.calibrators.items()},
             DECISIONS: dict(self.decisions),
+            CREDIT: dict(self.credit),
         }
         if self.conformal is not None:
             config[CONFORMAL] = finite(self.conformal).to_dict()
@@ -148,6 +156,16 @@ class Predictor:
         for name, decision in decisions.items():
             require_decision(decision, self.schema[name])
         return replace(self, decisions={**self.decisions, **decisions})
+
+    def crediting(self, credit: Mapping[str, Credit]) -> "Predictor":
+        """The same model, whose heads of these names decide for what earns most by these matrices (K, K).
+
+        Raises:
+            UserError: an unknown head, one without ordered grades, or a matrix of other grades.
+        """
+        checked = {name: checked_credit(entry, self.schema[name], f"credit: {name}") for name, entry in credit.items()}
+        deciding = self.deciding(dict.fromkeys(checked, "credit"))
+        return replace(deciding, credit={**self.credit, **checked})
 
     def uncalibrated(self) -> "Predictor":
         """The same model with the probabilities that it was trained to give, of which nothing was promised."""
@@ -219,9 +237,12 @@ class Predictor:
         return [self._rule(name, rule) for name, rule in zip(self.schema.names, self.net.rules(), strict=True)]
 
     def _rule(self, name: str, trained: Rule) -> Rule:
-        calibrator = self.calibrators.get(name)
-        prior = trained.prior if calibrator is None else trained.prior.new_tensor(calibrator.prior)
-        return trained._replace(decision=self.decisions.get(name, trained.decision), prior=prior)
+        calibrator, credit = self.calibrators.get(name), self.credit.get(name)
+        return Rule(
+            self.decisions.get(name, trained.decision),
+            trained.prior if calibrator is None else trained.prior.new_tensor(calibrator.prior),
+            trained.credit if credit is None else trained.credit.new_tensor(credit),
+        )
 
     def transform(self) -> PhotoTransform:
         return evaluation_transform(self.preprocessing)

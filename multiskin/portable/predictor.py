@@ -18,7 +18,7 @@ from multiskin.portable.decisions import Rule
 from multiskin.portable.pixels import Pixels
 from multiskin.portable.results import PhotoResult, Prediction, rows_of
 from multiskin.portable.views import ALONE, View, views_of
-from multiskin.rules import require_decision
+from multiskin.rules import Credit, checked_credit, require_decision
 from multiskin.schema import Schema
 
 if TYPE_CHECKING:
@@ -90,8 +90,20 @@ class OnnxPredictor:
         """
         for name, decision in decisions.items():
             require_decision(decision, self.schema[name])
-        changed = {name: replace(self.card.rules[name], decision=decision) for name, decision in decisions.items()}
-        return replace(self, card=replace(self.card, rules={**self.card.rules, **changed}))
+        return self._ruled({name: replace(self.card.rules[name], decision=to) for name, to in decisions.items()})
+
+    def crediting(self, credit: Mapping[str, Credit]) -> "OnnxPredictor":
+        """The same model, whose heads of these names decide for what earns most by these matrices (K, K).
+
+        Raises:
+            UserError: an unknown head, one without ordered grades, or a matrix of other grades.
+        """
+        checked = {name: checked_credit(entry, self.schema[name], f"credit: {name}") for name, entry in credit.items()}
+        deciding = self.deciding(dict.fromkeys(checked, "credit"))
+        return deciding._ruled({name: replace(deciding.card.rules[name], credit=of) for name, of in checked.items()})
+
+    def _ruled(self, rules: Mapping[str, Rule]) -> "OnnxPredictor":
+        return replace(self, card=replace(self.card, rules={**self.card.rules, **rules}))
 
     def seeing(self, views: str) -> "OnnxPredictor":
         """The same model, which scores a photo as the mean over these views of it, by their name in VIEWS.

@@ -152,6 +152,8 @@ def _fingerprint(predictor: Predictor) -> str:
     digest = blake2b(repr((graded, replace(predictor.preprocessing, skin=skin))).encode(), digest_size=6)
     if predictor.calibrators or predictor.decisions:
         digest.update(repr((sorted(predictor.calibrators.items()), sorted(predictor.decisions.items()))).encode())
+    if predictor.credit:
+        digest.update(repr(sorted(predictor.credit.items())).encode())
     for name, tensor in predictor.net.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.cpu().flatten().view(torch.uint8).numpy())

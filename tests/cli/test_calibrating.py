@@ -133,6 +133,16 @@ class TestCalibrate:
         cumulated = probabilities(trained.predictions("val")).cumsum(axis=1)
         assert table["shine"].tolist() == (cumulated < 0.5 - 1e-6).sum(axis=1).tolist()
 
+    def test_credit_is_kept_with_it(self, trained, tmp_path):
+        file = tmp_path / "credit.yaml"
+        file.write_text(f"shine: {[[0, 0, 0, 0, 1]] * 5}")
+        command = ["calibrate", trained.root, "--method", "none", "--decision", "median", "--credit", file]
+        assert run(*command, "--num_workers", 0) == 0
+        predictor = Predictor.from_checkpoint(trained.best, "cpu")
+        assert predictor.decisions == {"shine": "credit", "lines": "median"}
+        assert predictor.credit == {"shine": ((0.0, 0.0, 0.0, 0.0, 1.0),) * 5}
+        assert set(pd.read_csv(trained.predictions("val"))["shine"]) == {4}
+
     def test_elsewhere_it_leaves_the_run_as_it_is(self, trained, tmp_path, capsys, failure):
         before = {path: path.read_bytes() for path in trained.root.rglob("*.*") if path.is_file()}
         assert run("calibrate", trained.root, "--out", tmp_path / "new.ckpt", "--num_workers", 0) == 0
@@ -166,10 +176,25 @@ class TestCalibrate:
             (["--method", "shine=cumulativ"], "unknown method 'cumulativ': did you mean 'cumulative'?"),
             (["--decision", "mode"], "unknown decision 'mode'"),
             (["--decision", "shin=median"], "unknown attribute 'shin'"),
+            (["--credit", "none.yaml"], "--credit none.yaml: No such file or directory; name a YAML file"),
         ],
     )
     def test_a_mistake_gets_one_message(self, measured, failure, arguments, words):
         assert words in failure("calibrate", measured.root, *arguments)
+
+    @pytest.mark.parametrize(
+        ("content", "arguments", "words"),
+        [
+            ("", [], "give rows of numbers by attribute"),
+            ("- 1", [], "give rows of numbers by attribute"),
+            ("shin: [[1]]", [], "unknown attribute 'shin': did you mean 'shine'?"),
+            ("shine: [[1, 2], [3, 4]]", [], "credit: shine: give 5 rows, one a true grade, of 5 finite numbers"),
+            ("shine: 1", ["--decision", "shine=median"], "--decision shine=median: --credit says otherwise of shine"),
+        ],
+    )
+    def test_a_mistake_in_credit_gets_one_message(self, measured, tmp_path, failure, content, arguments, words):
+        (tmp_path / "credit.yaml").write_text(content)
+        assert words in failure("calibrate", measured.root, "--credit", tmp_path / "credit.yaml", *arguments)
 
 
 class TestDecision:
@@ -188,8 +213,16 @@ class TestDecision:
         assert now["lines"].tolist() == np.ceil(now["lines_score"] - 0.5).tolist()
         assert now["shine"].tolist() == before["shine"].tolist()
 
+    def test_photos_are_graded_by_what_earns_most(self, measured, graded_folder, tmp_path):
+        (tmp_path / "credit.yaml").write_text(f"shine: {[[0, 1, 0, 0, 0]] * 5}")
+        command = ["predict", measured.root, graded_folder / "images", "--out", tmp_path / "new.csv"]
+        assert run(*command, "--credit", tmp_path / "credit.yaml", "--num_workers", 0) == 0
+        assert set(pd.read_csv(tmp_path / "new.csv")["shine"]) == {1}
+
     def test_results_of_other_decisions_have_a_folder_of_their_own(self, measured, tmp_path, failure):
         assert "--out" in failure("test", measured.root, "--decision", "median")
+        (tmp_path / "credit.yaml").write_text(f"shine: {[[0, 1, 0, 0, 0]] * 5}")
+        assert "--out" in failure("test", measured.root, "--credit", tmp_path / "credit.yaml")
         out = tmp_path / "out"
         assert run("test", measured.root, "--decision", "median", "--out", out, "--num_workers", 0) == 0
         table = pd.read_csv(out / "predictions_test.csv")

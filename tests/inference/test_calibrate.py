@@ -74,6 +74,32 @@ def test_a_decision_that_cannot_be_is_refused(predictor_of: Callable[[Schema], P
             predictor.deciding(decisions)
 
 
+NEVER_LOWEST = ((0.0, 0.5, 0.0), (0.0, 1.0, 0.5), (0.0, 0.5, 1.0))
+
+
+def test_other_credit_is_that_of_the_heads_that_are_named(predictor: Predictor) -> None:
+    before = predictor.predict(IMAGES)
+    found = predictor.crediting({"lines": NEVER_LOWEST}).predict(IMAGES)
+    p = torch.from_numpy(found.probabilities[:, 1, :3])
+    by_hand = decide("credit", p, torch.full((3,), 1 / 3), torch.tensor(NEVER_LOWEST))
+    assert found.grades[:, 1].tolist() == by_hand.tolist()
+    assert set(before.grades[:, 1].tolist()) > set(by_hand.tolist())
+    np.testing.assert_array_equal(found.grades[:, 0], before.grades[:, 0])
+    taken_back = predictor.crediting({"lines": NEVER_LOWEST}).deciding({"lines": "median"}).predict(IMAGES)
+    np.testing.assert_array_equal(taken_back.grades, before.grades)
+
+
+def test_a_credit_that_cannot_be_is_refused(predictor_of: Callable[[Schema], Predictor]) -> None:
+    predictor = predictor_of(Schema((Attribute("kind", 3, kind="nominal"), Attribute("shine", 3))))
+    for name, credit, words in (
+        ("kind", NEVER_LOWEST, "needs ordered grades"),
+        ("shin", NEVER_LOWEST, "unknown attribute 'shin'"),
+        ("shine", NEVER_LOWEST[:2], "credit: shine: give 3 rows"),
+    ):
+        with pytest.raises(UserError, match=words):
+            predictor.crediting({name: credit})
+
+
 def test_an_evaluation_tells_both(adjusted: Predictor, predictor: Predictor, manifest: Manifest) -> None:
     found, before = (evaluate(of, manifest, num_workers=0) for of in (adjusted, predictor))
     assert before.uncalibrated is None
@@ -104,17 +130,20 @@ def test_the_fit_is_to_the_graded_photos_and_from_what_was_drawn(
 
 def test_a_checkpoint_keeps_it_and_all_that_it_held(adjusted: Predictor, checkpoint: Path, tmp_path: Path) -> None:
     path = tmp_path / "calibrated.ckpt"
-    decided = adjusted.deciding({"lines": "expectation"})
+    decided = adjusted.deciding({"shine": "expectation"}).crediting({"lines": NEVER_LOWEST})
     assert not keep_calibration(decided, checkpoint, path)
     before, now = read_checkpoint(checkpoint), read_checkpoint(path)
-    assert set(now) - set(before) == {"calibration", "decisions"}
+    assert set(now) - set(before) == {"calibration", "decisions", "credit"}
     assert all(torch.equal(now["state_dict"][key], value) for key, value in before["state_dict"].items())
     again = Predictor.from_checkpoint(path, "cpu")
-    assert (again.calibrators, again.decisions) == ({"shine": SHINE}, {"lines": "expectation"})
+    assert (again.calibrators, again.credit) == ({"shine": SHINE}, {"lines": NEVER_LOWEST})
+    assert again.decisions == {"shine": "expectation", "lines": "credit"}
     for one, other in zip(again.predict(IMAGES), decided.predict(IMAGES), strict=True):
         np.testing.assert_array_equal(one, other)
     assert not keep_calibration(again.uncalibrated(), path, path)
-    assert set(read_checkpoint(path)) == {*before, "decisions"}
+    assert set(read_checkpoint(path)) == {*before, "decisions", "credit"}
+    assert not keep_calibration(replace(again, decisions={}, credit={}), path, path)
+    assert set(read_checkpoint(path)) == {*before, "calibration"}
 
 
 def test_sets_of_grades_stay_with_the_calibration_that_they_rest_on(

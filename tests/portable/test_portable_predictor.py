@@ -75,6 +75,23 @@ def test_another_decision_can_be_asked_for(model: Path, folder: Path) -> None:
             predictor.deciding({name: decision})
 
 
+def test_other_credit_can_be_asked_for(model: Path, folder: Path) -> None:
+    predictor = OnnxPredictor.from_file(model)
+    photo = np.asarray(Image.open(folder / "1.png"))
+    k = predictor.schema["shine"].grades
+    for grade in range(k):  # the only one that earns anything
+        earned = tuple(tuple(float(decided == grade) for decided in range(k)) for _ in range(k))
+        assert predictor.crediting({"shine": earned}).predict_photo(photo).grades[0, 0] == grade
+    kinds = predictor.schema["kind"].grades
+    for name, credit, words in (
+        ("shin", earned, "unknown attribute 'shin'"),
+        ("kind", ((0.0,) * kinds,) * kinds, "needs ordered grades"),
+        ("shine", earned[1:], "credit: shine: give 5 rows"),
+    ):
+        with pytest.raises(UserError, match=words):
+            predictor.crediting({name: credit})
+
+
 PROGRAM = """
 import sys
 from multiskin.cli import main
