@@ -131,10 +131,13 @@ def write(name: str, table: pd.DataFrame, runs: Sequence[Path], command: str, in
 def _provenance(runs: Sequence[Path], command: str) -> dict:
     origins = [origin(run) for run in runs]
     configs = [yaml.safe_load((run / "config.yaml").read_text()) for run in runs]
+    settings = [_without_places(config) for config in configs]
+    differing = {run.name: _differing(own, settings[0]) for run, own in zip(runs, settings, strict=True)}
     used = " or ".join(sorted({str(known["threads"]) for known in origins}))
     return {
         "command": command,
-        "config": _without_places(configs[0]),
+        "config": settings[0],
+        "otherwise": {name: others for name, others in differing.items() if others},
         "seeds": [config["seed"] for config in configs],
         "seconds_by_seed": [known["seconds"] for known in origins],
         "machine": machine(used),
@@ -149,6 +152,17 @@ def _without_places(config: dict) -> dict:
     model = {key: value for key, value in config["model"].items() if key != "weights"}
     rest = {key: value for key, value in config.items() if key not in ("seed", "out", "schema")}
     return rest | {"data": data, "model": model}
+
+
+def _differing(settings: dict, first: dict) -> dict:
+    """Those that are not what they are in the first, by section."""
+    return {
+        section: {key: value for key, value in values.items() if value != first[section].get(key)}
+        if isinstance(values, dict) and isinstance(first[section], dict)
+        else values
+        for section, values in settings.items()
+        if values != first[section]
+    }
 
 
 def _without_place(value: object) -> object:
