@@ -8,9 +8,8 @@ from multiskin.heads.base import Head
 from multiskin.losses import Loss
 from multiskin.losses.cumulative_link import cumulative_log_probabilities
 
-PACE = (
-    10.0  # how much further a step takes a distance of cut points than it takes a weight; chosen on validation photos
-)
+# How much further a step takes a distance of cut points than it takes a weight; chosen on validation photos.
+PACE = 10.0
 
 
 class CumulativeHead(Head):
