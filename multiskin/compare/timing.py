@@ -7,7 +7,7 @@ import numpy as np
 
 from multiskin.metrics.bootstrap import RESAMPLES, Interval, interval
 
-FEWEST, MOST = 5, 200  # rounds
+FEWEST, MOST = 15, 200  # rounds
 
 
 def time_by_turns(
