@@ -22,7 +22,8 @@ def study(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """How often the intervals of simulated comparisons held the truth."""
-    return [*of_intervals(results), "", f"{of_two_seeds(results)} `{source['command']}`."]
+    told = [of_two_seeds(results), of_unanswered(results), f"`{source['command']}`."]
+    return [*of_intervals(results), "", " ".join(told)]
 
 
 def of_heads(results: pd.DataFrame) -> list[str]:
@@ -103,3 +104,12 @@ def of_two_seeds(results: pd.DataFrame) -> str:
     """How little two seeds are worth, which were simulated with normal differences alone."""
     two = results[(results["model"] == "gaussian") & (results["seeds"] == 2) & (results["interval"] == "method")]
     return f"With two seeds the method's interval held it {100 * two['coverage'].min():.0f} times in 100 at worst."
+
+
+def of_unanswered(results: pd.DataFrame) -> str:
+    """How many simulations no interval could be told of."""
+    most = results.loc[results["unknown"].idxmax()]
+    return (
+        "Simulations in which a grade did not occur, so that a metric has no interval, are left out: "
+        f"{most['unknown']:.1%} at most, with {int(most['units'])} subjects."
+    )

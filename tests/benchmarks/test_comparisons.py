@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from tables.comparisons import comparison, shown_of
+from tables.comparisons import comparison, of_unanswered, shown_of
 
 SOURCE = {"command": "multiskin compare", "machine": "a machine", "side": "test", "seeds": [0, 1, 2], "cost": []}
 HEADINGS = (
@@ -52,3 +52,8 @@ def test_where_nothing_is_shown_in_a_direction_none_is_told(results):
     assert shown_of(results.assign(verdict="worse")).endswith(
         ", better: none; worse: shine (P-Recall, macro MAE, RPS), lines (P-Recall, macro MAE, RPS)."
     )
+
+
+def test_simulations_that_are_left_out_are_told():
+    told = of_unanswered(pd.DataFrame({"unknown": [0.0, 0.0623, 0.01], "units": [150, 23, 23]}))
+    assert told.endswith("are left out: 6.2% at most, with 23 subjects.")
