@@ -132,12 +132,11 @@ def _provenance(runs: Sequence[Path], command: str) -> dict:
     origins = [origin(run) for run in runs]
     configs = [yaml.safe_load((run / "config.yaml").read_text()) for run in runs]
     settings = [_without_places(config) for config in configs]
-    differing = {run.name: _differing(own, settings[0]) for run, own in zip(runs, settings, strict=True)}
     used = " or ".join(sorted({str(known["threads"]) for known in origins}))
     return {
         "command": command,
         "config": settings[0],
-        "otherwise": {name: others for name, others in differing.items() if others},
+        "otherwise": _otherwise(settings, runs),
         "seeds": [config["seed"] for config in configs],
         "seconds_by_seed": [known["seconds"] for known in origins],
         "machine": machine(used),
@@ -154,15 +153,23 @@ def _without_places(config: dict) -> dict:
     return rest | {"data": data, "model": model}
 
 
-def _differing(settings: dict, first: dict) -> dict:
-    """Those that are not what they are in the first, by section."""
-    return {
-        section: {key: value for key, value in values.items() if value != first[section].get(key)}
-        if isinstance(values, dict) and isinstance(first[section], dict)
-        else values
-        for section, values in settings.items()
-        if values != first[section]
-    }
+def _otherwise(settings: Sequence[dict], runs: Sequence[Path]) -> list[dict]:
+    """What runs have otherwise than the first, once for all that have the same."""
+    found: dict[str, dict] = {}
+    for own, run in zip(settings, runs, strict=True):
+        differing = _differing(own, settings[0])
+        if differing:
+            found.setdefault(json.dumps(differing), {"runs": [], "settings": differing})["runs"].append(run.name)
+    return list(found.values())
+
+
+def _differing(own: dict, first: dict) -> dict:
+    """Those settings that are not what they are in the first, by section, null where there is none."""
+    differing = {key: own.get(key) for key in first | own if own.get(key) != first.get(key)}
+    for key, value in differing.items():
+        if isinstance(value, dict) and isinstance(first.get(key), dict):
+            differing[key] = _differing(value, first[key])
+    return differing
 
 
 def _without_place(value: object) -> object:

@@ -1,5 +1,6 @@
 """YAML that people write: schemas, studies, mappings, credit, advice."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import yaml
 
 from multiskin.errors import UserError
 
+# With what a value raises that is none of its tag, such as a date that no calendar has, and what is nested too deep.
+BROKEN = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
 MERGE = "tag:yaml.org,2002:merge"  # <<, which may stand several times
 
 
@@ -17,10 +20,20 @@ class Loader(yaml.SafeLoader):
         node = super().compose_mapping_node(anchor)  # before keys are merged into it, which may be there already
         known = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != MERGE):
-            if (key.tag, key.value) in known:
+            name = self.construct_object(key)
+            if name in known:
                 raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice", problem_mark=key.start_mark)
-            known.add((key.tag, key.value))
+            known.add(name)
         return node
+
+
+class LoaderOfNumbers(Loader):
+    """Takes 1e-4 for a number, as YAML 1.2 does."""
+
+
+LoaderOfNumbers.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
 
 
 def read_document(path: str | Path, what: str, remedy: str = "", loader: type[yaml.SafeLoader] = Loader) -> Any:
@@ -43,5 +56,6 @@ def read_document(path: str | Path, what: str, remedy: str = "", loader: type[ya
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(f"{where}: line {line} is not UTF-8; save the file as UTF-8") from error
-    except (yaml.YAMLError, ValueError) as error:  # a date that no calendar has is a ValueError
-        raise UserError(f"{where}: not readable as YAML: {' '.join(str(error).split())}") from error
+    except BROKEN as error:
+        reason = " ".join(str(error).replace('in "<unicode string>", ', "in ").split()) or type(error).__name__
+        raise UserError(f"{where}: not readable as YAML: {reason}") from error

@@ -1,13 +1,14 @@
 """The decisions that there are, and what they have in common whatever computes them: torch here, NumPy in portable/."""
 
-from collections.abc import Sequence
-from math import isfinite
+from collections.abc import Mapping, Sequence
+from sys import float_info
 from typing import Any
 
 from multiskin.errors import UserError, unknown
-from multiskin.schema import Attribute
+from multiskin.schema import Attribute, Schema
 
-NAMES = ("argmax", "median", "expectation", "credit")
+CREDIT = "credit"  # the decision that asks what each grade earns
+NAMES = ("argmax", "median", "expectation", CREDIT)
 ROUNDING = 1e-6  # what a sum of float32 probabilities may miss by
 SHRINKAGE = 0.1  # how far a prior is drawn towards a uniform one, so that a grade hardly ever seen is not overrated
 
@@ -43,9 +44,22 @@ def checked_credit(asked: Any, attribute: Attribute, where: str) -> Credit:
     return tuple(tuple(map(float, row)) for row in asked)
 
 
+def checked_credits(asked: Mapping[Any, Any], schema: Schema, where: str) -> dict[str, Credit]:
+    """What somebody says that decisions earn, by the heads' names.
+
+    Raises:
+        UserError: an unknown head, one without ordered grades, or a matrix of other grades.
+    """
+    for name in asked:
+        if name not in schema.names:
+            raise unknown("attribute", name, schema.names, where)
+        require_decision(CREDIT, schema[name])
+    return {name: checked_credit(entry, schema[name], f"{where}: {name}") for name, entry in asked.items()}
+
+
 def _listed(given: Any, length: int) -> bool:
     return isinstance(given, Sequence) and not isinstance(given, str) and len(given) == length
 
 
 def _finite(number: Any) -> bool:
-    return isinstance(number, int | float) and not isinstance(number, bool) and isfinite(number)
+    return isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= float_info.max

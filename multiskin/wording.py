@@ -3,26 +3,27 @@
 import re
 
 OPTION = r'Parser key "(?P<option>[\w.]+)": '
+UNION = r"Does not validate .*? Subtypes: \["
+GIVEN = r" Given value type: <class '[\w.]+'> Given"
 NOT_A_NAME = re.compile(  # with or without null among the names
-    rf"{OPTION}(?:Expected a|Does not validate .* Subtypes: \[)\s?"
-    r"typing\.Literal\[(?P<names>[^]]+)\].* value: (?P<value>.*)"
+    rf"{OPTION}(?:Expected a |{UNION})typing\.Literal\[(?P<names>[^]]+)\](?:\. Got|.*?{GIVEN}) value: ?(?P<value>.*)"
 )
-NOT_OF_KIND = re.compile(rf"{OPTION}Expected a (?P<kinds><class '\w+'>)\. Got value: (?P<value>.*)")
-NOT_OF_KINDS = re.compile(
-    rf"{OPTION}Does not validate .* Subtypes: \[(?P<kinds>.*)\] Errors: .* Given value: (?P<value>.*)"
+NOT_OF_KIND = re.compile(rf"{OPTION}Expected a (?P<kinds><class '[\w.]+'>)\. Got value: ?(?P<value>.*)")
+NOT_OF_KINDS = re.compile(rf"{OPTION}{UNION}(?P<kinds>.*?)\] Errors: .*?{GIVEN} value: ?(?P<value>.*)")
+NO_SECTION = re.compile(rf"{OPTION}Unable to load config '(?P<value>.*?)'")
+INSIDE = re.compile(  # of a section that may be null
+    rf'{OPTION}{UNION}.*? Parser key "(?P<inner>[\w.]+)": (?P<rest>Expected .* Got value: .*) - Expected a'
 )
-KIND = re.compile(r"\b\w+(?='>|\[)")  # of <class 'int'> and of list[float]
-INSIDE = re.compile(  # of options that are several together, or null
-    rf'{OPTION}Does not validate .* Parser key "(?P<inner>[\w.]+)": (?P<rest>Expected .*? Got value: .*?) - Expected a'
-)
+NOT_INSIDE = re.compile(rf"{OPTION}{UNION}.*? Option '(?P<inner>[\w.]+)' is not accepted")
+SEPARATE = re.compile(r"(?:[^,\[\]]|\[(?:[^\[\]]|\[[^\[\]]*\])*\])+")  # the kinds, each with all of its brackets
 KINDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "str": "text",
-    "list": "a list",
-    "dict": "a mapping",
-    "NoneType": "null",
+    "int": ("a whole number", "whole numbers"),
+    "float": ("a number", "numbers"),
+    "bool": ("true or false", "true or false"),
+    "str": ("text", "texts"),
+    "list": ("a list", "lists"),
+    "dict": ("a mapping", "mappings"),
+    "NoneType": ("null", "nulls"),
 }
 NULL = {  # what it means, of each option that is null or one of several names
     "data.cache": "photos are read anew each time",
@@ -36,23 +37,37 @@ NULL = {  # what it means, of each option that is null or one of several names
 def worded(message: str) -> str:
     """The parser's message as one sentence of what is wrong and what to give; as it is where that is not understood."""
     message = " ".join(message.split())
-    inside = INSIDE.search(message)
-    if inside:
-        message = f'Parser key "{inside["option"]}.{inside["inner"]}": {inside["rest"]}'
+    if inside := INSIDE.search(message):
+        return worded(f'Parser key "{inside["option"]}.{inside["inner"]}": {inside["rest"]}')
+    if unknown := NOT_INSIDE.search(message):
+        return f"{unknown['option']}: there is no {unknown['option']}.{unknown['inner']}"
     if found := NOT_A_NAME.search(message):
         null = f", or null: {NULL[found['option']]}" if found["option"] in NULL else ""
-        return f"{_said(found)}; choose {_either(found['names'].replace(chr(39), '').split(', '))}{null}"
+        return f"{found['option']} is {_shown(found)}; choose {_either(re.findall(r'[^, ]+', found['names']))}{null}"
+    if found := NO_SECTION.search(message):
+        return f"{found['option']}: give a mapping, not {_shown(found)}"
     found = NOT_OF_KIND.search(message) or NOT_OF_KINDS.search(message)
-    kinds = KIND.findall(found["kinds"]) if found else []
-    if found and KINDS.keys() >= set(kinds):
-        return f"{_said(found)}; give {_either([KINDS[kind] for kind in dict.fromkeys(kinds)])}"
-    return message
+    kinds = [_kind(text.strip()) for text in SEPARATE.findall(found["kinds"])] if found else []
+    if not found or "" in kinds:
+        return message
+    return f"{found['option']}: give {_either(kinds)}, not {_shown(found)}"
 
 
-def _said(found: re.Match[str]) -> str:
-    return f"{found['option']} is '{found['value']}'"
+def _kind(text: str, number: int = 0) -> str:
+    """A kind as Python writes it in words, of one (0) or of many (1); "" for one that has none."""
+    if several := re.fullmatch(r"list\[(.*)\]", text):
+        of = _kind(several[1], 1)
+        return of and f"{KINDS['list'][number]} of {of}"
+    name = re.sub(r"<class '([\w.]+)'>|(\w+)\[.*", r"\1\2", text)
+    if name.startswith(f"{__package__}."):  # a section of the settings
+        name = "dict"
+    return KINDS.get(name, ("", ""))[number]
+
+
+def _shown(found: re.Match[str]) -> str:
+    return "null" if found["value"] == "None" else f"'{found['value']}'"
 
 
 def _either(words: list[str]) -> str:
-    *others, last = words
+    *others, last = (word.strip("'") for word in words)
     return f"{', '.join(others)} or {last}" if others else last

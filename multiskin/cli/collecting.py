@@ -24,12 +24,8 @@ PART_ROWS = 4096
 MEMORY = 2048  # MiB
 HOW = ("model", "photos", "column", "out", "device", "batch_size", "num_workers")
 HOW_HERE = ("engine", "address", "memory", "part_rows")
-WHAT = (
-    "decision",
-    "credit",
-    "tta",
-    "detector",
-)  # decides what is said of a photo, and belongs to the model's digest
+# Decides what is said of a photo, and belongs to the model's digest.
+WHAT = ("decision", "credit", "tta", "detector")
 
 
 def add_engine_options(parser: ArgumentParser) -> None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from multiskin.cli.collecting import add_engine_options, predict_collection, require_no_engine
 from multiskin.cli.exporting import load_model
-from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, by_head, summary, whole
+from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, by_head, of_one, summary, whole
 from multiskin.cli.photos import with_photos_drawn
 from multiskin.cli.settings import fit_config
 from multiskin.cli.terminal import console, progress, warn
 from multiskin.errors import UserError, unknown
 from multiskin.portable.views import VIEWS
+from multiskin.rules import CREDIT
 
 SIDES = ("val", "test")
 
@@ -97,7 +98,7 @@ class Adjustable(Protocol):
 
     def deciding(self, decisions: Mapping[str, str]) -> Self: ...
 
-    def crediting(self, credit: "Mapping[str, Credit]") -> Self: ...
+    def crediting(self, credit: "Mapping[str, Credit]", where: str) -> Self: ...
 
     def seeing(self, views: str) -> Self: ...
 
@@ -116,11 +117,11 @@ def with_decisions(predictor: Model, options: Namespace) -> Model:
     Raises:
         UserError: one that does not fit its head, or that another one stands in the way of.
     """
-    for name, decision in by_head(options.decision, ()).items():
-        if name in options.credit and decision != "credit":
+    for name, decision in of_one(options.decision).items():
+        if name in options.credit and decision != CREDIT:
             raise UserError(f"--decision {name}={decision}: --credit says otherwise of {name}; leave one of the two")
     ordinal = [attribute.name for attribute in predictor.schema if attribute.ordinal]
-    return predictor.deciding(by_head(options.decision, ordinal)).crediting(options.credit)
+    return predictor.deciding(by_head(options.decision, ordinal)).crediting(options.credit, "--credit")
 
 
 def with_views(predictor: Model, asked: str | None) -> Model:

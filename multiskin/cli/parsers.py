@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 from typing import Any, NoReturn
 
 from multiskin.errors import UserError
@@ -60,9 +61,10 @@ def add_decision_options(parser: argparse.ArgumentParser) -> None:
 
 def _credit(path: str) -> dict[str, Any]:
     """By head, not looked at yet."""
-    from multiskin.documents import read_document
+    from multiskin.documents import LoaderOfNumbers, read_document
 
-    content = read_document(path, "--credit", "name a YAML file of what decisions earn, by attribute")
+    remedy = "name a YAML file of what decisions earn, by attribute"
+    content = read_document(path, "--credit", remedy, LoaderOfNumbers)
     if not isinstance(content, dict) or not content:
         raise UserError(f"--credit {path}: give rows of numbers by attribute, one row a true grade")
     return content
@@ -75,3 +77,9 @@ def by_head(asked: Sequence[str], names: Iterable[str]) -> dict[str, str]:
         head, _, name = word.rpartition("=")
         found |= {head: name} if head else dict.fromkeys(names, name)
     return found
+
+
+def of_one(asked: Sequence[str]) -> dict[str, str]:
+    """What is asked of single heads, by their names, and was not taken back by what is asked of all."""
+    since = [*takewhile(lambda word: "=" in word, reversed(asked))]
+    return by_head(since[::-1], ())

@@ -2,9 +2,11 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from multiskin.documents import read_document
 from multiskin.errors import UserError
 from multiskin.wording import worded
 
@@ -37,9 +39,11 @@ def parse(
     parser = _fit_parser(name, description)
     if add_options is not None:
         add_options(parser)
+    for path in given_for("--config", arguments):  # the parser would take the last of equal keys without a word
+        read_document(path, "--config", "'multiskin data init TABLE' writes one")
     try:
         parsed = parser.parse_args(arguments)
-    except (argparse.ArgumentError, UnicodeDecodeError) as error:
+    except argparse.ArgumentError as error:
         raise UserError(f"{worded(str(error))}; see '{name} --help'") from error
     config = _instantiate(parser, parsed)
     for option in ("--data.root", "--data.manifest"):
@@ -54,6 +58,12 @@ def parse(
 def is_given(option: str, arguments: Sequence[str]) -> bool:
     """Whether an option stands on the command line itself, and not in a config file alone."""
     return any(argument.partition("=")[0] == option for argument in arguments)
+
+
+def given_for(option: str, arguments: Sequence[str]) -> list[str]:
+    """What stands behind an option on the command line, each time that it does."""
+    behind = [after for argument, after in pairwise(arguments) if argument == option]
+    return behind + [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{option}=")]
 
 
 def _schema_path(schema: str, files: Sequence[Any], arguments: list[str]) -> Path:

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from multiskin.calibration import fit_calibrators
 from multiskin.data.manifest import Manifest
-from multiskin.inference.predictor import CALIBRATION, CONFORMAL, CREDIT, DECISIONS, Predictor
+from multiskin.inference.predictor import CALIBRATION, CONFORMAL, DECISIONS, Predictor
 from multiskin.losses import LOSSES
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
 from multiskin.models.skinnet import SkinNet
 from multiskin.resampling import grade_distribution
+from multiskin.rules import CREDIT
 
 
 def calibrated(

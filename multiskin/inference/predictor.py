@@ -26,14 +26,13 @@ from multiskin.models.skinnet import SkinNet
 from multiskin.portable.card import checked_sets, finite
 from multiskin.portable.results import PhotoResult, Prediction, rows_of
 from multiskin.portable.views import ALONE, View, views_of
-from multiskin.rules import Credit, checked_credit, require_decision
+from multiskin.rules import CREDIT, Credit, checked_credits, require_decision
 from multiskin.schema import Schema
 
 NETWORK = "net."  # what the training module calls the network in a checkpoint
 CALIBRATION = "calibration"  # what a checkpoint calls the calibrators, by head
 CONFORMAL = "conformal"  # the promise that sets of grades keep
 DECISIONS = "decisions"  # and the decisions that have taken the place of the recipes', by head
-CREDIT = "credit"  # and what decisions earn in place of what the recipes say, by head
 
 
 @dataclass(frozen=True)
@@ -89,14 +88,11 @@ class Predictor:
             fitted = content.get(CALIBRATION, {})  # most checkpoints are as training left them
             calibrators = {name: Calibrator.from_dict(entry) for name, entry in fitted.items()}
             decisions = dict(content.get(DECISIONS, {}))
-            credit = {
-                name: checked_credit(entry, blueprint.schema[name], f"the credit of {name}")
-                for name, entry in content.get(CREDIT, {}).items()
-            }
+            credit = checked_credits(content.get(CREDIT, {}), blueprint.schema, CREDIT)
             promised = content.get(CONFORMAL)
             conformal = None if promised is None else checked_sets(promised, blueprint.schema)
             _require_fit(calibrators, decisions, blueprint.schema)
-        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError) as error:
+        except (UserError, LookupError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError) as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise UserError(f"checkpoint {path}: damaged, or of another version ({reason}); {REMEDY}") from error
         if detector is not None:
@@ -157,14 +153,18 @@ class Predictor:
             require_decision(decision, self.schema[name])
         return replace(self, decisions={**self.decisions, **decisions})
 
-    def crediting(self, credit: Mapping[str, Credit]) -> "Predictor":
+    def crediting(self, credit: Mapping[str, Credit], where: str = CREDIT) -> "Predictor":
         """The same model, whose heads of these names decide for what earns most by these matrices (K, K).
+
+        Args:
+            credit: true grades in rows, decisions in columns.
+            where: it is said, for messages.
 
         Raises:
             UserError: an unknown head, one without ordered grades, or a matrix of other grades.
         """
-        checked = {name: checked_credit(entry, self.schema[name], f"credit: {name}") for name, entry in credit.items()}
-        deciding = self.deciding(dict.fromkeys(checked, "credit"))
+        checked = checked_credits(credit, self.schema, where)
+        deciding = self.deciding(dict.fromkeys(checked, CREDIT))
         return replace(deciding, credit={**self.credit, **checked})
 
     def uncalibrated(self) -> "Predictor":

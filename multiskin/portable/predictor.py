@@ -18,7 +18,7 @@ from multiskin.portable.decisions import Rule
 from multiskin.portable.pixels import Pixels
 from multiskin.portable.results import PhotoResult, Prediction, rows_of
 from multiskin.portable.views import ALONE, View, views_of
-from multiskin.rules import Credit, checked_credit, require_decision
+from multiskin.rules import CREDIT, Credit, checked_credits, require_decision
 from multiskin.schema import Schema
 
 if TYPE_CHECKING:
@@ -92,14 +92,18 @@ class OnnxPredictor:
             require_decision(decision, self.schema[name])
         return self._ruled({name: replace(self.card.rules[name], decision=to) for name, to in decisions.items()})
 
-    def crediting(self, credit: Mapping[str, Credit]) -> "OnnxPredictor":
+    def crediting(self, credit: Mapping[str, Credit], where: str = CREDIT) -> "OnnxPredictor":
         """The same model, whose heads of these names decide for what earns most by these matrices (K, K).
+
+        Args:
+            credit: true grades in rows, decisions in columns.
+            where: it is said, for messages.
 
         Raises:
             UserError: an unknown head, one without ordered grades, or a matrix of other grades.
         """
-        checked = {name: checked_credit(entry, self.schema[name], f"credit: {name}") for name, entry in credit.items()}
-        deciding = self.deciding(dict.fromkeys(checked, "credit"))
+        checked = checked_credits(credit, self.schema, where)
+        deciding = self.deciding(dict.fromkeys(checked, CREDIT))
         return deciding._ruled({name: replace(deciding.card.rules[name], credit=of) for name, of in checked.items()})
 
     def _ruled(self, rules: Mapping[str, Rule]) -> "OnnxPredictor":

@@ -7,22 +7,33 @@ import yaml
 
 from multiskin.run import write_json
 
+PLAIN = {
+    "seed": 0,
+    "out": "a",
+    "data": {"root": "/photos"},
+    "model": {"weights": "none"},
+    "heads": {"lines": {"share": 3}},
+    "recipe": {"loss": "coral", "decision": "median"},
+    "weighting": None,
+}
+OTHERS = {
+    "b": {"seed": 1},
+    "c": {"recipe": PLAIN["recipe"] | {"loss": "sord"}, "weighting": "random"},
+    "d": {"recipe": PLAIN["recipe"] | {"loss": "sord"}, "weighting": "random", "seed": 1},
+    "e": {"heads": {"shine": {"share": 2}}},
+    "f": {"heads": {}, "of_a_later_commit": {"x": 1}},
+}
 
-def test_what_a_run_has_otherwise_than_the_first_stands_in_the_result(tmp_path: Path) -> None:
-    plain = {"seed": 0, "out": "a", "data": {"root": "/photos"}, "model": {"weights": "none"}, "heads": {}}
-    plain |= {"recipe": {"loss": "coral", "decision": "median"}, "weighting": None}
-    others = {
-        "b": {"seed": 1, "out": "b"},
-        "c": {"recipe": plain["recipe"] | {"loss": "sord"}, "weighting": "random"},
-        "d": {"heads": {"shine": {"share": 2}}},
-    }
-    for name, settings in {"a": {}, **others}.items():
+
+def test_what_runs_have_otherwise_than_the_first_stands_in_the_result(tmp_path: Path) -> None:
+    for name, settings in {"a": {}, **OTHERS}.items():
         (tmp_path / name).mkdir()
-        (tmp_path / name / "config.yaml").write_text(yaml.safe_dump(plain | settings))
+        (tmp_path / name / "config.yaml").write_text(yaml.safe_dump(PLAIN | settings))
         write_json(tmp_path / f"{name}.json", {"commit": "x", "threads": 1, "seconds": 5})
-    found = seeds._provenance([tmp_path / name for name in "abcd"], "command")
-    assert found["config"]["recipe"] == plain["recipe"]
-    assert found["otherwise"] == {
-        "c": {"recipe": {"loss": "sord"}, "weighting": "random"},
-        "d": {"heads": {"shine": {"share": 2}}},
-    }
+    found = seeds._provenance([tmp_path / name for name in "abcdef"], "command")
+    assert found["config"]["recipe"] == PLAIN["recipe"]
+    assert found["otherwise"] == [
+        {"runs": ["c", "d"], "settings": {"recipe": {"loss": "sord"}, "weighting": "random"}},
+        {"runs": ["e"], "settings": {"heads": {"lines": None, "shine": {"share": 2}}}},
+        {"runs": ["f"], "settings": {"heads": {"lines": None}, "of_a_later_commit": {"x": 1}}},
+    ]

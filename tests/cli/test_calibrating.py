@@ -188,8 +188,12 @@ class TestCalibrate:
             ("", [], "give rows of numbers by attribute"),
             ("- 1", [], "give rows of numbers by attribute"),
             ("shin: [[1]]", [], "unknown attribute 'shin': did you mean 'shine'?"),
-            ("shine: [[1, 2], [3, 4]]", [], "credit: shine: give 5 rows, one a true grade, of 5 finite numbers"),
+            ("shine: [[1, 2], [3, 4]]", [], "--credit: shine: give 5 rows, one a true grade, of 5 finite numbers"),
             ("shine: 1", ["--decision", "shine=median"], "--decision shine=median: --credit says otherwise of shine"),
+            ("shine: 1", ["--decision", "shine=median", "--decision", "argmax"], "--credit: shine: give 5 rows"),
+            ("shine: 1", ["--decision", "median", "--decision", "shine=credit"], "--credit: shine: give 5 rows"),
+            (f"shine: {[[10**400] * 5] * 5}", [], "--credit: shine: give 5 rows"),
+            ("shine: !!bool maybe", [], "credit.yaml: not readable as YAML"),
         ],
     )
     def test_a_mistake_in_credit_gets_one_message(self, measured, tmp_path, failure, content, arguments, words):
@@ -214,7 +218,7 @@ class TestDecision:
         assert now["shine"].tolist() == before["shine"].tolist()
 
     def test_photos_are_graded_by_what_earns_most(self, measured, graded_folder, tmp_path):
-        (tmp_path / "credit.yaml").write_text(f"shine: {[[0, 1, 0, 0, 0]] * 5}")
+        (tmp_path / "credit.yaml").write_text("shine: [" + "[0, 1e-1, 0, 0, 0], " * 5 + "]")
         command = ["predict", measured.root, graded_folder / "images", "--out", tmp_path / "new.csv"]
         assert run(*command, "--credit", tmp_path / "credit.yaml", "--num_workers", 0) == 0
         assert set(pd.read_csv(tmp_path / "new.csv")["shine"]) == {1}

@@ -166,6 +166,16 @@ def test_a_damaged_calibration_is_one_error(content: object, checkpoint: Path, t
         Predictor.from_checkpoint(path)
 
 
+@pytest.mark.parametrize(
+    "content", [{"shine": 1}, {"shin": NEVER_LOWEST}, {"lines": NEVER_LOWEST[:2]}, [1], {"lines": [["a"] * 3] * 3}]
+)
+def test_a_damaged_credit_is_one_error(content: object, checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.ckpt"
+    torch.save(torch.load(checkpoint, weights_only=True) | {"credit": content}, path)
+    with pytest.raises(UserError, match=r"damaged\.ckpt: damaged, or of another version"):
+        Predictor.from_checkpoint(path)
+
+
 def test_soft_targets_do_not_blur_what_was_drawn(
     predictor_of: Callable[[Schema], Predictor], manifest: Manifest, tmp_path: Path
 ) -> None:

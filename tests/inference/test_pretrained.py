@@ -27,7 +27,8 @@ def tuned(predictor: Predictor) -> Predictor:
     calibrator = Calibrator("vector", (0.5, 1, 2, 1, 1), (0.1, 0, 0, 0, 0), (0.2,) * 5, 9)
     thresholds = {name: {"all": Threshold(float("inf"), 3, 4)} for name in predictor.schema.names}
     sets = ConformalSets(predictor.schema, 0.9, None, thresholds)
-    return replace(predictor.deciding({"lines": "argmax"}), calibrators={"shine": calibrator}, conformal=sets)
+    decided = predictor.deciding({"shine": "argmax"}).crediting({"lines": ((1, 0.5, 0), (0, 1, 0.5), (0, 0, 1))})
+    return replace(decided, calibrators={"shine": calibrator}, conformal=sets)
 
 
 @pytest.fixture
@@ -42,6 +43,7 @@ def test_it_comes_back_as_it_was(tuned: Predictor, folder: Path, photo: np.ndarr
         np.testing.assert_array_equal(ours, theirs)
     assert again.calibrators == tuned.calibrators
     assert again.decisions == tuned.decisions
+    assert again.credit == tuned.credit
     assert again.preprocessing == tuned.preprocessing
     assert (again.sets(again.predict_photo(photo)) == tuned.sets(tuned.predict_photo(photo))).all()
     again.save_pretrained(folder.parent / "again", METRICS)

@@ -197,10 +197,14 @@ def test_more_than_can_wait_is_refused_before_any_work(predictor, monkeypatch):
 
 def test_the_model_is_named_by_what_it_does(predictor):
     larger = replace(predictor, preprocessing=replace(predictor.preprocessing, input_size=96))
-    engines = [Engine(each) for each in (predictor, build(), build(skin=SkinConfig(crop=True)), build(seed=1), larger)]
+    head = next(attribute for attribute in predictor.schema if attribute.ordinal)
+    decided = predictor.deciding({head.name: "credit"})
+    credited = predictor.crediting({head.name: ((1.0,) * head.grades,) * head.grades})
+    others = (build(skin=SkinConfig(crop=True)), build(seed=1), larger, decided, credited)
+    engines = [Engine(each) for each in (predictor, build(), *others)]
     names = [engine.model for engine in engines]
     assert names[0] == names[1]
-    assert len(set(names)) == 4
+    assert len(set(names)) == 1 + len(others)
     for engine in engines:
         engine.close()
 
