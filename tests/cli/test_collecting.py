@@ -1,13 +1,17 @@
 """What is asked of the engine, and every mistake on the way to it; none of them starts a process."""
 
 import sys
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from multiskin.cli import main
-from multiskin.cli.collecting import HOW, HOW_HERE, WHAT, add_engine_options, predict_collection
+from multiskin.cli.collecting import HOW, HOW_HERE, WHAT, add_engine_options, load_for_engine, predict_collection
 from multiskin.cli.parsers import Parser
 from multiskin.errors import UserError
+from multiskin.run import RunFolder
 
 
 @pytest.mark.parametrize(
@@ -58,4 +62,28 @@ def test_the_options_that_the_engine_goes_by_are_those_of_predict(monkeypatch: p
     seen: list[set[str]] = []
     monkeypatch.setattr("multiskin.cli.measuring.predict_collection", lambda options: seen.append(set(vars(options))))
     assert main(["predict", "model.ckpt", "a.png", "--engine", "ray", "--out", "o"]) == 0
-    assert seen[0] >= {*HOW, *HOW_HERE, *WHAT}
+    assert seen[0] == {*HOW, *HOW_HERE, *WHAT}
+
+
+def test_the_model_is_as_the_options_ask_for_it(
+    untrained_run: Callable[[float], RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "credit.yaml").write_text(f"shine: {[[0, 1, 0, 0, 0]] * 5}")
+    asked: list[Namespace] = []
+    monkeypatch.setattr("multiskin.cli.measuring.predict_collection", asked.append)
+    command = [
+        "predict",
+        str(untrained_run(1.0).root),
+        "a.png",
+        "--engine",
+        "ray",
+        "--out",
+        "o",
+        "--decision",
+        "argmax",
+    ]
+    assert main([*command, "--credit", str(tmp_path / "credit.yaml")]) == 0
+    (tmp_path / "credit.yaml").unlink()  # other machines have no such file
+    predictor = load_for_engine(asked[0], "cpu")
+    assert predictor.credit == {"shine": ((0.0, 1.0, 0.0, 0.0, 0.0),) * 5}
+    assert predictor.decisions == {"shine": "credit", "lines": "argmax"}
