@@ -108,7 +108,7 @@ def of_two_seeds(results: pd.DataFrame) -> str:
 
 def of_unanswered(results: pd.DataFrame) -> str:
     """How many simulations no interval could be told of."""
-    most = results.loc[results["unknown"].idxmax()]
+    most = results.sort_values("unknown").iloc[-1]
     return (
         "Simulations in which a grade did not occur, so that a metric has no interval, are left out: "
         f"{most['unknown']:.1%} at most, with {int(most['units'])} subjects."
