@@ -1,4 +1,4 @@
-"""YAML that people write: schemas, studies, mappings, credit, advice."""
+"""YAML that people write: configs, schemas, studies, mappings, credit, advice."""
 
 import re
 from pathlib import Path
