@@ -74,7 +74,7 @@ def _check_space(space: "Space", config: "FitConfig", schema: "Schema", argument
                     parse(NAME, "", [*arguments, f"--{option}={json.dumps(value, default=str)}"], _add_options)
                 check(with_options(config, {option: value}), schema)
             except UserError as error:
-                raise UserError(f"--space: {option}: {error}") from error
+                raise UserError(f"--space: {option}: {str(error).removeprefix(f'{option}: ')}") from error
 
 
 def _require_optuna() -> None:
