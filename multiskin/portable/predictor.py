@@ -93,14 +93,10 @@ class OnnxPredictor:
         return self._ruled({name: replace(self.card.rules[name], decision=to) for name, to in decisions.items()})
 
     def crediting(self, credit: Mapping[str, Credit], where: str = CREDIT) -> "OnnxPredictor":
-        """The same model, whose heads of these names decide for what earns most by these matrices (K, K).
-
-        Args:
-            credit: true grades in rows, decisions in columns.
-            where: it is said, for messages.
+        """As Predictor.crediting: these heads decide for what earns most by their matrices (K, K).
 
         Raises:
-            UserError: an unknown head, one without ordered grades, or a matrix of other grades.
+            UserError: likewise.
         """
         checked = checked_credits(credit, self.schema, where)
         deciding = self.deciding(dict.fromkeys(checked, CREDIT))
