@@ -9,13 +9,12 @@ from torch import Tensor
 
 from multiskin.calibration import fit_calibrators
 from multiskin.data.manifest import Manifest
-from multiskin.inference.predictor import CALIBRATION, CONFORMAL, DECISIONS, Predictor
+from multiskin.inference.predictor import CALIBRATION, CONFORMAL, CREDITS, DECISIONS, Predictor
 from multiskin.losses import LOSSES
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
 from multiskin.models.skinnet import SkinNet
 from multiskin.resampling import grade_distribution
-from multiskin.rules import CREDIT
 
 
 def calibrated(
@@ -64,7 +63,7 @@ def keep_calibration(predictor: Predictor, checkpoint: Path, target: Path) -> bo
     before = content.pop(CALIBRATION, {})
     now = {name: calibrator.to_dict() for name, calibrator in predictor.calibrators.items()}
     outdated = before != now and content.pop(CONFORMAL, None) is not None
-    sections = {CALIBRATION: now, DECISIONS: dict(predictor.decisions), CREDIT: dict(predictor.credit)}
+    sections = {CALIBRATION: now, DECISIONS: dict(predictor.decisions), CREDITS: dict(predictor.credit)}
     others = {name: section for name, section in content.items() if name not in sections}
     write_checkpoint(others | {name: section for name, section in sections.items() if section}, target)
     return outdated

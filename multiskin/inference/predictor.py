@@ -33,6 +33,7 @@ NETWORK = "net."  # what the training module calls the network in a checkpoint
 CALIBRATION = "calibration"  # what a checkpoint calls the calibrators, by head
 CONFORMAL = "conformal"  # the promise that sets of grades keep
 DECISIONS = "decisions"  # and the decisions that have taken the place of the recipes', by head
+CREDITS = "credit"  # and what they earn in place of what the recipes say, by head
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Predictor:
             fitted = content.get(CALIBRATION, {})  # most checkpoints are as training left them
             calibrators = {name: Calibrator.from_dict(entry) for name, entry in fitted.items()}
             decisions = dict(content.get(DECISIONS, {}))
-            credit = checked_credits(content.get(CREDIT, {}), blueprint.schema, CREDIT)
+            credit = checked_credits(content.get(CREDITS, {}), blueprint.schema, CREDITS)
             promised = content.get(CONFORMAL)
             conformal = None if promised is None else checked_sets(promised, blueprint.schema)
             _require_fit(calibrators, decisions, blueprint.schema)
@@ -136,7 +137,7 @@ class Predictor:
             "preprocessing": self.preprocessing.for_others().to_dict(),
             CALIBRATION: {name: calibrator.to_dict() for name, calibrator in self.calibrators.items()},
             DECISIONS: dict(self.decisions),
-            CREDIT: dict(self.credit),
+            CREDITS: dict(self.credit),
         }
         if self.conformal is not None:
             config[CONFORMAL] = finite(self.conformal).to_dict()
