@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import pandas as pd
 import torch
+from recalibrated import recalibrated
 from seeds import parser, train, write
 
 from multiskin.compare.answers import Answers, Pair, read_pair
@@ -38,11 +39,18 @@ class Step(NamedTuple):
         title: of its line.
         variant: the runs that it is read from.
         decision: that their probabilities lead to; "" for the one that they were trained with.
+        calibration: of the probabilities before; "" for none.
     """
 
     title: str
     variant: str
     decision: str = ""
+    calibration: str = ""
+
+    @property
+    def runs(self) -> str:
+        """The name of what it is read from: runs as they were trained, or calibrated."""
+        return f"{self.variant} {self.calibration}".strip()
 
 
 class Recipes(NamedTuple):
@@ -104,6 +112,7 @@ SETS = {
             Step("square-root sampling; sensitivity balanced, and drawn for twice", "one_balanced"),
             Step("squared EMD", "squared_emd"),
             Step("CORAL in its place", "coral_balanced"),
+            Step("calibration before the decision", "coral_balanced", calibration="cumulative"),
         ],
     ),
 }
@@ -123,6 +132,9 @@ def main() -> None:
     size = f" --size {given.size}" if given.size else ""
     command = f"python benchmarks/finetuned.py {given.data}{root}{size} --seeds {' '.join(map(str, given.seeds))}"
     every = [run for of_variant in runs.values() for run in of_variant]
+    for step in recipes.steps:
+        if step.calibration:
+            runs[step.runs] = recalibrated(runs[step.variant], step.calibration)
     write(f"losses_{given.data}", pd.concat(against_plain(recipes, runs, schema)), every, command, INTERVAL)
     write(f"steps_{given.data}", pd.concat(step_by_step(recipes, runs, schema)), every, command, INTERVAL)
 
@@ -159,9 +171,9 @@ def compared(
 def pair(attribute: Attribute, step: Step, before: Step, runs: Mapping[str, Sequence[Path]], side: str) -> Pair:
     """The answers of two steps, which may be those of the same runs decided in two ways."""
     tables = {variant: [run / f"predictions_{side}.csv" for run in of_variant] for variant, of_variant in runs.items()}
-    other = before.variant if before.variant != step.variant else next(each for each in tables if each != step.variant)
-    read = read_pair(attribute, tables[step.variant], tables[other])
-    baseline = read.baseline if before.variant != step.variant else read.candidate
+    other = before.runs if before.runs != step.runs else next(each for each in tables if each != step.runs)
+    read = read_pair(attribute, tables[step.runs], tables[other])
+    baseline = read.baseline if before.runs != step.runs else read.candidate
     return replace(read, candidate=decided(read.candidate, step), baseline=decided(baseline, before))
 
 

@@ -1,0 +1,66 @@
+"""What finished runs would say if they were calibrated, as tables that stand beside theirs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from multiskin.calibration import Calibrator, fit_calibrators
+from multiskin.inference.calibrate import drawn_shares
+from multiskin.inference.predictor import Predictor
+from multiskin.models.blueprint import Blueprint
+from multiskin.models.checkpoint import read_checkpoint
+from multiskin.reports.graded import GradedPredictions
+from multiskin.run import RunFolder
+
+Calibrators = Mapping[str, Calibrator]
+
+
+def recalibrated(runs: Sequence[Path], method: str) -> list[Path]:
+    """A folder beside each run with its predictions_val.csv and predictions_test.csv, calibrated and decided anew.
+
+    Test photos are calibrated by what was fitted to all validation photos, as `multiskin calibrate` does. Validation
+    photos are by what was fitted to the other half of the subjects, since what is fitted to a photo flatters it.
+    """
+    return [_recalibrated(run, method) for run in runs]
+
+
+def _recalibrated(run: Path, method: str) -> Path:
+    folder, beside = RunFolder.open(run), run.with_name(f"{run.name}-{method}")
+    predictor = Predictor.from_checkpoint(folder.best, "cpu")
+    if predictor.calibrators:
+        raise SystemExit(f"{run}: is calibrated; take runs as they were trained")
+    blueprint = Blueprint.from_dict(read_checkpoint(folder.best)["blueprint"])
+    drawn, methods = drawn_shares(predictor.net, blueprint), dict.fromkeys(predictor.schema.names, method)
+
+    def fitted(to: GradedPredictions) -> Calibrators:
+        return fit_calibrators(to.schema, methods, to.probabilities, to.grades, drawn, blueprint.counts)
+
+    val, test = (GradedPredictions.of_run(folder, side) for side in ("val", "test"))
+    first = first_half(val)
+    halves = [(val.select(half), fitted(val.select(~half))) for half in (first, ~first)]
+    beside.mkdir(exist_ok=True)
+    pd.concat([said(predictor, *half) for half in halves]).to_csv(beside / "predictions_val.csv", index=False)
+    said(predictor, test, fitted(val)).to_csv(beside / "predictions_test.csv", index=False)
+    return beside
+
+
+def first_half(photos: GradedPredictions) -> np.ndarray:
+    """(N,) which photos are of one half of the subjects, at random and always the same."""
+    subjects, own = np.unique(photos.units, return_inverse=True)
+    return np.random.default_rng(0).permutation(len(subjects))[own] < len(subjects) / 2
+
+
+def said(predictor: Predictor, photos: GradedPredictions, calibrators: Calibrators) -> pd.DataFrame:
+    """The table of predictions, by these calibrators."""
+    calibrated = replace(predictor, calibrators=calibrators)
+    trained = torch.from_numpy(photos.probabilities)
+    prediction = calibrated.judge(calibrated.calibrate(trained))
+    table = photos.table.copy()
+    for h, attribute in enumerate(photos.schema):
+        table[attribute.name] = prediction.grades[:, h]
+        table[attribute.prediction_columns[-attribute.grades :]] = prediction.probabilities[:, h, : attribute.grades]
+    return table
