@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from as_trained import as_trained
 from seeds import RESULTS, commit, machine, origin, threads
 
 from multiskin.calibration import METHODS, fit_calibrators
@@ -23,7 +24,6 @@ from multiskin.inference.predictor import Predictor
 from multiskin.metrics.calibration import calibration_error, noise_floor
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.checkpoint import read_checkpoint
-from multiskin.reports.graded import GradedPredictions
 from multiskin.run import RunFolder, write_json
 from multiskin.schema import MISSING
 
@@ -54,13 +54,11 @@ def main() -> None:
 
 
 def rows_of(run: Path) -> Iterator[dict[str, object]]:
-    """A row for each ordinal head and method of one run, whose predictions are those it was trained to give."""
+    """A row for each ordinal head and method of one run."""
     folder = RunFolder.open(run)
     predictor = Predictor.from_checkpoint(folder.best, "cpu")
-    if predictor.calibrators:
-        raise SystemExit(f"{run}: is calibrated; take runs as they were trained")
     blueprint = Blueprint.from_dict(read_checkpoint(folder.best)["blueprint"])
-    val, test = (GradedPredictions.of_run(folder, side) for side in ("val", "test"))
+    val, test = (as_trained(run, side) for side in ("val", "test"))
     drawn = drawn_shares(predictor.net, blueprint)
     before: dict[str, float] = {}
     for method in (AS_TRAINED, *METHODS):

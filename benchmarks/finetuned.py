@@ -30,6 +30,7 @@ SIDES = ("val", "test")
 METRICS = ("p_recall", "kappa", "rps", "macro_mae")
 PLAIN = "cross_entropy"
 OF_ALL = ["--recipe.resample", "natural", "--recipe.decision", "credit", "--recipe.loss", PLAIN, "--heads", "{}"]
+OF_ALL += ["--recipe.calibration", "null"]
 
 
 class Step(NamedTuple):

@@ -14,12 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from seeds import write
+from seeds import config_of, write
 from skin5 import options, published, trained
 
 from multiskin.cli.photos import checked_photos, with_photos_drawn
-from multiskin.cli.settings import fit_config
-from multiskin.config import FitConfig, RenderConfig
+from multiskin.config import RenderConfig
 from multiskin.data.manifest import Manifest
 from multiskin.data.photos import load_side
 from multiskin.explain.evaluation import evaluate_maps
@@ -53,20 +52,16 @@ def main() -> None:
 
 def graded(run: Path, side: str) -> Manifest:
     """The photos of one side; all seeds have the same."""
-    return load_side(settings(run).data, Schema.load(run / "schema.yaml"), RunFolder.open(run).split, side)[0]
+    return load_side(config_of(run).data, Schema.load(run / "schema.yaml"), RunFolder.open(run).split, side)[0]
 
 
 def drawn_anew(run: Path, persons: int) -> Manifest:
     """Photos of persons whom no run has seen, graded as skewed as test photos are."""
-    config = settings(run)
+    config = config_of(run)
     size = (config.data.render or RenderConfig()).size
     asked = RenderConfig([1, 1, persons], size, seed=ANEW)
     config = with_photos_drawn(replace(config, data=replace(config.data, render=asked)))
     return checked_photos(config, Schema.load(run / "schema.yaml")).side("test")
-
-
-def settings(run: Path) -> FitConfig:
-    return fit_config("maps", "", ["--config", str(run / "config.yaml")])[0]
 
 
 def measured(run: Path, photos: Manifest, sampled: int) -> Values:

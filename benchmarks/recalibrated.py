@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from as_trained import as_trained
 
 from multiskin.calibration import Calibrator, fit_calibrators
 from multiskin.inference.calibrate import drawn_shares
@@ -31,15 +32,13 @@ def recalibrated(runs: Sequence[Path], method: str) -> list[Path]:
 def _recalibrated(run: Path, method: str) -> Path:
     folder, beside = RunFolder.open(run), run.with_name(f"{run.name}-{method}")
     predictor = Predictor.from_checkpoint(folder.best, "cpu")
-    if predictor.calibrators:
-        raise SystemExit(f"{run}: is calibrated; take runs as they were trained")
     blueprint = Blueprint.from_dict(read_checkpoint(folder.best)["blueprint"])
     drawn, methods = drawn_shares(predictor.net, blueprint), dict.fromkeys(predictor.schema.names, method)
 
     def fitted(to: GradedPredictions) -> Calibrators:
         return fit_calibrators(to.schema, methods, to.probabilities, to.grades, drawn, blueprint.counts)
 
-    val, test = (GradedPredictions.of_run(folder, side) for side in ("val", "test"))
+    val, test = (as_trained(run, side) for side in ("val", "test"))
     first = first_half(val)
     halves = [(val.select(half), fitted(val.select(~half))) for half in (first, ~first)]
     beside.mkdir(exist_ok=True)

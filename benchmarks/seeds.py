@@ -16,6 +16,8 @@ import pandas as pd
 import torch
 import yaml
 
+from multiskin.cli.settings import fit_config
+from multiskin.config import FitConfig
 from multiskin.metrics import bootstrap
 from multiskin.metrics import functional as of
 from multiskin.run import write_json
@@ -85,6 +87,11 @@ def _fit(run: Path, seed: int, arguments: Sequence[str], finished_at: Sequence[s
     subprocess.run([*command, "--ckpt_path", "last"], check=True)
     seconds = round(time.monotonic() - start) if unbroken else None
     write_json(_record(run), origin(run) | {"seconds": seconds})
+
+
+def config_of(run: Path) -> FitConfig:
+    """What a run was trained with."""
+    return fit_config("fit", "", ["--config", str(run / "config.yaml")])[0]
 
 
 def threads() -> int:

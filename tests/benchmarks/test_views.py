@@ -7,47 +7,16 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 import views
 from sklearn.metrics import cohen_kappa_score
 from tables import table
 from tables import views as tables
 
-from multiskin.config import ModelConfig, Recipe
 from multiskin.data.images import read_image
-from multiskin.data.transforms import Preprocessing
 from multiskin.inference.predictor import Predictor
-from multiskin.models.blueprint import Blueprint
 from multiskin.portable.views import VIEWS
 from multiskin.run import RunFolder
 from multiskin.schema import MISSING
-
-TINY = {"backbone": "test_efficientnet", "weights": "none", "input_size": 48}
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory, write_settings, schema, photos):
-    """Two seeds."""
-    made = []
-    for seed in range(2):
-        run = RunFolder(tmp_path_factory.mktemp("runs") / f"small-{seed}")
-        run.checkpoints.mkdir(parents=True)
-        write_settings(run.root, seed=seed, model=TINY)
-        photos.save(run.split, run.skipped)
-        torch.manual_seed(seed)
-        counts = tuple((1,) * each.grades for each in schema)
-        blueprint = Blueprint(schema, ModelConfig(**TINY), (Recipe(),) * len(schema), counts)
-        net = blueprint.build()
-        for _, head in net.named_heads():
-            torch.nn.init.normal_(head.linear.weight, std=300)  # of features that hardly differ
-        content = {
-            "blueprint": blueprint.to_dict(),
-            "preprocessing": Preprocessing(48, (0.5,) * 3, (0.2,) * 3).to_dict(),
-            "state_dict": {f"net.{key}": value for key, value in net.state_dict().items()},
-        }
-        torch.save(content, run.best)
-        made.append(run.root)
-    return made
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,82 @@
+"""What runs would say if they were calibrated, and what calibrated ones were trained to say."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import recalibrated
+from as_trained import as_trained
+
+from multiskin.inference.calibrate import calibrated, keep_calibration
+from multiskin.inference.evaluate import evaluate, score
+from multiskin.inference.predictor import Predictor
+from multiskin.reports.graded import GradedPredictions
+from multiskin.run import RunFolder
+
+METHOD = "temperature"
+
+
+@pytest.fixture(scope="module")
+def run(runs, photos, tmp_path_factory):
+    """One that has said what it thinks of its photos."""
+    run = RunFolder(tmp_path_factory.mktemp("measured") / "small")
+    shutil.copytree(runs[0], run.root)
+    for side in ("val", "test"):
+        table = evaluate(Predictor.from_checkpoint(run.best, "cpu"), photos.side(side)).table()
+        table.to_csv(run.predictions(side), index=False)
+    return run
+
+
+@pytest.fixture(scope="module")
+def other(run, photos, tmp_path_factory):
+    """The same, calibrated."""
+    other = RunFolder(tmp_path_factory.mktemp("calibrated") / "small")
+    shutil.copytree(run.root, other.root)
+    trained, val = Predictor.from_checkpoint(run.best, "cpu"), photos.side("val")
+    methods = dict.fromkeys(trained.schema.names, METHOD)
+    keep_calibration(calibrated(trained, run.best, val, score(trained, val), methods), run.best, other.best)
+    for side in ("val", "test"):
+        table = evaluate(Predictor.from_checkpoint(other.best, "cpu"), photos.side(side)).table()
+        table.to_csv(other.predictions(side), index=False)
+    return other
+
+
+@pytest.mark.parametrize("side", ["val", "test"])
+def test_a_calibrated_run_says_what_it_was_trained_to(run, other, side):
+    expected = as_trained(run.root, side)
+    now = GradedPredictions.of_run(other, side)
+    assert np.abs(now.probabilities - expected.probabilities).max() > 0.01
+    found = as_trained(other.root, side)
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-6)
+    assert (found.decisions == expected.decisions).all()
+    assert (found.grades == expected.grades).all()
+
+
+def test_test_photos_are_calibrated_as_the_command_does(run, other):
+    (beside,) = recalibrated.recalibrated([run.root], METHOD)
+    expected = GradedPredictions.of_run(other, "test")
+    found = GradedPredictions.load(beside / "predictions_test.csv", expected.schema)
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-5)
+    assert (found.decisions == expected.decisions).all()
+
+
+def test_no_validation_photo_is_calibrated_by_its_own_subjects_grades(run, photos, tmp_path):
+    (beside,) = recalibrated.recalibrated([run.root], METHOD)
+    before = pd.read_csv(beside / "predictions_val.csv").set_index("image")
+    val = as_trained(run.root, "val")
+    first = recalibrated.first_half(val)
+    assert 0 < first.sum() < len(first)
+    changed = RunFolder(tmp_path / "changed")
+    shutil.copytree(run.root, changed.root)
+    table = pd.read_csv(run.predictions("val"))
+    for attribute in val.schema:  # all grades of one half become the lowest
+        true = table[attribute.true_column].astype("Int64")
+        table[attribute.true_column] = true.mask(first, 0 * true)
+    table.to_csv(changed.predictions("val"), index=False)
+    (anew,) = recalibrated.recalibrated([changed.root], METHOD)
+    after = pd.read_csv(anew / "predictions_val.csv").set_index("image")
+    stated = [name for attribute in val.schema for name in attribute.prediction_columns[-attribute.grades :]]
+    halves = [val.table["image"][half] for half in (first, ~first)]
+    pd.testing.assert_frame_equal(after.loc[halves[0], stated], before.loc[halves[0], stated])
+    assert (after.loc[halves[1], stated] - before.loc[halves[1], stated]).abs().to_numpy().max() > 1e-3
