@@ -97,6 +97,7 @@ def test_what_is_read_is_trained_and_the_last_step_is_the_configs_own_recipe(rec
     last, config = recipes.steps[-1], ["--config", recipes.config]
     reached, schema = fit_config("fit", "", [*config, *finetuned.OF_ALL, *recipes.variants[last.variant]])
     wanted, _ = fit_config("fit", "", config)
-    decision = {"decision": last.decision} if last.decision else {}
-    found = [replace(recipe, **decision) for recipe in head_recipes(reached, schema.names)]
+    said = {"decision": last.decision, "calibration": last.calibration}
+    given = {option: name for option, name in said.items() if name}
+    found = [replace(recipe, **given) for recipe in head_recipes(reached, schema.names)]
     assert found == head_recipes(wanted, schema.names)
