@@ -73,6 +73,7 @@ class Recipes(NamedTuple):
 DEFAULT_AUGMENTATION = ["--recipe.augment", "[RandomResizedCrop, HorizontalFlip]"]  # that of Recipe
 SQUARE_ROOT = ["--recipe.resample", "square_root"]
 BALANCED = ["--heads", "{sensitivity: {resample: balanced, share: 2}}"]  # as in the configs of drawn skin
+EVEN = ["--heads", "{n_colors: {share: 8}}"]  # as in that of lesions
 SETS = {
     "isic_abc": Recipes(
         "configs/isic_abc.yaml",
@@ -83,6 +84,7 @@ SETS = {
             "binomial_labels": ["--recipe.loss", "binomial_labels"],
             "class_balanced_focal": ["--recipe.loss", "class_balanced_focal"],
             "square_root": SQUARE_ROOT,
+            "even_shares": [*SQUARE_ROOT, *EVEN],
         },
         ["balanced_softmax", "binomial_labels", "class_balanced_focal"],
         [
@@ -90,7 +92,8 @@ SETS = {
             Step("augmentation for these photos", PLAIN, "argmax"),
             Step("the grade of the highest expected credit", PLAIN),
             Step("square-root sampling", "square_root"),
-            Step("the median", "square_root", "median"),
+            Step("the number of colours drawn for eight times", "even_shares"),
+            Step("the median", "even_shares", "median"),
         ],
     ),
     "skin5": Recipes(
