@@ -35,6 +35,8 @@ class Comparison:
         results: of every attribute and metric, from statistics.compare.
         by_seed: seed, attribute, metric, candidate, baseline: the values that the results are means of.
         cost: a line for each quantity, from cost.measure_cost.
+        draws: how many equally weighted draws an epoch is worth to each attribute, of both sides: attribute, single,
+            shared.
         constant: what the best constant answer gets, by attribute and metric.
         second_rater: what a second rater gets, likewise; empty where there is none.
         missing: why planned runs are not there, by title.
@@ -51,6 +53,7 @@ class Comparison:
     results: pd.DataFrame
     by_seed: pd.DataFrame
     cost: pd.DataFrame
+    draws: pd.DataFrame
     constant: dict[str, dict[str, float]]
     second_rater: dict[str, dict[str, float]]
     missing: dict[str, str]
@@ -81,6 +84,7 @@ def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, mis
         results,
         _by_seed(results, schema, seeds, shared, singles, runs.side),
         pd.DataFrame(measure_cost(shared, list(zip(*singles.values(), strict=True)), devices)),
+        _draws(schema, planned),
         {name: _constant(head) for name, head in measured["heads"].items()},
         measured.get("second_rater", {}),
         missing,
@@ -104,6 +108,13 @@ def require_whole_seeds(runs: Runs, planned: Sequence[PlannedRun], missing: dict
 
 def _pair(attribute: Attribute, candidate: Sequence[RunFolder], baseline: Sequence[RunFolder], side: str) -> Pair:
     return read_pair(attribute, *([run.predictions(side) for run in runs] for runs in (candidate, baseline)))
+
+
+def _draws(schema: Schema, planned: Sequence[PlannedRun]) -> pd.DataFrame:
+    """Those of the first seed; other seeds draw as many."""
+    of_model = {run.model: run.effective_draws for run in reversed(planned)}
+    single, shared = (of_model[single_name(each)][each.name] for each in schema), of_model[SHARED].values()
+    return pd.DataFrame({"attribute": schema.names, "single": single, "shared": shared})
 
 
 def _measured(run: RunFolder, side: str) -> dict[str, Any]:

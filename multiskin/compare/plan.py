@@ -17,6 +17,7 @@ import pandas as pd
 from multiskin.config import FitConfig, head_recipes
 from multiskin.data.manifest import Manifest
 from multiskin.data.photos import Photos
+from multiskin.data.sampling import Mixture
 from multiskin.data.table import read_table
 from multiskin.data.validation import photo_path, read_grades, second_headings
 from multiskin.errors import UserError
@@ -40,6 +41,7 @@ class PlannedRun:
         config: its settings; its table and the place of its files are given when it runs.
         schema: the attributes it learns.
         table: the photos that it learns from and is measured on, with their split; cells as text.
+        grades: (N, H) of the training photos among them, -1 where missing.
         image_passes: photos that training takes through the network if it is not stopped early.
         contents: a digest of each photo's bytes, by its path in the table.
     """
@@ -48,6 +50,7 @@ class PlannedRun:
     config: FitConfig
     schema: Schema
     table: pd.DataFrame
+    grades: np.ndarray
     image_passes: int
     contents: Mapping[str, str]
 
@@ -76,6 +79,13 @@ class PlannedRun:
         """The user's own file that finds faces, if there is one."""
         path = Path(self.config.data.skin.detector or "")
         return path if path.is_file() else None
+
+    @property
+    def effective_draws(self) -> dict[str, float]:
+        """How many equally weighted draws an epoch is worth to each attribute, by its name."""
+        recipes = head_recipes(self.config, self.schema.names)
+        effective = Mixture.of(self.grades, self.schema, recipes).effective * self.image_passes
+        return dict(zip(self.schema.names, effective / self.config.trainer.max_epochs, strict=True))
 
     @cached_property
     def digest(self) -> str:
@@ -113,7 +123,8 @@ class Experiment:
         if config.data.columns.split is None:
             self.cells = self.cells.assign(**{SPLIT: photos.split})
         self.cells = _regraded(self.cells, self.manifest)
-        self.graded = photos.side("train").grades != MISSING  # (N, H)
+        self.grades = photos.side("train").grades  # (N, H)
+        self.graded = self.grades != MISSING
         with ThreadPoolExecutor() as pool:
             names = list(dict.fromkeys(self.cells[config.data.columns.image]))
             places = [photo_path(photos.manifest.root, name) for name in names]
@@ -159,8 +170,9 @@ class Experiment:
         )
         data = replace(config.data, columns=columns, render=None, faces=None, draws_per_epoch=draws)
         data = replace(data, exclude=None, relabel=None)  # the table has what they leave
-        passes = draws * config.trainer.max_epochs
-        return PlannedRun(model, replace(config, data=data, ckpt_path=None), schema, table, passes, self.contents)
+        config = replace(config, data=data, ckpt_path=None)
+        grades = self.grades[:, [self.manifest.schema.index(name) for name in schema.names]]
+        return PlannedRun(model, config, schema, table, grades, draws * config.trainer.max_epochs, self.contents)
 
     def _headings(self, schema: Schema) -> list[str]:
         """The columns that bear on these attributes."""

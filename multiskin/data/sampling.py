@@ -65,6 +65,14 @@ class Mixture:
         q = self.rows[:, None]
         return np.divide(self.head_rows, q, out=np.zeros_like(self.head_rows), where=q > 0)
 
+    @cached_property
+    def effective(self) -> np.ndarray:
+        """(H,) how many equally weighted draws one draw is worth to each head, in expectation: 1 / E_q[w_h^2].
+
+        At least the head's share; 1 for a head whose distribution is the mixture's.
+        """
+        return 1 / (self.rows @ self.weights**2)
+
     def draw(self, number: int, random: np.random.Generator) -> Draws:
         """Draws systematically: each row floor or ceil of number * q times, in shuffled order.
 

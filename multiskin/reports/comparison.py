@@ -48,6 +48,7 @@ SPOKEN = {
     "levels": "What the shared and the single models get, as in the table",
     "cost": "How many times as much the single models cost, as in the table",
 }
+STARVED = 0.8  # of the draws of its single model: a head that has fewer may well do worse for that alone
 KEY_COSTS = {  # what the answer at the top tells of, and how
     PARAMETERS: "have {} times as many parameters",
     LATENCY: "take {} times as long to answer",
@@ -139,6 +140,8 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "higher_is_better": HIGHER_IS_BETTER,
         "costs": [(device, rows(of)) for device, of in comparison.cost.groupby("device", sort=False)],
         "on_no_device": ON_NO_DEVICE,
+        "draws": rows(comparison.draws),
+        "starved": [row.attribute for row in rows(comparison.draws) if row.shared < STARVED * row.single],
         "resamples": RESAMPLES,
         "settings": as_text(comparison.config),
     }

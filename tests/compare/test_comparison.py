@@ -37,6 +37,9 @@ def test_everything_is_of_the_runs_that_were_planned(runs, planned, finish):
     assert passes["shared"] == planned[0].image_passes
     assert passes["singles"] == planned[1].image_passes + planned[2].image_passes
     assert by_quantity.loc["parameters", "ratio"] > 1.9
+    draws = found.draws.set_index("attribute")
+    assert draws["shared"].to_dict() == planned[0].effective_draws
+    assert draws.loc["lines", "single"] == planned[2].effective_draws["lines"]
     assert found.constant == {"shine": {"p_recall": 0.25}, "lines": {"p_recall": 0.25}}
     assert found.runs["single-lines"]["1"] == folders["single-lines, seed 1"].root.name
 

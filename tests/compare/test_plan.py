@@ -3,13 +3,15 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from multiskin.compare import plan
 from multiskin.compare.plan import Experiment, check_seeds, names_of, plan_comparison, require_measurable, with_seeds
-from multiskin.config import FitConfig, Recipe, SkinConfig, TrainerConfig
+from multiskin.config import FitConfig, Recipe, SkinConfig, TrainerConfig, head_recipes
 from multiskin.data.photos import load_photos
+from multiskin.data.sampling import Mixture, effective_sample_size
 from multiskin.errors import UserError
 from multiskin.schema import MISSING, Attribute, Schema
 
@@ -66,6 +68,17 @@ def test_with_equal_epochs_a_single_models_epoch_is_what_is_graded_for_it(planne
     for run, attribute in zip(planned, (None, "shine", "lines"), strict=False):
         assert run.config.data.draws_per_epoch == graded_in_training(photos, attribute)
         assert run.image_passes == 4 * graded_in_training(photos, attribute)
+
+
+def test_a_single_models_draws_count_fully_and_those_of_a_shared_one_as_its_sampler_weighs_them(planned, photos):
+    shared, shine, lines = planned[:3]
+    assert shine.effective_draws == {"shine": pytest.approx(graded_in_training(photos, "shine"))}
+    assert lines.effective_draws == {"lines": pytest.approx(graded_in_training(photos, "lines"))}
+    recipes = head_recipes(shared.config, shared.schema.names)
+    weights = Mixture.of(photos.side("train").grades, shared.schema, recipes)
+    drawn = weights.draw(100_000, np.random.default_rng(0)).rows
+    worth = effective_sample_size(weights.weights[drawn]) / 100_000 * graded_in_training(photos)
+    assert [*shared.effective_draws.values()] == pytest.approx(worth.tolist(), rel=0.01)
 
 
 def test_with_equal_compute_nothing_is_stopped_early(config, photos):

@@ -233,6 +233,24 @@ def test_equal_draws_count_fully_and_ungraded_ones_not_at_all():
     assert effective_sample_size(weights).tolist() == [4, 0, 2]
 
 
+@settings(max_examples=60, deadline=None)
+@given(tables())
+def test_draws_are_worth_in_expectation_what_many_of_them_are(table):
+    mixture = Mixture.of(*table)
+    many = mixture.draw(200_000, np.random.default_rng(0)).rows
+    worth = effective_sample_size(mixture.weights[many]) / len(many)
+    np.testing.assert_allclose(mixture.effective, worth, rtol=0.01)
+    assert (mixture.effective >= mixture.shares - 1e-9).all()
+    assert (mixture.effective <= 1 + 1e-9).all()
+
+
+def test_draws_are_worth_less_to_who_is_graded_where_others_are_not():
+    grades = np.array([[0, 0]] * 80 + [[MISSING, 0]] * 20)
+    mixture = Mixture.of(grades, schema_of([2, 2]), [Recipe(), Recipe()])
+    # of 200 rows drawn 90 times in 80 and 10 times in 20 for each 100: weights 100/80 * 80/90 and 0; 80/90 and 2
+    assert mixture.effective == pytest.approx([0.9, 1 / (0.9 * (0.8 / 0.9) ** 2 + 0.1 * 2**2)])
+
+
 # A published table of five attributes: which are graded on each part of the face, and how often each grade occurs.
 PARTS = [(1358, [0, 1, 3]), (672, [0, 1, 2]), (680, [0, 1, 2, 3]), (680, [1, 2, 4])]
 HISTOGRAMS = [
