@@ -30,7 +30,6 @@ SIDES = ("val", "test")
 METRICS = ("p_recall", "kappa", "rps", "macro_mae")
 PLAIN = "cross_entropy"
 OF_ALL = ["--recipe.resample", "natural", "--recipe.decision", "credit", "--recipe.loss", PLAIN, "--heads", "{}"]
-OF_ALL += ["--recipe.calibration", "null"]
 
 
 class Step(NamedTuple):
@@ -59,15 +58,21 @@ class Recipes(NamedTuple):
 
     Attributes:
         config: whose photos, network and schedule all variants have.
-        variants: their options, after OF_ALL.
+        variants: their options, after OF_ALL and those of `common`.
         losses: variants that are set against PLAIN.
         steps: from plain cross entropy to the config's recipe, each set against the one before.
+        common: options of all variants.
     """
 
     config: str
     variants: Mapping[str, Sequence[str]]
     losses: Sequence[str]
     steps: Sequence[Step]
+    common: Sequence[str] = ()
+
+    def options(self, variant: str) -> list[str]:
+        """All that a variant has in place of the config's own."""
+        return [*OF_ALL, *self.common, *self.variants[variant]]
 
 
 DEFAULT_AUGMENTATION = ["--recipe.augment", "[RandomResizedCrop, HorizontalFlip]"]  # that of Recipe
@@ -118,6 +123,7 @@ SETS = {
             Step("CORAL in its place", "coral_balanced"),
             Step("calibration before the decision", "coral_balanced", calibration="cumulative"),
         ],
+        common=["--recipe.calibration", "null"],  # which is a step of its own
     ),
 }
 
@@ -144,7 +150,7 @@ def main() -> None:
 
 
 def trained(given: argparse.Namespace, recipes: Recipes, variant: str) -> list[Path]:
-    arguments = ["--config", recipes.config, "--model.weights", given.weights, *OF_ALL, *recipes.variants[variant]]
+    arguments = ["--config", recipes.config, "--model.weights", given.weights, *recipes.options(variant)]
     root = ["--data.root", given.root] if given.root else []
     size = ["--model.input_size", given.size] if given.size else []
     return train(f"{given.data}-{variant}", [*arguments, *root, *size], given)

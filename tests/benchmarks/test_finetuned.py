@@ -95,7 +95,7 @@ def test_each_step_begins_where_the_one_before_ended(runs):
 def test_what_is_read_is_trained_and_the_last_step_is_the_configs_own_recipe(recipes):
     assert {*recipes.losses, *(step.variant for step in recipes.steps)} == {*recipes.variants}
     last, config = recipes.steps[-1], ["--config", recipes.config]
-    reached, schema = fit_config("fit", "", [*config, *finetuned.OF_ALL, *recipes.variants[last.variant]])
+    reached, schema = fit_config("fit", "", [*config, *recipes.options(last.variant)])
     wanted, _ = fit_config("fit", "", config)
     said = {"decision": last.decision, "calibration": last.calibration}
     given = {option: name for option, name in said.items() if name}
