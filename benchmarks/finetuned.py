@@ -98,7 +98,6 @@ SETS = {
             Step("the grade of the highest expected credit", PLAIN),
             Step("square-root sampling", "square_root"),
             Step("the number of colours drawn for eight times", "even_shares"),
-            Step("the median", "even_shares", "median"),
         ],
     ),
     "skin5": Recipes(
