@@ -61,6 +61,7 @@ class Recipes(NamedTuple):
         variants: their options, after OF_ALL and those of `common`.
         losses: variants that are set against PLAIN.
         steps: from plain cross entropy to the config's recipe, each set against the one before.
+        tried: what was not taken, each set against that recipe.
         common: options of all variants.
     """
 
@@ -68,6 +69,7 @@ class Recipes(NamedTuple):
     variants: Mapping[str, Sequence[str]]
     losses: Sequence[str]
     steps: Sequence[Step]
+    tried: Sequence[Step] = ()
     common: Sequence[str] = ()
 
     def options(self, variant: str) -> list[str]:
@@ -78,7 +80,7 @@ class Recipes(NamedTuple):
 DEFAULT_AUGMENTATION = ["--recipe.augment", "[RandomResizedCrop, HorizontalFlip]"]  # that of Recipe
 SQUARE_ROOT = ["--recipe.resample", "square_root"]
 BALANCED = ["--heads", "{sensitivity: {resample: balanced, share: 2}}"]  # as in the configs of drawn skin
-EVEN = ["--heads", "{n_colors: {share: 8}}"]  # as in that of lesions
+EVEN = ["--heads", "{n_colors: {share: 8}}"]  # as many draws in effect for each head as it has photos
 SETS = {
     "isic_abc": Recipes(
         "configs/isic_abc.yaml",
@@ -97,8 +99,8 @@ SETS = {
             Step("augmentation for these photos", PLAIN, "argmax"),
             Step("the grade of the highest expected credit", PLAIN),
             Step("square-root sampling", "square_root"),
-            Step("the number of colours drawn for eight times", "even_shares"),
         ],
+        tried=[Step("tried: the number of colours drawn for eight times", "even_shares")],
     ),
     "skin5": Recipes(
         "configs/skin5_drawn.yaml",
@@ -162,8 +164,12 @@ def against_plain(recipes: Recipes, runs: Mapping[str, Sequence[Path]], schema: 
 
 
 def step_by_step(recipes: Recipes, runs: Mapping[str, Sequence[Path]], schema: Schema) -> Iterator[pd.DataFrame]:
-    """Every step beside the one before it."""
-    for before, step in zip(recipes.steps, recipes.steps[1:], strict=False):
+    """Every step beside the one before it, and what was tried beside the last."""
+    last = recipes.steps[-1]
+    for before, step in [
+        *zip(recipes.steps, recipes.steps[1:], strict=False),
+        *((last, step) for step in recipes.tried),
+    ]:
         yield from compared(step.title, step, before, runs, schema)
 
 
