@@ -13,7 +13,7 @@ from multiskin.run import RunFolder
 
 
 def as_trained(run: Path, side: str) -> GradedPredictions:
-    """Those on the photos of one side, val or test; a calibrated run scores them once more."""
+    """What a run's network says of one side's photos, val or test, without its calibration."""
     folder = RunFolder.open(run)
     predictor = Predictor.from_checkpoint(folder.best, "cpu")
     if not predictor.calibrators:

@@ -143,7 +143,7 @@ def main() -> None:
     size = f" --size {given.size}" if given.size else ""
     command = f"python benchmarks/finetuned.py {given.data}{root}{size} --seeds {' '.join(map(str, given.seeds))}"
     every = [run for of_variant in runs.values() for run in of_variant]
-    for step in recipes.steps:
+    for step in [*recipes.steps, *recipes.tried]:
         if step.calibration:
             runs[step.runs] = recalibrated(runs[step.variant], step.calibration)
     write(f"losses_{given.data}", pd.concat(against_plain(recipes, runs, schema)), every, command, INTERVAL)

@@ -14,6 +14,7 @@ from multiskin.inference.calibrate import drawn_shares
 from multiskin.inference.predictor import Predictor
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.checkpoint import read_checkpoint
+from multiskin.portable.results import prediction_columns
 from multiskin.reports.graded import GradedPredictions
 from multiskin.run import RunFolder
 
@@ -58,8 +59,7 @@ def said(predictor: Predictor, photos: GradedPredictions, calibrators: Calibrato
     calibrated = replace(predictor, calibrators=calibrators)
     trained = torch.from_numpy(photos.probabilities)
     prediction = calibrated.judge(calibrated.calibrate(trained))
-    table = photos.table.copy()
-    for h, attribute in enumerate(photos.schema):
-        table[attribute.name] = prediction.grades[:, h]
-        table[attribute.prediction_columns[-attribute.grades :]] = prediction.probabilities[:, h, : attribute.grades]
+    table = photos.table
+    for h in range(len(photos.schema)):
+        table = table.assign(**prediction_columns(prediction, h, photos.schema))
     return table

@@ -149,6 +149,7 @@ def _provenance(runs: Sequence[Path], command: str) -> dict:
         "machine": machine(used),
         "versions": {name: version(name) for name in ("torch", "timm", "pytorch-lightning", "albumentations")},
         "commit": " and ".join(dict.fromkeys(known["commit"] for known in origins)),
+        "read_at": commit(),
     }
 
 

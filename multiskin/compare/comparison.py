@@ -111,8 +111,9 @@ def _pair(attribute: Attribute, candidate: Sequence[RunFolder], baseline: Sequen
 
 
 def _draws(schema: Schema, planned: Sequence[PlannedRun]) -> pd.DataFrame:
-    """Those of the first seed; other seeds draw as many."""
-    of_model = {run.model: run.effective_draws for run in reversed(planned)}
+    """What an epoch is worth to each attribute; every seed draws as many, so that the first one tells."""
+    first = [run for run in planned if run.config.seed == planned[0].config.seed]
+    of_model = {run.model: run.effective_draws for run in first}
     single, shared = (of_model[single_name(each)][each.name] for each in schema), of_model[SHARED].values()
     return pd.DataFrame({"attribute": schema.names, "single": single, "shared": shared})
 

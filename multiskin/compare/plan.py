@@ -41,7 +41,7 @@ class PlannedRun:
         config: its settings; its table and the place of its files are given when it runs.
         schema: the attributes it learns.
         table: the photos that it learns from and is measured on, with their split; cells as text.
-        grades: (N, H) of the training photos among them, -1 where missing.
+        grades: (N, H) of the training photos, -1 where missing.
         image_passes: photos that training takes through the network if it is not stopped early.
         contents: a digest of each photo's bytes, by its path in the table.
     """
@@ -83,9 +83,9 @@ class PlannedRun:
     @property
     def effective_draws(self) -> dict[str, float]:
         """How many equally weighted draws an epoch is worth to each attribute, by its name."""
-        recipes = head_recipes(self.config, self.schema.names)
-        effective = Mixture.of(self.grades, self.schema, recipes).effective * self.image_passes
-        return dict(zip(self.schema.names, effective / self.config.trainer.max_epochs, strict=True))
+        draws = self.image_passes / self.config.trainer.max_epochs
+        mixture = Mixture.of(self.grades, self.schema, head_recipes(self.config, self.schema.names))
+        return dict(zip(self.schema.names, draws * mixture.effective, strict=True))
 
     @cached_property
     def digest(self) -> str:

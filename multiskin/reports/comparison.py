@@ -48,7 +48,7 @@ SPOKEN = {
     "levels": "What the shared and the single models get, as in the table",
     "cost": "How many times as much the single models cost, as in the table",
 }
-STARVED = 0.8  # of the draws of its single model: a head that has fewer may well do worse for that alone
+STARVED = 0.8  # of the draws of its single model: a head that has fewer may do worse for that alone
 KEY_COSTS = {  # what the answer at the top tells of, and how
     PARAMETERS: "have {} times as many parameters",
     LATENCY: "take {} times as long to answer",
@@ -141,9 +141,19 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "costs": [(device, rows(of)) for device, of in comparison.cost.groupby("device", sort=False)],
         "on_no_device": ON_NO_DEVICE,
         "draws": rows(comparison.draws),
-        "starved": [row.attribute for row in rows(comparison.draws) if row.shared < STARVED * row.single],
+        **_short_of_draws(comparison.draws),
         "resamples": RESAMPLES,
         "settings": as_text(comparison.config),
+    }
+
+
+def _short_of_draws(draws: pd.DataFrame) -> dict[str, Any]:
+    """Whether all heads have far fewer draws than their single models, and which have far fewer than another head."""
+    ratios = draws["shared"] / draws["single"]
+    best = ratios.max()
+    return {
+        "all_starved": best < STARVED,
+        "starved": draws.loc[ratios < STARVED * min(best, 1), "attribute"].tolist(),  # others can spare some
     }
 
 

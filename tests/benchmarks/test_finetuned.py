@@ -20,6 +20,7 @@ RECIPES = Recipes(
     {"cross_entropy": [], "other": []},
     ["other"],
     [Step("first", "cross_entropy", "argmax"), Step("credit", "cross_entropy"), Step("the other", "other", "median")],
+    tried=[Step("tried", "cross_entropy", "median"), Step("tried, too", "other", calibration="vector")],
 )
 
 
@@ -39,7 +40,7 @@ def predictions(seed, photos=60):
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     folder, made = tmp_path_factory.mktemp("runs"), {}
-    for v, variant in enumerate(RECIPES.variants):
+    for v, variant in enumerate([*RECIPES.variants, "other vector"]):
         made[variant] = [folder / f"{variant}-{seed}" for seed in range(2)]
         for seed, run in enumerate(made[variant]):
             run.mkdir()
@@ -77,17 +78,30 @@ def test_steps_of_the_same_runs_differ_in_what_is_decided(runs):
     assert (credit.candidate.probabilities == credit.baseline.probabilities).all()
 
 
+def ended_last(tables, metric):
+    return of(tables, RECIPES.steps[-1].title, "test", "mean", metric)["candidate"]
+
+
 def test_each_step_begins_where_the_one_before_ended(runs):
     found = list(finetuned.step_by_step(RECIPES, runs, SCHEMA))
     for metric in finetuned.METRICS:
         ended = of(found, "credit", "test", "mean", metric)["candidate"]
         assert of(found, "the other", "test", "mean", metric)["baseline"] == ended
+        assert of(found, "tried", "test", "mean", metric)["baseline"] == ended_last(found, metric)
+        assert of(found, "tried, too", "test", "mean", metric)["baseline"] == ended_last(found, metric)
+    kappas = [
+        cohen_kappa_score(read["lines_true"], read["lines"], weights="quadratic")
+        for read in (pd.read_csv(run / "predictions_test.csv") for run in runs["other vector"])
+    ]
+    assert of(found, "tried, too", "test", "lines", "kappa")["candidate"] == pytest.approx(np.mean(kappas))
     source = {"seeds": [0, 1], "interval": "95 %", "command": "python", "machine": "a machine"}
     lines = tables.steps(source, pd.concat(found))
-    assert [line.split("|")[1].strip() for line in lines[2:5]] == [
+    assert [line.split("|")[1].strip() for line in lines[2:7]] == [
         "cross entropy, plain sampling, the likeliest grade",
         "credit",
         "the other",
+        "tried",
+        "tried, too",
     ]
 
 

@@ -59,6 +59,8 @@ def test_test_photos_are_calibrated_as_the_command_does(run, other):
     found = GradedPredictions.load(beside / "predictions_test.csv", expected.schema)
     np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-5)
     assert (found.decisions == expected.decisions).all()
+    scores = [f"{name}_score" for name in expected.schema.names]
+    np.testing.assert_allclose(*(table[scores].astype(float) for table in (found.table, expected.table)), atol=1e-5)
 
 
 def test_no_validation_photo_is_calibrated_by_its_own_subjects_grades(run, photos, tmp_path):

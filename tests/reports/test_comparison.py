@@ -287,12 +287,20 @@ def test_what_an_epoch_is_worth_stands_beside_the_single_models(five: Comparison
     assert "A larger share of the draws" not in page.text
 
 
-def test_who_has_far_fewer_draws_is_told_what_to_try(
+def test_who_has_far_fewer_draws_than_others_is_told_what_to_try(
     five: Comparison, words_of: "Callable[[Comparison], Page]"
 ) -> None:
-    draws = five.draws.assign(shared=[400, 150, 200, 250, 20])
-    told = words_of(replace(five, draws=draws)).text
+    told = words_of(replace(five, draws=five.draws.assign(shared=[400, 150, 200, 250, 20]))).text
     assert "chosen on validation photos: heads.sensitivity.share , heads.hydration.share ." in told
+    assert "data.draws_per_epoch" not in told.partition("All settings")[0]
+
+
+def test_where_all_have_far_fewer_no_share_is_to_blame(
+    five: Comparison, words_of: "Callable[[Comparison], Page]"
+) -> None:
+    told = words_of(replace(five, draws=five.draws.assign(shared=five.draws["single"] * 0.75))).text
+    assert "more draws are worth a try, chosen there as well: data.draws_per_epoch ." in told
+    assert "A larger share of the draws" not in told
 
 
 def test_results_json_is_plain_sorted_and_complete(five: Comparison, root: Path) -> None:
