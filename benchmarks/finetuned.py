@@ -12,6 +12,7 @@ photos; test photos are read once, for the table. Finished runs are kept in --ru
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -165,11 +166,8 @@ def against_plain(recipes: Recipes, runs: Mapping[str, Sequence[Path]], schema: 
 
 def step_by_step(recipes: Recipes, runs: Mapping[str, Sequence[Path]], schema: Schema) -> Iterator[pd.DataFrame]:
     """Every step beside the one before it, and what was tried beside the last."""
-    last = recipes.steps[-1]
-    for before, step in [
-        *zip(recipes.steps, recipes.steps[1:], strict=False),
-        *((last, step) for step in recipes.tried),
-    ]:
+    pairs = [*pairwise(recipes.steps), *product(recipes.steps[-1:], recipes.tried)]
+    for before, step in pairs:
         yield from compared(step.title, step, before, runs, schema)
 
 

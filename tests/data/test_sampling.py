@@ -249,7 +249,7 @@ def test_draws_are_worth_in_expectation_what_rows_are_by_how_often_they_are_draw
 def test_draws_are_worth_less_to_who_is_graded_where_others_are_not():
     grades = np.array([[0, 0]] * 80 + [[MISSING, 0]] * 20)
     mixture = Mixture.of(grades, schema_of([2, 2]), [Recipe(), Recipe()])
-    # of 200 rows drawn 90 times in 80 and 10 times in 20 for each 100: weights 100/80 * 80/90 and 0; 80/90 and 2
+    # 0.9 of the draws are of the first 80 rows, which weigh 1 / 0.9 and 0.8 / 0.9; those of the others 0 and 0.2 / 0.1
     assert mixture.effective == pytest.approx([0.9, 1 / (0.9 * (0.8 / 0.9) ** 2 + 0.1 * 2**2)])
 
 
