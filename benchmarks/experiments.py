@@ -15,6 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 from seeds import RESULTS, commit, machine, threads
 
 from multiskin.run import write_json
@@ -51,6 +52,8 @@ def keep(kind: str, name: str, runs: Path, command: str, made_at: str) -> None:
         "commit": made_at,
     }
     content = json.loads((runs / CONTENT[kind]).read_text(encoding="utf-8"))
+    if kind == "study":
+        content["costs"] = pd.read_csv(runs / "costs.csv").to_dict("records")
     write_json(RESULTS / f"{name}.json", origin | content)
     shutil.copy(runs / TABLES[kind], RESULTS / f"{name}.csv")
     shutil.copy(runs / "table.md", RESULTS / f"{name}.md")

@@ -5,19 +5,24 @@ from typing import Any
 import pandas as pd
 
 from multiskin.compare.words import limits
-from multiskin.reports.comparison_lines import METRICS
+from multiskin.reports.comparison_lines import METRICS, without_seeds
+from multiskin.reports.formats import amount
 from tables.cells import bounded, markdown, seeds_of
+
+SIZES = ("parameters", "training")
 
 
 def comparison(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """What the heads lose or win by sharing, and at what price."""
-    return [*of_heads(results), "", shown_of(results), "", *of_costs(source["cost"]), "", told_of(source)]
+    told = " ".join(filter(None, [shown_of(results), of_seeds(results)]))
+    return [*of_heads(results), "", told, "", *of_costs(source["cost"]), "", told_of(source)]
 
 
 def study(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """What variants of one thing do to every head."""
     details = f"By grade, and with its costs: [{source['title'].lower()}](benchmarks/results/{source['name']}.md)."
-    return [*of_rows(results, source["baseline"]), "", f"{told_of(source)} {details}"]
+    lines = of_rows(results, source["baseline"], of_sizes(source.get("costs", [])))
+    return [*lines, "", f"{told_of(source)} Intervals: 95 %, {whose(source)}. {details}"]
 
 
 def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
@@ -45,6 +50,13 @@ def shown_of(results: pd.DataFrame) -> str:
     return f"Over all {metrics} metrics, by the method's interval (each a 95 % one by itself), {told}."
 
 
+def of_seeds(results: pd.DataFrame) -> str:
+    """Whose intervals of the method have no spread over seeds in them."""
+    alone = [row.attribute for row in judged(results).itertuples() if without_seeds(row)]
+    told = "Seeds were not seen to differ, so that the method's interval is that of these models"
+    return f"{told}: {', '.join(alone)}." * bool(alone)
+
+
 def _with_metrics(results: pd.DataFrame, verdict: str) -> str:
     by_head = results[results["verdict"] == verdict].groupby("attribute", sort=False)["metric"]
     return ", ".join(f"{name} ({', '.join(of.map(METRICS))})" for name, of in by_head) or "none"
@@ -60,18 +72,29 @@ def of_costs(costs: list[dict]) -> list[str]:
     return markdown(["cost", "single models / shared model"], lines)
 
 
-def of_rows(results: pd.DataFrame, baseline: str) -> list[str]:
-    """A line a variant: P-Recall of every head and of their mean, and how far the mean is from the baseline's."""
+def of_rows(results: pd.DataFrame, baseline: str, sizes: dict[str, list[str]]) -> list[str]:
+    """A line a variant: its size, P-Recall of every head and of their mean, and how far that is from the baseline's."""
     lines = []
     for name, of_row in judged(results).groupby("row", sort=False):
         mean = of_row[of_row["attribute"] == "mean"].iloc[0]
         of = "trained" if pd.isna(mean["method_low"]) else "method"
         bounds = bounded(mean["difference"], mean[f"{of}_low"], mean[f"{of}_high"], decimals=3, sign="+")
-        lines.append(
-            [str(name), *(f"{value:.3f}" for value in of_row["candidate"]), "" if name == baseline else bounds]
-        )
+        values = (f"{value:.3f}" for value in of_row["candidate"])
+        lines.append([str(name), *sizes.get(str(name), []), *values, "" if name == baseline else bounds])
     attributes = judged(results)["attribute"].unique()
-    return markdown(["", *attributes, f"mean less {baseline}"], lines)
+    return markdown(["", *(SIZES if sizes else ()), *attributes, f"mean less {baseline}"], lines)
+
+
+def of_sizes(costs: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Parameters and the time to train of each variant, where variants differ in size."""
+    if len({cost["parameters"] for cost in costs}) < 2:
+        return {}
+    return {cost["row"]: [amount(cost["parameters"], ""), amount(cost["seconds"], "s")] for cost in costs}
+
+
+def whose(source: dict[str, Any]) -> str:
+    """What the intervals of a study are of."""
+    return "of the method" if len(source["seeds"]) > 1 else "of these trained models"
 
 
 def judged(results: pd.DataFrame) -> pd.DataFrame:

@@ -79,7 +79,7 @@ def in_words(interval: Interval, higher_is_better: bool) -> str:
         return "better"
     if best < 0:
         return "worse"
-    return f"no difference shown; at most {rounded_up(-worst)} worse or {rounded_up(best)} better"
+    return f"no difference shown ({rounded_up(-worst)} worse to {rounded_up(best)} better)"
 
 
 def caveat(seeds: int) -> str:

@@ -30,6 +30,7 @@ from multiskin.reports.comparison_lines import (
     shown,
     whose,
     widest,
+    without_seeds,
 )
 from multiskin.reports.comparison_missing import from_here
 from multiskin.reports.comparison_tables import comparison_table_markdown
@@ -128,6 +129,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "judging": judging,
         "difference": difference,
         "shown": shown,
+        "without_seeds": [line for line in lines if without_seeds(line.found)],
         "limits": limits,
         "plural": plural,
         "caveat": caveat(len(comparison.seeds)),

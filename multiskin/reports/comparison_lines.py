@@ -78,6 +78,12 @@ def shown(found: Any) -> str:
     return told if told in ("better", "worse") else ""
 
 
+def without_seeds(found: Any) -> bool:
+    """Whether the method's interval is that of these models, for their seeds were not seen to differ."""
+    trained, method = ((found.trained_low, found.trained_high), (found.method_low, found.method_high))
+    return bool(found.seeds > 1 and trained == method)
+
+
 def limits(low: float, high: float, decimals: int = DECIMALS) -> str:
     """Of an interval, written no narrower than they are; a dash where there are none."""
     return ABSENT if np.isnan(low) else words.limits(low, high, decimals).replace("-", "−")

@@ -2,13 +2,24 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from multiskin.compare.comparison import Comparison
 from multiskin.compare.words import DECIMALS, caveat, plural
-from multiskin.reports.comparison_lines import Line, difference, judging, limits, lines_of, rows, whose, widest
+from multiskin.reports.comparison_lines import (
+    Line,
+    difference,
+    judging,
+    limits,
+    lines_of,
+    rows,
+    whose,
+    widest,
+    without_seeds,
+)
 from multiskin.reports.comparison_missing import missing_markdown
-from multiskin.reports.formats import amount, number
+from multiskin.reports.formats import amount, number, signed
 from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.markdown import markdown_table
 
@@ -16,8 +27,8 @@ from multiskin.reports.markdown import markdown_table
 def comparison_table_markdown(comparison: Comparison) -> str:
     """What each head is judged by on both sides and how sure their difference is; and below, what both sides cost."""
     lines = lines_of(comparison)
-    parts = [_caption(comparison, lines), _scores(lines), _costs(comparison.cost)]
-    return "\n\n".join(parts) + missing_markdown(comparison.missing) + "\n"
+    parts = [_caption(comparison, lines), _scores(lines), _notes(lines), _costs(comparison.cost)]
+    return "\n\n".join(filter(None, parts)) + missing_markdown(comparison.missing) + "\n"
 
 
 def _caption(comparison: Comparison, lines: Sequence[Line]) -> str:
@@ -41,6 +52,15 @@ def _scores(lines: Sequence[Line]) -> str:
         *("the method", "detectable", "verdict"),
     )
     return markdown_table(heading, map(_score, lines))
+
+
+def _notes(lines: Sequence[Line]) -> str:
+    """Whose intervals have no spread over seeds in them, and the multi-task gain."""
+    alone = [line.title for line in lines if without_seeds(line.found)]
+    gaining = [line for line in lines if line.is_mean and not np.isnan(line.found.gain_percent)]
+    notes = [f"Seeds not seen to differ, the method's interval that of these models: {', '.join(alone)}."] * bool(alone)
+    notes += [f"Multi-task gain, {line.metric}: {signed(line.found.gain_percent, 1)} %." for line in gaining]
+    return " ".join(notes)
 
 
 def _score(line: Line) -> list[str]:

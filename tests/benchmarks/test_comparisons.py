@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from tables.comparisons import comparison, of_unanswered, shown_of
+from tables.comparisons import comparison, of_unanswered, shown_of, study
 
 SOURCE = {"command": "multiskin compare", "machine": "a machine", "side": "test", "seeds": [0, 1, 2], "cost": []}
 HEADINGS = (
@@ -13,13 +13,13 @@ HEADINGS = (
 
 def row(attribute, metric, verdict, **more):
     found = {"attribute": attribute, "metric": metric, "verdict": verdict, "candidate": 0.5, "baseline": 0.4}
-    found |= {"difference": 0.1, "method_low": 0.0501, "method_high": 0.1499}
+    found |= {"seeds": 3, "difference": 0.1, "method_low": 0.0501, "method_high": 0.1499}
     return found | {"trained_low": 0.0601, "trained_high": 0.1399, "detectable": 0.056} | more
 
 
 @pytest.fixture
 def results():
-    undecided = "no difference shown; at most 0.010 worse or 0.100 better"
+    undecided = "no difference shown (0.010 worse to 0.100 better)"
     return pd.DataFrame(
         [
             row("shine", "p_recall", "better"),
@@ -46,6 +46,27 @@ def test_what_the_methods_interval_shows_by_any_metric_is_told_in_both_direction
         "Over all 3 metrics, by the method's interval (each a 95 % one by itself), better: shine (P-Recall, "
         "macro MAE); worse: lines (macro MAE, RPS)."
     )
+
+
+def test_whose_interval_is_that_of_the_models_is_told(results):
+    alone = results.assign(method_low=results["trained_low"], method_high=results["trained_high"], seeds=3)
+    assert "models: shine, lines." in " ".join(comparison(SOURCE, alone))
+    assert "not seen to differ" not in " ".join(comparison(SOURCE, results))
+
+
+def test_variants_of_several_sizes_stand_with_their_sizes_and_times(results):
+    rows = [results.assign(row=name, attribute=results["attribute"].replace("lines", "mean")) for name in ("A", "B")]
+    source = SOURCE | {"title": "Backbone", "name": "study_backbone", "baseline": "A"}
+    costs = [
+        {"row": "A", "parameters": 4_040_000, "seconds": 61.2},
+        {"row": "B", "parameters": 27_600_000, "seconds": 3},
+    ]
+    headings, _, _, second, *rest = study(source | {"costs": costs}, pd.concat(rows))
+    assert headings == "|  | parameters | training | shine | mean | mean less A |"
+    assert second == "| B | 27.6 M | 0:00:03 | 0.500 | 0.500 | +0.100 (-0.011 to 0.150) |"
+    assert "Intervals: 95 %, of the method." in rest[-1]
+    alike = [cost | {"parameters": 4_040_000} for cost in costs]
+    assert study(source | {"costs": alike}, pd.concat(rows))[0] == "|  | shine | mean | mean less A |"
 
 
 def test_where_nothing_is_shown_in_a_direction_none_is_told(results):

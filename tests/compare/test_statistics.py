@@ -39,6 +39,15 @@ def made(
     return Pair(Attribute(name, k, kind), images, np.array(owners), true, *sides)
 
 
+def right(name: str, candidate: int, baseline: int) -> Pair:
+    """A hundred photos of as many subjects, of which the sides answer so many rightly, with one seed."""
+    photos = np.arange(100)
+    sides = [
+        Answers((photos >= number)[None].astype(int), np.full((1, 100, 2), 0.5)) for number in (candidate, baseline)
+    ]
+    return Pair(Attribute(name, 2), photos.astype(str), photos.astype(str), np.zeros(100, dtype=int), *sides)
+
+
 def line(table: pd.DataFrame, attribute: str, metric: str) -> pd.Series:
     return table[(table["attribute"] == attribute) & (table["metric"] == metric)].squeeze()
 
@@ -289,6 +298,12 @@ def test_gains_are_in_percent_of_the_baseline() -> None:
     for metric in METRICS:
         gains = [line(table, name, metric)["gain_percent"] for name in ("depth", "width")]
         assert line(table, "mean", metric)["gain_percent"] == pytest.approx(np.mean(gains))
+
+
+def test_a_gain_may_have_another_sign_than_the_mean_difference() -> None:
+    mean = line(compare([right("strong", 80, 85), right("weak", 13, 10)], 10), "mean", "accuracy")
+    assert mean["difference"] == pytest.approx(-0.01)
+    assert mean["gain_percent"] == pytest.approx((100 * -5 / 85 + 100 * 3 / 10) / 2)
 
 
 def test_ten_thousand_resamples_take_seconds() -> None:

@@ -62,9 +62,9 @@ def test_limits_have_further_digits_where_they_would_be_nothing(low: float, high
         (-0.2, -0.01, True, "worse"),
         (-0.2, -0.01, False, "better"),
         (0.0, 0.0, True, "the same"),
-        (-0.0101, 0.02, True, "no difference shown; at most 0.011 worse or 0.020 better"),
-        (-0.0101, 0.02, False, "no difference shown; at most 0.020 worse or 0.011 better"),
-        (0.0, 0.02, True, "no difference shown; at most 0.000 worse or 0.020 better"),
+        (-0.0101, 0.02, True, "no difference shown (0.011 worse to 0.020 better)"),
+        (-0.0101, 0.02, False, "no difference shown (0.020 worse to 0.011 better)"),
+        (0.0, 0.02, True, "no difference shown (0.000 worse to 0.020 better)"),
     ],
 )
 def test_words_go_as_far_as_the_interval(low: float, high: float, higher_is_better: bool, words: str) -> None:

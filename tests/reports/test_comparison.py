@@ -445,6 +445,27 @@ def test_two_seeds_are_too_few_wherever_the_methods_interval_stands(words_of: "C
         assert "too few to rely" not in " ".join(text.split())
 
 
+def test_whose_interval_has_no_spread_over_seeds_in_it_is_named(words_of: "Callable[[Comparison], Page]") -> None:
+    five = comparison_of()
+    of_oil = five.results["attribute"] == "oil"
+    alone, differing = five.results.copy(), five.results.copy()
+    alone.loc[of_oil, ["method_low", "method_high"]] = alone.loc[of_oil, ["trained_low", "trained_high"]].to_numpy()
+    alone.loc[~of_oil, "method_low"] = differing["method_low"] = five.results["trained_low"] - 0.01
+    for results, told in ((alone, True), (differing, False)):
+        comparison = replace(five, results=results)
+        assert ("may be too narrow: Oil, by the metric that it is judged by." in words_of(comparison).text) is told
+        written = comparison_table_markdown(comparison)
+        assert ("Seeds not seen to differ, the method's interval that of these models: Oil." in written) is told
+
+
+def test_the_tables_tell_the_gain_if_there_is_one() -> None:
+    five = comparison_of()
+    gain = f"{result(five, 'mean')['gain_percent']:+.1f}".replace("-", "−")
+    assert f"Multi-task gain, P-Recall: {gain} %." in comparison_table_markdown(five)
+    unknown = replace(five, results=five.results.assign(gain_percent=np.nan))
+    assert "gain" not in comparison_table_markdown(unknown)
+
+
 def printed(comparison: Comparison) -> str:
     file = io.StringIO()
     print_comparison(comparison, Console(file=file, width=120))
