@@ -153,7 +153,7 @@ def provenance(name: str, runs: Sequence[Path], trained: str | None) -> dict:
     """What it takes to get the numbers again; runs without an origin are of the commit that they were trained at."""
     at = f" --commit {trained}" if trained else ""
     return {
-        "command": f"python benchmarks/conformal.py {name} --runs {' '.join(run.name for run in runs)}{at}",
+        "command": f"python benchmarks/conformal.py {name} --runs {' '.join(map(str, runs))}{at}",
         "draws": f"{DRAWS} halves of the test subjects of each run, averaged over runs",
         "trained_at": [trained_at(run, trained) for run in runs],
         "machine": machine(threads()),

@@ -101,7 +101,10 @@ SETS = {
             Step("the grade of the highest expected credit", PLAIN),
             Step("square-root sampling", "square_root"),
         ],
-        tried=[Step("tried: the number of colours drawn for eight times", "even_shares")],
+        tried=[
+            Step("tried: augmentation and sampling as by default", "default_augmentation"),
+            Step("tried: the number of colours drawn for eight times", "even_shares"),
+        ],
     ),
     "skin5": Recipes(
         "configs/skin5_drawn.yaml",

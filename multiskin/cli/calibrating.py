@@ -1,5 +1,6 @@
 """The command that makes a trained model's probabilities as sure as they deserve to be."""
 
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,9 +38,9 @@ def calibrate(arguments: list[str]) -> None:
     if options.out and Path(options.out).exists():
         raise UserError(f"--out {options.out}: there is something already; name another file")
     data = data_of(run, options, NAME, summary(calibrate))
-    trained = Predictor.from_checkpoint(run.best, options.device, options.detector)
-    trained = with_decisions(replace(trained, calibrators={}, decisions={}, credit={}), options)
-    methods = _methods(options.method or [DEFAULT], trained.schema)
+    before = Predictor.from_checkpoint(run.best, options.device, options.detector)
+    trained = with_decisions(replace(before, calibrators={}), options)
+    methods = _methods(options, before)
     photos = _validation_photos(run, data, trained.schema)
     probabilities = score(trained, photos, data.batch_size, data.num_workers)
     predictor = calibrated(trained, run.best, photos, probabilities, methods)
@@ -64,7 +65,8 @@ def _parser() -> Parser:
         metavar="[HEAD=]NAME",
         help="temperature (one number for each attribute), bias_corrected (and one for each grade), vector (two for "
         "each grade), cumulative (bias_corrected, and of ordered grades two for each cut between them), or none, which "
-        f"takes a calibration away; of all attributes, or as HEAD=NAME of one; may be repeated; default: {DEFAULT}",
+        f"takes a calibration away; of all attributes, or as HEAD=NAME of one; may be repeated; default: {DEFAULT}, "
+        "or what was fitted before where decisions are all that is asked for",
     )
     parser.add_argument(
         "--out", help="a .ckpt file for the calibrated model; default: the run's best checkpoint itself"
@@ -91,8 +93,15 @@ def _validation_photos(run: "RunFolder", data: "DataConfig", schema: "Schema") -
     return photos
 
 
-def _methods(words: Sequence[str], schema: "Schema") -> dict[str, str]:
-    """By the heads that are to be calibrated; what is asked of all need not fit each, what is asked of one has to."""
+def _methods(options: Namespace, before: "Predictor") -> dict[str, str]:
+    """By the heads that are to be calibrated: as asked, or as before where decisions are all that is asked for."""
+    if not options.method and (options.decision or options.credit):
+        return {name: calibrator.method for name, calibrator in before.calibrators.items()}
+    return _methods_asked(options.method or [DEFAULT], before.schema)
+
+
+def _methods_asked(words: Sequence[str], schema: "Schema") -> dict[str, str]:
+    """What is asked of all need not fit each, what is asked of one has to."""
     from multiskin.calibration import METHODS, require_method
 
     asked = by_head(words, schema.names)

@@ -98,7 +98,8 @@ class ConformalSets:
 
         Args:
             probabilities: (N, H, Kmax), of the kind that the thresholds were found with.
-            groups: what is known of them; an unknown value of the group asked for gets its highest threshold.
+            groups: what is known of them; where the value of the group asked for is not, or "", its highest threshold
+                counts, and a value that no threshold was found for gets every grade.
 
         Returns:
             (N, H, Kmax) bool, false beyond a head's own K.
@@ -127,7 +128,7 @@ class ConformalSets:
         highest = max(limits.values(), default=math.inf)
         if self.by is None or self.by not in groups:
             return highest
-        return np.array([limits.get(value, highest) for value in groups[self.by]])[:, None]
+        return np.array([limits.get(value, math.inf) if value else highest for value in groups[self.by]])[:, None]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers, for a checkpoint."""

@@ -10,6 +10,7 @@ import yaml
 from multiskin.config import FitConfig
 from multiskin.data.proposal import Proposal
 from multiskin.errors import UserError
+from multiskin.rules import CREDIT
 from multiskin.schema import Attribute, Kind, Schema
 
 KINDS: dict[Kind, str] = {
@@ -84,6 +85,7 @@ def config_text(proposal: Proposal) -> str:
                     _line("input_size", default.model.input_size, "pixels; larger sees finer signs and takes longer"),
                 ]
             ),
+            *_recipe_lines(proposal.schema),
             *_trainer_lines(proposal.schema),
         ]
     )
@@ -116,6 +118,14 @@ def _data_lines(proposal: Proposal) -> Iterator[str]:
                 _line("seed", data.split.seed, "another number makes another split"),
             ]
         )
+
+
+def _recipe_lines(schema: Schema) -> list[str]:
+    """How ordered grades are decided, which is worth more than any loss."""
+    if not any(attribute.ordinal for attribute in schema):
+        return []
+    how = "the grade that earns most as P-Recall counts; argmax: the likeliest one"
+    return ["recipe:", f"  {_line('decision', CREDIT, how)}"]
 
 
 def _trainer_lines(schema: Schema) -> list[str]:

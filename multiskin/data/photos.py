@@ -121,7 +121,8 @@ def require_unseen(photos: Manifest, saved_split: Path) -> None:
     """Makes sure that a finished run has neither learned from these photos nor been chosen by them.
 
     Raises:
-        UserError: one is among its training or validation photos, or is of one of their subjects.
+        UserError: one is among its training or validation photos, or is of one of their subjects; or nothing is said of
+            subjects, as it was in training.
     """
     saved = _read_split(saved_split, [])
     seen = saved[saved["split"].isin(LEARNED_FROM)]
@@ -134,6 +135,11 @@ def require_unseen(photos: Manifest, saved_split: Path) -> None:
                 f"{photos.describe([index])}: the run was trained or chosen on {what} {names[index]}; give a table "
                 "without such photos, and other subjects other names"
             )
+    if photos.subject is None and "subject" in seen and seen["subject"].any():
+        raise UserError(
+            "the table does not say whose photos these are, and they may be of people that the run has seen; give it "
+            "the column of data.columns.subject, blank where that is not known"
+        )
 
 
 def _files(paths: Iterable[str]) -> list[str]:

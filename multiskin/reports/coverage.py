@@ -46,7 +46,8 @@ class EvaluatedSets(Evaluation):
 def with_sets(evaluation: Evaluation, predictor: Predictor) -> Evaluation:
     """An evaluation with what the model's sets are worth on its photos; as it is where nothing was promised.
 
-    They are the sets that a user of the model is told, which hold the grade that was decided, too.
+    They hold the grade that was decided, too, as those that a user of the model is told; where the promise is kept for
+    each value of a group, they may be narrower, for a user who does not tell the model the value gets the widest.
     """
     photos, promised = evaluation.manifest, predictor.conformal
     groups = groups_of(photos)

@@ -3,7 +3,7 @@
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +15,7 @@ import torch
 import yaml
 from pytorch_lightning.callbacks import Callback
 
-from multiskin.config import FitConfig, TrainerConfig, check_values, head_recipes
+from multiskin.config import FitConfig, Recipe, TrainerConfig, check_values, head_recipes
 from multiskin.data.datamodule import SkinDataModule
 from multiskin.data.manifest import Manifest
 from multiskin.data.photos import Photos
@@ -27,6 +27,7 @@ from multiskin.metrics.ordinal import HIGHER_IS_BETTER, GradeMetrics, summarise
 from multiskin.models.backbone import pretrained_backbone
 from multiskin.models.blueprint import Blueprint
 from multiskin.resampling import grade_distribution
+from multiskin.rules import CREDIT
 from multiskin.run import RunFolder, first_process, whole, write_whole
 from multiskin.schema import MISSING, Schema
 from multiskin.training.averaging import EMA
@@ -72,6 +73,7 @@ def check(config: FitConfig, schema: Schema) -> None:
         create_loss(recipe.loss, attribute, [1] * attribute.grades, **recipe.loss_options)
         grade_distribution(recipe.resample, np.ones(attribute.grades), attribute)
         credit_of(attribute, recipe.credit)
+        _check_credit(recipe, attribute.name, config.heads.get(attribute.name, {}))
         training_transform(recipe.augment, preprocessing, f"heads.{attribute.name}.augment")
     monitor_mode(config.trainer.monitor, schema)
     accelerator(config.trainer)
@@ -80,6 +82,19 @@ def check(config: FitConfig, schema: Schema) -> None:
     counts = tuple((1,) * attribute.grades for attribute in schema)
     net = Blueprint(schema, config.model, tuple(recipes), counts).build()
     check_memory(config, net, precision(config.trainer))
+
+
+def _check_credit(recipe: Recipe, name: str, own: Mapping[str, Any]) -> None:
+    """A matrix is of use to the head, unless it is all heads' and this one was told to decide otherwise.
+
+    Raises:
+        UserError: it is not.
+    """
+    if recipe.credit is not None and recipe.decision != CREDIT and ("credit" in own or "decision" not in own):
+        raise UserError(
+            f"heads.{name}.credit: nothing asks for it, for decision is {recipe.decision}; give decision: credit, or "
+            "leave it out"
+        )
 
 
 def _preprocessing(config: FitConfig, mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocessing:

@@ -133,6 +133,20 @@ class TestCalibrate:
         cumulated = probabilities(trained.predictions("val")).cumsum(axis=1)
         assert table["shine"].tolist() == (cumulated < 0.5 - 1e-6).sum(axis=1).tolist()
 
+    def test_a_decision_leaves_the_calibration_as_it_is_and_a_calibration_the_decisions(self, trained):
+        def again(*words):
+            assert run("calibrate", trained.root, *words, "--num_workers", 0) == 0
+            return Predictor.from_checkpoint(trained.best, "cpu")
+
+        fitted = again("--method", "temperature", "--method", "lines=none", "--decision", "lines=credit")
+        decided = again("--decision", "shine=median")
+        assert decided.calibrators == fitted.calibrators
+        assert set(decided.calibrators) == {"shine"}
+        assert decided.decisions == {"shine": "median", "lines": "credit"}
+        recalibrated = again("--method", "vector")
+        assert {each.method for each in recalibrated.calibrators.values()} == {"vector"}
+        assert recalibrated.decisions == decided.decisions
+
     def test_credit_is_kept_with_it(self, trained, tmp_path):
         file = tmp_path / "credit.yaml"
         file.write_text(f"shine: {[[0, 0, 0, 0, 1]] * 5}")

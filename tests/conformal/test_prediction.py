@@ -172,10 +172,13 @@ def test_by_group_every_group_is_covered_and_a_strange_one_gets_the_widest_sets(
         held = np.take_along_axis(sets, grades[..., None], axis=2)[..., 0]  # (N, H)
         found.append([held[:50].mean(axis=0), held[50:].mean(axis=0)])
     assert (np.mean(found, axis=0) >= 0.89).all()
-    for strange in ({"tone": ["", "blue"] * 50}, {}, {"part": ["chin"] * 100}):
-        wide = fitted.sets(probabilities, strange)
+    for unknown in ({"tone": [""] * 100}, {}, {"part": ["chin"] * 100}):
+        wide = fitted.sets(probabilities, unknown)
         assert (wide >= sets).all()
         assert (wide == fitted.sets(probabilities, {"tone": ["overconfident"] * 100})).all()
+    unseen = {"tone": ["blue"] * 100}  # of which no subject ever was
+    assert (fitted.sets(probabilities, unseen) == fitted.sets(np.ones_like(probabilities), unseen)).all()
+    assert all(fitted.sets(probabilities, unseen)[:, h, : each.grades].all() for h, each in enumerate(SCHEMA))
 
 
 @settings(max_examples=40, deadline=None)

@@ -64,6 +64,7 @@ def test_the_files_are_for_people(photos, tmp_path):
     assert "backbone: efficientnet_b0" in config
     assert "input_size: 224" in config
     assert "NO PHOTO" not in config
+    assert "recipe:\n  decision: credit  # the grade that earns most as P-Recall counts" in config
 
 
 def test_long_lists_stay_on_their_line(tmp_path):
@@ -96,6 +97,7 @@ def test_classes_alone_are_monitored_by_a_number_that_they_have(tmp_path):
     metrics = GradeMetrics(Schema.load(schema_file))
     numbers = summarise(metrics.confusion, metrics.rps_sums, metrics.schema)
     assert parsed(config_file).trainer.monitor in {f"val/{name}" for name in numbers}
+    assert "recipe:" not in config_file.read_text()
 
 
 def test_files_are_not_overwritten_by_accident(photos, tmp_path):

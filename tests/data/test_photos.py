@@ -196,7 +196,10 @@ def test_what_a_run_has_not_seen_is_known_by_photo_and_by_subject(saved_split, p
         renamed = np.array([f"new/{path}" for path in seen.paths], dtype=object)
         with pytest.raises(UserError, match=rf"chosen on subject {seen.subject[0]}"):
             require_unseen(replace(seen, paths=renamed), saved_split)
-        require_unseen(replace(seen, paths=renamed, subject=None), saved_split)
+        with pytest.raises(UserError, match=r"does not say whose photos .* data\.columns\.subject"):
+            require_unseen(replace(seen, paths=renamed, subject=None), saved_split)
+        nobody = np.full(len(seen), "", dtype=object)
+        require_unseen(replace(seen, paths=renamed, subject=nobody), saved_split)
         part = np.array([f"{path}#xywh=0,0,8,8" for path in seen.paths], dtype=object)
         with pytest.raises(UserError, match=r"chosen on photo"):
             require_unseen(replace(seen, paths=part, subject=None), saved_split)

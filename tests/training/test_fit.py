@@ -14,7 +14,7 @@ from multiskin.config import DataConfig, FitConfig, LogConfig, ModelConfig, Opti
 from multiskin.errors import UserError
 from multiskin.inference.predictor import Predictor
 from multiskin.schema import MISSING, Attribute, Schema
-from multiskin.training.fit import _check_validation, build, fit, monitor_mode
+from multiskin.training.fit import _check_validation, build, check, fit, monitor_mode
 
 NAMES = ("best", "last")
 
@@ -100,6 +100,29 @@ class TestMonitor:
         _check_validation("val/mean/kappa", blind)
         with pytest.raises(UserError, match="no validation photo is graded"):
             _check_validation("val/mean/kappa", val.select(np.array([], int)))
+
+
+class TestCredit:
+    EARNED = tuple(tuple(map(float, row)) for row in np.eye(5))
+
+    @pytest.mark.parametrize(
+        ("recipe", "heads", "head"),
+        [
+            ({"credit": EARNED}, {}, "shine"),
+            ({"decision": "credit"}, {"lines": {"credit": EARNED, "decision": "median"}}, "lines"),
+            ({}, {"lines": {"credit": EARNED}}, "lines"),
+        ],
+    )
+    def test_that_no_decision_asks_for_is_a_mistake(self, recipe, heads, head, config):
+        schema = Schema((Attribute("shine", 5), Attribute("lines", 5)))
+        asked = replace(config, recipe=replace(config.recipe, **recipe), heads=heads)
+        with pytest.raises(UserError, match=rf"heads\.{head}\.credit: nothing asks for it, .* decision: credit"):
+            check(asked, schema)
+
+    def test_of_all_heads_may_be_passed_over_by_one(self, config):
+        schema = Schema((Attribute("shine", 5), Attribute("lines", 5)))
+        recipe = replace(config.recipe, decision="credit", credit=self.EARNED)
+        check(replace(config, recipe=recipe, heads={"lines": {"decision": "median"}}), schema)
 
 
 class TestWeights:
