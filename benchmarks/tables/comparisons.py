@@ -52,7 +52,7 @@ def shown_of(results: pd.DataFrame) -> str:
 
 def of_seeds(results: pd.DataFrame) -> str:
     """Whose intervals of the method have no spread over seeds in them."""
-    alone = [row.attribute for row in judged(results).itertuples() if without_seeds(row)]
+    alone = [str(row.attribute) for row in judged(results).itertuples() if without_seeds(row)]
     told = "Seeds were not seen to differ, so that the method's interval is that of these models"
     return f"{told}: {', '.join(alone)}." * bool(alone)
 

@@ -4,7 +4,7 @@ import json
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from multiskin.cli.parsers import Parser, summary
 from multiskin.cli.photos import checked_photos, with_photos_drawn
@@ -26,7 +26,7 @@ NAME = "multiskin sweep"
 def sweep(arguments: list[str]) -> None:
     """Search settings: train many runs, each with what the results of those before suggest."""
     config, schema, options = parse(NAME, summary(sweep), arguments, _add_options)
-    from multiskin.compare.space import load_space
+    from multiskin.compare.space import load_space, wandb_sweep
     from multiskin.training.fit import check, check_weights, monitor_mode
 
     if is_given("--ckpt_path", arguments):
@@ -37,7 +37,10 @@ def sweep(arguments: list[str]) -> None:
     mode = monitor_mode(config.trainer.monitor, schema)
     root = Path(config.out if is_given("--out", arguments) else f"{config.out}-sweep")
     if options.wandb is not None:
-        _write_wandb_sweep(Path(options.wandb), space, config, mode, _command(arguments, config, root))
+        if is_given("--jobs", arguments):
+            raise UserError("--jobs: W&B's agents train one run each; start as many agents, and leave --jobs out")
+        told = config.trainer.monitor, mode, config.log.project, options.trials, _command(arguments, config, root)
+        _write_wandb_sweep(Path(options.wandb), wandb_sweep(space, *told), config)
         return
     _require_optuna()
     from multiskin.compare.sweep import Sweep
@@ -117,16 +120,14 @@ def _command(arguments: list[str], config: "FitConfig", root: Path) -> str:
     return f'exec {shlex.join(fit)} {shlex.quote(str(root))}/"$WANDB_RUN_ID" "$@"'
 
 
-def _write_wandb_sweep(path: Path, space: "Space", config: "FitConfig", mode: str, command: str) -> None:
+def _write_wandb_sweep(path: Path, content: dict[str, Any], config: "FitConfig") -> None:
     import yaml
 
-    from multiskin.compare.space import wandb_sweep
     from multiskin.run import write_whole
 
     if path.exists():
         raise UserError(f"--wandb {path}: there is something already; name another file or remove this one")
     if config.offline:
         raise UserError("--wandb: W&B's agents reach for the network; leave --offline out")
-    content = wandb_sweep(space, config.trainer.monitor, mode, config.log.project, command)
     write_whole(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000))
     print(f"run: wandb sweep {path}\nand then in this folder the 'wandb agent' that it names, as often as you like")

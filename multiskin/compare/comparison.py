@@ -4,15 +4,15 @@ import json
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
 import yaml
 
 from multiskin.compare.answers import Pair, read_pair
+from multiskin.compare.contents import package_versions
 from multiskin.compare.cost import available_devices, measure_cost
-from multiskin.compare.plan import PACKAGES, SHARED, PlannedRun, Protocol, names_of, single_name
+from multiskin.compare.plan import SHARED, PlannedRun, Protocol, names_of, single_name
 from multiskin.compare.runs import Runs
 from multiskin.compare.statistics import compare
 from multiskin.errors import UserError
@@ -88,7 +88,7 @@ def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, mis
         {name: _constant(head) for name, head in measured["heads"].items()},
         measured.get("second_rater", {}),
         missing,
-        {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        {"Python": platform.python_version()} | package_versions(),
     )
 
 

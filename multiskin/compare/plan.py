@@ -3,23 +3,28 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from hashlib import blake2b, file_digest
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from multiskin.compare.contents import (
+    digest_of,
+    own_detector,
+    own_weights,
+    package_versions,
+    photo_digests,
+    short_digest,
+)
 from multiskin.config import FitConfig, head_recipes
 from multiskin.data.manifest import Manifest
 from multiskin.data.photos import Photos
 from multiskin.data.sampling import Mixture
 from multiskin.data.table import read_table
-from multiskin.data.validation import photo_path, read_grades, second_headings
+from multiskin.data.validation import read_grades, second_headings
 from multiskin.errors import UserError
 from multiskin.schema import MISSING, Attribute, Schema
 from multiskin.training.checkpoints import deciding_settings
@@ -27,7 +32,6 @@ from multiskin.training.fit import monitor_mode
 
 Protocol = Literal["equal-epochs", "equal-compute"]
 SHARED = "shared"
-PACKAGES = ("multiskin", "torch", "timm", "pytorch-lightning", "albumentations")  # of which results depend
 UNSAFE = r"[^\w.+-]+"  # in the names of files
 SPLIT = "split"  # the column of a table whose split was made for it
 
@@ -69,18 +73,6 @@ class PlannedRun:
         return re.sub(UNSAFE, "_", self.model)
 
     @property
-    def weights(self) -> Path | None:
-        """The user's own file of first weights, if there is one."""
-        path = Path(self.config.model.weights).expanduser()
-        return path if path.is_file() else None
-
-    @property
-    def detector(self) -> Path | None:
-        """The user's own file that finds faces, if there is one."""
-        path = Path(self.config.data.skin.detector or "")
-        return path if path.is_file() else None
-
-    @property
     def effective_draws(self) -> dict[str, float]:
         """How many equally weighted draws an epoch is worth to each attribute, by its name."""
         draws = self.image_passes / self.config.trainer.max_epochs
@@ -93,7 +85,7 @@ class PlannedRun:
         recipes = [_switched_on(asdict(recipe)) for recipe in head_recipes(self.config, self.schema.names)]
         rest = asdict(self.config) | {"recipe": {}, "heads": {}}  # what every head overrides is of no account
         content = {
-            "versions": {name: version(name) for name in PACKAGES},
+            "versions": package_versions(),
             "settings": _switched_on(dict(deciding_settings(rest))),
             "heads": [
                 (each.name, each.kind, each.grades, each.grade_names, each.column, recipe)
@@ -101,11 +93,11 @@ class PlannedRun:
             ],
             "table": self.table.to_csv(index=False),
             "photos": [self.contents[path] for path in self.table[self.config.data.columns.image]],
-            "weights": _digest_of(self.weights) if self.weights else "",
+            "weights": digest_of(weights) if (weights := own_weights(self.config)) else "",
         }
-        if self.detector:
-            content["detector"] = _digest_of(self.detector)
-        return blake2b(json.dumps(content, ensure_ascii=False).encode(), digest_size=4).hexdigest()
+        if detector := own_detector(self.config):
+            content["detector"] = digest_of(detector)
+        return short_digest(json.dumps(content, ensure_ascii=False).encode())
 
 
 class Experiment:
@@ -125,10 +117,7 @@ class Experiment:
         self.cells = _regraded(self.cells, self.manifest)
         self.grades = photos.side("train").grades  # (N, H)
         self.graded = self.grades != MISSING
-        with ThreadPoolExecutor() as pool:
-            names = list(dict.fromkeys(self.cells[config.data.columns.image]))
-            places = [photo_path(photos.manifest.root, name) for name in names]
-            self.contents = dict(zip(names, pool.map(_digest_of, places), strict=True))
+        self.contents = photo_digests(photos.manifest.root, self.cells[config.data.columns.image])
 
     @property
     def draws(self) -> int:
@@ -198,11 +187,6 @@ def _switched_on(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         option: value for option, value in settings.items() if value not in (None, {}, [], "") and value is not False
     }
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "blake2b").hexdigest()
 
 
 def plan_comparison(

@@ -6,11 +6,11 @@ Each is an ordinary run that `fit` does, with its settings and its table under i
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from hashlib import blake2b
 from pathlib import Path
 
 import yaml
 
+from multiskin.compare.contents import own_detector, own_weights, short_digest
 from multiskin.compare.plan import PlannedRun
 from multiskin.compare.pool import Job, Pool, Tell
 from multiskin.compare.process import FitProcess, threads_each
@@ -90,7 +90,8 @@ class Runs:
         """The file of settings that a run is trained from, from whatever folder, written with the others it names."""
         inputs = self.root.resolve() / INPUTS
         text = run.table.to_csv(index=False)
-        table = inputs / f"{run.stem}-{blake2b(text.encode(), digest_size=4).hexdigest()}.csv"
+        table = inputs / f"{run.stem}-{short_digest(text.encode())}.csv"
+        weights, detector = own_weights(run.config), own_detector(run.config)
         schema, settings = inputs / f"{run.name}.schema.yaml", inputs / f"{run.name}.yaml"
         config = replace(
             run.config,
@@ -101,11 +102,9 @@ class Runs:
                 root=str(Path(run.config.data.root).resolve()),
                 manifest=str(table),
                 num_workers=worker_count(run.config.data.num_workers, at_once),
-                skin=replace(run.config.data.skin, detector=str(run.detector.resolve()) if run.detector else None),
+                skin=replace(run.config.data.skin, detector=str(detector.resolve()) if detector else None),
             ),
-            model=replace(
-                run.config.model, weights=str(run.weights.resolve()) if run.weights else run.config.model.weights
-            ),
+            model=replace(run.config.model, weights=str(weights.resolve()) if weights else run.config.model.weights),
             test=self.side == "test",
         )
         write_whole(table, text)

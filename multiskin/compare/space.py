@@ -165,7 +165,7 @@ def _changed(settings: Any, names: Sequence[str], value: Any) -> Any:
     return replace(settings, **{first: _changed(getattr(settings, first), rest, value)})
 
 
-def wandb_sweep(space: Space, monitor: str, mode: str, project: str, command: str) -> dict[str, Any]:
+def wandb_sweep(space: Space, monitor: str, mode: str, project: str, trials: int, command: str) -> dict[str, Any]:
     """The same search as a W&B sweep file holds it.
 
     Args:
@@ -173,6 +173,7 @@ def wandb_sweep(space: Space, monitor: str, mode: str, project: str, command: st
         monitor: what trials are compared by.
         mode: min or max.
         project: where W&B keeps it.
+        trials: runs of all agents together.
         command: of the shell, which trains one run; it has the run's options in "$@" and its id in $WANDB_RUN_ID.
 
     Raises:
@@ -186,6 +187,7 @@ def wandb_sweep(space: Space, monitor: str, mode: str, project: str, command: st
         "project": project,
         "method": "bayes",
         "metric": {"name": monitor, "goal": "minimize" if mode == "min" else "maximize"},
+        "run_cap": trials,
         "parameters": {option: dimension.to_wandb() for option, dimension in space.items()},
         "command": ["sh", "-c", command, "fit", "${args}"],
     }

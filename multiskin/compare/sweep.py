@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,18 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from multiskin.compare.contents import (
+    digest_of,
+    own_detector,
+    own_weights,
+    package_versions,
+    photo_digests,
+    short_digest,
+)
 from multiskin.compare.space import Choices, Range, Space, with_options
 from multiskin.compare.words import changes
 from multiskin.config import FitConfig
+from multiskin.data.crops import parted
 from multiskin.data.photos import Photos
 from multiskin.data.splits import split_table
 from multiskin.data.workers import worker_count
@@ -103,10 +111,10 @@ class Sweep:
             raise UserError(f"--out {self.root}: {error.strerror}; name a folder that can be written") from error
 
     def _require_same(self, photos: Photos) -> None:
-        table = split_table(photos.manifest, photos.split).to_csv(index=False)
         search = {key: value for key, value in deciding_settings(asdict(self.config)) if key not in self.space}
         search |= {f"the search of {option}": asdict(dimension) for option, dimension in self.space.items()}
-        search["the digest of the photos with their split"] = blake2b(table.encode(), digest_size=4).hexdigest()
+        search |= {f"the version of {name}": number for name, number in package_versions().items()}
+        search |= _digests(self.config, photos)
         now, before = json.loads(json.dumps(search)), self.study.user_attrs.get("search")
         if before is None:
             self.study.set_user_attr("search", now)
@@ -221,6 +229,17 @@ class Sweep:
             return {}
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         return optuna.importance.get_param_importances(self.study, evaluator=evaluator)
+
+
+def _digests(config: FitConfig, photos: Photos) -> dict[str, str]:
+    """Of what trials learn from that settings only name, by what it is called where it is another."""
+    table = split_table(photos.manifest, photos.split).to_csv(index=False)
+    pictures = json.dumps(photo_digests(photos.manifest.root, (parted(path)[0] for path in photos.manifest.paths)))
+    files = {"first weights": own_weights(config), "face detector": own_detector(config)}
+    return {
+        "the digest of the table with its split": short_digest(table.encode()),
+        "the digest of the photos": short_digest(pictures.encode()),
+    } | {f"the digest of the {name}": short_digest(digest_of(path).encode()) for name, path in files.items() if path}
 
 
 def trial_name(number: int) -> str:

@@ -4,7 +4,6 @@ import json
 import platform
 from collections.abc import Mapping
 from datetime import timedelta
-from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
+from multiskin.compare.contents import package_versions
 from multiskin.errors import UserError
 from multiskin.metrics.bootstrap import RESAMPLES
 from multiskin.reports.charts import draw_confusion, draw_curves, draw_grades, draw_intervals
@@ -29,7 +29,6 @@ from multiskin.run import RunFolder
 from multiskin.schema import Schema
 
 EXAMPLES = 4  # photos of each kind, for each head
-PACKAGES = ("multiskin", "torch", "timm", "pytorch-lightning", "albumentations")
 
 
 def write_report(run: RunFolder, photos: Path | None = None, examples: int = EXAMPLES) -> Path:
@@ -95,7 +94,7 @@ def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, An
         "photos_known": photos is not None,
         "painter": painter,
         "settings": as_text(config),
-        "versions": {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "versions": {"Python": platform.python_version()} | package_versions(),
         "training_time": _training_time(curves),
     }
 

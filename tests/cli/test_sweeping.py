@@ -113,6 +113,7 @@ def test_values_that_no_run_could_have_are_refused_before_the_first(folder, spac
         (["--ckpt_path", "last"], "goes on by itself"),
         (["--wandb", "space.yaml"], "there is something already"),
         (["--wandb", "w.yaml", "--offline"], "leave --offline out"),
+        (["--wandb", "w.yaml", "--jobs", "2"], "start as many agents"),
     ],
 )
 def test_options_that_cannot_be_followed_are_named(folder, arguments, message):
@@ -141,6 +142,7 @@ def test_an_agent_of_wandb_trains_each_run_in_a_folder_of_its_own(folder, monkey
     sweep(given("--wandb", "w.yaml", "--trials=7", "--out", "my runs", "--trainer.patience", "3"))
     content = yaml.safe_load((folder / "w.yaml").read_text())
     assert content["metric"] == {"name": MONITOR, "goal": "minimize"}
+    assert content["run_cap"] == 7
     assert not (folder / "my runs").exists()
     drawn = {"optimizer.lr": 0.0012, "data.batch_size": 4, "trainer.ema_decay": "null"}
     flags = utils.create_sweep_command_args({"args": {option: {"value": value} for option, value in drawn.items()}})

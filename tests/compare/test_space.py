@@ -135,8 +135,9 @@ def test_a_wandb_sweep_searches_the_same(tmp_path):
         trainer.ema_decay: {choices: [null, 0.99]}
         """,
     )
-    content = wandb_sweep(space, "val/mean/kappa", "max", "skin", "train $@")
+    content = wandb_sweep(space, "val/mean/kappa", "max", "skin", 30, "train $@")
     assert content["method"] == "bayes"
+    assert content["run_cap"] == 30
     assert content["metric"] == {"name": "val/mean/kappa", "goal": "maximize"}
     assert content["command"] == ["sh", "-c", "train $@", "fit", "${args}"]
     assert content["parameters"] == {
@@ -146,10 +147,10 @@ def test_a_wandb_sweep_searches_the_same(tmp_path):
         "trainer.max_epochs": {"distribution": "int_uniform", "min": 5, "max": 20},
         "trainer.ema_decay": {"values": ["null", 0.99]},
     }
-    assert wandb_sweep(space, "val/loss", "min", "skin", "")["metric"]["goal"] == "minimize"
+    assert wandb_sweep(space, "val/loss", "min", "skin", 30, "")["metric"]["goal"] == "minimize"
 
 
 def test_a_heads_own_option_is_no_option_of_a_command(tmp_path):
     space = load(tmp_path, "heads.lines.share: {low: 1, high: 2}")
     with pytest.raises(UserError, match=r"--wandb: heads\.lines\.share"):
-        wandb_sweep(space, MONITOR, "min", "skin", "")
+        wandb_sweep(space, MONITOR, "min", "skin", 30, "")

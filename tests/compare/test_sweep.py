@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import sqlite3
 from dataclasses import replace
 
@@ -211,10 +212,32 @@ class TestFolder:
             begin(config=replace(config, optimizer=OptimizerConfig(weight_decay=0.1)))
         with pytest.raises(UserError, match=r"the search of data.batch_size was .* and is None"):
             begin(space={option: of for option, of in SPACE.items() if option != "data.batch_size"})
-        with pytest.raises(UserError, match="digest of the photos with their split"):
+        with pytest.raises(UserError, match="another sweep: the digest of the table with its split was"):
             begin(photos=replace(photos, split=photos.split[::-1]))
         other = replace(config, out="elsewhere", test=False, optimizer=OptimizerConfig(lr=0.5))  # which is searched
         begin(config=other)
+
+    def test_other_photos_weights_or_packages_under_the_same_names_are_another_search(
+        self, begin, config, photos, tmp_path, monkeypatch
+    ):
+        root = shutil.copytree(photos.manifest.root, tmp_path / "photos")
+        moved = replace(photos, manifest=replace(photos.manifest, root=root))
+        weights = tmp_path / "first.pth"
+        weights.write_bytes(b"one")
+        own = replace(config, model=replace(config.model, weights=str(weights)))
+        begin(config=own, photos=moved)
+        begin(config=own, photos=photos)  # the same ones elsewhere
+        weights.write_bytes(b"other")
+        with pytest.raises(UserError, match="another sweep: the digest of the first weights was"):
+            begin(config=own, photos=moved)
+        weights.write_bytes(b"one")
+        monkeypatch.setattr("multiskin.compare.contents.PACKAGES", ("numpy",))
+        with pytest.raises(UserError, match=r"the version of torch was .* and is None"):
+            begin(config=own, photos=moved)
+        monkeypatch.undo()
+        shutil.copy(root / photos.manifest.paths[0], root / photos.manifest.paths[1])
+        with pytest.raises(UserError, match="another sweep: the digest of the photos was"):
+            begin(config=own, photos=moved)
 
     def test_what_holds_something_else_stays(self, begin, tmp_path):
         (tmp_path / "sweep").mkdir()

@@ -1,0 +1,47 @@
+"""What decides on a run beside its settings: the bytes of its photos and of the user's own files, and the packages."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b, file_digest
+from importlib.metadata import version
+from pathlib import Path
+
+from multiskin.config import FitConfig
+from multiskin.data.validation import photo_path
+
+PACKAGES = ("multiskin", "torch", "timm", "pytorch-lightning", "albumentations")  # of which results depend
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of the packages that results depend on, by name."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def own_weights(config: FitConfig) -> Path | None:
+    """The user's own file of first weights, if there is one."""
+    path = Path(config.model.weights).expanduser()
+    return path if path.is_file() else None
+
+
+def own_detector(config: FitConfig) -> Path | None:
+    """The user's own file that finds faces, if there is one."""
+    path = Path(config.data.skin.detector or "")
+    return path if path.is_file() else None
+
+
+def photo_digests(root: Path, names: Iterable[str]) -> dict[str, str]:
+    """A digest of each photo's bytes, by its path in the table."""
+    names = list(dict.fromkeys(names))
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(names, pool.map(digest_of, [photo_path(root, name) for name in names]), strict=True))
+
+
+def digest_of(path: Path) -> str:
+    """Of a file's bytes."""
+    with path.open("rb") as file:
+        return file_digest(file, "blake2b").hexdigest()
+
+
+def short_digest(content: bytes) -> str:
+    """Enough to tell what differs, and short enough for a name."""
+    return blake2b(content, digest_size=4).hexdigest()

@@ -1,0 +1,28 @@
+"""What runs depend on is told by its content and not by its name."""
+
+from importlib.metadata import version
+
+from multiskin.compare.contents import digest_of, own_detector, own_weights, package_versions, photo_digests
+from multiskin.config import DataConfig, FitConfig, ModelConfig, SkinConfig
+
+
+def test_photos_are_told_apart_by_their_bytes(tmp_path):
+    (tmp_path / "deep").mkdir()
+    for name, content in {"a.jpg": b"1", "deep/b.jpg": b"1", "c.jpg": b"2"}.items():
+        (tmp_path / name).write_bytes(content)
+    found = photo_digests(tmp_path, ["a.jpg", "deep\\b.jpg", "c.jpg", "a.jpg"])
+    assert list(found) == ["a.jpg", "deep\\b.jpg", "c.jpg"]
+    assert found["a.jpg"] == found["deep\\b.jpg"] == digest_of(tmp_path / "a.jpg") != found["c.jpg"]
+
+
+def test_only_a_file_of_the_users_own_counts(tmp_path):
+    assert own_weights(FitConfig(model=ModelConfig(weights="auto"))) is None
+    assert own_detector(FitConfig()) is None
+    file = tmp_path / "it"
+    file.touch()
+    config = FitConfig(model=ModelConfig(weights=str(file)), data=DataConfig(skin=SkinConfig(detector=str(file))))
+    assert own_weights(config) == own_detector(config) == file
+
+
+def test_versions_are_those_installed():
+    assert package_versions()["torch"] == version("torch")
