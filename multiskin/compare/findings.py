@@ -27,7 +27,7 @@ class Findings:
     """The results of a study.
 
     Attributes:
-        study: what was asked.
+        study: what was asked, of the variants that there is something to tell of.
         schema: the attributes.
         runs: the names of all that were planned, by variant and seed.
         seeds: those of which every run is finished; of a single one the findings are exploratory.
@@ -50,12 +50,16 @@ class Findings:
 
 
 def find(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[str, str]) -> Findings:
-    """What the finished runs of a study say; seeds of which a run is missing are left out.
+    """What the finished runs of a study say.
+
+    A variant without a finished run is left out, for it may never have one; then seeds of which a run is missing are.
 
     Raises:
-        UserError: no seed is whole.
+        UserError: no seed is whole, or no variant is left beside the baseline.
     """
-    schema, seeds = planned[0].schema, require_whole_seeds(runs, planned, missing)
+    study = _begun(study, runs, planned)
+    wanted = planned if len(study.rows) < 2 else [run for run in planned if run.model in study.rows]
+    schema, seeds = planned[0].schema, require_whole_seeds(runs, wanted, missing)
     whole = [run for run in planned if run.config.seed in seeds]
     folders = {row: [runs.folder(run) for run in whole if run.model == row] for row in study.rows}
     pairs = _pairs(study, folders, schema, runs.side)
@@ -70,6 +74,12 @@ def find(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[
         by_grade=pd.DataFrame([line for row in study.rows for line in _credits(row, pairs[row])], columns=CREDITS),
         missing=missing,
     )
+
+
+def _begun(study: Study, runs: Runs, planned: Sequence[PlannedRun]) -> Study:
+    """The study without the variants that no run is finished of."""
+    finished = {run.model for run in planned if runs.finished(run)} | {study.baseline}
+    return replace(study, rows={row: options for row, options in study.rows.items() if row in finished})
 
 
 def _pairs(

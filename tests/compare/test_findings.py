@@ -11,6 +11,7 @@ from multiskin.compare.runs import Runs
 from multiskin.compare.study import Study, plan_study
 from multiskin.config import FitConfig, Recipe, SplitConfig, TrainerConfig
 from multiskin.data.photos import load_photos
+from multiskin.errors import UserError
 
 STUDY = Study("Loss", {"plain": {}, "focal": {}}, "plain", seeds=[0, 1])
 
@@ -27,6 +28,53 @@ def found(finish_in, data_config, schema, tmp_path_factory):
             (run.model, run.config.seed): finish_in(runs, run, 0.9 if run.model == "focal" else 0.2) for run in planned
         }
         return find(STUDY, runs, planned, {}), folders
+
+
+@pytest.fixture
+def begin(data_config, schema, tmp_path):
+    """A study of three variants of which nothing is finished: its runs, opened, and what was planned."""
+    data = replace(data_config, split=SplitConfig([0.4, 0.2, 0.4]))
+    base = FitConfig(data=data, trainer=TrainerConfig(max_epochs=2))
+    losses = {"plain": Recipe(), "focal": Recipe(loss="focal"), "sord": Recipe(loss="sord")}
+    configs = {row: replace(base, recipe=recipe) for row, recipe in losses.items()}
+    runs = Runs(tmp_path / "runs", "test", "study")
+    with runs.opened():
+        yield runs, plan_study(configs, load_photos(data, schema), [0, 1])
+
+
+THREE = replace(STUDY, rows={"plain": {}, "focal": {}, "sord": {}})
+
+
+def test_a_variant_that_never_finishes_costs_the_others_nothing(begin, finish_in):
+    runs, planned = begin
+    for run in planned:
+        if run.model != "sord":
+            finish_in(runs, run, 0.5)
+    findings = find(THREE, runs, planned, {"sord, seed 0": "out of memory", "sord, seed 1": "out of memory"})
+    assert findings.seeds == [0, 1]
+    assert findings.results["row"].unique().tolist() == ["plain", "focal"]
+    assert list(findings.study.rows) == findings.costs["row"].tolist() == ["plain", "focal"]
+    assert list(findings.missing) == ["sord, seed 0", "sord, seed 1"]
+
+
+def test_a_variant_that_has_a_seed_counts_with_that_alone(begin, finish_in):
+    runs, planned = begin
+    for run in planned:
+        if (run.model, run.config.seed) != ("sord", 0):
+            finish_in(runs, run, 0.5)
+    findings = find(THREE, runs, planned, {})
+    assert findings.seeds == [1]
+    assert findings.results["row"].unique().tolist() == ["plain", "focal", "sord"]
+
+
+@pytest.mark.parametrize("finished", [(), ("plain",), ("focal", "sord")])
+def test_without_the_baseline_and_another_there_is_nothing_to_tell(begin, finish_in, finished):
+    runs, planned = begin
+    for run in planned:
+        if run.model in finished:
+            finish_in(runs, run, 0.5)
+    with pytest.raises(UserError, match="no seed has all of its runs"):
+        find(THREE, runs, planned, {})
 
 
 def test_every_row_stands_against_the_baseline_and_the_baseline_against_itself(found):
