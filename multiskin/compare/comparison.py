@@ -41,6 +41,7 @@ class Comparison:
         second_rater: what a second rater gets, likewise; empty where there is none.
         missing: why planned runs are not there, by title.
         versions: of the packages that all runs were planned with, or their names would differ; and Python's, here.
+        flattered: whether a model was calibrated to the photos that it is measured on.
     """
 
     schema: Schema
@@ -58,6 +59,7 @@ class Comparison:
     second_rater: dict[str, dict[str, float]]
     missing: dict[str, str]
     versions: dict[str, str]
+    flattered: bool = False
 
 
 def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, missing: dict[str, str]) -> Comparison:
@@ -89,6 +91,7 @@ def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, mis
         measured.get("second_rater", {}),
         missing,
         {"Python": platform.python_version()} | package_versions(),
+        runs.flattered(planned),
     )
 
 

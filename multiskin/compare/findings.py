@@ -36,6 +36,7 @@ class Findings:
         results: of each variant, attribute and metric, from statistics.compare; the baseline stands against itself.
         by_grade: the mean P-Recall credit by variant, ordinal attribute and true grade, and how many photos have it.
         missing: why planned runs are not there, by title.
+        flattered: whether a model was calibrated to the photos that it is measured on.
     """
 
     study: Study
@@ -47,6 +48,7 @@ class Findings:
     results: pd.DataFrame
     by_grade: pd.DataFrame
     missing: dict[str, str]
+    flattered: bool = False
 
 
 def find(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[str, str]) -> Findings:
@@ -73,6 +75,7 @@ def find(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[
         results=_results(study, pairs),
         by_grade=pd.DataFrame([line for row in study.rows for line in _credits(row, pairs[row])], columns=CREDITS),
         missing=missing,
+        flattered=runs.flattered(whole),
     )
 
 

@@ -67,6 +67,10 @@ class Runs:
         """Whether a run is trained, and measured on the side asked for."""
         return self.folder(run).measured(self.side)
 
+    def flattered(self, planned: Sequence[PlannedRun]) -> bool:
+        """Whether a model is measured on the photos that its calibration was fitted to."""
+        return self.side == "val" and any(self.folder(run).uncalibrated(self.side).is_file() for run in planned)
+
     def train(self, planned: Sequence[PlannedRun], at_once: int, tell: Tell) -> dict[str, str]:
         """Trains what is not finished; what fails is left for the next time, and the others go on.
 

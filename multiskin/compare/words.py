@@ -9,6 +9,7 @@ from multiskin.compare.intervals import PairedDifference
 from multiskin.metrics.bootstrap import Interval
 
 DECIMALS = 3  # of scores, differences and their limits
+FLATTERED = "Models were calibrated to these very photos, which flatters them."
 WHOLE = Context(prec=400)  # every digit of any float
 
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from multiskin.compare.comparison import Comparison
 from multiskin.compare.cost import LATENCY, PARAMETERS
 from multiskin.compare.statistics import MEAN, RESAMPLES
-from multiskin.compare.words import caveat, plural
+from multiskin.compare.words import FLATTERED, caveat, plural
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 from multiskin.reports.comparison_charts import ON_NO_DEVICE, draw_costs, draw_differences, draw_levels
 from multiskin.reports.comparison_lines import (
@@ -132,6 +132,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "without_seeds": [line for line in lines if without_seeds(line.found)],
         "limits": limits,
         "plural": plural,
+        "flattered": FLATTERED,
         "caveat": caveat(len(comparison.seeds)),
         "key_costs": _key_costs(comparison.cost),
         "charts": _charts(lines, comparison.cost),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from multiskin.compare.comparison import Comparison
-from multiskin.compare.words import DECIMALS, caveat, plural
+from multiskin.compare.words import DECIMALS, FLATTERED, caveat, plural
 from multiskin.reports.comparison_lines import (
     Line,
     difference,
@@ -41,6 +41,8 @@ def _caption(comparison: Comparison, lines: Sequence[Line]) -> str:
     ]
     if comparison.side != "test":
         told.append("Still being tuned on these photos.")
+    if comparison.flattered:
+        told.append(FLATTERED)
     if len(comparison.seeds) == 1:
         told.append("One seed, so exploratory.")
     return " ".join([*told, caveat(len(comparison.seeds))]).rstrip()

@@ -8,7 +8,7 @@ import pandas as pd
 
 from multiskin.compare.findings import Findings
 from multiskin.compare.statistics import MEAN
-from multiskin.compare.words import DECIMALS, caveat, plural
+from multiskin.compare.words import DECIMALS, FLATTERED, caveat, plural
 from multiskin.metrics.bootstrap import Interval
 from multiskin.reports.comparison_lines import JUDGED_BY, METRICS, difference, limits
 from multiskin.reports.comparison_missing import from_here, missing_markdown
@@ -59,7 +59,8 @@ def _caption(findings: Findings) -> str:
     seeds = f"{plural(number_of_seeds, 'seed')} {', '.join(map(str, findings.seeds))}"
     one = "One seed, so exploratory: how much another training would differ is not known." * (number_of_seeds == 1)
     side = "test" if findings.side == "test" else "validation"
-    return f"**{findings.study.title}** ({side} photos, {seeds}). {one}{caveat(number_of_seeds)}".rstrip()
+    told = filter(None, [FLATTERED * findings.flattered, one, caveat(number_of_seeds)])
+    return f"**{findings.study.title}** ({side} photos, {seeds}). {' '.join(told)}".rstrip()
 
 
 def _judged(findings: Findings) -> pd.DataFrame:

@@ -154,3 +154,42 @@ class TestWhole:
         assert "now: seeds were 0 1 and are 0; settings are the same" in said
         assert "0 of 2 runs to train" in said
         assert len(list(out.glob("results-*/table.md"))) == 1
+
+    def test_a_variant_that_fails_is_named_and_the_others_are_told_of(self, folder, tmp_path, capsys):
+        study = yaml.safe_load((folder / "study.yaml").read_text()) | {"config": str(folder / "config.yaml")}
+        study["rows"] = {"broken": {"optimizer.lr": 1e30}} | study["rows"]
+        (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+        out = tmp_path / "out"
+        assert run("study", "--config", tmp_path / "study.yaml", "--out", out, "--seeds", "0") == 2
+        said = capsys.readouterr()
+        assert "1 of 3 runs failed" in said.err
+        assert "broken, seed 0: " in said.err
+        table = (out / "table.md").read_text()
+        assert "| focal |" in table
+        assert "| broken |" not in table
+        assert "- broken, seed 0: " in table
+
+    def test_a_seed_with_a_failed_run_is_left_out_of_a_comparison(self, folder, tmp_path, capsys):
+        out = tmp_path / "out"
+        command = ["compare", "--config", folder / "config.yaml", "--test", "false", "--out", out, "--seeds", "0", "1"]
+        assert run(*command) == 0
+        [damaged] = out.glob("runs/single-lines-1-????????")
+        (damaged / "metrics.json").unlink()
+        (damaged / "checkpoints" / "last.ckpt").write_bytes(b"cut short")
+        capsys.readouterr()
+        assert run(*command) == 2
+        said = capsys.readouterr()
+        assert "1 of 6 runs to train" in said.out
+        assert "1 of 6 runs failed" in said.err
+        assert "single-lines, seed 1: " in said.err
+        results = json.loads((out / "results.json").read_text())
+        assert results["seeds"] == [0]
+        assert list(results["missing"]) == ["single-lines, seed 1"]
+        assert "their seeds do not count here" in (out / "report.html").read_text()
+
+    def test_singles_of_equal_compute_take_as_many_photos_together_as_the_shared_model(self, folder, tmp_path):
+        command = ["compare", "--config", folder / "config.yaml", "--test", "false", "--out", tmp_path / "out"]
+        assert run(*command, "--seeds", "0", "--protocol", "equal-compute", "--trainer.max_epochs", "2") == 0
+        costs = {cost["quantity"]: cost for cost in json.loads((tmp_path / "out" / "results.json").read_text())["cost"]}
+        assert costs["image passes in training"]["ratio"] == pytest.approx(1, abs=0.1)
+        assert "Protocol equal-compute" in (tmp_path / "out" / "report.html").read_text()

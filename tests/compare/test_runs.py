@@ -148,3 +148,15 @@ class TestFolder:
         (tmp_path / "file").write_text("")
         with pytest.raises(UserError, match="--out"), Runs(tmp_path / "file" / "compare", "test", "compare").opened():
             pass
+
+
+def test_a_calibrated_model_is_flattered_by_validation_photos_alone(runs, planned):
+    on_validation = Runs(runs.root, "val", "compare")
+    folder = runs.folder(planned[1])
+    folder.root.mkdir(parents=True)
+    assert not on_validation.flattered(planned)
+    for side in ("val", "test"):
+        folder.uncalibrated(side).touch()
+    assert on_validation.flattered(planned)
+    assert not on_validation.flattered(planned[:1])
+    assert not runs.flattered(planned)

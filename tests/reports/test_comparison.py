@@ -394,6 +394,15 @@ def test_one_seed_on_validation_photos_promises_little(
     assert "Still being tuned on these photos. One seed, so exploratory." in caption
 
 
+def test_models_that_were_calibrated_to_the_photos_are_said_to_be_flattered(
+    words_of: "Callable[[Comparison], Page]",
+) -> None:
+    for flattered in (True, False):
+        comparison = comparison_of(side="val", flattered=flattered)
+        for text in (words_of(comparison).text, comparison_table_markdown(comparison)):
+            assert ("calibrated to these very photos" in text) is flattered
+
+
 def test_an_attribute_without_grades_stays_out_of_the_mean(page_of: "Callable[[Comparison], Page]") -> None:
     comparison = comparison_of(photos=(400, 300, 200, 250, 0))
     page, lines = page_of(comparison), lines_of(comparison)

@@ -66,6 +66,12 @@ def test_of_two_seeds_the_methods_interval_is_not_relied_on(findings):
     assert findings_markdown(findings).startswith("**Loss** (validation photos, seeds 0, 1). Two seeds: too few")
 
 
+def test_models_that_were_calibrated_to_the_photos_are_said_to_be_flattered(findings):
+    told = "(validation photos, seeds 0, 1, 2). Models were calibrated to these very photos"
+    assert told in findings_markdown(replace(findings, flattered=True))
+    assert "calibrated" not in findings_markdown(findings)
+
+
 def test_limits_are_never_surer_than_they_are(findings):
     results = findings.results.assign(method_low=0.0002, method_high=0.2501)
     assert "| focal | +0.112 (0.0002 to 0.251)" in findings_markdown(replace(findings, results=results))
