@@ -3,7 +3,7 @@
     python benchmarks/heads.py isic_abc --root data/isic_abc
     python benchmarks/heads.py skin5
 
-Everything is chosen on validation photos; the test photos are read once, for the table. Features and finished losses
+Everything is chosen on validation photos; the test photos are read for the table alone. Features and finished losses
 are kept in --runs and are not computed again.
 """
 

@@ -49,9 +49,10 @@ class Recipe:
     credit: list[list[float]] | None = None
     """What decision credit earns: a row a true grade, in it a number a decision; default: as P-Recall counts."""
     calibration: Literal["temperature", "bias_corrected", "vector", "cumulative"] | None = None
-    """Fit how sure the probabilities are to the validation photos, after training: by one number, by one and another
-    for each grade, by two for each grade, or by bias_corrected and, where grades are ordered, two more for each cut
-    between them; null for not at all."""
+    """Fit how sure the probabilities are to the validation photos, after training, once the drawn shares of the grades
+    are taken back: by one number, by one and another for each grade, by two for each grade, or by bias_corrected and,
+    where grades are ordered, two more for each cut between them; null for not at all. A loss that weighs grades by
+    itself takes more than one number."""
 
 
 @dataclass

@@ -74,24 +74,23 @@ def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, mis
     singles = {attribute.name: [folders[single_name(attribute), seed] for seed in seeds] for attribute in schema}
     measured = _measured(shared[0], runs.side)
     results = compare([_pair(attribute, shared, singles[attribute.name], runs.side) for attribute in schema])
-    devices = available_devices()
     return Comparison(
-        schema,
-        names_of(planned),
-        seeds,
-        protocol,
-        runs.side,
-        measured["photos"],
-        yaml.safe_load(shared[0].config.read_text(encoding="utf-8")),
-        results,
-        _by_seed(results, schema, seeds, shared, singles, runs.side),
-        pd.DataFrame(measure_cost(shared, list(zip(*singles.values(), strict=True)), devices)),
-        _draws(schema, planned),
-        {name: _constant(head) for name, head in measured["heads"].items()},
-        measured.get("second_rater", {}),
-        missing,
-        {"Python": platform.python_version()} | package_versions(),
-        runs.flattered(planned),
+        schema=schema,
+        runs=names_of(planned),
+        seeds=seeds,
+        protocol=protocol,
+        side=runs.side,
+        photos=measured["photos"],
+        config=yaml.safe_load(shared[0].config.read_text(encoding="utf-8")),
+        results=results,
+        by_seed=_by_seed(results, schema, seeds, shared, singles, runs.side),
+        cost=pd.DataFrame(measure_cost(shared, list(zip(*singles.values(), strict=True)), available_devices())),
+        draws=_draws(schema, planned),
+        constant={name: _constant(head) for name, head in measured["heads"].items()},
+        second_rater=measured.get("second_rater", {}),
+        missing=missing,
+        versions={"Python": platform.python_version()} | package_versions(),
+        flattered=runs.flattered(planned),
     )
 
 

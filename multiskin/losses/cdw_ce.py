@@ -21,8 +21,9 @@ class CDWCE(Loss):
     more than half of 1 - p_k it takes half, so that the loss and its gradient stay finite.
 
     It is not lowest for the true probabilities, but for K = 2 without margin: grades far from most others end near 0.
-    Calibrate the probabilities before anything but their order is trusted. At K = 5 and the default alpha it is some
-    three times cross entropy, and more for a larger one, which `loss_weight` can level.
+    Calibrate the probabilities before anything but their order is trusted, by bias_corrected or cumulative, for it
+    weighs grades by itself, which one temperature does not undo. At K = 5 and the default alpha it is some three times
+    cross entropy, and more for a larger one, which `loss_weight` can level.
 
     Args:
         counts: how many training photos have each grade, length K.
