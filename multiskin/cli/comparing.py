@@ -133,6 +133,6 @@ def _add_options(parser: "ArgumentParser") -> None:
         choices=["equal-epochs", "equal-compute"],
         default="equal-epochs",
         help="single models are trained for as many epochs of their own photos, or together on as many photos as the "
-        "shared one, for which nothing is stopped early: trainer.patience is null",
+        "shared one, for which nothing is stopped early, whatever trainer.patience is",
     )
     parser.add_argument("--jobs", type=PositiveInt, default=1, help="runs at the same time; they share the cores")

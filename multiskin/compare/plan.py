@@ -205,10 +205,18 @@ def plan_comparison(
     if len(schema) < 2:
         raise UserError(f"schema: {schema.names[0]} is the only attribute; a comparison takes at least two")
     if protocol == "equal-compute":
-        config = replace(config, trainer=replace(config.trainer, patience=None))
+        config = _to_the_end(config)
     experiment = Experiment(config, photos)
     models = [experiment.shared(), *(experiment.single(attribute, protocol) for attribute in schema)]
     return with_seeds(models, seeds)
+
+
+def _to_the_end(config: FitConfig) -> FitConfig:
+    """With nothing stopped early; a patience that no run is long enough for stays, and so do the runs of that name."""
+    patience, epochs = config.trainer.patience, config.trainer.max_epochs
+    if patience is None or patience >= epochs:
+        return config
+    return replace(config, trainer=replace(config.trainer, patience=None))
 
 
 def require_measurable(photos: Photos, sides: Sequence[str]) -> None:

@@ -81,12 +81,21 @@ def test_a_single_models_draws_count_fully_and_those_of_a_shared_one_as_its_samp
     assert [*shared.effective_draws.values()] == pytest.approx(worth.tolist(), rel=0.01)
 
 
-def test_with_equal_compute_nothing_is_stopped_early(config, photos):
-    patience = {
+@pytest.mark.parametrize(("patience", "kept"), [(3, None), (4, 4), (None, None)])
+def test_with_equal_compute_nothing_is_stopped_early(config, photos, patience, kept):
+    config = replace(config, trainer=replace(config.trainer, max_epochs=4, patience=patience))
+    found = {
         protocol: {run.config.trainer.patience for run in plan_comparison(config, photos, [0], protocol)}
         for protocol in ("equal-epochs", "equal-compute")
     }
-    assert patience == {"equal-epochs": {config.trainer.patience}, "equal-compute": {None}}
+    assert found == {"equal-epochs": {patience}, "equal-compute": {kept}}
+
+
+def test_both_protocols_share_the_shared_model_where_nothing_could_stop_it(config, photos):
+    config = replace(config, trainer=replace(config.trainer, max_epochs=4, patience=4))
+    epochs, compute = (plan_comparison(config, photos, [0], protocol) for protocol in ("equal-epochs", "equal-compute"))
+    assert epochs[0].name == compute[0].name
+    assert epochs[1].name != compute[1].name
 
 
 def test_runs_are_named_by_model_and_seed(planned):
