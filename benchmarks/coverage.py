@@ -52,8 +52,7 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=1000, help="of each setting; of Gaussian ones, five times")
     given, start, checked_out = parser.parse_args(), time.process_time(), commit()
     torch.set_num_threads(1)
-    rows = [*gaussian(5 * given.simulations), *graded(given.simulations)]
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame([*gaussian(5 * given.simulations), *graded(given.simulations)])
     table.to_csv(RESULTS / "coverage.csv", index=False, float_format="%.4f")
     record = {
         "command": f"python benchmarks/coverage.py --simulations {given.simulations}",
@@ -81,18 +80,25 @@ class Setting(NamedTuple):
     seed_variance_found: float  # of this metric
 
 
-def row(setting: Setting, interval: str, held: np.ndarray, half_widths: np.ndarray) -> dict[str, object]:
-    """One line of results from simulations (N,), NaN where no interval was given."""
-    known = ~np.isnan(half_widths)
-    coverage = held[known].mean()
-    return setting._asdict() | {
-        "interval": interval,
-        "simulations": len(held),
-        "unknown": 1 - known.mean(),
-        "coverage": coverage,
-        "mc_error": np.sqrt(coverage * (1 - coverage) / known.sum()),
-        "median_half_width": np.median(half_widths[known]),
-    }
+def rows(setting: Setting, held: np.ndarray, half_widths: np.ndarray) -> Iterator[dict[str, object]]:
+    """A line of results for each interval (2,), from simulations (N, 2); widths are NaN where no interval was given.
+
+    Among them are those without seeds, in which seeds were not seen to differ and both intervals are the same.
+    """
+    without_seeds = half_widths[:, 0] == half_widths[:, 1]
+    for interval, of, widths in zip(("trained", "method"), held.T, half_widths.T, strict=True):
+        known = ~np.isnan(widths)
+        coverage = of[known].mean()
+        yield setting._asdict() | {
+            "interval": interval,
+            "simulations": len(of),
+            "unknown": 1 - known.mean(),
+            "coverage": coverage,
+            "mc_error": np.sqrt(coverage * (1 - coverage) / known.sum()),
+            "median_half_width": np.median(widths[known]),
+            "without_seeds": without_seeds[known].mean(),
+            "coverage_without_seeds": of[without_seeds].mean() if without_seeds.any() else np.nan,
+        }
 
 
 def gaussian(simulations: int) -> Iterator[dict[str, object]]:
@@ -107,8 +113,7 @@ def gaussian(simulations: int) -> Iterator[dict[str, object]]:
             difference = PairedDifference(of_seeds + differences.mean(axis=0), covariance, units - 1)
             found.append(judged(difference, of_seeds.mean(), 0.0))
         setting = Setting("gaussian", seeds, units, shared, "", "mean", seed_variance, seed_variance)
-        for interval, (held, widths) in zip(("trained", "method"), np.moveaxis(np.array(found), 0, -1), strict=True):
-            yield row(setting, interval, held, widths)
+        yield from rows(setting, *np.moveaxis(np.array(found), -1, 0))
 
 
 def judged(difference: PairedDifference, of_models: float, of_method: float) -> list[tuple[bool, float]]:
@@ -247,8 +252,7 @@ def graded_setting(
     held, widths = (low <= truths) & (truths <= high), (high - low) / 2
     for i, (attribute, metric) in enumerate(product((*SHARES, "mean"), METRICS)):
         setting = Setting("graded", seeds, units, np.nan, attribute, metric, seed_variance, variance[i] / sampling[i])
-        for j, interval in enumerate(("trained", "method")):
-            yield row(setting, interval, held[:, i, j], widths[:, i, j])
+        yield from rows(setting, held[:, i], widths[:, i])
 
 
 if __name__ == "__main__":
