@@ -462,7 +462,7 @@ def test_whose_interval_has_no_spread_over_seeds_in_it_is_named(words_of: "Calla
     alone.loc[~of_oil, "method_low"] = differing["method_low"] = five.results["trained_low"] - 0.01
     for results, told in ((alone, True), (differing, False)):
         comparison = replace(five, results=results)
-        assert ("may be too narrow: Oil, by the metric that it is judged by." in words_of(comparison).text) is told
+        assert ("Seeds were not seen to differ in Oil: there the method's" in words_of(comparison).text) is told
         written = comparison_table_markdown(comparison)
         assert ("Seeds not seen to differ, the method's interval that of these models: Oil." in written) is told
 
