@@ -25,7 +25,7 @@ MEMORY = 2048  # MiB
 HOW = ("model", "photos", "column", "out", "device", "batch_size", "num_workers")
 HOW_HERE = ("engine", "address", "memory", "part_rows")
 # Decides what is said of a photo, and belongs to the model's digest.
-WHAT = ("decision", "credit", "tta", "detector")
+WHAT = ("decision", "credit", "tta", "group", "detector")
 
 
 def add_engine_options(parser: ArgumentParser) -> None:
@@ -122,12 +122,12 @@ def _connected(options: Namespace, transform: "PhotoTransform") -> Iterator["Pip
 
 def load_for_engine(options: Namespace, device: str) -> "Predictor":
     """The model as the options ask for it, in whatever process and on whatever device."""
-    from multiskin.cli.measuring import as_asked
+    from multiskin.cli.measuring import as_asked, with_group
     from multiskin.inference.predictor import Predictor
     from multiskin.run import RunFolder
 
     predictor = Predictor.from_checkpoint(RunFolder.checkpoint_at(options.model), device, options.detector)
-    return as_asked(predictor, options)
+    return with_group(as_asked(predictor, options), options.group)
 
 
 def _anywhere(options: Namespace) -> Namespace:

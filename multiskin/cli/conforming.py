@@ -34,7 +34,7 @@ def conform(arguments: list[str]) -> None:
     parser.add_argument(
         "--by",
         help="keep the promise for each: grade, which is the true one, part, or a column of data.columns.groups, of "
-        "which 'predict' and the demo know no photo's value, so that their sets are the widest; default: on average",
+        "which 'predict' is told by --group, while the demo knows part alone and shows the widest; default: on average",
     )
     parser.add_argument("--table", help="another table of graded photos, relative to the root")
     parser.add_argument("--root", help="where the photos are now; default: where they were")

@@ -100,6 +100,8 @@ class Adjustable(Protocol):
 
     def crediting(self, credit: "Mapping[str, Credit]", where: str) -> Self: ...
 
+    def of_group(self, value: str) -> Self: ...
+
     def seeing(self, views: str) -> Self: ...
 
 
@@ -122,6 +124,27 @@ def with_decisions(predictor: Model, options: Namespace) -> Model:
             raise UserError(f"--decision {name}={decision}: --credit says otherwise of {name}; leave one of the two")
     ordinal = [attribute.name for attribute in predictor.schema if attribute.ordinal]
     return predictor.deciding(by_head(options.decision, ordinal)).crediting(options.credit, "--credit")
+
+
+def add_group_option(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--group",
+        help="of photos that all have one value of the group that sets were promised for ('multiskin conform --by'), "
+        "such as a skin tone: that value; default: the widest sets of all values",
+    )
+
+
+def with_group(predictor: Model, asked: str | None) -> Model:
+    """The model for photos of one group, which tells the sets that were promised for it.
+
+    Raises:
+        UserError: it has no sets, or none by that group.
+    """
+    if asked is None:
+        return predictor
+    if predictor.conformal is None:
+        raise UserError("--group: there are no sets of grades to tell; 'multiskin conform RUN --by NAME' finds them")
+    return predictor.of_group(asked)
 
 
 def with_views(predictor: Model, asked: str | None) -> Model:
@@ -214,6 +237,7 @@ def predict(arguments: list[str]) -> None:
     parser.add_argument("--out", help="a .csv or .jsonl file; default: CSV to the terminal")
     add_decision_options(parser)
     add_views_option(parser)
+    add_group_option(parser)
     add_inference_options(parser)
     add_engine_options(parser)
     options = parser.parse_args(arguments)
@@ -228,7 +252,7 @@ def predict(arguments: list[str]) -> None:
     if options.out in options.photos:
         raise UserError(f"--out {options.out}: is one of the inputs, which would be lost; name another file")
     paths = find_photos(options.photos, options.column)
-    predictor = as_asked(load_model(options), options)
+    predictor = with_group(as_asked(load_model(options), options), options.group)
     results = predictor.predict_files(paths, options.batch_size, options.num_workers)
     with open_output(options.out) as file:
         errors = writer_for(options.out, predictor.conformal is not None)(results, predictor.schema, file)

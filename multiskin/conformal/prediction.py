@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from multiskin.conformal.quantile import conformal_quantile, require_coverage
 from multiskin.conformal.scores import ORDERS, nonconformity
 from multiskin.conformal.sets import filled
+from multiskin.errors import UserError, unknown
 from multiskin.schema import MISSING, Attribute, Schema
 
 GRADE = "grade"  # asks for the coverage of each true grade
@@ -110,6 +111,22 @@ class ConformalSets:
             inside = _scores(own, attribute) <= self._limits(attribute, groups)  # (N, K)
             sets[:, h, : attribute.grades] = filled(inside) if attribute.ordinal else inside
         return sets
+
+    def of_group(self, value: str) -> "ConformalSets":
+        """The sets of photos that all have one value of the group that the promise is kept for.
+
+        Raises:
+            UserError: it is kept for no group, or not for this value.
+        """
+        if self.by in (None, GRADE):
+            raise UserError("--group: the model's sets are by no group; 'multiskin conform RUN --by NAME' finds such")
+        known = sorted(set().union(*self.thresholds.values()))
+        if value not in known:
+            raise unknown(f"value of {self.by}", value, known, "--group")
+        nothing = Threshold(math.inf, 0, 0)
+        return replace(
+            self, by=None, thresholds={name: {ALL: of.get(value, nothing)} for name, of in self.thresholds.items()}
+        )
 
     def around(self, grades: np.ndarray, probabilities: np.ndarray, groups: Groups = NO_GROUPS) -> np.ndarray:
         """The sets (N, H, Kmax) with the grades (N, H) that were decided, which another decision may have left outside.

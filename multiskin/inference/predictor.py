@@ -172,6 +172,14 @@ class Predictor:
         """The same model with the probabilities that it was trained to give, of which nothing was promised."""
         return replace(self, calibrators={}, conformal=None)
 
+    def of_group(self, value: str) -> "Predictor":
+        """The same model for photos that all have this value of the group that its sets are promised for.
+
+        Raises:
+            UserError: they are for no group, or not for this value.
+        """
+        return replace(self, conformal=self.conformal and self.conformal.of_group(value))
+
     def seeing(self, views: str) -> "Predictor":
         """The same model, which scores a photo as the mean over these views of it, by their name in VIEWS.
 

@@ -105,6 +105,14 @@ class OnnxPredictor:
     def _ruled(self, rules: Mapping[str, Rule]) -> "OnnxPredictor":
         return replace(self, card=replace(self.card, rules={**self.card.rules, **rules}))
 
+    def of_group(self, value: str) -> "OnnxPredictor":
+        """The same model for photos that all have this value of the group that its sets are promised for.
+
+        Raises:
+            UserError: they are for no group, or not for this value.
+        """
+        return replace(self, card=replace(self.card, conformal=self.conformal and self.conformal.of_group(value)))
+
     def seeing(self, views: str) -> "OnnxPredictor":
         """The same model, which scores a photo as the mean over these views of it, by their name in VIEWS.
 

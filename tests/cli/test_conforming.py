@@ -105,6 +105,22 @@ class TestConform:
         assert {tone: cell.subjects for tone, cell in tones.items()} == {"0": 3, "1": 3}
         assert "tone" in capsys.readouterr().out
 
+    def test_predict_is_told_the_group(self, trained, photos, tmp_path, capsys):
+        assert run("conform", trained.root, "--coverage", "0.3", "--by", "tone") == 0
+        command = ["predict", trained.root, photos / "labels.csv", "--num_workers", 0, "--out"]
+        widths = {}
+        for tone in ("", "0", "1"):
+            assert run(*command, tmp_path / f"of {tone}.csv", *(["--group", tone] if tone else [])) == 0
+            told = pd.read_csv(tmp_path / f"of {tone}.csv")
+            widths[tone] = (told["shine_high"] - told["shine_low"]).to_numpy()
+        assert (widths[""] == np.maximum(widths["0"], widths["1"])).all()
+        assert (widths["0"] != widths["1"]).any()
+        assert "unknown value of tone '7': choose one of 0, 1" in failure(
+            capsys, *command, tmp_path / "no.csv", "--group", "7"
+        )
+        assert run("conform", trained.root, "--coverage", "0.3") == 0
+        assert "the model's sets are by no group" in failure(capsys, *command, tmp_path / "no.csv", "--group", "1")
+
     def test_another_table_of_other_subjects(self, trained, photos, schema):
         table = pd.read_csv(photos / "labels.csv", dtype=str, keep_default_na=False)
         others = table[table["side"].isin(("test", "calibration"))].drop(columns=["side", "lines"])
@@ -130,7 +146,7 @@ class TestMeasured:
         table = tmp_path / "sets.csv"
         assert run("predict", trained.root, photos / "labels.csv", "--out", table, "--num_workers", 0) == 0
         told, true = pd.read_csv(table), pd.read_csv(photos / "labels.csv")
-        if by is None:  # for predict knows neither grades nor groups
+        if by is None:  # for predict is told neither grades nor groups
             inside = true["lines"].between(told["lines_low"], told["lines_high"])[true["lines"].notna()]
             width = (told["lines_high"] - told["lines_low"] + 1)[true["lines"].notna()]
             owner = true["subject"][true["lines"].notna()]

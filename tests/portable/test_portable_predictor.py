@@ -14,6 +14,7 @@ from PIL import Image
 
 from multiskin.cli import main
 from multiskin.config import SkinConfig
+from multiskin.conformal.prediction import Threshold
 from multiskin.errors import UserError
 from multiskin.portable.card import Card
 from multiskin.portable.predictor import OnnxPredictor
@@ -73,6 +74,18 @@ def test_another_decision_can_be_asked_for(model: Path, folder: Path) -> None:
     for name, decision in (("shin", "argmax"), ("shine", "mode"), ("kind", "median")):
         with pytest.raises(UserError):
             predictor.deciding({name: decision})
+
+
+def test_sets_are_those_of_a_group_if_one_is_told(model: Path, folder: Path) -> None:
+    predictor = OnnxPredictor.from_file(model)
+    prediction = predictor.predict_photo(np.asarray(Image.open(folder / "1.png")))
+    known = {"light": Threshold(0.0, 9, 9), "dark": Threshold(1.0, 9, 9)}
+    by_tone = replace(predictor.conformal, by="tone", thresholds=dict.fromkeys(predictor.schema.names, known))
+    grouped = replace(predictor, card=replace(predictor.card, conformal=by_tone))
+    sizes = {tone: grouped.of_group(tone).sets(prediction).sum() for tone in known}
+    assert sizes["light"] < sizes["dark"] == grouped.sets(prediction).sum()
+    with pytest.raises(UserError, match="unknown value of tone 'blue'"):
+        grouped.of_group("blue")
 
 
 def test_other_credit_can_be_asked_for(model: Path, folder: Path) -> None:
