@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from tables.comparisons import comparison, of_unanswered, shown_of, study
+from tables.comparisons import comparison, of_few, of_normal, of_ratios, of_unanswered, shown_of, study
 
 SOURCE = {"command": "multiskin compare", "machine": "a machine", "side": "test", "seeds": [0, 1, 2], "cost": []}
 HEADINGS = (
@@ -78,3 +78,30 @@ def test_where_nothing_is_shown_in_a_direction_none_is_told(results):
 def test_simulations_that_are_left_out_are_told():
     told = of_unanswered(pd.DataFrame({"unknown": [0.0, 0.0623, 0.01], "units": [150, 23, 23]}))
     assert told.endswith("are left out: 6.2% at most, with 23 subjects.")
+
+
+@pytest.fixture
+def simulated():
+    """Two attributes' mean and normal differences, of simulations in which seeds differ or not."""
+    columns = ["model", "attribute", "interval", "seeds", "seed_variance", "seed_variance_found", "coverage"]
+    columns += ["without_seeds", "coverage_without_seeds"]
+    lines = [
+        ("graded", "mean", "method", 3, 0.0, 0.0, 0.96, 0.6, 0.95),
+        ("graded", "mean", "method", 3, 1.0, 1.24, 0.94, 0.3, 0.88),
+        ("graded", "mean", "method", 5, 1.0, 2.51, 0.94, 0.1, 0.84),
+        ("graded", "first", "method", 5, 1.0, 9.9, 0.94, 0.01, 0.1),  # too seldom to be told
+        ("graded", "mean", "trained", 5, 1.0, 2.51, 0.94, 0.3, 0.1),
+        ("gaussian", "", "method", 2, 1.0, 1.0, 0.901, 0.4, 0.7),
+        ("gaussian", "", "method", 3, 1.0, 1.0, 0.932, 0.2, 0.86),
+    ]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def test_what_simulations_show_of_seeds_that_differ_and_are_not_seen_to(simulated):
+    told = of_few(simulated)
+    assert "up to 30 times in 100, it held it 86 times in 100 (84 to 88)." in told
+
+
+def test_simulations_tell_their_ratios_and_what_few_seeds_are_worth(simulated):
+    assert of_ratios(simulated).endswith("for the mean they come to: at 1, 1.2 to 2.5.")
+    assert of_normal(simulated).endswith("held it 93.2 to 93.2 times in 100, and with two seeds 90 at worst.")

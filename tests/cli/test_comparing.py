@@ -191,5 +191,7 @@ class TestWhole:
         command = ["compare", "--config", folder / "config.yaml", "--test", "false", "--out", tmp_path / "out"]
         assert run(*command, "--seeds", "0", "--protocol", "equal-compute", "--trainer.max_epochs", "2") == 0
         costs = {cost["quantity"]: cost for cost in json.loads((tmp_path / "out" / "results.json").read_text())["cost"]}
-        assert costs["image passes in training"]["ratio"] == pytest.approx(1, abs=0.1)
+        assert costs["image passes in training"]["ratio"] == pytest.approx(
+            1, abs=0.12
+        )  # 8 of 9, of whole draws an epoch
         assert "Protocol equal-compute" in (tmp_path / "out" / "report.html").read_text()
