@@ -115,5 +115,5 @@ class TestCollection:
         assert capsys.readouterr().err.count("no sets of grades are told") == 3
 
     def test_every_process_has_them(self, trained):
-        options = Namespace(model=str(trained.root), decision=[], credit={}, detector=None, tta="dihedral")
+        options = Namespace(model=str(trained.root), decision=[], credit={}, detector=None, tta="dihedral", group=None)
         assert load_for_engine(options, "cpu").views == VIEWS["dihedral"]

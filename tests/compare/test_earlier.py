@@ -103,7 +103,7 @@ def test_another_protocol_and_another_side_are_told(runs, plan, config, write):
     )
     assert "protocol was equal-epochs and is equal-compute" in told
     assert "side was test and is val" in told
-    assert "trainer.patience was 10 and is None" in told
+    assert "settings of single-shine: data.draws_per_epoch was 8 and is 7" in told
 
 
 def test_other_photos_are_told(runs, plan, config, write):
