@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from multiskin.compare.words import limits
-from multiskin.reports.comparison_lines import METRICS, without_seeds
+from multiskin.reports.comparison_lines import METRICS, judging, without_seeds
 from multiskin.reports.formats import amount
 from tables.cells import bounded, markdown, seeds_of
 
@@ -78,8 +78,7 @@ def of_rows(results: pd.DataFrame, baseline: str, sizes: dict[str, list[str]]) -
     lines = []
     for name, of_row in judged(results).groupby("row", sort=False):
         mean = of_row[of_row["attribute"] == "mean"].iloc[0]
-        of = "trained" if pd.isna(mean["method_low"]) else "method"
-        bounds = bounded(mean["difference"], mean[f"{of}_low"], mean[f"{of}_high"], decimals=3, sign="+")
+        bounds = bounded(*judging(mean), decimals=3, sign="+")
         values = (f"{value:.3f}" for value in of_row["candidate"])
         lines.append([str(name), *sizes.get(str(name), []), *values, "" if name == baseline else bounds])
     attributes = judged(results)["attribute"].unique()

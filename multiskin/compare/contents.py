@@ -29,6 +29,12 @@ def own_detector(config: FitConfig) -> Path | None:
     return path if path.is_file() else None
 
 
+def own_digests(config: FitConfig) -> dict[str, str]:
+    """Of the user's own files, weights before detector; what there is none of is left out."""
+    files = {"weights": own_weights(config), "detector": own_detector(config)}
+    return {name: digest_of(path) for name, path in files.items() if path}
+
+
 def photo_digests(root: Path, names: Iterable[str]) -> dict[str, str]:
     """A digest of each photo's bytes, by its path in the table."""
     names = list(dict.fromkeys(names))

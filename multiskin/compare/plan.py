@@ -11,14 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from multiskin.compare.contents import (
-    digest_of,
-    own_detector,
-    own_weights,
-    package_versions,
-    photo_digests,
-    short_digest,
-)
+from multiskin.compare.contents import own_digests, package_versions, photo_digests, short_digest
 from multiskin.config import FitConfig, head_recipes
 from multiskin.data.manifest import Manifest
 from multiskin.data.photos import Photos
@@ -93,10 +86,8 @@ class PlannedRun:
             ],
             "table": self.table.to_csv(index=False),
             "photos": [self.contents[path] for path in self.table[self.config.data.columns.image]],
-            "weights": digest_of(weights) if (weights := own_weights(self.config)) else "",
-        }
-        if detector := own_detector(self.config):
-            content["detector"] = digest_of(detector)
+            "weights": "",
+        } | own_digests(self.config)
         return short_digest(json.dumps(content, ensure_ascii=False).encode())
 
 

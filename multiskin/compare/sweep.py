@@ -18,14 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from multiskin.compare.contents import (
-    digest_of,
-    own_detector,
-    own_weights,
-    package_versions,
-    photo_digests,
-    short_digest,
-)
+from multiskin.compare.contents import own_digests, package_versions, photo_digests, short_digest
 from multiskin.compare.space import Choices, Range, Space, with_options
 from multiskin.compare.words import changes
 from multiskin.config import FitConfig
@@ -234,12 +227,10 @@ class Sweep:
 def _digests(config: FitConfig, photos: Photos) -> dict[str, str]:
     """Of what trials learn from that settings only name, by what it is called where it is another."""
     table = split_table(photos.manifest, photos.split).to_csv(index=False)
-    pictures = json.dumps(photo_digests(photos.manifest.root, (parted(path)[0] for path in photos.manifest.paths)))
-    files = {"first weights": own_weights(config), "face detector": own_detector(config)}
-    return {
-        "the digest of the table with its split": short_digest(table.encode()),
-        "the digest of the photos": short_digest(pictures.encode()),
-    } | {f"the digest of the {name}": short_digest(digest_of(path).encode()) for name, path in files.items() if path}
+    names = (parted(path)[0] for path in photos.manifest.paths)
+    found = {"table with its split": table, "photos": json.dumps(photo_digests(photos.manifest.root, names))}
+    found |= own_digests(config)
+    return {f"the digest of the {name}": short_digest(content.encode()) for name, content in found.items()}
 
 
 def trial_name(number: int) -> str:

@@ -2,7 +2,14 @@
 
 from importlib.metadata import version
 
-from multiskin.compare.contents import digest_of, own_detector, own_weights, package_versions, photo_digests
+from multiskin.compare.contents import (
+    digest_of,
+    own_detector,
+    own_digests,
+    own_weights,
+    package_versions,
+    photo_digests,
+)
 from multiskin.config import DataConfig, FitConfig, ModelConfig, SkinConfig
 
 
@@ -22,6 +29,8 @@ def test_only_a_file_of_the_users_own_counts(tmp_path):
     file.touch()
     config = FitConfig(model=ModelConfig(weights=str(file)), data=DataConfig(skin=SkinConfig(detector=str(file))))
     assert own_weights(config) == own_detector(config) == file
+    assert own_digests(FitConfig()) == {}
+    assert own_digests(config) == {"weights": digest_of(file), "detector": digest_of(file)}
 
 
 def test_versions_are_those_installed():

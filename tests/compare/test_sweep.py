@@ -228,7 +228,7 @@ class TestFolder:
         begin(config=own, photos=moved)
         begin(config=own, photos=photos)  # the same ones elsewhere
         weights.write_bytes(b"other")
-        with pytest.raises(UserError, match="another sweep: the digest of the first weights was"):
+        with pytest.raises(UserError, match="another sweep: the digest of the weights was"):
             begin(config=own, photos=moved)
         weights.write_bytes(b"one")
         monkeypatch.setattr("multiskin.compare.contents.PACKAGES", ("numpy",))
