@@ -23,7 +23,7 @@ def compare(arguments: list[str]) -> None:
     config, schema, options = parse("multiskin compare", summary(compare), arguments, _add_options)
     from multiskin.compare.comparison import summarise
     from multiskin.compare.earlier import set_aside
-    from multiskin.compare.plan import check_seeds, plan_comparison, require_measurable
+    from multiskin.compare.plan import check_seeds, plan_comparison, require_measurable, without_interval
     from multiskin.compare.runs import Runs
     from multiskin.reports.comparison import FILES, write_comparison
     from multiskin.reports.tables import print_comparison
@@ -40,6 +40,7 @@ def compare(arguments: list[str]) -> None:
     config = with_photos_drawn(config)
     photos = checked_photos(config, schema)
     require_measurable(photos, ("val", "test") if config.test else ("val",))
+    _say(without_interval(photos, "test" if config.test else "val"))
     planned = plan_comparison(config, photos, seeds, options.protocol)
     for run in planned:
         check(run.config, run.schema)
@@ -65,7 +66,7 @@ def study(arguments: list[str]) -> None:
     options, of_fit = parser.parse_known_args(arguments)
     from multiskin.compare.earlier import set_aside
     from multiskin.compare.findings import find
-    from multiskin.compare.plan import check_seeds, require_measurable
+    from multiskin.compare.plan import check_seeds, require_measurable, without_interval
     from multiskin.compare.runs import Runs
     from multiskin.compare.study import Study, plan_study
     from multiskin.reports.study import FILES, write_findings
@@ -86,6 +87,7 @@ def study(arguments: list[str]) -> None:
     configs = {row: replace(each, data=replace(each.data, root=baseline.data.root)) for row, each in configs.items()}
     photos = checked_photos(baseline, schema)
     require_measurable(photos, ("val", "test") if baseline.test else ("val",))
+    _say(without_interval(photos, "test" if baseline.test else "val"))
     planned = plan_study(configs, photos, seeds)
     root = options.out or Path("runs") / options.config.stem
     runs = Runs(root, "test" if baseline.test else "val", "study")

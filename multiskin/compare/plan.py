@@ -19,6 +19,7 @@ from multiskin.data.sampling import Mixture
 from multiskin.data.table import read_table
 from multiskin.data.validation import read_grades, second_headings
 from multiskin.errors import UserError
+from multiskin.metrics.bootstrap import sampling_units
 from multiskin.schema import MISSING, Attribute, Schema
 from multiskin.training.checkpoints import deciding_settings
 from multiskin.training.fit import monitor_mode
@@ -223,6 +224,20 @@ def require_measurable(photos: Photos, sides: Sequence[str]) -> None:
                 raise UserError(
                     f"no {side} photo is graded for {attribute.name}, so its models cannot be compared; {remedy}"
                 )
+
+
+def without_interval(photos: Photos, side: str) -> str:
+    """Which attributes only one subject's photos will be measured for, to be known before the training; "" if none."""
+    manifest = photos.side(side)
+    units = sampling_units(manifest.subject, len(manifest))
+    graded = zip(manifest.schema, manifest.grades.T, strict=True)
+    alone = [attribute.name for attribute, grades in graded if len(np.unique(units[grades != MISSING])) == 1]
+    if not alone:
+        return ""
+    return (
+        f"notice: {', '.join(alone)}: all {side} photos with a grade are of one subject, and tell nothing of others: "
+        "the difference will have no interval; a split with more subjects gives one"
+    )
 
 
 def with_seeds(models: Sequence[PlannedRun], seeds: Sequence[int]) -> list[PlannedRun]:

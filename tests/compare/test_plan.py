@@ -8,7 +8,15 @@ import pandas as pd
 import pytest
 
 from multiskin.compare import plan
-from multiskin.compare.plan import Experiment, check_seeds, names_of, plan_comparison, require_measurable, with_seeds
+from multiskin.compare.plan import (
+    Experiment,
+    check_seeds,
+    names_of,
+    plan_comparison,
+    require_measurable,
+    with_seeds,
+    without_interval,
+)
 from multiskin.config import FitConfig, Recipe, SkinConfig, TrainerConfig, head_recipes
 from multiskin.data.photos import load_photos
 from multiskin.data.sampling import Mixture, effective_sample_size
@@ -234,6 +242,17 @@ def test_a_side_without_a_grade_is_found_before_anything_is_trained(photos):
     grades[test, photos.manifest.schema.index("lines")] = MISSING
     with pytest.raises(UserError, match="no test photo is graded for lines"):
         require_measurable(replace(photos, manifest=replace(photos.manifest, grades=grades)), ["train", "test"])
+
+
+def test_what_one_subject_alone_is_measured_for_is_told_before_anything_is_trained(photos):
+    assert without_interval(photos, "train") == ""
+    manifest, lines = photos.manifest, photos.manifest.schema.index("lines")
+    anyone = manifest.subject[photos.split == "train"][0]
+    grades = manifest.grades.copy()
+    grades[manifest.subject != anyone, lines] = MISSING
+    lonely = replace(photos, manifest=replace(manifest, grades=grades))
+    assert "lines: all train photos with a grade are of one subject" in without_interval(lonely, "train")
+    assert "shine" not in without_interval(lonely, "train")
 
 
 def test_one_attribute_has_nothing_to_be_compared_with(config, photos):
