@@ -43,9 +43,9 @@ class Recipe:
     stride: int | None = None
     """A finer stage of the backbone, by its input pixels for one map pixel, such as 16 or 8, that the head reads beside
     the final map; null for the final map alone."""
-    decision: Literal["argmax", "median", "expectation", "credit"] = "argmax"
-    """How probabilities become one grade; expectation is the expected grade, rounded; credit decides for the highest
-    P-Recall. Nominal grades are decided by argmax."""
+    decision: Literal["argmax", "median", "expectation", "credit"] = "credit"
+    """How probabilities become one grade: credit decides for the highest P-Recall, expectation is the expected grade,
+    rounded. Nominal grades are decided by argmax."""
     credit: list[list[float]] | None = None
     """What decision credit earns: a row a true grade, in it a number a decision; default: as P-Recall counts."""
     calibration: Literal["temperature", "bias_corrected", "vector", "cumulative"] | None = None
