@@ -8,8 +8,9 @@ each has one photo and no two scores are equal, then the number of covered ones 
 (Marques: Universal distribution of the empirical coverage in split conformal prediction, 2025, arXiv 2303.02770): its
 mean, spread and 95 % interval stand beside what was found, and how many draws lie inside. Subjects with several photos
 vary less than it says, and may be covered more often, by one in as many as calibrate. Deterministic sets, which
-'multiskin conform' makes, always hold the mode and may cover more; randomised ones cover as often as asked. Given are
-the deterministic ones with the grade that the run decided for, as users see them.
+'multiskin conform' makes, always hold the mode, are made for a whole number of subjects, and may cover more; randomised
+ones, in the scores and in that number, cover as often as asked. Given are the deterministic ones with the grade that
+the run decided for, as users see them.
 """
 
 import argparse
@@ -96,7 +97,7 @@ def kinds_of(photos: Photos, attribute: Attribute, random: np.random.Generator) 
     order, chance = ORDERS[attribute.kind](photos.probabilities), random.random(len(photos.true))
     return {
         "deterministic": partial(within, nonconformity(photos.probabilities, order), photos),
-        "randomised": partial(within, nonconformity(photos.probabilities, order, chance), photos),
+        "randomised": partial(randomised, nonconformity(photos.probabilities, order, chance), photos, random),
         "given": partial(given, photos, attribute),
     }
 
@@ -105,6 +106,17 @@ def within(scores: np.ndarray, photos: Photos, first: np.ndarray, coverage: floa
     """The grades whose scores, of (N, K), are no higher than those of enough calibrating photos' true ones."""
     own = np.take_along_axis(scores, photos.true[:, None], axis=1)[:, 0]
     return scores[~first] <= conformal_quantile(own[first], photos.subject[first], coverage)
+
+
+def randomised(
+    scores: np.ndarray, photos: Photos, random: np.random.Generator, first: np.ndarray, coverage: float
+) -> np.ndarray:
+    """As `within`, for a number of subjects that is whole and, on average over draws, as large as asked.
+
+    Source: smoothed conformal predictors of Vovk, Gammerman and Shafer: Algorithmic Learning in a Random World, 2005.
+    """
+    next_one = 1 / (len(np.unique(photos.subject[first])) + 1)
+    return within(scores, photos, first, coverage - random.random() * next_one)
 
 
 def given(photos: Photos, attribute: Attribute, first: np.ndarray, coverage: float) -> np.ndarray:

@@ -27,17 +27,18 @@ def _table(what: str, first: str, results: pd.DataFrame) -> list[str]:
     means = results[results["attribute"] == MEAN]
     lines: Lines = means.set_index(KEY).to_dict("index")  # type: ignore[assignment]
     titles = [str(title) for title in means["title"].unique()]
-    headings = [what, "P-Recall on validation", "gained", *(f"{name} on test" for name in METRICS.values()), "gained"]
-    begin = [first, *_values(lines, titles[0], "baseline")]
-    begin.insert(2, "")
-    return markdown(headings, [[*begin, ""], *(_line(lines, title) for title in titles)])
+    on_test = [f"{name} on test" for name in METRICS.values()]
+    headings = [what, "P-Recall on validation", "gained", "RPS gained", *on_test, "P-Recall gained"]
+    on_val, *others = _values(lines, titles[0], "baseline")
+    return markdown(headings, [[first, on_val, "", "", *others, ""], *(_line(lines, title) for title in titles)])
 
 
 def _line(lines: Lines, title: str) -> list[str]:
     """What a step leads to, and behind validation and test how far that is from the one before."""
     on_val, *on_test = _values(lines, title, "candidate")
-    gains = (_gain(lines[title, side, "p_recall"]) for side in ("val", "test"))
-    return [title.replace("_", " "), on_val, next(gains), *on_test, next(gains)]
+    read = (("val", "p_recall"), ("val", "rps"), ("test", "p_recall"))
+    *gains, at_last = (_gain(lines[title, side, metric]) for side, metric in read)
+    return [title.replace("_", " "), on_val, *gains, *on_test, at_last]
 
 
 def _values(lines: Lines, title: str, side: str) -> list[str]:

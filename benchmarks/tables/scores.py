@@ -61,8 +61,12 @@ def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
         words for coverage in asked for words in (f"{coverage:g} asked: held, grades a set", "randomised: held")
     )
     told = f"Sets with the decided grade, as users get them, and randomised ones. {source['draws']}"
-    subjects = f"{results['subjects'].max()} subjects"
-    return [*markdown(["attribute", *headings], lines), "", f"{told}; {subjects}. {origin(source)}"]
+    fewest, most = results["subjects"].min(), results["subjects"].max()
+    subjects = f"{most} subjects" if fewest == most else f"{fewest} to {most} subjects a head"
+    inside = results.loc[results["sets"] == "given", "inside"].min()
+    told = f"{told}; {subjects}. Of the draws {inside:.0%} or more, by head, lie inside the 95 % interval of the beta-"
+    told += "binomial distribution"
+    return [*markdown(["attribute", *headings], lines), "", f"{told}. {origin(source)}"]
 
 
 def _held(rows: pd.DataFrame, coverage: float) -> tuple[str, str]:
