@@ -104,6 +104,7 @@ SETS = {
         tried=[
             Step("tried: augmentation and sampling as by default", "default_augmentation"),
             Step("tried: the number of colours drawn for eight times", "even_shares"),
+            Step("tried: calibration before the decision", "square_root", calibration="cumulative"),
         ],
     ),
     "skin5": Recipes(
@@ -124,10 +125,10 @@ SETS = {
             Step("augmentation for these photos", PLAIN, "argmax"),
             Step("the grade of the highest expected credit", PLAIN),
             Step("square-root sampling; sensitivity balanced, and drawn for twice", "one_balanced"),
-            Step("squared EMD", "squared_emd"),
-            Step("CORAL in its place", "coral_balanced"),
+            Step("CORAL", "coral_balanced"),
             Step("calibration before the decision", "coral_balanced", calibration="cumulative"),
         ],
+        tried=[Step("tried: squared EMD in place of CORAL", "squared_emd", calibration="cumulative")],
         common=["--recipe.calibration", "null"],  # which is a step of its own
     ),
 }

@@ -28,7 +28,7 @@ def _table(what: str, first: str, results: pd.DataFrame) -> list[str]:
     lines: Lines = means.set_index(KEY).to_dict("index")  # type: ignore[assignment]
     titles = [str(title) for title in means["title"].unique()]
     on_test = [f"{name} on test" for name in METRICS.values()]
-    headings = [what, "P-Recall on validation", "gained", "RPS gained", *on_test, "P-Recall gained"]
+    headings = [what, "P-Recall on validation", "gained", "RPS, less is better", *on_test, "P-Recall gained"]
     on_val, *others = _values(lines, titles[0], "baseline")
     return markdown(headings, [[first, on_val, "", "", *others, ""], *(_line(lines, title) for title in titles)])
 
@@ -48,6 +48,9 @@ def _values(lines: Lines, title: str, side: str) -> list[str]:
 
 
 def _gain(row: dict[str, float]) -> str:
+    """Nothing where it cannot be any, such as of probabilities by another decision."""
+    if row["difference"] == row["method_low"] == row["method_high"] == 0:
+        return ""
     return bounded(row["difference"], row["method_low"], row["method_high"], decimals=3, sign="+")
 
 
