@@ -23,9 +23,9 @@ from multiskin.metrics.functional import ranked_probability_score
 from multiskin.resampling import grade_distribution
 from multiskin.schema import MISSING, Attribute
 
-RATES = (2e-3, 6e-3)
-DECAYS = (3.0, 15.0, 60.0)
-STEPS = (5, 10, 20, 40)
+RATES = (2e-3, 1e-2)
+DECAYS = (1.0, 10.0, 60.0)
+STEPS = (5, 15, 40, 120)
 
 
 class Setting(NamedTuple):

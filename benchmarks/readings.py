@@ -5,6 +5,7 @@ seed and by subject, and their intervals are those of the method: of other subje
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import product
 from typing import NamedTuple
 
@@ -25,8 +26,9 @@ from multiskin.schema import MISSING
 BASELINE = "cross_entropy"
 RESAMPLES = 1000
 P_RECALL, RPS, KAPPA = "p_recall", "rps_balanced", "kappa"
-GAIN = "credit_less_argmax"  # of P-Recall
+GAIN, LESS = "credit_less_argmax", "credit_less_baseline"  # of P-Recall
 DIFFERENCE = ("difference", "difference_low", "difference_high")  # to the baseline
+CHOSEN_BY = (P_RECALL, "credit")  # metric and decision
 READ = ((P_RECALL, "argmax"), (P_RECALL, "credit"), (RPS, ""), (KAPPA, "argmax"))  # of test photos
 
 
@@ -35,33 +37,68 @@ class Answers(NamedTuple):
 
     Attributes:
         probabilities: (S, N, K).
-        priors: (S, K) what they stand for.
+        priors: (S, P, K) what those of each part of the photos stand for.
+        part: (N,) of each photo, 0..P-1.
     """
 
     probabilities: Tensor
     priors: Tensor
+    part: Tensor
 
     def decided(self, decision: str) -> Tensor:
         """(N, S) grades."""
-        each = zip(self.probabilities, self.priors, strict=True)
-        return torch.stack([decide(decision, *of_seed) for of_seed in each], dim=1)
+        seeds, photos, _ = self.probabilities.shape
+        grades = torch.empty(photos, seeds, dtype=torch.int64)
+        for seed, part in product(range(seeds), range(self.priors.shape[1])):
+            own = self.part == part
+            grades[own, seed] = decide(decision, self.probabilities[seed, own], self.priors[seed, part])
+        return grades
 
 
-def as_trained(chosen: Chosen, probabilities: Tensor, *_: object) -> Answers:
+def as_trained(chosen: Chosen, side: str, *_: object) -> Answers:
     """As the network itself takes its probabilities."""
-    return Answers(probabilities, chosen.prior.expand(len(probabilities), -1))
+    probabilities = getattr(chosen, side)  # (S, N, K)
+    seeds, photos, _ = probabilities.shape
+    return Answers(probabilities, chosen.prior.expand(seeds, 1, -1), torch.zeros(photos, dtype=torch.int64))
 
 
-def with_temperature(chosen: Chosen, probabilities: Tensor, loss: str, val: Graded, natural: np.ndarray) -> Answers:
-    """Calibrated on validation photos, for each seed; the natural shares of grades are those that were drawn."""
+def calibrated(method: str, chosen: Chosen, side: str, loss: str, val: Graded, natural: np.ndarray) -> Answers:
+    """Calibrated on validation photos, for each seed; those themselves by the other half of their subjects.
+
+    The natural shares of grades are those that were drawn.
+    """
+    true, prior = val.grades.numpy(), LOSSES[loss].prior_once_sure(chosen.prior.numpy(), natural)
+    said: Tensor = getattr(chosen, side)  # (S, N, K)
+    part, fitted_to = parts(side, said.shape[1], val)
+    brought, priors = torch.empty_like(said), said.new_empty(len(said), len(fitted_to), len(natural))
+    for (seed, of_val), (p, rows) in product(enumerate(chosen.val), enumerate(fitted_to)):
+        calibrator = fit_calibrator(method, of_val[rows].numpy(), true[rows], prior, natural)
+        brought[seed, part == p] = calibrator(said[seed, part == p])
+        priors[seed, p] = said.new_tensor(calibrator.prior)
+    return Answers(brought, priors, part)
+
+
+def parts(side: str, photos: int, val: Graded) -> tuple[Tensor, list[np.ndarray]]:
+    """The part (N,) of each photo of a side, and for each part which validation photos (V,) it is calibrated by."""
     graded = (val.grades != MISSING).numpy()
-    true, prior = val.grades.numpy()[graded], LOSSES[loss].prior_once_sure(chosen.prior.numpy(), natural)
-    fitted = [fit_calibrator("temperature", of_seed[graded].numpy(), true, prior, natural) for of_seed in chosen.val]
-    brought = [calibrator(of_seed) for calibrator, of_seed in zip(fitted, probabilities, strict=True)]
-    return Answers(torch.stack(brought), torch.tensor([calibrator.prior for calibrator in fitted]))
+    if side != "val":
+        return torch.zeros(photos, dtype=torch.int64), [graded]
+    half = halves(val)
+    return torch.from_numpy(half), [graded & (half != own) for own in (0, 1)]
 
 
-CALIBRATIONS: dict[str, Callable[..., Answers]] = {"none": as_trained, "temperature": with_temperature}
+def halves(photos: Graded) -> np.ndarray:
+    """(N,) 0 or 1: the half of the subjects that each photo's belongs to, at random and always the same."""
+    subjects = photos.units.max() + 1
+    return (np.random.default_rng(0).permutation(subjects) < subjects / 2).astype(int)[photos.units]
+
+
+AS_TRAINED, CALIBRATED = "none", "cumulative"
+CALIBRATIONS: dict[str, Callable[..., Answers]] = {
+    AS_TRAINED: as_trained,
+    "temperature": partial(calibrated, "temperature"),
+    CALIBRATED: partial(calibrated, CALIBRATED),
+}
 
 
 class Measured(NamedTuple):
@@ -145,13 +182,18 @@ class Study(NamedTuple):
         return table.sort_values("loss", key=lambda losses: losses.map(ranked(val).index), kind="stable")
 
     def _validation(self) -> Iterator[dict]:
-        """Everything that could be chosen, without intervals."""
-        read = [*product((P_RECALL, KAPPA), DECISIONS), (RPS, "")]
+        """Everything that could be chosen, and how far what is chosen by is from the baseline's, with an interval."""
+        read, baseline = [*product((P_RECALL, KAPPA), DECISIONS), (RPS, "")], self._decisive(BASELINE)
         for loss, calibration in product(self.chosen, CALIBRATIONS):
             answers = self.answers(loss, calibration, "val")
             for metric, decision in read:
-                value = measured(answers, self.val, metric, decision, resamples=0).values[0].mean()
-                yield line(loss, "val", calibration, decision, metric) | {"value": value}
+                values = measured(answers, self.val, metric, decision, resamples=0).values
+                yield line(loss, "val", calibration, decision, metric) | {"value": values[0].mean()}
+        for loss in self.chosen:
+            yield line(loss, "val", CALIBRATED, "credit", LESS) | self._decisive(loss).paired(baseline)
+
+    def _decisive(self, loss: str) -> Measured:
+        return measured(self.answers(loss, CALIBRATED, "val"), self.val, *CHOSEN_BY, resamples=RESAMPLES)
 
     def _tested(self) -> Iterator[dict]:
         """What the table shows, with intervals and beside the baseline."""
@@ -159,28 +201,37 @@ class Study(NamedTuple):
         for loss in self.chosen:
             values = self._test_values(loss)
             for (metric, decision), of_loss in values.items():
-                beside = zip(DIFFERENCE, of_loss.paired(baseline[metric, decision]).values(), strict=True)
-                yield line(loss, "test", "none", decision, metric) | of_loss.paired() | dict(beside)
+                yield line(loss, "test", CALIBRATED, decision, metric) | beside(of_loss, baseline[metric, decision])
             gain = values[P_RECALL, "credit"].paired(values[P_RECALL, "argmax"])
-            yield line(loss, "test", "none", "credit", GAIN) | gain
+            yield line(loss, "test", CALIBRATED, "credit", GAIN) | gain
 
     def _test_values(self, loss: str) -> dict[tuple[str, str], Measured]:
-        answers = self.answers(loss, "none", "test")
+        answers = self.answers(loss, CALIBRATED, "test")
         return {read: measured(answers, self.test, *read, resamples=RESAMPLES) for read in READ}
 
     def answers(self, loss: str, calibration: str, side: str) -> list[Answers]:
         """Of each attribute."""
         return [
-            CALIBRATIONS[calibration](chosen, getattr(chosen, side), loss, *of_head)
+            CALIBRATIONS[calibration](chosen, side, loss, *of_head)
             for chosen, *of_head in zip(self.chosen[loss], self.val, self.natural, strict=True)
         ]
 
 
 def ranked(table: pd.DataFrame) -> list[str]:
-    """Losses by what validation photos are graded like where each is decided for P-Recall, the best first."""
-    of_val = table[(table["side"] == "val") & (table["calibration"] == "none")]
-    decisive = of_val[(of_val["metric"] == P_RECALL) & (of_val["decision"] == "credit")]
-    return decisive.sort_values("value", ascending=False, kind="stable")["loss"].tolist()
+    """Losses by how calibrated probabilities of validation photos are graded for P-Recall, the best first."""
+    return decisive(table).sort_values("value", ascending=False, kind="stable")["loss"].tolist()
+
+
+def decisive(table: pd.DataFrame) -> pd.DataFrame:
+    """The lines that a loss is chosen by."""
+    metric, decision = CHOSEN_BY
+    wanted = {"side": "val", "calibration": CALIBRATED, "metric": metric, "decision": decision}
+    return table[(table[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+
+
+def beside(measured: Measured, baseline: Measured) -> dict[str, float]:
+    """A metric, and how far it is from the baseline's."""
+    return measured.paired() | dict(zip(DIFFERENCE, measured.paired(baseline).values(), strict=True))
 
 
 def line(loss: str, side: str, calibration: str, decision: str, metric: str) -> dict[str, str]:

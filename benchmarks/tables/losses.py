@@ -1,11 +1,11 @@
 """The table of losses on frozen features."""
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from multiskin.compare.words import limits
-from tables.cells import markdown, origin
+from tables.cells import bounded, markdown, origin
 
 COLUMNS = {
     ("p_recall", "argmax"): "P-Recall, argmax",
@@ -14,33 +14,38 @@ COLUMNS = {
     ("kappa", "argmax"): "kappa",
 }
 DECISIVE = ("p_recall", "credit")
-GAIN = ("credit_less_argmax", "credit")
+GAIN, LESS = ("credit_less_argmax", "credit"), ("credit_less_baseline", "credit")
+CALIBRATION = "cumulative"
 KEY = ["side", "loss", "metric", "decision"]
 
 REMARKS = (
-    "Probabilities are as trained, uncalibrated; credit suffers with those of cdw ce, which are not those of the "
-    "grades it was shown. Balanced softmax is logit adjustment at its default, tau = 1."
+    "Probabilities are calibrated (cumulative) by the validation photos, those themselves by the other half of their "
+    "subjects. Balanced softmax is logit adjustment at its default, tau = 1."
 )
+
+less = partial(bounded, decimals=3, sign="+")
 
 Lines = dict[tuple[str, ...], dict[str, float]]  # by what KEY names
 
 
 def losses(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """A line a loss, the best on validation first, and under them where the numbers come from."""
-    as_trained = results[results["calibration"] == "none"].fillna({"decision": ""})
-    table: Lines = as_trained.set_index(KEY).to_dict("index")  # type: ignore[assignment]
-    headings = ["loss", "on validation", *COLUMNS.values(), f"credit less {words(source['baseline'])}'s"]
+    calibrated = results[results["calibration"] == CALIBRATION].fillna({"decision": ""})
+    table: Lines = calibrated.set_index(KEY).to_dict("index")  # type: ignore[assignment]
+    gained = f"credit less {words(source['baseline'])}'s"
+    headings = ["loss", "on validation", gained, *COLUMNS.values(), gained]
     rows = [row(table, loss, source["baseline"]) for loss in source["ranked"]]
     return [*markdown(headings, rows), "", told(table, source)]
 
 
 def row(table: Lines, loss: str, baseline: str) -> list[str]:
-    """The loss, P-Recall on validation photos, what test photos say, and how far that is from the baseline's."""
-    decisive = table["test", loss, *DECISIVE]
-    bounds = limits(decisive["difference_low"], decisive["difference_high"])
-    beside = "" if loss == baseline else f"{decisive['difference']:+.3f} ({bounds})"
+    """The loss, P-Recall on validation photos, then what test photos say; behind each how far from the baseline."""
+    on_val, on_test = table["val", loss, *LESS], table["test", loss, *DECISIVE]
     values = (f"{table['test', loss, *column]['value']:.3f}" for column in COLUMNS)
-    return [words(loss), f"{table['val', loss, *DECISIVE]['value']:.3f}", *values, beside]
+    gained = less(on_val["value"], on_val["low"], on_val["high"])
+    beside = less(on_test["difference"], on_test["difference_low"], on_test["difference_high"])
+    own = loss != baseline
+    return [words(loss), f"{table['val', loss, *DECISIVE]['value']:.3f}", gained * own, *values, beside * own]
 
 
 def told(table: Lines, source: dict[str, Any]) -> str:
@@ -49,8 +54,13 @@ def told(table: Lines, source: dict[str, Any]) -> str:
     return (
         f"Heads on frozen features: means over attributes and {len(source['seeds'])} seeds, sorted by P-Recall with "
         f"credit on validation photos. {REMARKS} With {words(source['baseline'])}, credit in place of argmax gains "
-        f"{gain['value']:+.3f} ({limits(gain['low'], gain['high'])}). {source['interval']}. {origin(source)}"
+        f"{less(gain['value'], gain['low'], gain['high'])}. {source['interval']}. {seconds(source)} {origin(source)}"
     )
+
+
+def seconds(source: dict[str, Any]) -> str:
+    features, heads = source["seconds"]["features"], source["seconds"]["heads"]
+    return f"It took {(features + heads) / 60:.0f} minutes of processor time."
 
 
 def words(loss: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from tables.cells import bounded, interval, markdown, origin, seeds_of
+from tables.cells import bounded, interval, markdown, origin, seeds_of, spread
 
 HEADINGS = {"p_recall": "P-Recall", "kappa": "kappa", "mae": "MAE"}
 
@@ -61,8 +61,7 @@ def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
         words for coverage in asked for words in (f"{coverage:g} asked: held, grades a set", "randomised: held")
     )
     told = f"Sets with the decided grade, as users get them, and randomised ones. {source['draws']}"
-    fewest, most = results["subjects"].min(), results["subjects"].max()
-    subjects = f"{most} subjects" if fewest == most else f"{fewest} to {most} subjects a head"
+    subjects = f"{spread(results['subjects'].min(), results['subjects'].max())} subjects a head"
     inside = results.loc[results["sets"] == "given", "inside"].min()
     told = f"{told}; {subjects}. Of the draws {inside:.0%} or more, by head, lie inside the 95 % interval of the beta-"
     told += "binomial distribution"

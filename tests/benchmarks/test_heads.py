@@ -11,6 +11,7 @@ from probes import Graded, Probes
 from readings import Answers, Study
 from tables.losses import losses
 
+from multiskin.calibration import fit_calibrator
 from multiskin.decisions import DECISIONS, decide
 from multiskin.losses import LOSSES
 from multiskin.metrics import functional as of
@@ -129,18 +130,22 @@ def test_what_is_chosen_has_the_lowest_score_of_all_and_does_not_depend_on_test_
 @pytest.mark.parametrize(("metric", "decision"), [*readings.READ, ("p_recall", "median"), ("kappa", "expectation")])
 def test_a_metric_of_every_resample_is_that_of_the_photos_drawn(metric, decision):
     photos = graded(24)
-    answers = Answers(probabilities(photos), torch.tensor([[0.4, 0.3, 0.2, 0.1]] * 3, dtype=torch.float64))
+    priors = torch.tensor([[0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4]], dtype=torch.float64).expand(3, 2, 4)
+    part = torch.arange(24) % 2
+    answers = Answers(probabilities(photos), priors, part)
     found = readings.values_of(answers, photos, metric, decision, resamples=6)
     weights = np.concatenate([*unit_weights(photos.units.max() + 1, 6, seed=0)])
     for row, counts in zip(found, weights, strict=True):
         times = torch.from_numpy(counts[photos.units]).long()
         grades = photos.grades.repeat_interleave(times)
-        for value, of_seed, prior in zip(row, answers.probabilities, answers.priors, strict=True):
+        for value, of_seed in zip(row, answers.probabilities, strict=True):
             drawn = of_seed.repeat_interleave(times, dim=0)
             if metric == "rps_balanced":
                 expected = probes.balanced_rps(drawn[None], grades)[0]
             else:
-                confusion = of.confusion_matrix(grades, decide(decision, drawn, prior), 4)
+                first, second = (decide(decision, drawn, prior) for prior in priors[0])
+                decided = torch.where(part.repeat_interleave(times) == 0, first, second)
+                confusion = of.confusion_matrix(grades, decided, 4)
                 expected = {"p_recall": of.p_recall, "kappa": of.quadratic_kappa}[metric](confusion)
             assert value == pytest.approx(expected.item())
 
@@ -172,7 +177,7 @@ def study():
 def test_the_table_reads_every_decision_on_validation_and_few_on_test(study):
     table = study.table()
     of_val = table[table["side"] == "val"]
-    assert len(of_val) == 4 * len(readings.CALIBRATIONS) * (2 * len(DECISIONS) + 1)
+    assert len(of_val) == 4 * (len(readings.CALIBRATIONS) * (2 * len(DECISIONS) + 1) + 1)
     assert set(table.loc[table["side"] == "test", "metric"]) == {"p_recall", "rps_balanced", "kappa", readings.GAIN}
     assert table["loss"].drop_duplicates().tolist() == readings.ranked(table)
     itself = table[(table["loss"] == "cross_entropy") & table["difference"].notna()]
@@ -182,10 +187,13 @@ def test_the_table_reads_every_decision_on_validation_and_few_on_test(study):
 def test_values_are_means_over_attributes_and_seeds_and_differences_are_theirs(study):
     table = study.table().query("side == 'test'").set_index(["loss", "metric", "decision"])
     expected = []
-    for head, photos in zip(study.chosen["coral"], study.test, strict=True):
-        for of_seed in head.test:
-            decided = decide("credit", of_seed, head.prior)
-            expected.append(of.p_recall(of.confusion_matrix(photos.grades, decided, of_seed.shape[1])).item())
+    for head, val, photos, natural in zip(study.chosen["coral"], study.val, study.test, study.natural, strict=True):
+        known = val.grades != MISSING
+        for of_val, of_test in zip(head.val, head.test, strict=True):
+            fitted = (of_val[known].numpy(), val.grades[known].numpy(), head.prior.numpy(), natural)
+            calibrator = fit_calibrator("cumulative", *fitted)
+            decided = decide("credit", calibrator(of_test), torch.tensor(calibrator.prior))
+            expected.append(of.p_recall(of.confusion_matrix(photos.grades, decided, len(natural))).item())
     row = table.loc[("coral", "p_recall", "credit")]
     base = table.loc[("cross_entropy", "p_recall", "credit")]
     assert row["value"] == pytest.approx(np.mean(expected))
@@ -204,10 +212,26 @@ def test_a_temperature_leaves_the_most_probable_grade_of_a_loss_that_learns_what
         assert not torch.allclose(before.probabilities, after.probabilities)
 
 
+@pytest.mark.parametrize("method", ["temperature", "cumulative"])
+def test_validation_photos_are_calibrated_by_the_other_half_of_their_subjects_alone(study, method):
+    answers = study.answers("coral", method, "val")
+    for h, (found, photos) in enumerate(zip(answers, study.val, strict=True)):
+        half = readings.halves(photos)
+        assert all(len({*half[photos.units == unit]}) == 1 for unit in photos.units)
+        for own in (0, 1):
+            grades = torch.where(torch.from_numpy(half == own), photos.grades.flip(0), photos.grades)
+            val = [photos._replace(grades=grades) if g == h else other for g, other in enumerate(study.val)]
+            without = study._replace(val=val).answers("coral", method, "val")[h]
+            torch.testing.assert_close(without.probabilities[:, half == own], found.probabilities[:, half == own])
+            torch.testing.assert_close(without.priors[:, own], found.priors[:, own])
+
+
 def test_calibrated_probabilities_stand_for_their_mean_on_graded_validation_photos(study):
-    for scaled, photos in zip(study.answers("sord", "temperature", "val"), study.val, strict=True):
+    chosen = {"sord": [head._replace(test=head.val) for head in study.chosen["sord"]]}
+    answers = study._replace(chosen=chosen, test=study.val).answers("sord", "temperature", "test")
+    for scaled, photos in zip(answers, study.val, strict=True):
         average = scaled.probabilities[:, photos.grades != MISSING].mean(dim=1)
-        torch.testing.assert_close(scaled.priors.float(), average.float(), atol=1e-5, rtol=0)
+        torch.testing.assert_close(scaled.priors[:, 0].float(), average.float(), atol=1e-5, rtol=0)
 
 
 def test_every_loss_of_ordered_grades_can_be_tried():
@@ -222,7 +246,7 @@ def test_every_loss_of_ordered_grades_can_be_tried():
 def test_the_table_of_the_readme_has_a_line_a_loss_and_tells_the_gain_of_deciding(study):
     table = study.table()
     source = {"command": "python heads.py", "machine": "a machine", "seeds": SEEDS, "interval": "95 %"}
-    source |= {"baseline": "cross_entropy", "ranked": readings.ranked(table)}
+    source |= {"baseline": "cross_entropy", "ranked": readings.ranked(table), "seconds": {"features": 60, "heads": 120}}
     lines = losses(source, table)
     rows = [line for line in lines if line.startswith("| ")]
     assert len(rows) == 2 + 4
