@@ -115,6 +115,14 @@ def test_the_studies_that_come_with_it_choose_on_validation_photos(path):
     assert len(study.in_full().seeds) >= 3
 
 
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_study_that_rests_on_the_embedded_default_names_its_loss_so_that_another_default_leaves_it_as_it_is(path):
+    study = Study.load(path)
+    for variant in (study, study.in_full()):
+        for settings in variant.rows.values():
+            assert study.config or "recipe.loss" in variant.options | settings
+
+
 def test_in_full_the_largest_photos_are_drawn_as_large_and_fit_a_small_gpu():
     study = Study.load(FOLDER / "resolution.yaml").in_full()
     configs = [fit_config("fit", "", study.arguments(row))[0] for row in study.rows]
