@@ -9,12 +9,15 @@ from pathlib import Path
 from multiskin.config import FitConfig
 from multiskin.data.validation import photo_path
 
-PACKAGES = ("multiskin", "torch", "timm", "pytorch-lightning", "albumentations")  # of which results depend
+# Of which results depend. OpenCV goes by several names, and is asked itself.
+PACKAGES = ("multiskin", "torch", "timm", "pytorch-lightning", "albumentations", "numpy", "pillow")
 
 
 def package_versions() -> dict[str, str]:
     """The versions of the packages that results depend on, by name."""
-    return {name: version(name) for name in PACKAGES}
+    import cv2
+
+    return {name: version(name) for name in PACKAGES} | {"opencv": cv2.__version__}
 
 
 def own_weights(config: FitConfig) -> Path | None:

@@ -22,7 +22,7 @@ from multiskin.errors import UserError
 from multiskin.metrics.bootstrap import sampling_units
 from multiskin.schema import MISSING, Attribute, Schema
 from multiskin.training.checkpoints import deciding_settings
-from multiskin.training.fit import monitor_mode
+from multiskin.training.fit import accelerator, monitor_mode, precision
 
 Protocol = Literal["equal-epochs", "equal-compute"]
 SHARED = "shared"
@@ -80,6 +80,7 @@ class PlannedRun:
         rest = asdict(self.config) | {"recipe": {}, "heads": {}}  # what every head overrides is of no account
         content = {
             "versions": package_versions(),
+            "device": (accelerator(self.config.trainer), precision(self.config.trainer)),
             "settings": _switched_on(dict(deciding_settings(rest))),
             "heads": [
                 (each.name, each.kind, each.grades, each.grade_names, each.column, recipe)

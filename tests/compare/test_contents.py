@@ -2,6 +2,8 @@
 
 from importlib.metadata import version
 
+import cv2
+
 from multiskin.compare.contents import (
     digest_of,
     own_detector,
@@ -34,4 +36,6 @@ def test_only_a_file_of_the_users_own_counts(tmp_path):
 
 
 def test_versions_are_those_installed():
-    assert package_versions()["torch"] == version("torch")
+    versions = package_versions()
+    assert versions["torch"] == version("torch")
+    assert versions["opencv"] == cv2.__version__

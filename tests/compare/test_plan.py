@@ -171,6 +171,14 @@ class TestNames:
         other = replace(config, optimizer=replace(config.optimizer, lr=2e-3))
         assert not {run.name for run in plan_comparison(other, photos, [0, 1])} & {run.name for run in planned}
 
+    def test_change_with_what_they_are_trained_on(self, config, photos, monkeypatch):
+        """Half precision on a GPU gives other weights than a CPU, by the very same settings."""
+        anywhere = replace(config, trainer=replace(config.trainer, accelerator="auto"))
+        before = {run.name for run in plan_comparison(anywhere, photos, [0])}
+        monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+        monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: True)
+        assert not before & {run.name for run in plan_comparison(anywhere, photos, [0])}
+
     def test_change_with_the_weighing_of_losses_where_there_are_several(self, planned, config, photos):
         other = plan_comparison(replace(config, weighting="random"), photos, [0, 1])
         assert [run.model for run, as_before in zip(other, planned, strict=True) if run.name != as_before.name] == [
