@@ -47,7 +47,7 @@ def compare(arguments: list[str]) -> None:
     runs = Runs(root, "test" if config.test else "val", "compare")
     with runs.opened():
         _say(set_aside(runs, planned, {"protocol": options.protocol}, FILES))
-        failures = runs.train(planned, options.jobs, teller(sum(run.image_passes for run in planned)))
+        failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
         comparison = summarise(runs, planned, options.protocol, failures)
         page = write_comparison(comparison, root)
     print_comparison(comparison, console())
@@ -93,7 +93,7 @@ def study(arguments: list[str]) -> None:
     runs = Runs(root, "test" if baseline.test else "val", "study")
     with runs.opened():
         _say(set_aside(runs, planned, {"baseline": asked.baseline}, FILES))
-        failures = runs.train(planned, options.jobs, teller(sum(run.image_passes for run in planned)))
+        failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
         table = write_findings(find(asked, runs, planned, failures), root)
     print(f"{table.read_text(encoding='utf-8')}\n{table}")
     require_none(failures, len(planned))
