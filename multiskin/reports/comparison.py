@@ -12,8 +12,8 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from multiskin.compare.comparison import Comparison
-from multiskin.compare.cost import LATENCY, PARAMETERS
-from multiskin.compare.statistics import MEAN, RESAMPLES
+from multiskin.compare.cost import LATENCY, PARAMETERS, PASSES
+from multiskin.compare.statistics import RESAMPLES
 from multiskin.compare.words import FLATTERED, caveat, plural
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 from multiskin.reports.comparison_charts import ON_NO_DEVICE, draw_costs, draw_differences, draw_levels
@@ -22,12 +22,17 @@ from multiskin.reports.comparison_lines import (
     METRICS,
     Line,
     difference,
+    gains,
     judging,
     leading,
     limits,
     lines_of,
+    results_of,
     rows,
     shown,
+    shown_as,
+    shown_of,
+    titles_of,
     whose,
     widest,
     without_seeds,
@@ -52,6 +57,7 @@ SPOKEN = {
 STARVED = 0.8  # of the draws of its single model: a head that has fewer may do worse for that alone
 KEY_COSTS = {  # what the answer at the top tells of, and how
     PARAMETERS: "have {} times as many parameters",
+    PASSES: "took {} times as many photos through a network in training",
     LATENCY: "take {} times as long to answer",
 }
 
@@ -113,12 +119,14 @@ def _figures(lines: Sequence[Line], cost: pd.DataFrame) -> Iterator[tuple[str, F
 
 def _content(comparison: Comparison) -> dict[str, Any]:
     """Everything that the template names."""
-    lines, several, results = lines_of(comparison), len(comparison.seeds) > 1, comparison.results
-    results = results[results["attribute"].isin([line.found.attribute for line in lines])]  # a mean of one is none
+    lines, several, titles = lines_of(comparison), len(comparison.seeds) > 1, titles_of(comparison)
+    results = results_of(comparison, lines)
     return {
         "comparison": comparison,
         "lines": lines,
         "leading": leading(lines),
+        "shown_by_metrics": shown_of(results, titles),
+        "draws_of_worse": _draws_of_worse(results, comparison.draws),
         "useless": [line for line in lines if line.is_useless],
         "whose": whose(widest(lines)),
         "widest": widest(lines),
@@ -137,8 +145,8 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "key_costs": _key_costs(comparison.cost),
         "charts": _charts(lines, comparison.cost),
         "others": _other_metrics(results),
-        "gains": _gains(results),
-        "titles": {MEAN: MEAN} | {attribute.name: attribute.title() for attribute in comparison.schema},
+        "gains": gains(results),
+        "titles": titles,
         "metrics": METRICS,
         "higher_is_better": HIGHER_IS_BETTER,
         "costs": [(device, rows(of)) for device, of in comparison.cost.groupby("device", sort=False)],
@@ -158,6 +166,11 @@ def _short_of_draws(draws: pd.DataFrame) -> dict[str, Any]:
         "all_starved": best < STARVED,
         "starved": draws.loc[ratios < STARVED * min(best, 1), "attribute"].tolist(),  # others can spare some
     }
+
+
+def _draws_of_worse(results: pd.DataFrame, draws: pd.DataFrame) -> list[Any]:
+    """The draws of the heads that are shown to be worse by any metric."""
+    return rows(draws[draws["attribute"].isin(shown_as(results, "worse")["attribute"])])
 
 
 def _key_costs(cost: pd.DataFrame) -> list[str]:
@@ -181,8 +194,3 @@ def _other_metrics(results: pd.DataFrame) -> dict[str, list[Any]]:
     for row in rows(results[~results["metric"].isin(JUDGED_BY.values())]):
         others.setdefault(row.metric, []).append(row)
     return others
-
-
-def _gains(results: pd.DataFrame) -> list[tuple[str, float]]:
-    """The multi-task gain by each metric."""
-    return [(METRICS[row.metric], row.gain_percent) for row in rows(results[results["attribute"] == MEAN])]

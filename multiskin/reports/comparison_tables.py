@@ -13,7 +13,10 @@ from multiskin.reports.comparison_lines import (
     judging,
     limits,
     lines_of,
+    results_of,
     rows,
+    shown_of,
+    titles_of,
     whose,
     widest,
     without_seeds,
@@ -25,9 +28,10 @@ from multiskin.reports.markdown import markdown_table
 
 
 def comparison_table_markdown(comparison: Comparison) -> str:
-    """What each head is judged by on both sides and how sure their difference is; and below, what both sides cost."""
+    """What each head is judged by on both sides and how sure their difference is; below, what is shown, and costs."""
     lines = lines_of(comparison)
-    parts = [_caption(comparison, lines), _scores(lines), _notes(lines), _costs(comparison.cost)]
+    told = shown_of(results_of(comparison, lines), titles_of(comparison))
+    parts = [_caption(comparison, lines), _scores(lines), told, _notes(lines), _costs(comparison.cost)]
     return "\n\n".join(filter(None, parts)) + missing_markdown(comparison.missing) + "\n"
 
 
