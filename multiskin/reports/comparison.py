@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from multiskin.compare.comparison import Comparison
 from multiskin.compare.cost import LATENCY, PARAMETERS, PASSES
 from multiskin.compare.statistics import RESAMPLES
-from multiskin.compare.words import FLATTERED, caveat, plural
+from multiskin.compare.words import FLATTERED, UNSEEN, caveat, plural
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 from multiskin.reports.comparison_charts import ON_NO_DEVICE, draw_costs, draw_differences, draw_levels
 from multiskin.reports.comparison_lines import (
@@ -139,6 +139,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "shown": shown,
         "without_seeds": [line for line in lines if without_seeds(line.found)],
         "limits": limits,
+        "unseen": UNSEEN,
         "plural": plural,
         "flattered": FLATTERED,
         "caveat": caveat(len(comparison.seeds)),

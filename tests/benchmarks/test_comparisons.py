@@ -1,9 +1,14 @@
 """What the README tells of a comparison: whose each interval is, and by which metrics a head is better or worse."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from tables.comparisons import comparison, of_few, of_normal, of_ratios, of_unanswered, study
+
+from multiskin.compare.words import UNSEEN
 
 SOURCE = {"command": "multiskin compare", "machine": "a machine", "side": "test", "seeds": [0, 1, 2], "cost": []}
 HEADINGS = (
@@ -106,6 +111,12 @@ def simulated():
 def test_what_simulations_show_of_seeds_that_differ_and_are_not_seen_to(simulated):
     told = of_few(simulated)
     assert "up to 30 times in 100, it held it 86 times in 100 (84 to 88)." in told
+
+
+def test_pages_name_what_simulations_have_shown_of_such_seeds():
+    measured = of_few(pd.read_csv(Path(__file__).parents[2] / "benchmarks" / "results" / "coverage.csv"))
+    held = re.search(r"\d+ times in 100 \(\d+ to \d+\)", UNSEEN)
+    assert f"held it {held[0]}." in measured
 
 
 def test_simulations_tell_their_ratios_and_what_few_seeds_are_worth(simulated):
