@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def compare(arguments: list[str]) -> None:
     """Train one model and a model per attribute, and tell which is better and what each costs."""
     config, schema, options = parse("multiskin compare", summary(compare), arguments, _add_options)
-    from multiskin.compare.comparison import summarise
+    from multiskin.compare.comparison import summarise, with_cost
     from multiskin.compare.earlier import set_aside
     from multiskin.compare.plan import check_seeds, plan_comparison, require_measurable, without_interval
     from multiskin.compare.runs import Runs
@@ -49,8 +49,9 @@ def compare(arguments: list[str]) -> None:
         _say(set_aside(runs, planned, {"protocol": options.protocol}, FILES))
         failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
         comparison = summarise(runs, planned, options.protocol, failures)
-        page = write_comparison(comparison, root)
-    print_comparison(comparison, console())
+        write_comparison(comparison, root)  # before its cost is measured, which may take more memory than there is
+        print_comparison(comparison, console())
+        page = write_comparison(with_cost(comparison, runs, planned), root)
     print(f"report: {page}")
     require_none(failures, len(planned))
 

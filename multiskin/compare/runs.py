@@ -67,6 +67,16 @@ class Runs:
         """Whether a run is trained, and measured on the side asked for."""
         return self.folder(run).measured(self.side)
 
+    def begun(self, planned: Sequence[PlannedRun], against: str) -> list[PlannedRun]:
+        """Those of models that have a finished run, as others may never have one; all, if nothing is left to compare.
+
+        Args:
+            planned: the runs of all models.
+            against: the model that the others are set against, which stays.
+        """
+        models = {run.model for run in planned if self.finished(run)} | {against}
+        return [run for run in planned if run.model in models] if len(models) > 1 else list(planned)
+
     def flattered(self, planned: Sequence[PlannedRun]) -> bool:
         """Whether a model is measured on the photos that its calibration was fitted to."""
         return self.side == "val" and any(self.folder(run).uncalibrated(self.side).is_file() for run in planned)

@@ -37,7 +37,7 @@ from multiskin.reports.comparison_lines import (
     widest,
     without_seeds,
 )
-from multiskin.reports.comparison_missing import from_here
+from multiskin.reports.comparison_missing import NO_COST, from_here, told_left_out
 from multiskin.reports.comparison_tables import comparison_table_markdown
 from multiskin.reports.fonts import drawable
 from multiskin.reports.formats import number
@@ -99,7 +99,7 @@ def _plain(value: Any) -> Any:
 
 
 def write_comparison_figures(comparison: Comparison, folder: Path) -> None:
-    """Writes differences.png, levels.png and cost.png, with numbers for names that no font here has."""
+    """Writes differences.png, levels.png and, if costs are measured, cost.png; names that no font has are numbers."""
     lines = [
         line if drawable(line.title) else line._replace(title=f"attribute {position}")
         for position, line in enumerate(lines_of(comparison), start=1)
@@ -114,7 +114,8 @@ def write_comparison_figures(comparison: Comparison, folder: Path) -> None:
 def _figures(lines: Sequence[Line], cost: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     yield "differences", draw_differences(lines)
     yield "levels", draw_levels(lines)
-    yield "cost", draw_costs(cost)
+    if len(cost):
+        yield "cost", draw_costs(cost)
 
 
 def _content(comparison: Comparison) -> dict[str, Any]:
@@ -152,6 +153,8 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "higher_is_better": HIGHER_IS_BETTER,
         "costs": [(device, rows(of)) for device, of in comparison.cost.groupby("device", sort=False)],
         "on_no_device": ON_NO_DEVICE,
+        "no_cost": NO_COST,
+        "left_out": told_left_out(comparison.left_out),
         "draws": rows(comparison.draws),
         **_short_of_draws(comparison.draws),
         "resamples": RESAMPLES,

@@ -21,7 +21,7 @@ from multiskin.reports.comparison_lines import (
     widest,
     without_seeds,
 )
-from multiskin.reports.comparison_missing import missing_markdown
+from multiskin.reports.comparison_missing import NO_COST, missing_markdown, told_left_out
 from multiskin.reports.formats import amount, number, signed
 from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.markdown import markdown_table
@@ -49,7 +49,7 @@ def _caption(comparison: Comparison, lines: Sequence[Line]) -> str:
         told.append(FLATTERED)
     if len(comparison.seeds) == 1:
         told.append("One seed, so exploratory.")
-    return " ".join([*told, caveat(len(comparison.seeds))]).rstrip()
+    return " ".join(filter(None, [*told, told_left_out(comparison.left_out), caveat(len(comparison.seeds))]))
 
 
 def _scores(lines: Sequence[Line]) -> str:
@@ -84,6 +84,8 @@ def _score(line: Line) -> list[str]:
 
 
 def _costs(cost: pd.DataFrame) -> str:
+    if cost.empty:
+        return NO_COST
     heading = ("cost", "device", "single models", "shared model", "ratio", "95 % interval")
     lines = (
         [

@@ -26,6 +26,7 @@ from multiskin.reports.comparison_lines import (
     shown_of,
     titles_of,
 )
+from multiskin.reports.comparison_missing import told_left_out
 from multiskin.reports.formats import number, percent
 from multiskin.reports.reliability import HeadReliability
 from multiskin.schema import Schema
@@ -98,8 +99,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         table.add_row(line.title, *(cell.translate(ASCII) for cell in cells))
     console.print(table)
     console.print(shown_of(results_of(comparison, lines), titles_of(comparison)), markup=False, highlight=False)
-    if told := caveat(len(comparison.seeds)):
-        console.print(told)
+    for told in filter(None, (told_left_out(comparison.left_out), caveat(len(comparison.seeds)))):
+        console.print(told, markup=False, highlight=False)
 
 
 def _table(

@@ -551,8 +551,31 @@ def test_runs_that_are_missing_are_named_beneath_the_table() -> None:
     assert "Left out" not in comparison_table_markdown(comparison_of())
     table = comparison_table_markdown(comparison_of(missing={"shared, seed 7": "killed by SIGKILL"}))
     assert table.endswith(
-        "\n\nLeft out are the seeds of 1 run that did not finish:\n\n- shared, seed 7: killed by SIGKILL\n"
+        "\n\n1 run did not finish, and what lacks one is left out:\n\n- shared, seed 7: killed by SIGKILL\n"
     )
+
+
+def test_an_attribute_that_is_left_out_is_named_everywhere(words_of: "Callable[[Comparison], Page]") -> None:
+    four = comparison_of(Schema(FIVE.attributes[:4]), left_out=["Dryness"], missing={"single-hydration, seed 0": "no"})
+    told = "the mean and the single models' costs, for no single model has finished: Dryness (which the shared model"
+    page = words_of(four)
+    page.assert_sound()
+    for text in (page.text, comparison_table_markdown(four), printed(four)):
+        assert told in " ".join(text.split())
+    for text in (comparison_table_markdown(comparison_of()), printed(comparison_of())):
+        assert "Left out" not in text
+
+
+def test_before_costs_are_measured_all_else_is_told(
+    five: Comparison, words_of: "Callable[[Comparison], Page]", tmp_path: Path
+) -> None:
+    early = replace(five, cost=five.cost.iloc[:0])
+    page = words_of(early)
+    for text in (page.text, comparison_table_markdown(early)):
+        assert "What both sides cost is not measured yet; the same command measures it." in text
+    assert "models together" not in page.text
+    assert not (tmp_path / "figures" / "cost.png").exists()
+    assert json.loads(results_json(early))["cost"] == []
 
 
 def test_it_says_whose_versions_it_shows(page: "Page") -> None:
