@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from multiskin.compare.words import limits
-from multiskin.reports.comparison_lines import METRICS, judging, without_seeds
+from multiskin.reports.comparison_lines import gains, judging, shown_of, without_seeds
 from multiskin.reports.formats import amount
 from tables.cells import bounded, markdown, seeds_of
 
@@ -15,7 +15,7 @@ OFTEN = 0.05  # of the simulations: of fewer no share is known well enough to be
 
 def comparison(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """What the heads lose or win by sharing, and at what price."""
-    told = " ".join(filter(None, [shown_of(results), of_seeds(results)]))
+    told = " ".join(filter(None, [shown_of(results), of_gains(results), of_seeds(results)]))
     return [*of_heads(results), "", told, "", *of_costs(source["cost"]), "", told_of(source)]
 
 
@@ -44,13 +44,6 @@ def of_heads(results: pd.DataFrame) -> list[str]:
     return markdown([*headings, "these trained models", "smallest detectable between these"], lines)
 
 
-def shown_of(results: pd.DataFrame) -> str:
-    """Every head with the metrics by which the method's interval shows it to be better or worse."""
-    told = "; ".join(f"{verdict}: {_with_metrics(results, verdict)}" for verdict in ("better", "worse"))
-    metrics = results["metric"].nunique()
-    return f"Over all {metrics} metrics, by the method's interval (each a 95 % one by itself), {told}."
-
-
 def of_seeds(results: pd.DataFrame) -> str:
     """Whose intervals of the method have no spread over seeds in them."""
     alone = [str(row.attribute) for row in judged(results).itertuples() if without_seeds(row)]
@@ -58,9 +51,10 @@ def of_seeds(results: pd.DataFrame) -> str:
     return f"{told}: {', '.join(alone)}." * bool(alone)
 
 
-def _with_metrics(results: pd.DataFrame, verdict: str) -> str:
-    by_head = results[results["verdict"] == verdict].groupby("attribute", sort=False)["metric"]
-    return ", ".join(f"{name} ({', '.join(of.map(METRICS))})" for name, of in by_head) or "none"
+def of_gains(results: pd.DataFrame) -> str:
+    """By how much the mean gains; a score that is no measure of a gain, as it is not above 0, is left out."""
+    told = ", ".join(f"{title} {gain:+.1f} %" for title, gain in gains(results) if not pd.isna(gain))
+    return f"Multi-task gain, the mean over heads in percent of what the single models get: {told}." * bool(told)
 
 
 def of_costs(costs: list[dict]) -> list[str]:

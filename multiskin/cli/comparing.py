@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def compare(arguments: list[str]) -> None:
     """Train one model and a model per attribute, and tell which is better and what each costs."""
     config, schema, options = parse("multiskin compare", summary(compare), arguments, _add_options)
-    from multiskin.compare.comparison import summarise
+    from multiskin.compare.comparison import summarise, with_cost
     from multiskin.compare.earlier import set_aside
     from multiskin.compare.plan import check_seeds, plan_comparison, require_measurable, without_interval
     from multiskin.compare.runs import Runs
@@ -47,10 +47,11 @@ def compare(arguments: list[str]) -> None:
     runs = Runs(root, "test" if config.test else "val", "compare")
     with runs.opened():
         _say(set_aside(runs, planned, {"protocol": options.protocol}, FILES))
-        failures = runs.train(planned, options.jobs, teller(sum(run.image_passes for run in planned)))
+        failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
         comparison = summarise(runs, planned, options.protocol, failures)
-        page = write_comparison(comparison, root)
-    print_comparison(comparison, console())
+        write_comparison(comparison, root)  # before its cost is measured, which may take more memory than there is
+        print_comparison(comparison, console())
+        page = write_comparison(with_cost(comparison, runs, planned), root)
     print(f"report: {page}")
     require_none(failures, len(planned))
 
@@ -93,7 +94,7 @@ def study(arguments: list[str]) -> None:
     runs = Runs(root, "test" if baseline.test else "val", "study")
     with runs.opened():
         _say(set_aside(runs, planned, {"baseline": asked.baseline}, FILES))
-        failures = runs.train(planned, options.jobs, teller(sum(run.image_passes for run in planned)))
+        failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
         table = write_findings(find(asked, runs, planned, failures), root)
     print(f"{table.read_text(encoding='utf-8')}\n{table}")
     require_none(failures, len(planned))

@@ -40,7 +40,7 @@ def suspects(arguments: list[str]) -> None:
     planned = plan_folds(config, photos, options.folds)
     runs = Runs(root, "test", "suspects")
     with runs.opened():
-        failures = runs.train(planned, options.jobs, teller(sum(run.image_passes for run in planned)))
+        failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
         require_none(failures, len(planned))
         table = rank_suspects(photos.manifest, out_of_fold(runs, planned, photos.manifest))
         ranked, text = root / "suspects.csv", table.to_csv(index=False, float_format="%.4g")

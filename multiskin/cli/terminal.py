@@ -34,8 +34,8 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def teller(passes: int) -> Callable[[str, int], None]:
-    """Prints what happens to one of many runs, with the share of all image passes that is done and the time left."""
+def teller(work: int) -> Callable[[str, int], None]:
+    """Prints what happens to one of many runs, with the share of all work that is done and the time left."""
     from multiskin.training.callbacks import TimeLeft
 
     time_left: TimeLeft | None = None
@@ -45,7 +45,7 @@ def teller(passes: int) -> Callable[[str, int], None]:
         if time_left is None:  # what is done at the first call was done before
             time_left = TimeLeft()
             time_left.begin(done)
-        print(f"{what}  ({done / passes:.0%} of all, left {time_left(done, passes)})", flush=True)
+        print(f"{what}  ({done / work:.0%} of all, left {time_left(done, work)})", flush=True)
 
     return tell
 

@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -11,7 +11,7 @@ import yaml
 
 from multiskin.compare.answers import Pair, read_pair
 from multiskin.compare.contents import package_versions
-from multiskin.compare.cost import available_devices, measure_cost
+from multiskin.compare.cost import Cost, available_devices, measure_cost
 from multiskin.compare.plan import SHARED, PlannedRun, Protocol, names_of, single_name
 from multiskin.compare.runs import Runs
 from multiskin.compare.statistics import compare
@@ -25,16 +25,16 @@ class Comparison:
     """The shared model (candidate) against the models for single attributes (baseline).
 
     Attributes:
-        schema: the attributes.
+        schema: the attributes that are compared.
         runs: the names of all that were planned, by model and seed.
-        seeds: those of which every run is finished.
+        seeds: those of which every run of what is compared is finished.
         protocol: how much the single models were trained.
         side: of the split that they are compared on: test, or val while settings are still being chosen.
         photos: of that side.
         config: the shared model's settings.
         results: of every attribute and metric, from statistics.compare.
         by_seed: seed, attribute, metric, candidate, baseline: the values that the results are means of.
-        cost: a line for each quantity, from cost.measure_cost.
+        cost: a line for each quantity, from cost.measure_cost; empty until it is measured.
         draws: how many equally weighted draws an epoch is worth to each attribute, of both sides: attribute, single,
             shared.
         constant: what the best constant answer gets, by attribute and metric.
@@ -42,6 +42,7 @@ class Comparison:
         missing: why planned runs are not there, by title.
         versions: of the packages that all runs were planned with, or their names would differ; and Python's, here.
         flattered: whether a model was calibrated to the photos that it is measured on.
+        left_out: titles of further attributes of the shared model, of which no single model is finished.
     """
 
     schema: Schema
@@ -60,18 +61,22 @@ class Comparison:
     missing: dict[str, str]
     versions: dict[str, str]
     flattered: bool = False
+    left_out: Sequence[str] = ()
 
 
 def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, missing: dict[str, str]) -> Comparison:
-    """What the finished runs of a comparison say; seeds of which a run is missing are left out.
+    """What the finished runs of a comparison say, without what they cost.
+
+    An attribute without a finished single model is left out, for it may never have one; then seeds of which a run is
+    missing are.
 
     Raises:
         UserError: no seed is whole.
     """
-    schema, seeds = planned[0].schema, require_whole_seeds(runs, planned, missing)
-    folders = {(run.model, run.config.seed): runs.folder(run) for run in planned}
-    shared = [folders[SHARED, seed] for seed in seeds]
-    singles = {attribute.name: [folders[single_name(attribute), seed] for seed in seeds] for attribute in schema}
+    begun = runs.begun(planned, SHARED)
+    models, seeds = {run.model for run in begun}, require_whole_seeds(runs, begun, missing)
+    schema = Schema(tuple(each for each in planned[0].schema if single_name(each) in models))
+    shared, singles = _sides(schema, seeds, runs, planned)
     measured = _measured(shared[0], runs.side)
     results = compare([_pair(attribute, shared, singles[attribute.name], runs.side) for attribute in schema])
     return Comparison(
@@ -84,14 +89,22 @@ def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, mis
         config=yaml.safe_load(shared[0].config.read_text(encoding="utf-8")),
         results=results,
         by_seed=_by_seed(results, schema, seeds, shared, singles, runs.side),
-        cost=pd.DataFrame(measure_cost(shared, list(zip(*singles.values(), strict=True)), available_devices())),
+        cost=pd.DataFrame(columns=Cost._fields),
         draws=_draws(schema, planned),
         constant={name: _constant(head) for name, head in measured["heads"].items()},
         second_rater=measured.get("second_rater", {}),
         missing=missing,
         versions={"Python": platform.python_version()} | package_versions(),
-        flattered=runs.flattered(planned),
+        flattered=runs.flattered(begun),
+        left_out=[each.title() for each in planned[0].schema if each not in schema.attributes],
     )
+
+
+def with_cost(comparison: Comparison, runs: Runs, planned: Sequence[PlannedRun]) -> Comparison:
+    """The comparison with what both sides cost, which is measured here and now."""
+    shared, singles = _sides(comparison.schema, comparison.seeds, runs, planned)
+    measured = measure_cost(shared, list(zip(*singles.values(), strict=True)), available_devices())
+    return replace(comparison, cost=pd.DataFrame(measured))
 
 
 def require_whole_seeds(runs: Runs, planned: Sequence[PlannedRun], missing: dict[str, str]) -> list[int]:
@@ -108,6 +121,15 @@ def require_whole_seeds(runs: Runs, planned: Sequence[PlannedRun], missing: dict
     return seeds
 
 
+def _sides(
+    schema: Schema, seeds: Sequence[int], runs: Runs, planned: Sequence[PlannedRun]
+) -> tuple[list[RunFolder], dict[str, list[RunFolder]]]:
+    """The shared model's runs, and those of the single models by attribute, seed by seed."""
+    folders = {(run.model, run.config.seed): runs.folder(run) for run in planned}
+    singles = {attribute.name: [folders[single_name(attribute), seed] for seed in seeds] for attribute in schema}
+    return [folders[SHARED, seed] for seed in seeds], singles
+
+
 def _pair(attribute: Attribute, candidate: Sequence[RunFolder], baseline: Sequence[RunFolder], side: str) -> Pair:
     return read_pair(attribute, *([run.predictions(side) for run in runs] for runs in (candidate, baseline)))
 
@@ -116,8 +138,8 @@ def _draws(schema: Schema, planned: Sequence[PlannedRun]) -> pd.DataFrame:
     """What an epoch is worth to each attribute; every seed draws as many, so that the first one tells."""
     first = [run for run in planned if run.config.seed == planned[0].config.seed]
     of_model = {run.model: run.effective_draws for run in first}
-    single, shared = (of_model[single_name(each)][each.name] for each in schema), of_model[SHARED].values()
-    return pd.DataFrame({"attribute": schema.names, "single": single, "shared": shared})
+    sides = [(each.name, of_model[single_name(each)][each.name], of_model[SHARED][each.name]) for each in schema]
+    return pd.DataFrame(sides, columns=["attribute", "single", "shared"])
 
 
 def _measured(run: RunFolder, side: str) -> dict[str, Any]:

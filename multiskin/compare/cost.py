@@ -22,6 +22,7 @@ from multiskin.run import RunFolder
 Device = Literal["cpu", "cuda"]
 PARAMETERS = "parameters"
 LATENCY = "latency of one photo"
+PASSES = "image passes in training"
 BATCH = 32  # photos at once, where there are many
 BUDGET = 10.0  # seconds for all rounds of a timing
 Model = TypeVar("Model", RunFolder, Predictor)
@@ -105,7 +106,7 @@ def network_cost(shared: Predictor, singles: Sequence[Predictor]) -> list[Cost]:
 def training_cost(shared: Sequence[RunFolder], singles: Sequence[Sequence[RunFolder]]) -> list[Cost]:
     """What training took, as the runs of each seed have it on record."""
     return [
-        _over_seeds("image passes in training", "", image_passes, shared, singles),
+        _over_seeds(PASSES, "", image_passes, shared, singles),
         _over_seeds("time to train", "s", training_seconds, shared, singles),
     ]
 

@@ -59,10 +59,11 @@ def find(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[
     Raises:
         UserError: no seed is whole, or no variant is left beside the baseline.
     """
-    study = _begun(study, runs, planned)
-    wanted = planned if len(study.rows) < 2 else [run for run in planned if run.model in study.rows]
-    schema, seeds = planned[0].schema, require_whole_seeds(runs, wanted, missing)
-    whole = [run for run in planned if run.config.seed in seeds]
+    begun = runs.begun(planned, study.baseline)
+    models = {run.model for run in begun}
+    study = replace(study, rows={row: options for row, options in study.rows.items() if row in models})
+    schema, seeds = planned[0].schema, require_whole_seeds(runs, begun, missing)
+    whole = [run for run in begun if run.config.seed in seeds]
     folders = {row: [runs.folder(run) for run in whole if run.model == row] for row in study.rows}
     pairs = _pairs(study, folders, schema, runs.side)
     return Findings(
@@ -77,12 +78,6 @@ def find(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[
         missing=missing,
         flattered=runs.flattered(whole),
     )
-
-
-def _begun(study: Study, runs: Runs, planned: Sequence[PlannedRun]) -> Study:
-    """The study without the variants that no run is finished of."""
-    finished = {run.model for run in planned if runs.finished(run)} | {study.baseline}
-    return replace(study, rows={row: options for row, options in study.rows.items() if row in finished})
 
 
 def _pairs(

@@ -67,6 +67,11 @@ class PlannedRun:
         return re.sub(UNSAFE, "_", self.model)
 
     @property
+    def work(self) -> int:
+        """What training is taken to cost beside others: pixels through the network, for input sizes may differ."""
+        return self.image_passes * self.config.model.input_size**2
+
+    @property
     def effective_draws(self) -> dict[str, float]:
         """How many equally weighted draws an epoch is worth to each attribute, by its name."""
         draws = self.image_passes / self.config.trainer.max_epochs

@@ -67,6 +67,16 @@ class Runs:
         """Whether a run is trained, and measured on the side asked for."""
         return self.folder(run).measured(self.side)
 
+    def begun(self, planned: Sequence[PlannedRun], against: str) -> list[PlannedRun]:
+        """Those of models that have a finished run, as others may never have one; all, if nothing is left to compare.
+
+        Args:
+            planned: the runs of all models.
+            against: the model that the others are set against, which stays.
+        """
+        models = {run.model for run in planned if self.finished(run)} | {against}
+        return [run for run in planned if run.model in models] if len(models) > 1 else list(planned)
+
     def flattered(self, planned: Sequence[PlannedRun]) -> bool:
         """Whether a model is measured on the photos that its calibration was fitted to."""
         return self.side == "val" and any(self.folder(run).uncalibrated(self.side).is_file() for run in planned)
@@ -77,7 +87,7 @@ class Runs:
         Args:
             planned: the runs.
             at_once: how many are trained at the same time; they share the cores.
-            tell: called as the runs go on, with how many image passes of all runs are done.
+            tell: called as the runs go on, with how much of the work of all runs is done.
 
         Returns:
             Why runs failed, by title.
@@ -125,14 +135,14 @@ class _Left:
         self.at_once = at_once
         self.left = [run for run in planned if not runs.finished(run)]
         self.waiting = iter(self.left)
-        self.done = sum(run.image_passes for run in planned if run not in self.left)
+        self.done = sum(run.work for run in planned if run not in self.left)
 
     def take(self) -> Job | None:
         run = next(self.waiting, None)
         if run is None:
             return None
         process = FitProcess(self.runs.settings(run, self.at_once), self.runs.log(run), threads_each(self.at_once))
-        return Job(run.title, run.image_passes, self.runs.folder(run), self.runs.side, process, options="")
+        return Job(run.title, run.work, self.runs.folder(run), self.runs.side, process, options="")
 
     def end(self, job: Job, reason: str) -> str:
         self.done += job.size

@@ -56,8 +56,9 @@ class Trial:
 class Sweep:
     """A search and its folder, in which other processes may be at work, too.
 
-    Trials are drawn by a tree-structured Parzen estimator (Bergstra et al. 2011), each with a seed of its own, so that
-    no two workers draw the same, and one that is started again goes on as if it had not been stopped.
+    Trials are drawn by a tree-structured Parzen estimator (Bergstra et al. 2011), away from those that others are at
+    work on, each with a seed of its own, so that no two workers draw the same, and one that is started again goes on as
+    if it had not been stopped.
 
     Args:
         root: the folder; what it holds of the same search is gone on with.
@@ -146,7 +147,7 @@ class Sweep:
 
     def _draw(self, number: int) -> Trial | None:
         seed = np.random.SeedSequence([self.config.seed, number]).generate_state(1)[0]
-        self.study.sampler = optuna.samplers.TPESampler(seed=int(seed))
+        self.study.sampler = optuna.samplers.TPESampler(seed=int(seed), constant_liar=True)
         return self._own(self.study.ask({option: _distribution(dimension) for option, dimension in self.space.items()}))
 
     def _own(self, trial: FrozenTrial | optuna.Trial) -> Trial | None:

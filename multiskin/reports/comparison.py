@@ -12,9 +12,9 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from multiskin.compare.comparison import Comparison
-from multiskin.compare.cost import LATENCY, PARAMETERS
-from multiskin.compare.statistics import MEAN, RESAMPLES
-from multiskin.compare.words import FLATTERED, caveat, plural
+from multiskin.compare.cost import LATENCY, PARAMETERS, PASSES
+from multiskin.compare.statistics import RESAMPLES
+from multiskin.compare.words import FLATTERED, UNSEEN, caveat, plural
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 from multiskin.reports.comparison_charts import ON_NO_DEVICE, draw_costs, draw_differences, draw_levels
 from multiskin.reports.comparison_lines import (
@@ -22,17 +22,22 @@ from multiskin.reports.comparison_lines import (
     METRICS,
     Line,
     difference,
+    gains,
     judging,
     leading,
     limits,
     lines_of,
+    results_of,
     rows,
     shown,
+    shown_as,
+    shown_of,
+    titles_of,
     whose,
     widest,
     without_seeds,
 )
-from multiskin.reports.comparison_missing import from_here
+from multiskin.reports.comparison_missing import NO_COST, from_here, told_left_out
 from multiskin.reports.comparison_tables import comparison_table_markdown
 from multiskin.reports.fonts import drawable
 from multiskin.reports.formats import number
@@ -52,6 +57,7 @@ SPOKEN = {
 STARVED = 0.8  # of the draws of its single model: a head that has fewer may do worse for that alone
 KEY_COSTS = {  # what the answer at the top tells of, and how
     PARAMETERS: "have {} times as many parameters",
+    PASSES: "took {} times as many photos through a network in training",
     LATENCY: "take {} times as long to answer",
 }
 
@@ -93,7 +99,7 @@ def _plain(value: Any) -> Any:
 
 
 def write_comparison_figures(comparison: Comparison, folder: Path) -> None:
-    """Writes differences.png, levels.png and cost.png, with numbers for names that no font here has."""
+    """Writes differences.png, levels.png and, if costs are measured, cost.png; names that no font has are numbers."""
     lines = [
         line if drawable(line.title) else line._replace(title=f"attribute {position}")
         for position, line in enumerate(lines_of(comparison), start=1)
@@ -108,17 +114,20 @@ def write_comparison_figures(comparison: Comparison, folder: Path) -> None:
 def _figures(lines: Sequence[Line], cost: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     yield "differences", draw_differences(lines)
     yield "levels", draw_levels(lines)
-    yield "cost", draw_costs(cost)
+    if len(cost):
+        yield "cost", draw_costs(cost)
 
 
 def _content(comparison: Comparison) -> dict[str, Any]:
     """Everything that the template names."""
-    lines, several, results = lines_of(comparison), len(comparison.seeds) > 1, comparison.results
-    results = results[results["attribute"].isin([line.found.attribute for line in lines])]  # a mean of one is none
+    lines, several, titles = lines_of(comparison), len(comparison.seeds) > 1, titles_of(comparison)
+    results = results_of(comparison, lines)
     return {
         "comparison": comparison,
         "lines": lines,
         "leading": leading(lines),
+        "shown_by_metrics": shown_of(results, titles),
+        "draws_of_worse": _draws_of_worse(results, comparison.draws),
         "useless": [line for line in lines if line.is_useless],
         "whose": whose(widest(lines)),
         "widest": widest(lines),
@@ -131,18 +140,21 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "shown": shown,
         "without_seeds": [line for line in lines if without_seeds(line.found)],
         "limits": limits,
+        "unseen": UNSEEN,
         "plural": plural,
         "flattered": FLATTERED,
         "caveat": caveat(len(comparison.seeds)),
         "key_costs": _key_costs(comparison.cost),
         "charts": _charts(lines, comparison.cost),
         "others": _other_metrics(results),
-        "gains": _gains(results),
-        "titles": {MEAN: MEAN} | {attribute.name: attribute.title() for attribute in comparison.schema},
+        "gains": gains(results),
+        "titles": titles,
         "metrics": METRICS,
         "higher_is_better": HIGHER_IS_BETTER,
         "costs": [(device, rows(of)) for device, of in comparison.cost.groupby("device", sort=False)],
         "on_no_device": ON_NO_DEVICE,
+        "no_cost": NO_COST,
+        "left_out": told_left_out(comparison.left_out),
         "draws": rows(comparison.draws),
         **_short_of_draws(comparison.draws),
         "resamples": RESAMPLES,
@@ -158,6 +170,11 @@ def _short_of_draws(draws: pd.DataFrame) -> dict[str, Any]:
         "all_starved": best < STARVED,
         "starved": draws.loc[ratios < STARVED * min(best, 1), "attribute"].tolist(),  # others can spare some
     }
+
+
+def _draws_of_worse(results: pd.DataFrame, draws: pd.DataFrame) -> list[Any]:
+    """The draws of the heads that are shown to be worse by any metric."""
+    return rows(draws[draws["attribute"].isin(shown_as(results, "worse")["attribute"])])
 
 
 def _key_costs(cost: pd.DataFrame) -> list[str]:
@@ -181,8 +198,3 @@ def _other_metrics(results: pd.DataFrame) -> dict[str, list[Any]]:
     for row in rows(results[~results["metric"].isin(JUDGED_BY.values())]):
         others.setdefault(row.metric, []).append(row)
     return others
-
-
-def _gains(results: pd.DataFrame) -> list[tuple[str, float]]:
-    """The multi-task gain by each metric."""
-    return [(METRICS[row.metric], row.gain_percent) for row in rows(results[results["attribute"] == MEAN])]

@@ -1,6 +1,7 @@
 """What a comparison says of each head by the metric that the head is judged by: a line of its table and charts."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,6 +77,43 @@ def shown(found: Any) -> str:
     interval = judging(found)
     told = "" if np.isnan(interval.low) else words.in_words(interval, found.higher_is_better)
     return told if told in ("better", "worse") else ""
+
+
+def shown_of(results: pd.DataFrame, titles: Mapping[str, str] = MappingProxyType({})) -> str:
+    """In one sentence every head with the metrics by which its interval shows the candidate to be worse or better.
+
+    Args:
+        results: of any attributes and metrics.
+        titles: of attributes, where they are not called by their names.
+    """
+    told = "; ".join(f"shown {side}: {_with_metrics(shown_as(results, side), titles)}" for side in ("worse", "better"))
+    of = "the method" if results["seeds"].max() > 1 else "these trained models"
+    return f"Of {results['metric'].nunique()} metrics, each by its own 95 % interval of {of}, {told}."
+
+
+def shown_as(results: pd.DataFrame, side: str) -> pd.DataFrame:
+    """The lines that show the candidate to be better, or worse."""
+    return results[[shown(found) == side for found in rows(results)]]
+
+
+def _with_metrics(results: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    by_head = results.groupby("attribute", sort=False)["metric"]
+    return ", ".join(f"{titles.get(str(name), name)} ({', '.join(of.map(METRICS))})" for name, of in by_head) or "none"
+
+
+def results_of(comparison: Comparison, lines: Sequence[Line]) -> pd.DataFrame:
+    """By all metrics, of what there is a line of: a mean of one head is none."""
+    results = comparison.results
+    return results[results["attribute"].isin([line.found.attribute for line in lines])]
+
+
+def titles_of(comparison: Comparison) -> dict[str, str]:
+    return {MEAN: MEAN} | {attribute.name: attribute.title() for attribute in comparison.schema}
+
+
+def gains(results: pd.DataFrame) -> list[tuple[str, float]]:
+    """The multi-task gain by the title of each metric, in percent; none without a mean."""
+    return [(METRICS[row.metric], row.gain_percent) for row in rows(results[results["attribute"] == MEAN])]
 
 
 def without_seeds(found: Any) -> bool:

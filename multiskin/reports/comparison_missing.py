@@ -1,9 +1,11 @@
-"""The runs that a comparison or a study lacks, and why."""
+"""What a comparison or a study lacks, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from multiskin.compare.words import plural
+
+NO_COST = "What both sides cost is not measured yet; the same command measures it."
 
 
 def from_here(reasons: Mapping[str, str], root: Path) -> dict[str, str]:
@@ -11,10 +13,18 @@ def from_here(reasons: Mapping[str, str], root: Path) -> dict[str, str]:
     return {title: reason.replace(f"{root}/", "") for title, reason in reasons.items()}
 
 
+def told_left_out(titles: Sequence[str]) -> str:
+    """Which attributes are not compared, and why; "" if all are."""
+    if not titles:
+        return ""
+    left = "Left out of the comparison, the mean and the single models' costs, for no single model has finished"
+    return f"{left}: {', '.join(titles)} (which the shared model has learned, too)."
+
+
 def missing_markdown(missing: Mapping[str, str]) -> str:
     """A list of what is missing, or nothing."""
     if not missing:
         return ""
     number = len(missing)
-    heading = f"Left out are the seeds of {number} {plural(number, 'run')} that did not finish:"
+    heading = f"{number} {plural(number, 'run')} did not finish, and what lacks one is left out:"
     return "\n\n" + "\n".join([f"{heading}\n", *(f"- {title}: {reason}" for title, reason in missing.items())])

@@ -13,21 +13,25 @@ from multiskin.reports.comparison_lines import (
     judging,
     limits,
     lines_of,
+    results_of,
     rows,
+    shown_of,
+    titles_of,
     whose,
     widest,
     without_seeds,
 )
-from multiskin.reports.comparison_missing import missing_markdown
+from multiskin.reports.comparison_missing import NO_COST, missing_markdown, told_left_out
 from multiskin.reports.formats import amount, number, signed
 from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.markdown import markdown_table
 
 
 def comparison_table_markdown(comparison: Comparison) -> str:
-    """What each head is judged by on both sides and how sure their difference is; and below, what both sides cost."""
+    """What each head is judged by on both sides and how sure their difference is; below, what is shown, and costs."""
     lines = lines_of(comparison)
-    parts = [_caption(comparison, lines), _scores(lines), _notes(lines), _costs(comparison.cost)]
+    told = shown_of(results_of(comparison, lines), titles_of(comparison))
+    parts = [_caption(comparison, lines), _scores(lines), told, _notes(lines), _costs(comparison.cost)]
     return "\n\n".join(filter(None, parts)) + missing_markdown(comparison.missing) + "\n"
 
 
@@ -45,7 +49,7 @@ def _caption(comparison: Comparison, lines: Sequence[Line]) -> str:
         told.append(FLATTERED)
     if len(comparison.seeds) == 1:
         told.append("One seed, so exploratory.")
-    return " ".join([*told, caveat(len(comparison.seeds))]).rstrip()
+    return " ".join(filter(None, [*told, told_left_out(comparison.left_out), caveat(len(comparison.seeds))]))
 
 
 def _scores(lines: Sequence[Line]) -> str:
@@ -80,6 +84,8 @@ def _score(line: Line) -> list[str]:
 
 
 def _costs(cost: pd.DataFrame) -> str:
+    if cost.empty:
+        return NO_COST
     heading = ("cost", "device", "single models", "shared model", "ratio", "95 % interval")
     lines = (
         [

@@ -17,7 +17,16 @@ from multiskin.conformal.prediction import ConformalSets, Groups, cells
 from multiskin.conformal.quantile import fewest_subjects
 from multiskin.data.photos import Photos
 from multiskin.data.validation import SIDES
-from multiskin.reports.comparison_lines import difference, judging, limits, lines_of
+from multiskin.reports.comparison_lines import (
+    difference,
+    judging,
+    limits,
+    lines_of,
+    results_of,
+    shown_of,
+    titles_of,
+)
+from multiskin.reports.comparison_missing import told_left_out
 from multiskin.reports.formats import number, percent
 from multiskin.reports.reliability import HeadReliability
 from multiskin.schema import Schema
@@ -77,19 +86,21 @@ def print_results(
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """One line a head and one for their mean: both sides, their difference, and what can be said of it."""
+    """One line a head and one for their mean: both sides, their difference, and what is shown of it by any metric."""
     seeds = f"{plural(len(comparison.seeds), 'seed')} {', '.join(map(str, comparison.seeds))}"
     title = f"{comparison.side}: {comparison.photos} {plural(comparison.photos, 'photo')}, {seeds}"
     table = _narrow_table(title, "metric", "shared", "single", "difference", "95 % interval")
     table.add_column("shared is")
-    for line in lines_of(comparison):
+    lines = lines_of(comparison)
+    for line in lines:
         found, interval = line.found, judging(line.found)
         numbers = (number(found.candidate, DECIMALS), number(found.baseline, DECIMALS), difference(interval))
         cells = (line.metric, *numbers, limits(interval.low, interval.high), found.verdict)
         table.add_row(line.title, *(cell.translate(ASCII) for cell in cells))
     console.print(table)
-    if told := caveat(len(comparison.seeds)):
-        console.print(told)
+    console.print(shown_of(results_of(comparison, lines), titles_of(comparison)), markup=False, highlight=False)
+    for told in filter(None, (told_left_out(comparison.left_out), caveat(len(comparison.seeds)))):
+        console.print(told, markup=False, highlight=False)
 
 
 def _table(

@@ -1,8 +1,14 @@
 """What the README tells of a comparison: whose each interval is, and by which metrics a head is better or worse."""
 
+import re
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pytest
-from tables.comparisons import comparison, of_few, of_normal, of_ratios, of_unanswered, shown_of, study
+from tables.comparisons import comparison, of_few, of_normal, of_ratios, of_unanswered, study
+
+from multiskin.compare.words import UNSEEN
 
 SOURCE = {"command": "multiskin compare", "machine": "a machine", "side": "test", "seeds": [0, 1, 2], "cost": []}
 HEADINGS = (
@@ -11,8 +17,12 @@ HEADINGS = (
 )
 
 
+OPEN = {"method_low": -0.0101}
+
+
 def row(attribute, metric, verdict, **more):
     found = {"attribute": attribute, "metric": metric, "verdict": verdict, "candidate": 0.5, "baseline": 0.4}
+    found |= {"higher_is_better": metric == "p_recall", "gain_percent": 25.0}
     found |= {"seeds": 3, "difference": 0.1, "method_low": 0.0501, "method_high": 0.1499}
     return found | {"trained_low": 0.0601, "trained_high": 0.1399, "detectable": 0.056} | more
 
@@ -23,9 +33,9 @@ def results():
     return pd.DataFrame(
         [
             row("shine", "p_recall", "better"),
-            row("shine", "macro_mae", "better"),
-            row("shine", "rps", undecided),
-            row("lines", "p_recall", undecided, method_low=-0.0101),
+            row("shine", "macro_mae", "better", method_low=-0.1499, method_high=-0.0501),
+            row("shine", "rps", undecided, **OPEN),
+            row("lines", "p_recall", undecided, **OPEN),
             row("lines", "macro_mae", "worse"),
             row("lines", "rps", "worse"),
         ]
@@ -43,9 +53,16 @@ def test_what_the_methods_interval_shows_by_any_metric_is_told_in_both_direction
     told = comparison(SOURCE, results)
     assert told[told.index("") - 1].startswith("| lines ")
     assert told[told.index("") + 1] == (
-        "Over all 3 metrics, by the method's interval (each a 95 % one by itself), better: shine (P-Recall, "
-        "macro MAE); worse: lines (macro MAE, RPS)."
+        "Of 3 metrics, each by its own 95 % interval of the method, shown worse: lines (macro MAE, RPS); "
+        "shown better: shine (P-Recall, macro MAE)."
     )
+
+
+def test_the_gain_of_the_mean_is_told_by_each_metric_that_it_can_be_told_by(results):
+    mean = results.assign(attribute="mean", gain_percent=[-3.42, 0.25, np.nan] * 2)[:3]
+    told = " ".join(comparison(SOURCE, pd.concat([results, mean])))
+    assert "in percent of what the single models get: P-Recall -3.4 %, macro MAE +0.2 %. " in f"{told} "
+    assert "gain" not in " ".join(comparison(SOURCE, results))
 
 
 def test_whose_interval_is_that_of_the_models_is_told(results):
@@ -67,12 +84,6 @@ def test_variants_of_several_sizes_stand_with_their_sizes_and_times(results):
     assert "Intervals: 95 %, of the method." in rest[-1]
     alike = [cost | {"parameters": 4_040_000} for cost in costs]
     assert study(source | {"costs": alike}, pd.concat(rows))[0] == "|  | shine | mean | mean less A |"
-
-
-def test_where_nothing_is_shown_in_a_direction_none_is_told(results):
-    assert shown_of(results.assign(verdict="worse")).endswith(
-        ", better: none; worse: shine (P-Recall, macro MAE, RPS), lines (P-Recall, macro MAE, RPS)."
-    )
 
 
 def test_simulations_that_are_left_out_are_told():
@@ -100,6 +111,12 @@ def simulated():
 def test_what_simulations_show_of_seeds_that_differ_and_are_not_seen_to(simulated):
     told = of_few(simulated)
     assert "up to 30 times in 100, it held it 86 times in 100 (84 to 88)." in told
+
+
+def test_pages_name_what_simulations_have_shown_of_such_seeds():
+    measured = of_few(pd.read_csv(Path(__file__).parents[2] / "benchmarks" / "results" / "coverage.csv"))
+    held = re.search(r"\d+ times in 100 \(\d+ to \d+\)", UNSEEN)
+    assert f"held it {held[0]}." in measured
 
 
 def test_simulations_tell_their_ratios_and_what_few_seeds_are_worth(simulated):

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from multiskin.cli import main
+from multiskin.errors import UserError
 from multiskin.reports.comparison import FILES
 
 
@@ -94,6 +95,24 @@ class TestWhole:
 
         assert run(*command) == 0
         assert "0 of 3 runs to train" in capsys.readouterr().out
+
+    def test_costs_that_cannot_be_measured_lose_no_statistics(self, folder, capsys, monkeypatch):
+        def fail(*_):
+            raise UserError("no memory left")
+
+        out = folder / "runs" / "uncosted"
+        command = ["compare", "--config", folder / "config.yaml", "--seeds", "3", "--test", "false", "--out", out]
+        monkeypatch.setattr("multiskin.compare.comparison.measure_cost", fail)
+        assert run(*command) == 2
+        said = capsys.readouterr()
+        assert "shared is" in said.out
+        assert "no memory left" in said.err
+        assert json.loads((out / "results.json").read_text())["cost"] == []
+        assert "not measured yet" in (out / "report.html").read_text()
+        monkeypatch.undo()
+        assert run(*command) == 0
+        assert len(json.loads((out / "results.json").read_text())["cost"]) > 5
+        assert "not measured yet" not in (out / "report.html").read_text()
 
     def test_after_a_change_only_what_it_bears_on_is_trained(self, folder, capsys):
         out = folder / "runs" / "changed"
@@ -185,7 +204,7 @@ class TestWhole:
         results = json.loads((out / "results.json").read_text())
         assert results["seeds"] == [0]
         assert list(results["missing"]) == ["single-lines, seed 1"]
-        assert "their seeds do not count here" in (out / "report.html").read_text()
+        assert "what lacks one does not count here" in (out / "report.html").read_text()
 
     def test_singles_of_equal_compute_take_as_many_photos_together_as_the_shared_model(self, folder, tmp_path):
         command = ["compare", "--config", folder / "config.yaml", "--test", "false", "--out", tmp_path / "out"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from multiskin.compare import cost
-from multiskin.compare.comparison import summarise
+from multiskin.compare.comparison import summarise, with_cost
 from multiskin.compare.plan import plan_comparison
 from multiskin.config import FitConfig, SplitConfig, TrainerConfig
 from multiskin.data.photos import load_photos
@@ -26,7 +26,7 @@ def planned(data_config, schema):
 
 def test_everything_is_of_the_runs_that_were_planned(runs, planned, finish):
     folders = {run.title: finish(run, right=0.9 if run.model == "shared" else 0.1) for run in planned}
-    found = summarise(runs, planned, "equal-epochs", {})
+    found = with_cost(summarise(runs, planned, "equal-epochs", {}), runs, planned)
     assert (found.seeds, found.side, found.protocol) == ([0, 1], "test", "equal-epochs")
     accuracy = found.results.set_index(["attribute", "metric"]).sort_index().loc[("mean", "accuracy")]
     assert accuracy["difference"] > 0.3
@@ -63,6 +63,25 @@ def test_a_seed_that_lacks_a_run_is_left_out_whole(runs, planned, finish):
     assert found.seeds == [0]
     assert set(found.by_seed["seed"]) == {0}
     assert found.missing == {"single-lines, seed 1": "killed"}
+
+
+def test_an_attribute_whose_single_models_never_finish_costs_the_others_nothing(runs, planned, finish):
+    for run in planned:
+        if run.model != "single-lines":
+            finish(run)
+    found = summarise(runs, planned, "equal-epochs", {"single-lines, seed 0": "no room", "single-lines, seed 1": "no"})
+    assert (found.seeds, found.schema.names) == ([0, 1], ("shine",))
+    assert found.left_out == [planned[0].schema["lines"].title()]
+    assert set(found.results["attribute"]) == {"shine", "mean"}
+    assert set(found.by_seed["attribute"]) == set(found.draws["attribute"]) == {"shine"}
+    assert list(found.missing) == ["single-lines, seed 0", "single-lines, seed 1"]
+
+
+def test_what_is_said_does_not_wait_for_costs(runs, planned, finish, monkeypatch):
+    monkeypatch.setattr("multiskin.compare.comparison.measure_cost", pytest.fail)
+    for run in planned:
+        finish(run)
+    assert summarise(runs, planned, "equal-epochs", {}).cost.empty
 
 
 def test_without_a_whole_seed_there_is_nothing_to_compare(runs, planned, finish):

@@ -17,7 +17,7 @@ from multiskin.compare.plan import (
     with_seeds,
     without_interval,
 )
-from multiskin.config import FitConfig, Recipe, SkinConfig, TrainerConfig, head_recipes
+from multiskin.config import FitConfig, ModelConfig, Recipe, SkinConfig, TrainerConfig, head_recipes
 from multiskin.data.photos import load_photos
 from multiskin.data.sampling import Mixture, effective_sample_size
 from multiskin.errors import UserError
@@ -70,6 +70,14 @@ def test_a_single_model_sees_what_is_graded_for_it_on_the_same_side(planned, pho
         pd.testing.assert_series_equal(table["split"], shared.loc[table.index, "split"])
     sides = dict(zip(photos.manifest.paths, photos.split, strict=True))
     assert shared["split"].to_dict() == sides
+
+
+def test_a_run_of_larger_photos_is_more_work(planned):
+    small, large = (
+        replace(planned[0], config=replace(planned[0].config, model=ModelConfig(input_size=size))) for size in (64, 256)
+    )
+    assert large.work == 16 * small.work
+    assert planned[0].work / planned[1].work == planned[0].image_passes / planned[1].image_passes
 
 
 def test_with_equal_epochs_a_single_models_epoch_is_what_is_graded_for_it(planned, photos):

@@ -69,11 +69,11 @@ def test_several_at_once_share_the_cores(runs, planned, faults):
     assert {threads for _, threads in trained(faults)} == {"2"}
 
 
-def test_progress_counts_image_passes_over_all_runs(runs, planned, faults):
+def test_progress_counts_work_over_all_runs(runs, planned, faults):
     told = []
     (faults / "shine").write_text("no")
     runs.train(planned, 1, lambda what, passes: told.append((what, passes)))
-    shared, shine, lines = (run.image_passes for run in planned)
+    shared, shine, lines = (run.work for run in planned)
     assert told[0] == ("3 of 3 runs to train", 0)
     assert ("shared, seed 0: epoch 1/2", shared // 2) in told
     assert told[-1] == ("single-lines, seed 0: finished", shared + shine + lines)

@@ -133,6 +133,17 @@ class TestSeveralProcesses:
         assert len({trial.options["optimizer.lr"] for trial in trials}) == 4
         assert first.take(4) is second.take(4) is None
 
+    @pytest.mark.slow
+    def test_see_what_the_others_are_at_work_on(self, begin, tmp_path):
+        drawn(begin(), 10)  # by chance
+        shutil.copytree(tmp_path / "sweep", tmp_path / "failed")
+        beside_one_at_work, beside_none = begin(), begin(root=tmp_path / "failed")
+        beside_one_at_work.take(12)
+        beside_none.fail(beside_none.take(12))
+        first, second = beside_one_at_work.take(12), beside_none.take(12)
+        assert first.number == second.number == 11  # which have the same seed
+        assert first.options != second.options
+
     def test_what_one_has_left_is_gone_on_with_by_another_in_its_folder(self, begin):
         first, second = begin(), begin()
         left = first.take(1)

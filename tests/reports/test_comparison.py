@@ -56,6 +56,7 @@ CONFIG = {
 RANGES = {"shared_least": 1100.0, "shared_most": 1300.0, "singles_least": 3800.0, "singles_most": 3900.0}
 COST = [
     Cost("parameters", "", "", 4_040_000, 20_070_000, 4.97),
+    Cost("image passes in training", "", "", 10_500.0, 33_600.0, 3.2),
     Cost(*("time to train", "s", "", 1233.0, 3866.4, 3.14), **RANGES),
     Cost("checkpoint", "bytes", "", 49_100_000, 244_000_000, 4.97),
     Cost("latency of one photo", "ms", "CPU (AVX2, threads: 2)", 21.3, 104.2, 4.88, 4.71, 5.03, 40),
@@ -196,13 +197,34 @@ def test_it_begins_with_an_answer_that_its_interval_carries(five: Comparison, pa
     mean = result(five, "mean")
     answer = (
         f"One model instead of 5: mean P-Recall {signed(mean['difference'])} (95 % interval of the method "
-        f"{limits(mean, 'method')}): {mean['verdict']}. The 5 single models together have 5.0 times as many parameters "
-        "and take 4.9 (CPU) and 4.8 (Some GPU) times as long to answer."
+        f"{limits(mean, 'method')}): {mean['verdict']}. The 5 single models together have 5.0 times as many "
+        "parameters, took 3.2 times as many photos through a network in training and take 4.9 (CPU) and 4.8 (Some "
+        "GPU) times as long to answer."
     )
     assert answer in page.text.replace(" )", ")").replace("( ", "(")
     assert "400 test photos of 80 subjects, with seeds 0, 1, 2" in page.text
     for words in ("Exploratory", "Still being tuned", "Not complete", "Missing runs", "Nothing learned"):
         assert words not in page.text
+
+
+def test_a_head_that_loses_is_told_wherever_an_open_mean_is(
+    five: Comparison, words_of: "Callable[[Comparison], Page]"
+) -> None:
+    results = five.results.assign(method_low=-0.01, method_high=0.01)
+    of_oil = (results["attribute"] == "oil") & results["metric"].isin(["p_recall", "mae"])
+    results.loc[of_oil, ["method_low", "method_high"]] = [[-0.03, -0.02], [0.02, 0.03]]  # more MAE is worse
+    told = (
+        "Of 6 metrics, each by its own 95 % interval of the method, shown worse: Oil (P-Recall, MAE); "
+        "shown better: none."
+    )
+    losing = replace(five, results=results, draws=five.draws.assign(shared=five.draws["single"] * 0.42))
+    page = words_of(losing)
+    assert f"{told} For each draw of equal weight that its single model learned from, Oil had 0.42." in page.text
+    assert page.text.index("One model instead of 5: mean") < page.text.index(told) < page.text.index("stands against")
+    assert told in comparison_table_markdown(losing)
+    assert told in " ".join(printed(losing).split())
+    level = replace(five, results=five.results.assign(method_low=-0.01, method_high=0.01))
+    assert "shown worse: none; shown better: none. One model with" in words_of(level).text
 
 
 def test_the_main_table_is_that_of_the_results(five: Comparison, page: "Page") -> None:
@@ -333,7 +355,7 @@ def cells(markdown: str) -> list[list[str]]:
 def test_the_markdown_is_a_line_for_each_head_and_cost(mixed: Comparison) -> None:
     text = comparison_table_markdown(mixed)
     table = [[cell.strip() for cell in row] for row in cells(text)]
-    assert [len(row) for row in table] == [10] * 6 + [6] * 8
+    assert [len(row) for row in table] == [10] * 6 + [6] * 9
     assert table[-1] == ["latency of one photo", "Some GPU", "10.2 ms", "2.13 ms", "4.79", "4.69 to 4.90"]  # outwards
     assert [row[0] for row in table[2:6]] == [
         "유분",
@@ -529,8 +551,31 @@ def test_runs_that_are_missing_are_named_beneath_the_table() -> None:
     assert "Left out" not in comparison_table_markdown(comparison_of())
     table = comparison_table_markdown(comparison_of(missing={"shared, seed 7": "killed by SIGKILL"}))
     assert table.endswith(
-        "\n\nLeft out are the seeds of 1 run that did not finish:\n\n- shared, seed 7: killed by SIGKILL\n"
+        "\n\n1 run did not finish, and what lacks one is left out:\n\n- shared, seed 7: killed by SIGKILL\n"
     )
+
+
+def test_an_attribute_that_is_left_out_is_named_everywhere(words_of: "Callable[[Comparison], Page]") -> None:
+    four = comparison_of(Schema(FIVE.attributes[:4]), left_out=["Dryness"], missing={"single-hydration, seed 0": "no"})
+    told = "the mean and the single models' costs, for no single model has finished: Dryness (which the shared model"
+    page = words_of(four)
+    page.assert_sound()
+    for text in (page.text, comparison_table_markdown(four), printed(four)):
+        assert told in " ".join(text.split())
+    for text in (comparison_table_markdown(comparison_of()), printed(comparison_of())):
+        assert "Left out" not in text
+
+
+def test_before_costs_are_measured_all_else_is_told(
+    five: Comparison, words_of: "Callable[[Comparison], Page]", tmp_path: Path
+) -> None:
+    early = replace(five, cost=five.cost.iloc[:0])
+    page = words_of(early)
+    for text in (page.text, comparison_table_markdown(early)):
+        assert "What both sides cost is not measured yet; the same command measures it." in text
+    assert "models together" not in page.text
+    assert not (tmp_path / "figures" / "cost.png").exists()
+    assert json.loads(results_json(early))["cost"] == []
 
 
 def test_it_says_whose_versions_it_shows(page: "Page") -> None:

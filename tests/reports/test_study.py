@@ -81,7 +81,7 @@ def test_seeds_that_were_left_out_are_named_with_the_reason(findings, tmp_path):
     missing = {"focal, seed 3": f"killed by SIGKILL; all it said: {tmp_path}/runs/focal-3-ab.log"}
     table = write_findings(replace(findings, missing=missing), tmp_path).read_text()
     reason = "killed by SIGKILL; all it said: runs/focal-3-ab.log"
-    assert table.endswith(f"Left out are the seeds of 1 run that did not finish:\n\n- focal, seed 3: {reason}\n")
+    assert table.endswith(f"1 run did not finish, and what lacks one is left out:\n\n- focal, seed 3: {reason}\n")
     assert json.loads((tmp_path / "study.json").read_text())["missing"] == {"focal, seed 3": reason}
     assert "Left out" not in findings_markdown(findings)
 
