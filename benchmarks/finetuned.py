@@ -3,8 +3,9 @@
     python benchmarks/finetuned.py isic_abc --root data/isic_abc --size 128
     python benchmarks/finetuned.py skin5 --size 128
 
-The losses are those whose heads do best on frozen features of the same photos (heads.py, by validation), all with plain
-sampling, so that the loss alone differs. A step keeps all of the steps before it. Settings are chosen on validation
+The losses are those whose heads do best on frozen features of the same photos (heads.py, by validation; for lesions the
+three whose calibrated ones do, and the three that led before they were calibrated), all with plain sampling, so that
+the loss alone differs. A step keeps all of the steps before it. Settings are chosen on validation
 photos; test photos are read for the table alone. Finished runs are kept in --runs and are not trained again. Without
 --size, photos are as large as the config has them, and on a CPU all of it takes three times as long.
 """
@@ -88,13 +89,16 @@ SETS = {
         {
             "default_augmentation": DEFAULT_AUGMENTATION,
             PLAIN: [],
+            "squared_emd": ["--recipe.loss", "squared_emd"],
+            "corn": ["--recipe.loss", "corn"],
+            "sord": ["--recipe.loss", "sord"],
             "balanced_softmax": ["--recipe.loss", "balanced_softmax"],
             "binomial_labels": ["--recipe.loss", "binomial_labels"],
             "class_balanced_focal": ["--recipe.loss", "class_balanced_focal"],
             "square_root": SQUARE_ROOT,
             "even_shares": [*SQUARE_ROOT, *EVEN],
         },
-        ["balanced_softmax", "binomial_labels", "class_balanced_focal"],
+        ["squared_emd", "corn", "sord", "balanced_softmax", "binomial_labels", "class_balanced_focal"],
         [
             Step("cross entropy, plain sampling, the likeliest grade", "default_augmentation", "argmax"),
             Step("augmentation for these photos", PLAIN, "argmax"),
