@@ -22,6 +22,8 @@ class CreditLoss(Loss):
         UserError: cross_entropy is out of range.
     """
 
+    proper = False
+
     credit: Tensor
 
     def __init__(self, counts: Sequence[int], cross_entropy: float) -> None:

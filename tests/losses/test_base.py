@@ -228,30 +228,56 @@ def test_in_range_refuses_all_else(value: object) -> None:
         in_range("rate", value, 0, 2)
 
 
-PROPER = [name for name in LOSSES if name not in ("focal", "class_balanced_focal", "ldam", "cdw_ce", "expected_credit")]
+IMPROPER = {"focal", "class_balanced_focal", "ldam", "cdw_ce", "expected_credit"}
+TRUTHS = {2: ((0.68, 0.32), (0.1, 0.9)), 5: ((0.32, 0.35, 0.24, 0.06, 0.03), (0.05, 0.1, 0.5, 0.3, 0.05))}  # by K
+PHOTOS = {2: (40, 9), 5: (856, 1029, 510, 104, 21)}  # by K
 
 
-@pytest.mark.parametrize("name", PROPER)
-@pytest.mark.parametrize("counts", [(856, 1029, 510, 104, 21), (40, 9)], ids=["K=5", "K=2"])
-def test_the_prior_is_what_a_head_that_sees_nothing_ends_with(name: str, counts: tuple[int, ...]) -> None:
-    k = len(counts)
-    drawn = torch.tensor(counts, dtype=torch.float64).sqrt()
-    drawn /= drawn.sum()
-    attribute = Attribute("x", k)
-    head = create_head(attribute, 1, Recipe(loss=name), counts).double()
+def learned(loss: str, options: dict[str, float], truth: Tensor) -> tuple[Loss, Tensor]:
+    """What a head that sees nothing ends with (K,), if grades are drawn by these shares (K,); and its loss."""
+    k = len(truth)
+    head = create_head(Attribute("x", k), 1, Recipe(loss=loss, loss_options=options), PHOTOS[k]).double()
     nothing = torch.zeros(k, 1, dtype=torch.float64)
     optimizer = torch.optim.LBFGS(head.parameters(), max_iter=300, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        risk = (drawn * head.loss.per_row(head(nothing), torch.arange(k))).sum()
+        risk = (truth * head.loss.per_row(head(nothing), torch.arange(k))).sum()
         risk.backward()
         return risk
 
     optimizer.step(closure)
-    prior = head.loss.prior(drawn)
-    assert prior.sum().item() == pytest.approx(1)
-    torch.testing.assert_close(head.probabilities(head(nothing))[0].double(), prior, atol=1e-3, rtol=0)
+    return head.loss, head.probabilities(head(nothing))[0].double().detach()
+
+
+@pytest.mark.parametrize("k", sorted(TRUTHS))
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *((name, {}) for name in LOSSES),
+        ("focal", {"gamma": 0}),
+        ("class_balanced_focal", {"gamma": 0}),
+        ("ldam", {"max_margin": 0}),
+        ("cdw_ce", {"margin": 0.1}),
+        ("squared_emd", {"cross_entropy": 0}),
+        ("expected_credit", {"cross_entropy": 3}),
+        ("logit_adjustment", {"tau": 0.5}),
+    ],
+)
+def test_is_proper_exactly_if_it_is_lowest_where_its_prior_says(name: str, options: dict[str, float], k: int) -> None:
+    apart = 0.0
+    for shares in TRUTHS[k]:
+        truth = torch.tensor(shares, dtype=torch.float64)
+        loss, found = learned(name, options, truth)
+        prior = loss.prior(truth)
+        assert prior.sum().item() == pytest.approx(1)
+        apart = max(apart, (found - prior).abs().max().item())
+    assert apart < 1e-3 if loss.proper else apart > 0.01
+
+
+def test_losses_that_are_not_proper_are_known() -> None:
+    assert {name for name in LOSSES if not build(name).proper} == IMPROPER
+    assert build("cdw_ce", 2).proper
 
 
 @every_loss
