@@ -162,13 +162,20 @@ def test_losses_and_gradients_of_any_option_stay_finite(
 ) -> None:
     options = data.draw(st.sampled_from([{}, *EXTREMES.get(name, lambda k: [])(k)]))
     counts = data.draw(st.lists(st.sampled_from([0, 1, 40, 50_000]), min_size=k, max_size=k))
-    sizes = st.floats(-1, 1) | st.floats(-20, 20) | st.floats(-1e4, 1e4)
+    sizes = st.floats(-1e-4, 1e-4) | st.floats(-1, 1) | st.floats(-20, 20) | st.floats(-1e4, 1e4)
     drawn = data.draw(st.lists(sizes, min_size=b * k, max_size=b * k))
     logits = fit(name, torch.tensor(drawn).reshape(b, k)).to(dtype)
     grades = torch.tensor(data.draw(st.lists(st.integers(0, k - 1), min_size=b, max_size=b)))
     loss = create_loss(name, Attribute("tone", k), counts, **options)
     assert loss(logits, grades, torch.ones(b)).isfinite()
     assert gradient(loss, logits, grades, torch.ones(b)).isfinite().all()
+
+
+@every_loss
+@pytest.mark.parametrize("apart", [0.0, 6e-8, 1e-6, 1e-5, 1e-4])
+def test_logits_that_hardly_differ_have_a_gradient_in_half_precision(name: str, apart: float) -> None:
+    logits = fit(name, apart * torch.arange(5.0)[None].repeat(5, 1)).half()
+    assert gradient(build(name), logits, torch.arange(5), torch.full((5,), 5.0)).isfinite().all()
 
 
 @pytest.mark.parametrize(("alpha", "k"), [(7, 5), (8.8, 4), (4.4, 10), (9.9, 2), (9.9, 3)])
