@@ -162,6 +162,16 @@ class TestFit:
         assert main(["fit", "--config", str(settings), "--out", str(tmp_path / "run"), *TINY, *arguments]) == 0
         assert "test" not in json.loads((tmp_path / "run/metrics.json").read_text())
 
+    def test_tells_before_it_learns_where_credit_is_in_doubt(self, settings, tmp_path, monkeypatch, capsys):
+        def stop(*_):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("multiskin.training.fit.fit", stop)
+        asked = ["--recipe.loss", "focal", "--recipe.decision", "credit", "--heads.lines.calibration", "cumulative"]
+        assert main(["fit", "--config", str(settings), "--out", str(tmp_path / "run"), *TINY, *asked]) == 130
+        warned = [line for line in capsys.readouterr().err.splitlines() if "calibration: cumulative" in line]
+        assert [line.split(": ")[:3] for line in warned] == [["multiskin", "warning", "shine (focal)"]]
+
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [

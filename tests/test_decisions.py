@@ -1,3 +1,5 @@
+import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from multiskin.decisions import DECISIONS, credit_of, decide
 from multiskin.errors import UserError
 from multiskin.metrics.functional import confusion_matrix, credit_matrix, p_recall
+from multiskin.rules import SHRINKAGE
 from multiskin.schema import Attribute
 
 shares = st.lists(st.integers(0, 40), min_size=2, max_size=9).filter(any)  # a row of probabilities, times its sum
@@ -173,6 +176,11 @@ def test_credit_may_decide_for_a_grade_between_two_that_were_trained_on() -> Non
     assert decided.tolist() == [1]
 
 
+def earned(truth: torch.Tensor, decided: torch.Tensor) -> float:
+    """The mean over true grades of what is earned on average, of joint probabilities (N, K) of photo and grade."""
+    return float((truth * credit_matrix(truth.shape[1])[decided]).sum(0).div(truth.sum(0)).mean())
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000))
 def test_no_rule_earns_more_credit_than_credit_does(seed: int) -> None:
@@ -183,14 +191,9 @@ def test_no_rule_earns_more_credit_than_credit_does(seed: int) -> None:
     weight = torch.rand(400, 1, generator=random, dtype=torch.float64)
     truth = weight * photos  # joint probability of photo and grade, up to a factor
     prior = truth.sum(0) / truth.sum()
-
-    def earned(decided: torch.Tensor) -> float:
-        credit = credit_matrix(5)[decided]  # (400, 5)
-        return float((truth * credit).sum(0).div(truth.sum(0)).mean())
-
-    by_credit = earned(decide("credit", photos, prior))
+    most = earned(truth, decide("credit", photos, prior))
     others = ("argmax", "median", "expectation")
-    assert all(by_credit >= earned(decide(name, photos, prior)) - 0.01 for name in others)
+    assert all(most >= earned(truth, decide(name, photos, prior)) - 0.01 for name in others)
 
 
 @pytest.mark.parametrize("sharpness", [0.3, 1.0])
@@ -211,6 +214,70 @@ def test_credit_wins_where_grades_are_drawn_from_the_probabilities(sharpness: fl
     noise = gain.std(dim=0) / len(gain) ** 0.5
     assert (gain.mean(dim=0) > 3 * noise).all()
     assert (gain > -0.02).all()
+
+
+SKEWED = ((3.0, 1.5, 0.8, 0.5, 0.3), (5.0, 1.0, 0.4, 0.2, 0.1))  # the rarest grade has a twentieth, a hundredth
+
+
+def world(random: np.random.Generator, shares: Sequence[float], photos: int) -> torch.Tensor:
+    """True probabilities (N, K) of photos, by a Dirichlet distribution."""
+    drawn = random.dirichlet(shares, photos).clip(1e-12)
+    return torch.from_numpy(drawn / drawn.sum(axis=1, keepdims=True))
+
+
+def by_credit(photos: torch.Tensor, prior: torch.Tensor, shrinkage: float) -> torch.Tensor:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("multiskin.decisions.SHRINKAGE", shrinkage)
+        return decide("credit", photos, prior)
+
+
+def loop_most(photos: torch.Tensor) -> float:
+    """What no rule earns more than: of each photo, what its best grade adds."""
+    rows = photos.tolist()
+    k, prior = len(rows[0]), [math.fsum(column) for column in zip(*rows, strict=True)]
+    best = [
+        max(math.fsum(p[i] * float(loop_credit(abs(i - j))) / prior[i] for i in range(k)) for j in range(k))
+        for p in rows
+    ]
+    return math.fsum(best) / k
+
+
+@pytest.mark.parametrize("shares", [*SKEWED, (0.02, 0.9), (0.1, 3.0, 0.02), (2.0, 0.1, 0.1, 0.02, 0.1, 1.0, 0.3)])
+def test_credit_earns_the_most_that_can_be_where_all_is_known(shares: Sequence[float]) -> None:
+    """Probabilities and prior are true, and nothing is shrunk; each other rule is left behind."""
+    random = np.random.default_rng(0)
+    for _ in range(10):
+        photos = world(random, shares, 300)
+        prior = photos.mean(dim=0)
+        most = loop_most(photos)
+        assert earned(photos, by_credit(photos, prior, 0.0)) == pytest.approx(most, rel=1e-12)
+        assert all(earned(photos, decide(name, photos, prior)) < most for name in ORACLES)
+
+
+@pytest.mark.parametrize(("shares", "on_average", "at_most"), [(SKEWED[0], 0.01, 0.02), (SKEWED[1], 0.05, 0.1)])
+def test_a_prior_that_is_known_loses_little_by_shrinking(
+    shares: Sequence[float], on_average: float, at_most: float
+) -> None:
+    random = np.random.default_rng(0)
+    lost = []
+    for _ in range(100):
+        photos = world(random, shares, 1000)
+        whole, shrunk = (earned(photos, by_credit(photos, photos.mean(dim=0), by)) for by in (0.0, SHRINKAGE))
+        lost.append(whole - shrunk)
+    assert 0 < sum(lost) / len(lost) < on_average
+    assert -1e-12 < min(lost) <= max(lost) < at_most
+
+
+def test_a_prior_that_50_photos_tell_gains_by_shrinking() -> None:
+    """Where the rarest grade is a twentieth; one of a hundredth is not seen, or seen too often, and gains nothing."""
+    random = np.random.default_rng(0)
+    gained = []
+    for _ in range(300):
+        photos = world(random, SKEWED[0], 1000)
+        told = torch.from_numpy(random.multinomial(50, photos.mean(dim=0).numpy()) / 50)
+        whole, shrunk = (earned(photos, by_credit(photos, told, by)) for by in (0.0, SHRINKAGE))
+        gained.append(shrunk - whole)
+    assert np.mean(gained) > 3 * np.std(gained) / len(gained) ** 0.5
 
 
 KIND = Attribute("kind", 3, kind="nominal")

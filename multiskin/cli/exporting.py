@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from multiskin.cli.parsers import Parser, summary
-from multiskin.cli.terminal import warn
+from multiskin.cli.terminal import warn, warn_of_sets
 from multiskin.errors import UserError
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def _write_onnx(options: Namespace, out: Path, predictor: "Predictor", run: "Run
     if not options.int8:
         _tell(export_onnx(predictor, out, compared), predictor)
         return
+    warn_of_sets(predictor.conformal, "--int8", "with the probabilities of the model itself")
     with TemporaryDirectory() as folder:
         plain = Path(folder) / f"float{ONNX}"
         export_onnx(predictor, plain, compared)

@@ -10,7 +10,7 @@ from multiskin.cli.exporting import load_model
 from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, by_head, of_one, summary, whole
 from multiskin.cli.photos import with_photos_drawn
 from multiskin.cli.settings import fit_config
-from multiskin.cli.terminal import console, progress, warn
+from multiskin.cli.terminal import console, progress, warn, warn_of_sets
 from multiskin.errors import UserError, unknown
 from multiskin.portable.views import VIEWS
 from multiskin.rules import CREDIT
@@ -151,8 +151,7 @@ def with_views(predictor: Model, asked: str | None) -> Model:
     """The model with the views that were asked for with --tta; that this costs its sets of grades is said."""
     if asked is None:
         return predictor
-    if predictor.conformal is not None:
-        warn([f"--tta {asked}: no sets of grades are told, for what they promise was found on single views"])
+    warn_of_sets(predictor.conformal, f"--tta {asked}", "on single views")
     return predictor.seeing(asked)
 
 

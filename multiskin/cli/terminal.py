@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from multiskin.conformal.prediction import ConformalSets
+
 
 def warn(problems: Iterable[object]) -> None:
     """Says what need not stop a command, once however many processes there are."""
@@ -15,6 +17,12 @@ def warn(problems: Iterable[object]) -> None:
 
     for problem in problems if first_process() else ():
         print(f"multiskin: warning: {problem}", file=sys.stderr)
+
+
+def warn_of_sets(sets: "ConformalSets | None", option: str, found: str) -> None:
+    """Says that an option costs a model its sets of grades, if it has any, which were found otherwise."""
+    if sets is not None:
+        warn([f"{option}: no sets of grades are told, for what they promise was found {found}"])
 
 
 def console() -> "Console":

@@ -7,6 +7,7 @@ from multiskin.cli.measuring import measure
 from multiskin.cli.parsers import summary
 from multiskin.cli.photos import checked_photos, with_photos_drawn
 from multiskin.cli.settings import fit_config
+from multiskin.cli.terminal import warn
 
 
 def fit(arguments: list[str]) -> None:
@@ -19,7 +20,7 @@ def fit(arguments: list[str]) -> None:
     from multiskin.reports.figures import draw_curves
     from multiskin.reports.page import write_report
     from multiskin.run import RunFolder, first_process
-    from multiskin.training.fit import check, check_weights
+    from multiskin.training.fit import check, check_weights, credit_in_doubt
     from multiskin.training.fit import fit as train
 
     check(config, schema)
@@ -28,6 +29,8 @@ def fit(arguments: list[str]) -> None:
         RunFolder.require_free(config.out)
     config = with_photos_drawn(config)
     photos = checked_photos(config, schema)
+    doubt = credit_in_doubt(config, schema)
+    warn([doubt] if doubt else [])
     run = train(config, photos)
     if not first_process():
         return

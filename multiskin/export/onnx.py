@@ -1,6 +1,7 @@
 """A trained model as one ONNX file, which is checked against the model itself before it is kept."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,8 @@ def export_int8(
 ) -> Agreement:
     """Writes an exported model in 8 bits and says how far it agrees with the model itself, which it does not quite.
 
+    What sets of grades promise was found with the model's own probabilities, and is left out.
+
     Args:
         predictor: the model, on the CPU.
         source: what export_onnx has made of it.
@@ -61,7 +64,17 @@ def export_int8(
     pixels = OnnxPredictor.from_file(source, detector).pixels
     with whole(path) as part:
         quantise(source, part, np.stack([pixels(photo) for photo in learned]))
+        _describe(part, replace(card_of(predictor), conformal=None))
         return agreement(predictor, OnnxPredictor.from_file(part, detector), photos)
+
+
+def _describe(path: Path, card: Card) -> None:
+    """Has a file say this of itself, and nothing else."""
+    import onnx
+
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, card.to_metadata())
+    onnx.save(model, path)
 
 
 def card_of(predictor: Predictor) -> Card:

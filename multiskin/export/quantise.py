@@ -32,7 +32,7 @@ class PhotosInTurn:
 
 
 def quantise(source: Path, target: Path, pixels: np.ndarray) -> None:
-    """Writes a model in 8 bits beside the float one, with the same inputs, outputs and metadata.
+    """Writes a model in 8 bits beside the float one, with the same inputs and outputs.
 
     Args:
         source: the float model.

@@ -30,11 +30,19 @@ class Loss(nn.Module, ABC):
 
     Args:
         counts: how many training photos have each grade, length K.
+
+    Attributes:
+        proper: whether the expected loss is lowest where the probabilities are what `prior` makes of the true shares
+            of the grades, and there alone. Where it makes nothing of them, that is a strictly proper scoring rule:
+            Gneiting and Raftery, Strictly Proper Scoring Rules, Prediction, and Estimation, Journal of the American
+            Statistical Association 102, 2007.
     """
 
     needs_order: ClassVar[bool] = False  # True if it makes no sense for nominal grades
     blurs: ClassVar[bool] = False  # True if its targets blur the grades that were drawn, until calibration sharpens
     logits: ClassVar[Logits] = "categorical"  # what it takes its logits for, and a head must give
+
+    proper: bool = True
 
     def __init__(self, counts: Sequence[int]) -> None:
         super().__init__()
@@ -64,8 +72,8 @@ class Loss(nn.Module, ABC):
         """What the probabilities of a network that knows nothing come to, given the grades that are drawn (K,).
 
         That is the drawn grades themselves where the loss is lowest for the truth about them, as cross entropy is. Of
-        a loss that is not, and says so, it is no more than the nearest simple answer. A grade that is never drawn
-        has 0, whatever else its probability comes to.
+        a loss that is not `proper` it is no more than the nearest simple answer. A grade that is never drawn has 0,
+        whatever else its probability comes to.
         """
         return drawn
 

@@ -45,6 +45,7 @@ class CDWCE(Loss):
         alpha = in_range("alpha", alpha, 0, 10)
         _require_bounded(alpha, len(counts))
         margin = in_range("margin", margin, 0, 0.5)
+        self.proper = len(counts) == 2 and not margin
         self.log_margin = math.log(margin) if margin else -math.inf
         distance = distance_matrix(len(counts))  # (K, K)
         weight = torch.where(distance > 0, distance**alpha, 0.0)  # 0 ** 0 is 1

@@ -43,6 +43,7 @@ class ClassBalanced(Loss):
     def __init__(self, loss: Loss, counts: Sequence[int], beta: float) -> None:
         super().__init__(counts)
         self.loss = loss
+        self.proper = loss.proper
         weights = effective_number_weights(counts, in_range("beta", beta, 0, 1))
         self.register_buffer("grade_weight", torch.tensor(weights), persistent=False)  # (K,)
 

@@ -1,4 +1,4 @@
-"""Expected credit: what P-Recall takes from a grade drawn from the probabilities, balanced by grade as P-Recall is."""
+"""Expected credit: what P-Recall takes from a grade drawn from the probabilities, rare grades weighed up."""
 
 import math
 from collections.abc import Sequence
@@ -21,6 +21,8 @@ class CreditLoss(Loss):
     Raises:
         UserError: cross_entropy is out of range.
     """
+
+    proper = False
 
     credit: Tensor
 
@@ -45,7 +47,8 @@ class ExpectedCredit(ClassBalanced):
     Args:
         counts: how many training photos have each grade, length K.
         cross_entropy: how much the cross entropy counts beside it; 0 for none.
-        beta: how rare grades are weighed, as in `ClassBalanced`; towards 1 it is the balance of P-Recall.
+        beta: how rare grades are weighed, as in `ClassBalanced`: by default none as more than 1000 photos. Towards 1 it
+            is the balance of P-Recall.
 
     Raises:
         UserError: an option is out of range.

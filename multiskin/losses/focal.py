@@ -27,6 +27,7 @@ class Focal(Loss):
     def __init__(self, counts: Sequence[int], gamma: float = 2.0) -> None:
         super().__init__(counts)
         self.gamma = in_range("gamma", gamma, 0, math.inf)
+        self.proper = not self.gamma
 
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
         cross_entropy = F.cross_entropy(logits, grades, reduction="none")  # -log p, (B,)

@@ -33,6 +33,7 @@ class LDAM(Loss):
     def __init__(self, counts: Sequence[int], max_margin: float = 0.5) -> None:
         super().__init__(counts)
         max_margin = in_range("max_margin", max_margin, 0, math.inf)
+        self.proper = not max_margin
         rarest = min((n for n in counts if n), default=1)
         margin = [max_margin * (rarest / max(n, rarest)) ** 0.25 for n in counts]
         self.register_buffer("margin", torch.tensor(margin).diag(), persistent=False)  # (K, K), by true grade

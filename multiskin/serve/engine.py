@@ -13,6 +13,7 @@ from multiskin.explain.photos import HeadExplanation, PreparedPhoto, explanation
 from multiskin.faces.step import uncut
 from multiskin.inference.fusion import Fused, fuse, graded_in
 from multiskin.inference.predictor import Prediction, Predictor
+from multiskin.portable.card import finite
 from multiskin.schema import Schema
 from multiskin.serve.batching import Batcher
 from multiskin.serve.quality import Quality, measure
@@ -154,6 +155,8 @@ def _fingerprint(predictor: Predictor) -> str:
         digest.update(repr((sorted(predictor.calibrators.items()), sorted(predictor.decisions.items()))).encode())
     if predictor.credit:
         digest.update(repr(sorted(predictor.credit.items())).encode())
+    if predictor.conformal is not None:
+        digest.update(repr(finite(predictor.conformal).to_dict()).encode())  # as a folder for the hub has them, too
     for name, tensor in predictor.net.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.cpu().flatten().view(torch.uint8).numpy())

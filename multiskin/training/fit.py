@@ -97,6 +97,27 @@ def _check_credit(recipe: Recipe, name: str, own: Mapping[str, Any]) -> None:
         )
 
 
+def credit_in_doubt(config: FitConfig, schema: Schema) -> str:
+    """Which heads decide by credit on probabilities that are none of the grades, to be known before; "" if none.
+
+    Credit counts each probability by what it averages to, which is known of a loss that is proper, and of a calibrator.
+    """
+    doubtful = [
+        f"{attribute.name} ({recipe.loss})"
+        for attribute, recipe in zip(schema, head_recipes(config, schema.names), strict=True)
+        if attribute.ordinal
+        and recipe.decision == CREDIT
+        and recipe.calibration is None
+        and not create_loss(recipe.loss, attribute, [1] * attribute.grades, **recipe.loss_options).proper
+    ]
+    if not doubtful:
+        return ""
+    return (
+        f"{', '.join(doubtful)}: decision credit takes probabilities for those of the grades, and after such a loss "
+        "they are not; give calibration: cumulative"
+    )
+
+
 def _preprocessing(config: FitConfig, mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocessing:
     return Preprocessing(config.model.input_size, mean, std, tuple(config.data.transform), config.data.skin)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from multiskin.cli import main
+from multiskin.conformal.prediction import ConformalSets, Threshold
 
 
 def run(*arguments: object) -> int:
@@ -61,6 +62,21 @@ def test_mistakes_get_one_message(trained, tmp_path, failure):
     }.items():
         assert words in failure("export", *arguments)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("promising", [True, False])
+def test_8_bits_tell_that_sets_are_left_out_where_there_are_some(
+    promising, untrained_run, schema, tmp_path, monkeypatch, capsys
+):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    sets = ConformalSets(schema, 0.8, None, {name: {"all": Threshold(0.5, 9, 9)} for name in schema.names})
+    model = untrained_run(3, **({"conformal": sets.to_dict()} if promising else {}))
+    monkeypatch.setattr("multiskin.export.onnx.export_onnx", stop)
+    assert run("export", model.root, "--out", tmp_path / "int8.onnx", "--int8") == 130
+    told = "multiskin: warning: --int8: no sets of grades are told"
+    assert capsys.readouterr().err.count(told) == promising
 
 
 def test_8_bits_are_measured_out_with_training_photos_and_compared_on_others(trained, tmp_path, monkeypatch, capsys):

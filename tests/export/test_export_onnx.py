@@ -77,6 +77,8 @@ def test_8_bits_keep_the_heads_and_nearly_the_answers(
     assert heads
     assert heads <= kept
     assert [path.name for path in tmp_path.iterdir()] == ["int8.onnx"]
+    card = OnnxPredictor.from_file(tmp_path / "int8.onnx").card
+    assert card == replace(card_of(predictor), conformal=None)  # whose thresholds were found with other probabilities
 
 
 def test_what_differs_is_not_kept(

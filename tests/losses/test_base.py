@@ -162,13 +162,20 @@ def test_losses_and_gradients_of_any_option_stay_finite(
 ) -> None:
     options = data.draw(st.sampled_from([{}, *EXTREMES.get(name, lambda k: [])(k)]))
     counts = data.draw(st.lists(st.sampled_from([0, 1, 40, 50_000]), min_size=k, max_size=k))
-    sizes = st.floats(-1, 1) | st.floats(-20, 20) | st.floats(-1e4, 1e4)
+    sizes = st.floats(-1e-4, 1e-4) | st.floats(-1, 1) | st.floats(-20, 20) | st.floats(-1e4, 1e4)
     drawn = data.draw(st.lists(sizes, min_size=b * k, max_size=b * k))
     logits = fit(name, torch.tensor(drawn).reshape(b, k)).to(dtype)
     grades = torch.tensor(data.draw(st.lists(st.integers(0, k - 1), min_size=b, max_size=b)))
     loss = create_loss(name, Attribute("tone", k), counts, **options)
     assert loss(logits, grades, torch.ones(b)).isfinite()
     assert gradient(loss, logits, grades, torch.ones(b)).isfinite().all()
+
+
+@every_loss
+@pytest.mark.parametrize("apart", [0.0, 6e-8, 1e-6, 1e-5, 1e-4])
+def test_logits_that_hardly_differ_have_a_gradient_in_half_precision(name: str, apart: float) -> None:
+    logits = fit(name, apart * torch.arange(5.0)[None].repeat(5, 1)).half()
+    assert gradient(build(name), logits, torch.arange(5), torch.full((5,), 5.0)).isfinite().all()
 
 
 @pytest.mark.parametrize(("alpha", "k"), [(7, 5), (8.8, 4), (4.4, 10), (9.9, 2), (9.9, 3)])
@@ -228,30 +235,56 @@ def test_in_range_refuses_all_else(value: object) -> None:
         in_range("rate", value, 0, 2)
 
 
-PROPER = [name for name in LOSSES if name not in ("focal", "class_balanced_focal", "ldam", "cdw_ce", "expected_credit")]
+IMPROPER = {"focal", "class_balanced_focal", "ldam", "cdw_ce", "expected_credit"}
+TRUTHS = {2: ((0.68, 0.32), (0.1, 0.9)), 5: ((0.32, 0.35, 0.24, 0.06, 0.03), (0.05, 0.1, 0.5, 0.3, 0.05))}  # by K
+PHOTOS = {2: (40, 9), 5: (856, 1029, 510, 104, 21)}  # by K
 
 
-@pytest.mark.parametrize("name", PROPER)
-@pytest.mark.parametrize("counts", [(856, 1029, 510, 104, 21), (40, 9)], ids=["K=5", "K=2"])
-def test_the_prior_is_what_a_head_that_sees_nothing_ends_with(name: str, counts: tuple[int, ...]) -> None:
-    k = len(counts)
-    drawn = torch.tensor(counts, dtype=torch.float64).sqrt()
-    drawn /= drawn.sum()
-    attribute = Attribute("x", k)
-    head = create_head(attribute, 1, Recipe(loss=name), counts).double()
+def learned(loss: str, options: dict[str, float], truth: Tensor) -> tuple[Loss, Tensor]:
+    """What a head that sees nothing ends with (K,), if grades are drawn by these shares (K,); and its loss."""
+    k = len(truth)
+    head = create_head(Attribute("x", k), 1, Recipe(loss=loss, loss_options=options), PHOTOS[k]).double()
     nothing = torch.zeros(k, 1, dtype=torch.float64)
     optimizer = torch.optim.LBFGS(head.parameters(), max_iter=300, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        risk = (drawn * head.loss.per_row(head(nothing), torch.arange(k))).sum()
+        risk = (truth * head.loss.per_row(head(nothing), torch.arange(k))).sum()
         risk.backward()
         return risk
 
     optimizer.step(closure)
-    prior = head.loss.prior(drawn)
-    assert prior.sum().item() == pytest.approx(1)
-    torch.testing.assert_close(head.probabilities(head(nothing))[0].double(), prior, atol=1e-3, rtol=0)
+    return head.loss, head.probabilities(head(nothing))[0].double().detach()
+
+
+@pytest.mark.parametrize("k", sorted(TRUTHS))
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *((name, {}) for name in LOSSES),
+        ("focal", {"gamma": 0}),
+        ("class_balanced_focal", {"gamma": 0}),
+        ("ldam", {"max_margin": 0}),
+        ("cdw_ce", {"margin": 0.1}),
+        ("squared_emd", {"cross_entropy": 0}),
+        ("expected_credit", {"cross_entropy": 3}),
+        ("logit_adjustment", {"tau": 0.5}),
+    ],
+)
+def test_is_proper_exactly_if_it_is_lowest_where_its_prior_says(name: str, options: dict[str, float], k: int) -> None:
+    apart = 0.0
+    for shares in TRUTHS[k]:
+        truth = torch.tensor(shares, dtype=torch.float64)
+        loss, found = learned(name, options, truth)
+        prior = loss.prior(truth)
+        assert prior.sum().item() == pytest.approx(1)
+        apart = max(apart, (found - prior).abs().max().item())
+    assert apart < 1e-3 if loss.proper else apart > 0.01
+
+
+def test_losses_that_are_not_proper_are_known() -> None:
+    assert {name for name in LOSSES if not build(name).proper} == IMPROPER
+    assert build("cdw_ce", 2).proper
 
 
 @every_loss

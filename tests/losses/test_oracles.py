@@ -18,6 +18,7 @@ from multiskin.losses.class_balanced import (
     effective_number_weights,
 )
 from multiskin.losses.cross_entropy import CrossEntropy
+from multiskin.losses.expected_credit import ExpectedCredit
 from multiskin.losses.focal import Focal
 from multiskin.losses.label_smoothing import LabelSmoothing
 from multiskin.losses.masked_label_smoothing import MaskedLabelSmoothing
@@ -37,20 +38,20 @@ def loop_cross_entropy(logits: list[float], grade: int) -> float:
     return -loop_log_softmax(logits)[grade]
 
 
-def loop_label_smoothing(logits: list[float], grade: int) -> float:
+def loop_label_smoothing(logits: list[float], grade: int, epsilon: float = 0.1) -> float:
     loss = 0.0
     for k, log_p in enumerate(loop_log_softmax(logits)):
-        loss -= (0.9 if k == grade else 0.1 / (len(logits) - 1)) * log_p
+        loss -= (1 - epsilon if k == grade else epsilon / (len(logits) - 1)) * log_p
     return loss
 
 
-def loop_masked_label_smoothing(logits: list[float], grade: int) -> float:
+def loop_masked_label_smoothing(logits: list[float], grade: int, epsilon: float = 0.05) -> float:
     log_p = loop_log_softmax(logits)
     loss, left = 0.0, 1.0
     for neighbour in (grade - 1, grade + 1):
         if 0 <= neighbour < len(logits):
-            loss -= 0.05 * log_p[neighbour]
-            left -= 0.05
+            loss -= epsilon * log_p[neighbour]
+            left -= epsilon
     return loss - left * log_p[grade]
 
 
@@ -59,51 +60,64 @@ def loop_focal(logits: list[float], grade: int, gamma: float = 2.0) -> float:
     return -((1 - p) ** gamma) * math.log(p)
 
 
-def loop_weight(grade: int, k: int) -> float:
+def loop_weight(grade: int, k: int, beta: float = 0.999) -> float:
     """Cui et al. 2019, as sums of powers: the effective number of n photos is 1 + beta + ... + beta^(n - 1)."""
     inverse = {}
     for j, n in enumerate(COUNTS[k]):
         if n:
-            inverse[j] = 1 / math.fsum(0.999**i for i in range(n))
+            inverse[j] = 1 / math.fsum(beta**i for i in range(n))
     return inverse.get(grade, 0.0) / sum(inverse.values()) * len(inverse)
 
 
-def loop_class_balanced_cross_entropy(logits: list[float], grade: int) -> float:
-    return loop_weight(grade, len(logits)) * loop_cross_entropy(logits, grade)
+def loop_class_balanced_cross_entropy(logits: list[float], grade: int, beta: float = 0.999) -> float:
+    return loop_weight(grade, len(logits), beta) * loop_cross_entropy(logits, grade)
 
 
-def loop_class_balanced_focal(logits: list[float], grade: int) -> float:
-    return loop_weight(grade, len(logits)) * loop_focal(logits, grade)
+def loop_class_balanced_focal(logits: list[float], grade: int, beta: float = 0.999, gamma: float = 2.0) -> float:
+    return loop_weight(grade, len(logits), beta) * loop_focal(logits, grade, gamma)
 
 
-def loop_squared_emd(logits: list[float], grade: int) -> float:
+def loop_expected_credit(logits: list[float], grade: int, cross_entropy: float = 0.5, beta: float = 0.999) -> float:
+    lost = 1.0
+    for k, log_p in enumerate(loop_log_softmax(logits)):
+        distance = abs(k - grade)
+        lost -= math.exp(log_p) * {0: 1.0, 1: 0.5}.get(distance, -0.5 * (distance - 1))
+    return loop_weight(grade, len(logits), beta) * (lost + cross_entropy * loop_cross_entropy(logits, grade))
+
+
+def loop_squared_emd(logits: list[float], grade: int, cross_entropy: float = 0.5) -> float:
     emd, below = 0.0, 0.0
     for k, log_p in enumerate(loop_log_softmax(logits)):
         below += math.exp(log_p)
         emd += (below - (1 if grade <= k else 0)) ** 2
-    return emd + 0.5 * loop_cross_entropy(logits, grade)
+    return emd + cross_entropy * loop_cross_entropy(logits, grade)
 
 
-ORACLES = [
-    (CrossEntropy, loop_cross_entropy),
-    (LabelSmoothing, loop_label_smoothing),
-    (MaskedLabelSmoothing, loop_masked_label_smoothing),
-    (Focal, loop_focal),
-    (ClassBalancedCrossEntropy, loop_class_balanced_cross_entropy),
-    (ClassBalancedFocal, loop_class_balanced_focal),
-    (SquaredEMD, loop_squared_emd),
+BETAS = st.sampled_from([0.0, 0.9, 0.99, 0.999, 0.9999])
+ORACLES = [  # with what the options are drawn from
+    (CrossEntropy, loop_cross_entropy, {}),
+    (LabelSmoothing, loop_label_smoothing, {"epsilon": st.floats(0, 0.49)}),
+    (MaskedLabelSmoothing, loop_masked_label_smoothing, {"epsilon": st.floats(0, 0.33)}),
+    (Focal, loop_focal, {"gamma": st.floats(0, 5)}),
+    (ClassBalancedCrossEntropy, loop_class_balanced_cross_entropy, {"beta": BETAS}),
+    (ClassBalancedFocal, loop_class_balanced_focal, {"beta": BETAS, "gamma": st.floats(0, 5)}),
+    (ExpectedCredit, loop_expected_credit, {"cross_entropy": st.floats(0, 5), "beta": BETAS}),
+    (SquaredEMD, loop_squared_emd, {"cross_entropy": st.floats(0, 5)}),
 ]
 
 
-@pytest.mark.parametrize(("loss", "oracle"), ORACLES, ids=[loss.__name__ for loss, _ in ORACLES])
-@settings(max_examples=40, deadline=None)
+@pytest.mark.parametrize(("loss", "oracle", "drawn"), ORACLES, ids=[loss.__name__ for loss, *_ in ORACLES])
+@settings(max_examples=60, deadline=None)
 @given(data=st.data(), k=st.sampled_from(sorted(COUNTS)))
-def test_equals_the_loop(loss: type, oracle: Callable[[list[float], int], float], data: st.DataObject, k: int) -> None:
+def test_equals_the_loop(
+    loss: type, oracle: Callable[..., float], drawn: dict[str, st.SearchStrategy[float]], data: st.DataObject, k: int
+) -> None:
+    options = data.draw(st.fixed_dictionaries({}, optional=drawn))
     logits = data.draw(st.lists(st.floats(-8, 8, width=32), min_size=k, max_size=k))
     grade = data.draw(st.integers(0, k - 1))
-    value = loss(COUNTS[k]).per_row(torch.tensor([logits]), torch.tensor([grade]))
+    value = loss(COUNTS[k], **options).per_row(torch.tensor([logits]), torch.tensor([grade]))
     assert value.shape == (1,)
-    assert float(value) == pytest.approx(oracle(logits, grade), rel=1e-4, abs=1e-6)
+    assert float(value) == pytest.approx(oracle(logits, grade, **options), rel=1e-4, abs=1e-6)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from multiskin.losses import LOSSES, create_loss
 from multiskin.losses.balanced_softmax import BalancedSoftmax
 from multiskin.losses.binomial_labels import BinomialLabels
 from multiskin.losses.cdw_ce import CDWCE
-from multiskin.losses.class_balanced import effective_number_weights
 from multiskin.losses.coral import Coral
 from multiskin.losses.corn import Corn
 from multiskin.losses.cross_entropy import CrossEntropy
@@ -41,8 +40,8 @@ def loop_soft_target(logits: list[float], target: list[float]) -> float:
     return -math.fsum(t * math.log(p) for t, p in zip(target, loop_probabilities(logits), strict=True))
 
 
-def loop_sord(logits: list[float], grade: int) -> float:
-    return loop_soft_target(logits, loop_probabilities([-((k - grade) ** 2) for k in range(len(logits))]))
+def loop_sord(logits: list[float], grade: int, alpha: float = 1.0, power: float = 2.0) -> float:
+    return loop_soft_target(logits, loop_probabilities([-alpha * abs(k - grade) ** power for k in range(len(logits))]))
 
 
 def loop_binomial(logits: list[float], grade: int) -> float:
@@ -50,37 +49,28 @@ def loop_binomial(logits: list[float], grade: int) -> float:
     return loop_soft_target(logits, [math.comb(n, k) * chance**k * (1 - chance) ** (n - k) for k in range(n + 1)])
 
 
-def loop_cdw_ce(logits: list[float], grade: int, margin: float = 0.0) -> float:
+def loop_cdw_ce(logits: list[float], grade: int, alpha: float = 2.0, margin: float = 0.0) -> float:
     p, loss = loop_probabilities(logits), 0.0
     for k in range(len(p)):
         if k != grade:
             rest = math.fsum(p[j] for j in range(len(p)) if j != k)
-            loss -= abs(k - grade) ** 2 * math.log(max(rest - margin, rest / 2))
+            loss -= abs(k - grade) ** alpha * math.log(max(rest - margin, rest / 2))
     return loss
 
 
-def loop_logit_adjustment(logits: list[float], grade: int) -> float:
-    terms = [max(n, 1) * math.exp(logit) for n, logit in zip(COUNTS[len(logits)], logits, strict=True)]
+def loop_logit_adjustment(logits: list[float], grade: int, tau: float = 1.0) -> float:
+    terms = [max(n, 1) ** tau * math.exp(logit) for n, logit in zip(COUNTS[len(logits)], logits, strict=True)]
     return -math.log(terms[grade] / math.fsum(terms))
 
 
-def loop_ldam(logits: list[float], grade: int) -> float:
-    """The margin is C / n^(1/4), with C such that the rarest grade that occurs has 0.5."""
+def loop_ldam(logits: list[float], grade: int, max_margin: float = 0.5) -> float:
+    """The margin is C / n^(1/4), with C such that the rarest grade that occurs has the largest."""
     counts = COUNTS[len(logits)]
     rarest = min(n for n in counts if n > 0)
-    margin = 0.5 * rarest**0.25 / counts[grade] ** 0.25 if counts[grade] else 0.5
+    margin = max_margin * rarest**0.25 / counts[grade] ** 0.25 if counts[grade] else max_margin
     others = math.fsum(math.exp(logit) for k, logit in enumerate(logits) if k != grade)
     won = math.exp(logits[grade] - margin)
     return -math.log(won / (won + others))
-
-
-def loop_expected_credit(logits: list[float], grade: int) -> float:
-    p, expected = loop_probabilities(logits), 0.0
-    for k in range(len(p)):
-        distance = abs(k - grade)
-        expected += p[k] * {0: 1.0, 1: 0.5}.get(distance, -0.5 * (distance - 1))
-    weight = effective_number_weights(COUNTS[len(logits)], 0.999)[grade]
-    return weight * (1 - expected - 0.5 * math.log(p[grade]))
 
 
 def loop_coral(logits: list[float], grade: int) -> float:
@@ -101,24 +91,26 @@ def loop_cumulative_link(logits: list[float], grade: int) -> float:
     return -math.log(above[grade] - above[grade + 1])
 
 
-ORACLES = [
-    (SORD, loop_sord),
-    (BinomialLabels, loop_binomial),
-    (CDWCE, loop_cdw_ce),
-    (LogitAdjustment, loop_logit_adjustment),
-    (BalancedSoftmax, loop_logit_adjustment),
-    (LDAM, loop_ldam),
-    (ExpectedCredit, loop_expected_credit),
-    (Coral, loop_coral),
-    (Corn, loop_corn),
-    (CumulativeLink, loop_cumulative_link),
+ORACLES = [  # with what the options are drawn from
+    (SORD, loop_sord, {"alpha": st.floats(0.1, 3), "power": st.floats(1, 3)}),
+    (BinomialLabels, loop_binomial, {}),
+    (CDWCE, loop_cdw_ce, {"alpha": st.floats(0, 6.9), "margin": st.floats(0, 0.49)}),
+    (LogitAdjustment, loop_logit_adjustment, {"tau": st.floats(0, 3)}),
+    (BalancedSoftmax, loop_logit_adjustment, {}),
+    (LDAM, loop_ldam, {"max_margin": st.floats(0, 5)}),
+    (Coral, loop_coral, {}),
+    (Corn, loop_corn, {}),
+    (CumulativeLink, loop_cumulative_link, {}),
 ]
 
 
-@pytest.mark.parametrize(("loss", "oracle"), ORACLES, ids=[loss.__name__ for loss, _ in ORACLES])
-@settings(max_examples=30, deadline=None)
+@pytest.mark.parametrize(("loss", "oracle", "drawn"), ORACLES, ids=[loss.__name__ for loss, *_ in ORACLES])
+@settings(max_examples=60, deadline=None)
 @given(data=st.data(), k=st.sampled_from(sorted(COUNTS)))
-def test_equals_the_loop(loss: type, oracle: Callable[[list[float], int], float], data: st.DataObject, k: int) -> None:
+def test_equals_the_loop(
+    loss: type, oracle: Callable[..., float], drawn: dict[str, st.SearchStrategy[float]], data: st.DataObject, k: int
+) -> None:
+    options = data.draw(st.fixed_dictionaries({}, optional=drawn))
     if loss.logits == "categorical":
         logits = data.draw(st.lists(st.floats(-8, 8, width=32), min_size=k, max_size=k))
     else:
@@ -126,9 +118,9 @@ def test_equals_the_loop(loss: type, oracle: Callable[[list[float], int], float]
         logits = [data.draw(st.floats(-4, 8))]
         logits += [logits[0] - sum(steps[: n + 1]) for n in range(k - 2)]
     grade = data.draw(st.integers(0, k - 1))
-    value = loss(COUNTS[k]).per_row(torch.tensor([logits]), torch.tensor([grade]))
+    value = loss(COUNTS[k], **options).per_row(torch.tensor([logits]), torch.tensor([grade]))
     assert value.shape == (1,)
-    assert float(value) == pytest.approx(oracle(logits, grade), rel=1e-4, abs=1e-5)
+    assert float(value) == pytest.approx(oracle(logits, grade, **options), rel=1e-4, abs=1e-5)
 
 
 def test_cdw_ce_is_right_where_a_library_overflows() -> None:

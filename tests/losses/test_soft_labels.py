@@ -41,6 +41,19 @@ def test_beta_labels_are_the_published_ones_of_three_and_five_grades() -> None:
     assert BetaLabels(FIVE).target[1].tolist() == pytest.approx(published, abs=1e-6)
 
 
+@pytest.mark.parametrize("k", range(2, 8))
+def test_beta_labels_are_the_areas_under_beta_densities(k: int) -> None:
+    """By the middles of thin strips; inside the scale the shapes are those of a mean and a standard deviation."""
+    target = BetaLabels((1,) * k).target
+    x = (torch.arange(4000 * k, dtype=torch.float64) + 0.5) / (4000 * k)
+    for grade in range(k):
+        mean, variance = (grade + 0.5) / k, (0.5 / k) ** 2
+        both = mean * (1 - mean) / variance - 1
+        a, b = {0: (1, 2 * k - 2), k - 1: (2 * k - 2, 1)}.get(grade, (mean * both, (1 - mean) * both))
+        area = (x ** (a - 1) * (1 - x) ** (b - 1)).reshape(k, 4000).sum(dim=1)
+        torch.testing.assert_close(target[grade], (area / area.sum()).float(), atol=1e-6, rtol=0)
+
+
 def test_beta_labels_of_fourteen_grades_are_as_narrow_as_any_where_a_library_has_wide_ones() -> None:
     """dlordinal 2.7.0 has 0.68 on the true one in the middle of 13 grades and 0.39 of 14, from a table of shapes."""
     middle = [BetaLabels((1,) * k).target[6, 6].item() for k in (13, 14)]

@@ -20,6 +20,7 @@ from multiskin.faces import DetectedFace, step
 from multiskin.inference.fusion import fuse
 from multiskin.inference.predictor import Predictor
 from multiskin.models.blueprint import Blueprint
+from multiskin.portable.card import finite
 from multiskin.schema import Attribute, Schema
 from multiskin.serve.batching import Busy, Closed
 from multiskin.serve.engine import Engine
@@ -44,6 +45,11 @@ def build(seed=0, skin=SkinConfig(), parts=PARTS):  # noqa: B008  # it is never 
     for _, head in net.named_heads():
         torch.nn.init.normal_(head.linear.weight)
     return Predictor(net.eval(), Preprocessing(SIZE, (0.5,) * 3, (0.2,) * 3, skin=skin), torch.device("cpu"), parts)
+
+
+def with_sets(predictor, score):
+    thresholds = {attribute.name: {"all": Threshold(score, 20, 20)} for attribute in SCHEMA}
+    return replace(predictor, conformal=ConformalSets(SCHEMA, 0.9, None, thresholds))
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +93,7 @@ def test_one_photo_is_graded_as_by_the_predictor(engine, predictor):
 
 
 def test_the_sets_of_one_photo_are_those_of_the_predictor(predictor):
-    thresholds = {attribute.name: {"all": Threshold(0.5, 20, 20)} for attribute in SCHEMA}
-    promising = replace(predictor, conformal=ConformalSets(SCHEMA, 0.9, None, thresholds))
+    promising = with_sets(predictor, 0.5)
     engine = Engine(promising)
     try:
         [one, several] = engine.report([Photo(SIDE)]), engine.report([Photo(SIDE), Photo(OTHER)])
@@ -201,10 +206,20 @@ def test_the_model_is_named_by_what_it_does(predictor):
     decided = predictor.deciding({head.name: "credit"})
     credited = predictor.crediting({head.name: ((1.0,) * head.grades,) * head.grades})
     others = (build(skin=SkinConfig(crop=True)), build(seed=1), larger, decided, credited)
-    engines = [Engine(each) for each in (predictor, build(), *others)]
+    promising = (with_sets(predictor, 0.5), with_sets(predictor, np.inf))
+    engines = [Engine(each) for each in (predictor, build(), *others, *promising)]
     names = [engine.model for engine in engines]
     assert names[0] == names[1]
-    assert len(set(names)) == 1 + len(others)
+    assert len(set(names)) == 1 + len(others) + len(promising)
+    for engine in engines:
+        engine.close()
+
+
+def test_sets_without_a_limit_name_the_same_model_in_a_folder_for_the_hub(predictor):
+    unlimited = with_sets(predictor, np.inf)
+    read = ConformalSets.from_dict(json.loads(json.dumps(finite(unlimited.conformal).to_dict())), SCHEMA)
+    engines = [Engine(unlimited), Engine(replace(predictor, conformal=read))]
+    assert len({engine.model for engine in engines}) == 1
     for engine in engines:
         engine.close()
 

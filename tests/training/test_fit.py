@@ -14,7 +14,7 @@ from multiskin.config import DataConfig, FitConfig, LogConfig, ModelConfig, Opti
 from multiskin.errors import UserError
 from multiskin.inference.predictor import Predictor
 from multiskin.schema import MISSING, Attribute, Schema
-from multiskin.training.fit import _check_validation, build, check, fit, monitor_mode
+from multiskin.training.fit import _check_validation, build, check, credit_in_doubt, fit, monitor_mode
 
 NAMES = ("best", "last")
 
@@ -123,6 +123,30 @@ class TestCredit:
         schema = Schema((Attribute("shine", 5), Attribute("lines", 5)))
         recipe = replace(config.recipe, decision="credit", credit=self.EARNED)
         check(replace(config, recipe=recipe, heads={"lines": {"decision": "median"}}), schema)
+
+    def test_on_probabilities_that_are_none_of_the_grades_is_told_with_the_remedy(self, config):
+        schema = Schema((Attribute("shine", 5), Attribute("lines", 3), Attribute("kind", 3, "nominal")))
+        recipe = replace(config.recipe, loss="focal", decision="credit")
+        said = credit_in_doubt(replace(config, recipe=recipe), schema)
+        assert said.startswith("shine (focal), lines (focal): decision credit")
+        assert said.endswith("give calibration: cumulative")
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"decision": "argmax"},
+            {"calibration": "cumulative"},
+            {"loss": "cross_entropy"},
+            {"loss": "class_balanced_cross_entropy"},
+            {"loss_options": {"gamma": 0}},
+        ],
+    )
+    def test_that_is_not_in_doubt_is_passed_over(self, config, changes):
+        schema = Schema((Attribute("shine", 5), Attribute("lines", 5)))
+        recipe = replace(config.recipe, loss="focal", decision="credit")
+        asked = replace(config, recipe=recipe, heads={"lines": changes})
+        assert credit_in_doubt(asked, schema).startswith("shine (focal): ")
+        assert credit_in_doubt(replace(asked, recipe=replace(recipe, **changes)), schema) == ""
 
 
 class TestWeights:
