@@ -3,8 +3,8 @@
     python benchmarks/finetuned.py isic_abc --root data/isic_abc --size 128
     python benchmarks/finetuned.py skin5 --size 128
 
-The losses are those whose heads do best on frozen features of the same photos (heads.py, by validation; for lesions the
-three whose calibrated ones do, and the three that led before they were calibrated), all with plain sampling, so that
+The losses are those whose heads do best on frozen features of the same photos (heads.py, by validation: the three
+whose calibrated ones do, and those of the three that led before they were calibrated), all with plain sampling, so that
 the loss alone differs. A step keeps all of the steps before it. Settings are chosen on validation
 photos; test photos are read for the table alone. Finished runs are kept in --runs and are not trained again. Without
 --size, photos are as large as the config has them, and on a CPU all of it takes three times as long.
@@ -118,12 +118,13 @@ SETS = {
             PLAIN: [],
             "cumulative_link": ["--recipe.loss", "cumulative_link"],
             "coral": ["--recipe.loss", "coral"],
+            "beta_labels": ["--recipe.loss", "beta_labels"],
             "sord": ["--recipe.loss", "sord"],
             "one_balanced": [*SQUARE_ROOT, *BALANCED],
             "coral_balanced": [*SQUARE_ROOT, *BALANCED, "--recipe.loss", "coral"],
             "squared_emd": [*SQUARE_ROOT, *BALANCED, "--recipe.loss", "squared_emd"],
         },
-        ["cumulative_link", "coral", "sord"],
+        ["coral", "cumulative_link", "beta_labels", "sord"],
         [
             Step("cross entropy, plain sampling, the likeliest grade", "default_augmentation", "argmax"),
             Step("augmentation for these photos", PLAIN, "argmax"),

@@ -32,8 +32,8 @@ def losses(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """A line a loss, the best on validation first, and under them where the numbers come from."""
     calibrated = results[results["calibration"] == CALIBRATION].fillna({"decision": ""})
     table: Lines = calibrated.set_index(KEY).to_dict("index")  # type: ignore[assignment]
-    gained = f"credit less {words(source['baseline'])}'s"
-    headings = ["loss", "on validation", gained, *COLUMNS.values(), gained]
+    less_than = f"less {words(source['baseline'])}'s"
+    headings = ["loss", "on validation", less_than, *COLUMNS.values(), f"credit {less_than}"]
     rows = [row(table, loss, source["baseline"]) for loss in source["ranked"]]
     return [*markdown(headings, rows), "", told(table, source)]
 
