@@ -5,9 +5,9 @@
 
 The losses are those whose heads do best on frozen features of the same photos (heads.py, by validation: the three
 whose calibrated ones do, and those of the three that led before they were calibrated), all with plain sampling, so that
-the loss alone differs. A step keeps all of the steps before it. Settings are chosen on validation
-photos; test photos are read for the table alone. Finished runs are kept in --runs and are not trained again. Without
---size, photos are as large as the config has them, and on a CPU all of it takes three times as long.
+the loss alone differs. A step keeps all of the steps before it. Settings are chosen on validation photos; test photos
+are read for the table alone. Finished runs are kept in --runs and are not trained again. Without --size, photos are as
+large as the config has them, and on a CPU all of it takes three times as long.
 """
 
 import argparse
