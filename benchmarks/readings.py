@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from probes import Chosen, Graded
+from recalibrated import first_half
 from torch import Tensor
 
 from multiskin.calibration import fit_calibrator
@@ -83,14 +84,8 @@ def parts(side: str, photos: int, val: Graded) -> tuple[Tensor, list[np.ndarray]
     graded = (val.grades != MISSING).numpy()
     if side != "val":
         return torch.zeros(photos, dtype=torch.int64), [graded]
-    half = halves(val)
+    half = first_half(val.units).astype(np.int64)
     return torch.from_numpy(half), [graded & (half != own) for own in (0, 1)]
-
-
-def halves(photos: Graded) -> np.ndarray:
-    """(N,) 0 or 1: the half of the subjects that each photo's belongs to, at random and always the same."""
-    subjects = photos.units.max() + 1
-    return (np.random.default_rng(0).permutation(subjects) < subjects / 2).astype(int)[photos.units]
 
 
 AS_TRAINED, CALIBRATED = "none", "cumulative"

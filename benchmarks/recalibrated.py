@@ -40,7 +40,7 @@ def _recalibrated(run: Path, method: str) -> Path:
         return fit_calibrators(to.schema, methods, to.probabilities, to.grades, drawn, blueprint.counts)
 
     val, test = (as_trained(run, side) for side in ("val", "test"))
-    first = first_half(val)
+    first = first_half(val.units)
     halves = [(val.select(half), fitted(val.select(~half))) for half in (first, ~first)]
     beside.mkdir(exist_ok=True)
     pd.concat([said(predictor, *half) for half in halves]).to_csv(beside / "predictions_val.csv", index=False)
@@ -48,9 +48,9 @@ def _recalibrated(run: Path, method: str) -> Path:
     return beside
 
 
-def first_half(photos: GradedPredictions) -> np.ndarray:
-    """(N,) which photos are of one half of the subjects, at random and always the same."""
-    subjects, own = np.unique(photos.units, return_inverse=True)
+def first_half(units: np.ndarray) -> np.ndarray:
+    """(N,) which photos are of one half of the subjects, whose numbers are given, at random and always the same."""
+    subjects, own = np.unique(units, return_inverse=True)
     return np.random.default_rng(0).permutation(len(subjects))[own] < len(subjects) / 2
 
 

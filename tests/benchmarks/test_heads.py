@@ -9,6 +9,7 @@ import readings
 import torch
 from probes import Graded, Probes
 from readings import Answers, Study
+from recalibrated import first_half
 from tables.losses import losses
 
 from multiskin.calibration import fit_calibrator
@@ -216,7 +217,7 @@ def test_a_temperature_leaves_the_most_probable_grade_of_a_loss_that_learns_what
 def test_validation_photos_are_calibrated_by_the_other_half_of_their_subjects_alone(study, method):
     answers = study.answers("coral", method, "val")
     for h, (found, photos) in enumerate(zip(answers, study.val, strict=True)):
-        half = readings.halves(photos)
+        half = first_half(photos.units)
         assert all(len({*half[photos.units == unit]}) == 1 for unit in photos.units)
         for own in (0, 1):
             grades = torch.where(torch.from_numpy(half == own), photos.grades.flip(0), photos.grades)

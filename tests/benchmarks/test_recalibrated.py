@@ -67,7 +67,7 @@ def test_no_validation_photo_is_calibrated_by_its_own_subjects_grades(run, photo
     (beside,) = recalibrated.recalibrated([run.root], METHOD)
     before = pd.read_csv(beside / "predictions_val.csv").set_index("image")
     val = as_trained(run.root, "val")
-    first = recalibrated.first_half(val)
+    first = recalibrated.first_half(val.units)
     assert 0 < first.sum() < len(first)
     changed = RunFolder(tmp_path / "changed")
     shutil.copytree(run.root, changed.root)
