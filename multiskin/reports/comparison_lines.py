@@ -80,15 +80,15 @@ def shown(found: Any) -> str:
 
 
 def shown_of(results: pd.DataFrame, titles: Mapping[str, str] = MappingProxyType({})) -> str:
-    """In one sentence every head with the metrics by which its interval shows the candidate to be worse or better.
+    """Every head with the metrics by which its interval shows the candidate to be worse or better.
 
     Args:
         results: of any attributes and metrics.
         titles: of attributes, where they are not called by their names.
     """
-    told = "; ".join(f"shown {side}: {_with_metrics(shown_as(results, side), titles)}" for side in ("worse", "better"))
+    told = " ".join(f"Shown {side}: {_with_metrics(shown_as(results, side), titles)}." for side in ("worse", "better"))
     of = "the method" if results["seeds"].max() > 1 else "these trained models"
-    return f"Of {results['metric'].nunique()} metrics, each by its own 95 % interval of {of}, {told}."
+    return f"{told} (By {results['metric'].nunique()} metrics, each with its own 95 % interval of {of}.)"
 
 
 def shown_as(results: pd.DataFrame, side: str) -> pd.DataFrame:

@@ -53,8 +53,8 @@ def test_what_the_methods_interval_shows_by_any_metric_is_told_in_both_direction
     told = comparison(SOURCE, results)
     assert told[told.index("") - 1].startswith("| lines ")
     assert told[told.index("") + 1] == (
-        "Of 3 metrics, each by its own 95 % interval of the method, shown worse: lines (macro MAE, RPS); "
-        "shown better: shine (P-Recall, macro MAE)."
+        "Shown worse: lines (macro MAE, RPS). Shown better: shine (P-Recall, macro MAE). "
+        "(By 3 metrics, each with its own 95 % interval of the method.)"
     )
 
 

@@ -213,18 +213,17 @@ def test_a_head_that_loses_is_told_wherever_an_open_mean_is(
     results = five.results.assign(method_low=-0.01, method_high=0.01)
     of_oil = (results["attribute"] == "oil") & results["metric"].isin(["p_recall", "mae"])
     results.loc[of_oil, ["method_low", "method_high"]] = [[-0.03, -0.02], [0.02, 0.03]]  # more MAE is worse
-    told = (
-        "Of 6 metrics, each by its own 95 % interval of the method, shown worse: Oil (P-Recall, MAE); "
-        "shown better: none."
-    )
+    by = "(By 6 metrics, each with its own 95 % interval of the method.)"
+    told = f"Shown worse: Oil (P-Recall, MAE). Shown better: none. {by}"
     losing = replace(five, results=results, draws=five.draws.assign(shared=five.draws["single"] * 0.42))
     page = words_of(losing)
-    assert f"{told} For each draw of equal weight that its single model learned from, Oil had 0.42." in page.text
+    worth = "An epoch of training was worth 0.42 times as many photos to Oil as to its single model."
+    assert f"{told} {worth}" in page.text
     assert page.text.index("One model instead of 5: mean") < page.text.index(told) < page.text.index("stands against")
     assert told in comparison_table_markdown(losing)
     assert told in " ".join(printed(losing).split())
     level = replace(five, results=five.results.assign(method_low=-0.01, method_high=0.01))
-    assert "shown worse: none; shown better: none. One model with" in words_of(level).text
+    assert f"Shown worse: none. Shown better: none. {by} One model with" in words_of(level).text
 
 
 def test_the_main_table_is_that_of_the_results(five: Comparison, page: "Page") -> None:
