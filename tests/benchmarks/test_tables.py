@@ -36,12 +36,13 @@ def test_under_calibrations_stands_on_how_many_heads_of_runs_each_is_good_enough
     assert "of 4 heads (2 in each of 2 runs): as trained 0, temperature 2, bias corrected 4." in told
 
 
-def test_losses_are_told_to_be_uncalibrated_and_which_are_the_same():
-    row = {"calibration": "none", "loss": "cross_entropy", "value": 0.5, "low": 0.4, "high": 0.6}
+def test_losses_are_told_to_be_calibrated_and_which_are_the_same():
+    row = {"calibration": "cumulative", "loss": "cross_entropy", "value": 0.5, "low": 0.4, "high": 0.6}
     row |= {"difference": 0.0, "difference_low": 0.0, "difference_high": 0.0}
-    read = [*losses.COLUMNS, losses.DECISIVE, ("credit_less_argmax", "credit")]
+    read = [*losses.COLUMNS, losses.DECISIVE, losses.GAIN, losses.LESS]
     rows = [row | {"side": s, "metric": m, "decision": d} for s in ("val", "test") for m, d in dict.fromkeys(read)]
     source = SOURCE | {"seeds": [0], "baseline": "cross_entropy", "ranked": ["cross_entropy"]}
+    source |= {"seconds": {"features": 58, "heads": 451}}
     told = losses.losses(source, pd.DataFrame(rows))[-1]
-    for words in ("uncalibrated", "cdw ce", "logit adjustment at its default, tau = 1"):
+    for words in ("calibrated (cumulative)", "It took 8 minutes", "logit adjustment at its default, tau = 1"):
         assert words in told

@@ -12,6 +12,7 @@ from sklearn.metrics import cohen_kappa_score
 from tables import table
 from tables import views as tables
 
+from multiskin.compare.words import limits
 from multiskin.data.images import read_image
 from multiskin.inference.predictor import Predictor
 from multiskin.portable.views import VIEWS
@@ -66,8 +67,8 @@ def test_the_readme_gets_a_line_for_each_name_and_each_head(results, found, sche
     firsts = [line.split("|")[1].strip() for line in lines if line.startswith("|")]
     assert firsts == ["seen", "---", "once", *VIEWS, "P-Recall", "---", *schema.names]
     mean = found.loc[("dihedral", "mean", "p_recall")]
-    assert f"| dihedral | {mean['candidate']:.3f} | {mean['difference']:+.3f} (" in "\n".join(lines)
-    assert f"{mean['method_low']:.2f}" in "\n".join(lines)
+    bounds = limits(mean["method_low"], mean["method_high"])
+    assert f"| dihedral | {mean['candidate']:.3f} | {mean['difference']:+.3f} ({bounds}) |" in "\n".join(lines)
 
 
 def test_one_seed_has_the_interval_of_its_model(found):

@@ -64,7 +64,8 @@ def head_weights(*attributes):
 
 
 def head_macs(*attributes):
-    return sum(attribute.grades * CHANNELS for attribute in attributes)
+    """Of the last layer, and of each decision's credit against each grade, by which ordered grades are decided."""
+    return sum(a.grades * CHANNELS + (a.grades**2 if a.ordinal else 0) for a in attributes)
 
 
 @pytest.mark.parametrize("attributes", [(A,), (C,), (A, B, C)])

@@ -108,9 +108,9 @@ class TestCredit:
     @pytest.mark.parametrize(
         ("recipe", "heads", "head"),
         [
-            ({"credit": EARNED}, {}, "shine"),
+            ({"credit": EARNED, "decision": "argmax"}, {}, "shine"),
             ({"decision": "credit"}, {"lines": {"credit": EARNED, "decision": "median"}}, "lines"),
-            ({}, {"lines": {"credit": EARNED}}, "lines"),
+            ({"decision": "expectation"}, {"lines": {"credit": EARNED}}, "lines"),
         ],
     )
     def test_that_no_decision_asks_for_is_a_mistake(self, recipe, heads, head, config):
