@@ -1,6 +1,6 @@
 """Halves of test subjects: what one calibrates the other judges, and how far chance alone spreads the result."""
 
-from functools import partial
+from functools import cache, partial
 
 import conformal
 import numpy as np
@@ -30,9 +30,15 @@ def predictions(photos, subjects=None, seed=0):
     return table
 
 
+@cache
+def judged(subjects=None):
+    """What is found of 120 photos, which takes a second."""
+    return pd.DataFrame(conformal.rows_of(predictions(120, subjects), SCHEMA, 0))
+
+
 @pytest.mark.parametrize("subjects", [None, 40])
 def test_sets_of_a_calibrated_model_cover_as_often_as_expected(subjects):
-    rows = pd.DataFrame(conformal.rows_of(predictions(120, subjects), SCHEMA, 0))
+    rows = judged(subjects)
     assert len(rows) == 2 * 3 * len(conformal.COVERAGES)
     assert (rows["covered"] >= rows["coverage"] - 0.01).all()
     assert (rows.loc[rows["sets"] != "given", "inside"] > 0.9).all()
@@ -45,7 +51,7 @@ def test_sets_of_a_calibrated_model_cover_as_often_as_expected(subjects):
 
 def test_sets_that_are_given_hold_the_decided_grade_and_so_the_true_one_more_often_than_bare_ones():
     kinds = ["attribute", "coverage", "sets"]
-    rows = pd.DataFrame(conformal.rows_of(predictions(120), SCHEMA, 0)).set_index(kinds)
+    rows = judged().set_index(kinds)
     given, bare = (rows.xs(sets, level="sets") for sets in ("given", "deterministic"))
     assert (given[["grades", "covered"]] > bare[["grades", "covered"]]).all(axis=None)
 
@@ -67,7 +73,7 @@ def test_sets_that_are_given_are_those_that_a_model_gives():
 
 
 def test_the_table_of_the_readme_shows_what_users_get_beside_the_randomised_coverage():
-    rows = pd.DataFrame(conformal.rows_of(predictions(120), SCHEMA, 0))
+    rows = judged()
     lines = coverage({"draws": "halves", "command": "python", "machine": "a machine"}, rows)
     found = rows.set_index(["attribute", "sets", "coverage"])
     given, randomised = (found.loc[("kind", sets, 0.9)] for sets in ("given", "randomised"))
