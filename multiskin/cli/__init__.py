@@ -30,6 +30,7 @@ from multiskin.cli.training import fit
 from multiskin.errors import UserError, unknown
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+WANT = "most likely for want of memory; lower num_workers"
 GO_ON = {  # what takes long keeps what is finished
     "fit": "; the same command with --ckpt_path last goes on",
     "compare": "; the same command goes on",
@@ -50,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _end(2, f"error: {_words(error)}")
         except BrokenPipeError:  # whoever reads our output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or closing it would fail again
+        except ConnectionResetError as error:  # a process was killed while it handed over photos, not between two
+            return _end(2, f"error: DataLoader worker is gone ({error.strerror}), {WANT}{go_on}")
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
             remedy = "; make room or choose another place" if error.errno in UNWRITABLE else ""
@@ -63,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if lost is None:
                 raise
             found = str(lost).strip().splitlines()[0].rstrip(". ")
-            return _end(2, f"error: {found}, most likely for want of memory; lower num_workers{go_on}")
+            return _end(2, f"error: {found}, {WANT}{go_on}")
     return 0
 
 
