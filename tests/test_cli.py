@@ -398,6 +398,24 @@ class TestProgram:
         said = "multiskin: error: DataLoader worker (pid 7) is killed by signal: Killed, most likely for want of memory"
         assert capsys.readouterr().err.startswith(said)
 
+    def test_a_process_lost_in_the_midst_of_handing_over_photos_is_told_and_no_other_connection(
+        self, monkeypatch, capsys
+    ):
+        class Lost(torch.utils.data.Dataset):
+            def __len__(self):
+                return 1
+
+            def __getitem__(self, _):
+                raise ConnectionResetError(104, "Connection reset by peer")
+
+        monkeypatch.setitem(COMMANDS, "fit", lambda _: [*torch.utils.data.DataLoader(Lost())])
+        assert main(["fit"]) == 2
+        said = "multiskin: error: DataLoader worker is gone (Connection reset by peer), most likely for want of memory"
+        assert capsys.readouterr().err.startswith(said)
+        monkeypatch.setitem(COMMANDS, "fit", lambda _: Lost()[0])
+        assert main(["fit"]) == 2
+        assert capsys.readouterr().err.startswith("multiskin: error: Connection reset by peer; the same command")
+
     def test_any_other_error_is_one_of_the_program(self, monkeypatch):
         def fit(_):
             raise RuntimeError("not as it should be")

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import NoReturn
 
 from multiskin import __version__
@@ -51,9 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _end(2, f"error: {_words(error)}")
         except BrokenPipeError:  # whoever reads our output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or closing it would fail again
-        except ConnectionResetError as error:  # a process was killed while it handed over photos, not between two
-            return _end(2, f"error: DataLoader worker is gone ({error.strerror}), {WANT}{go_on}")
         except OSError as error:
+            if _is_of_a_lost_worker(error):
+                return _end(2, f"error: DataLoader worker is gone ({error.strerror}), {WANT}{go_on}")
             place = f"{error.filename}: " if error.filename else ""
             remedy = "; make room or choose another place" if error.errno in UNWRITABLE else ""
             return _end(2, f"error: {place}{error.strerror or error}{remedy}{go_on}")
@@ -78,6 +79,13 @@ def _of_a_lost_worker(error: BaseException | None) -> BaseException | None:
     while error is not None and not str(error).startswith("DataLoader worker"):
         error = error.__cause__ or error.__context__
     return error
+
+
+def _is_of_a_lost_worker(error: OSError) -> bool:
+    """Whether a process that read photos was gone in the midst of handing them over, which torch may not notice."""
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    loading = any(frame.f_globals.get("__name__") == "torch.utils.data.dataloader" for frame in frames)
+    return loading and isinstance(error, ConnectionResetError)
 
 
 def _end(status: int, words: str) -> int:
