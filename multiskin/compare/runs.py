@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from multiskin.compare.contents import own_detector, own_weights, short_digest
+from multiskin.compare.inherited import take_over
 from multiskin.compare.plan import PlannedRun
 from multiskin.compare.pool import Job, Pool, Tell
 from multiskin.compare.process import FitProcess, threads_each
@@ -142,7 +143,10 @@ class _Left:
         if run is None:
             return None
         process = FitProcess(self.runs.settings(run, self.at_once), self.runs.log(run), threads_each(self.at_once))
-        return Job(run.title, run.work, self.runs.folder(run), self.runs.side, process, options="")
+        folder = self.runs.folder(run)
+        trained = take_over(run, folder)
+        options = f"takes over the training of {trained}" if trained else ""
+        return Job(run.title, run.work, folder, self.runs.side, process, options)
 
     def end(self, job: Job, reason: str) -> str:
         self.done += job.size

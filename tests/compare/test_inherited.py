@@ -1,0 +1,149 @@
+"""A run whose calibration alone is another one has the training of a finished run, and what comes of it is the same."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from multiskin.calibration import METHODS
+from multiskin.compare import inherited
+from multiskin.compare.inherited import take_over
+from multiskin.compare.plan import plan_comparison
+from multiskin.compare.runs import Runs
+from multiskin.config import FitConfig, ModelConfig, Recipe, TrainerConfig
+from multiskin.inference.predictor import Predictor
+from multiskin.run import write_json
+
+
+@pytest.fixture
+def config(data_config):
+    model = ModelConfig("test_efficientnet", "none", 32)
+    return FitConfig(data=data_config, model=model, trainer=TrainerConfig(max_epochs=1, accelerator="cpu"))
+
+
+@pytest.fixture
+def plan(config, photos):
+    """The shared model of a plan, with calibrations and what else is to differ."""
+
+    def plan(heads=None, *, seed=0, **recipe):
+        asked = replace(config, recipe=replace(config.recipe, **recipe), heads=heads or {})
+        return plan_comparison(asked, photos, [seed])[0]
+
+    return plan
+
+
+@pytest.fixture
+def trained(runs, plan, finish):
+    """The folder of a finished run without a calibration."""
+    folder = finish(plan())
+    shutil.copy(folder.best, folder.last)
+    write_json(folder.metrics, {"val": {}, "test": {}})
+    return folder
+
+
+def test_a_calibration_does_not_bear_on_the_training(plan):
+    plain, one, other = plan(), plan(calibration="cumulative"), plan({"lines": {"calibration": "vector"}})
+    assert plain.training == one.training == other.training
+    assert len({plain.name, one.name, other.name}) == 3
+    assert plain.name == f"shared-0-{plain.training}"
+    assert one.name.startswith(f"{plain.name}-")
+
+
+def test_no_calibration_is_the_same_however_it_is_said(plan):
+    said = plan({"shine": {"calibration": None}, "lines": {"calibration": None}}, calibration="cumulative")
+    assert said.name == plan().name
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_training_is_taken_over_without_what_came_after_it(runs, plan, trained, method):
+    content = torch.load(trained.best, weights_only=True)
+    after = {"calibration": {"shine": {}}, "conformal": {}, "decisions": {"lines": "median"}, "credit": {}}
+    torch.save(content | after, trained.best)
+    run = plan(calibration=method)
+    folder = runs.folder(run)
+    assert take_over(run, folder) == trained.root.name
+    for name in ("best", "last"):
+        had, has = (torch.load(getattr(each, name), weights_only=True) for each in (trained, folder))
+        assert {recipe["calibration"] for recipe in has["blueprint"]["recipes"]} == {method}
+        assert not after.keys() & has.keys()
+        assert had["state_dict"].keys() == has["state_dict"].keys()
+        assert all(torch.equal(had["state_dict"][key], value) for key, value in has["state_dict"].items())
+    assert not folder.measured("val")
+    assert folder.curves.read_bytes() == trained.curves.read_bytes()
+    settings = yaml.safe_load(folder.config.read_text())
+    assert Recipe(**settings["recipe"]) == run.config.recipe
+    assert settings["out"] == str(folder.root)
+    Predictor.from_checkpoint(folder.best)
+
+
+def test_a_head_may_have_a_calibration_of_its_own(runs, plan, trained):
+    run = plan({"lines": {"calibration": "vector"}})
+    folder = runs.folder(run)
+    assert take_over(run, folder)
+    recipes = torch.load(folder.best, weights_only=True)["blueprint"]["recipes"]
+    assert [recipe["calibration"] for recipe in recipes] == [None, "vector"]
+    assert yaml.safe_load(folder.config.read_text())["heads"] == {"lines": {"calibration": "vector"}}
+
+
+def test_a_model_of_another_name_may_have_been_trained_alike(runs, plan, trained):
+    run = replace(plan(calibration="vector"), model="Calibrated")
+    assert take_over(run, runs.folder(run)) == trained.root.name
+
+
+@pytest.mark.parametrize(
+    "other", [{"seed": 1}, {"loss": "focal"}, {"decision": "median"}, {"heads": {"lines": {"resample": "balanced"}}}]
+)
+def test_what_was_trained_otherwise_is_not_taken(runs, plan, trained, other):
+    run = plan(**other, calibration="vector")
+    assert take_over(run, runs.folder(run)) == ""
+    assert not runs.folder(run).root.exists()
+
+
+def test_what_is_not_trained_to_its_end_is_not_taken(runs, plan, trained):
+    run = plan(calibration="vector")
+    trained.metrics.unlink()
+    assert take_over(run, runs.folder(run)) == ""
+
+
+def test_a_run_that_has_begun_goes_on_by_itself(runs, plan, trained):
+    run = plan(calibration="vector")
+    runs.folder(run).root.mkdir()
+    assert take_over(run, runs.folder(run)) == ""
+    assert not [*runs.folder(run).root.iterdir()]
+
+
+def test_a_copy_that_was_cut_short_is_made_anew(runs, plan, trained, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    run = plan(calibration="vector")
+    monkeypatch.setattr(inherited, "write_checkpoint", full)
+    with pytest.raises(OSError, match="No space"):
+        take_over(run, runs.folder(run))
+    assert not runs.folder(run).root.exists()
+    monkeypatch.undo()
+    assert take_over(run, runs.folder(run)) == trained.root.name
+    assert not [*runs.folder(run).root.parent.glob("*.part")]
+
+
+@pytest.mark.slow
+def test_results_are_those_of_a_run_that_was_trained_itself(plan, tmp_path):
+    """Real trainings: that of the plain run is taken over, and elsewhere the calibrated run is trained by itself."""
+    told, plain, run = [], plan(), plan(calibration="cumulative")
+    taken, alone = (Runs(tmp_path / name, "test", "compare") for name in ("taken", "alone"))
+    with taken.opened(), alone.opened():
+        assert taken.train([plain], 1, lambda *_: None) == {}
+        assert taken.train([run], 1, lambda what, _: told.append(what)) == {}
+        assert alone.train([run], 1, lambda *_: None) == {}
+    assert f"shared, seed 0: takes over the training of {plain.name}" in told
+    assert not any("epoch" in what for what in told)
+    one, other = taken.folder(run), alone.folder(run)
+    assert json.loads(one.metrics.read_text()) == json.loads(other.metrics.read_text())
+    assert json.loads(one.metrics.read_text()) != json.loads(taken.folder(plain).metrics.read_text())
+    for side in ("val", "test"):
+        pd.testing.assert_frame_equal(pd.read_csv(one.predictions(side)), pd.read_csv(other.predictions(side)))
+        assert one.uncalibrated(side).is_file()
