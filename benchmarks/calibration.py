@@ -4,11 +4,12 @@
 
 Every method is fitted to the validation photos of each run, as `multiskin calibrate` does. Told is the ordinal
 calibration error of the test photos beside its noise floor, which probabilities that are perfect would have on so many
-photos, and on how many heads of how many runs it is at most half of what it was, or within that floor.
+photos, and on how many heads of how many runs it is at most half of what it was, or within that floor. Beside them
+stands what `cumulative` changes on validation photos, each calibrated by the other half of their subjects.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,9 +17,12 @@ import numpy as np
 import pandas as pd
 import torch
 from as_trained import as_trained
+from recalibrated import AS_TRAINED, recalibrated
 from seeds import RESULTS, commit, machine, origin, threads
 
 from multiskin.calibration import METHODS, fit_calibrators
+from multiskin.compare.answers import read_pair
+from multiskin.compare.statistics import MEAN, compare
 from multiskin.inference.calibrate import drawn_shares
 from multiskin.inference.predictor import Predictor
 from multiskin.metrics.calibration import calibration_error, noise_floor
@@ -27,7 +31,8 @@ from multiskin.models.checkpoint import read_checkpoint
 from multiskin.run import RunFolder, write_json
 from multiskin.schema import MISSING
 
-AS_TRAINED = "none"
+GAINS = ("p_recall", "rps")
+GAINING = "cumulative"  # the method that configs take
 
 
 def main() -> None:
@@ -45,6 +50,7 @@ def main() -> None:
         {
             "command": f"python benchmarks/calibration.py {given.name} --runs {shell}",
             "trained_at": [each.get("commit") for each in origins],
+            "gains": gains(given.runs),
             "machine": machine(threads()),
             "versions": {name: version(name) for name in ("torch", "numpy", "scipy")},
             "commit": commit(),
@@ -79,6 +85,18 @@ def rows_of(run: Path) -> Iterator[dict[str, object]]:
                     "before": before[attribute.name],
                     "error": error,
                 } | floor_of(own)
+
+
+def gains(runs: Sequence[Path]) -> dict[str, list[float]]:
+    """By metric, what calibration changes in the mean over heads on validation photos, and the method's interval."""
+    after, before = (
+        [folder / RunFolder(folder).predictions("val").name for folder in recalibrated(runs, method)]
+        for method in (GAINING, AS_TRAINED)
+    )
+    schema = Predictor.from_checkpoint(RunFolder.open(runs[0]).best, "cpu").schema
+    table = compare([read_pair(attribute, after, before) for attribute in schema])
+    means = table[table["attribute"] == MEAN].set_index("metric")
+    return {metric: means.loc[metric, ["difference", "method_low", "method_high"]].tolist() for metric in GAINS}
 
 
 def floor_of(probabilities: np.ndarray) -> dict[str, float]:

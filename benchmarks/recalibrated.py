@@ -1,4 +1,4 @@
-"""What finished runs would say if they were calibrated, as tables that stand beside theirs."""
+"""What finished runs would say if they were calibrated, or were not, as tables that stand beside theirs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +19,7 @@ from multiskin.reports.graded import GradedPredictions
 from multiskin.run import RunFolder
 
 Calibrators = Mapping[str, Calibrator]
+AS_TRAINED = "none"  # in place of a method
 
 
 def recalibrated(runs: Sequence[Path], method: str) -> list[Path]:
@@ -34,7 +35,8 @@ def _recalibrated(run: Path, method: str) -> Path:
     folder, beside = RunFolder.open(run), run.with_name(f"{run.name}-{method}")
     predictor = Predictor.from_checkpoint(folder.best, "cpu")
     blueprint = Blueprint.from_dict(read_checkpoint(folder.best)["blueprint"])
-    drawn, methods = drawn_shares(predictor.net, blueprint), dict.fromkeys(predictor.schema.names, method)
+    drawn = drawn_shares(predictor.net, blueprint)
+    methods = {} if method == AS_TRAINED else dict.fromkeys(predictor.schema.names, method)
 
     def fitted(to: GradedPredictions) -> Calibrators:
         return fit_calibrators(to.schema, methods, to.probabilities, to.grades, drawn, blueprint.counts)

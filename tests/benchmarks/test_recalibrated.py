@@ -2,6 +2,7 @@
 
 import shutil
 
+import calibration
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,6 +62,38 @@ def test_test_photos_are_calibrated_as_the_command_does(run, other):
     assert (found.decisions == expected.decisions).all()
     scores = [f"{name}_score" for name in expected.schema.names]
     np.testing.assert_allclose(*(table[scores].astype(float) for table in (found.table, expected.table)), atol=1e-5)
+
+
+@pytest.mark.parametrize("side", ["val", "test"])
+def test_without_a_calibration_a_run_says_what_it_was_trained_to(run, other, side):
+    expected = as_trained(run.root, side)
+    for each in (run, other):
+        (beside,) = recalibrated.recalibrated([each.root], recalibrated.AS_TRAINED)
+        found = GradedPredictions.load(beside / f"predictions_{side}.csv", expected.schema)
+        order, like = (said.table["image"].to_numpy().argsort() for said in (found, expected))
+        np.testing.assert_allclose(found.probabilities[order], expected.probabilities[like], atol=1e-5)
+        assert (found.decisions[order] == expected.decisions[like]).all()
+
+
+def test_what_calibration_changes_is_told_of_validation_photos(run):
+    """By the metrics of the two tables themselves, of one run, which is no seed more than itself."""
+    found = calibration.gains([run.root])
+    tables = [recalibrated.recalibrated([run.root], method)[0] for method in ("cumulative", "none")]
+    schema = as_trained(run.root, "val").schema
+    after, before = (GradedPredictions.load(table / "predictions_val.csv", schema) for table in tables)
+    heads = [h for h, attribute in enumerate(schema) if attribute.ordinal]
+    expected = np.mean([p_recall(after, h) - p_recall(before, h) for h in heads])
+    assert found["p_recall"][0] == pytest.approx(expected)
+    assert expected != 0
+
+
+def p_recall(said, head):
+    """A point for the true grade, half a one beside it, half a one less for each further: a mean over true grades."""
+    graded = said.grades[:, head] >= 0
+    true, decided = said.grades[graded, head], said.decisions[graded, head]
+    off = abs(true - decided)
+    credit = np.select([off == 0, off == 1], [1, 0.5], -0.5 * (off - 1))
+    return np.mean([credit[true == grade].mean() for grade in np.unique(true)])
 
 
 def test_no_validation_photo_is_calibrated_by_its_own_subjects_grades(run, photos, tmp_path):

@@ -32,8 +32,10 @@ def test_under_calibrations_stands_on_how_many_heads_of_runs_each_is_good_enough
         for method, of_heads in met.items()
         for (name, run), of_method in zip(heads, of_heads, strict=True)
     ]
-    told = scores.calibration(SOURCE, pd.DataFrame(rows))[-1]
+    gains = {"p_recall": [0.01, -0.002, 0.022], "rps": [-0.005, -0.0072, -0.0028]}
+    told = scores.calibration(SOURCE | {"gains": gains}, pd.DataFrame(rows))[-1]
     assert "of 4 heads (2 in each of 2 runs): as trained 0, temperature 2, bias corrected 4." in told
+    assert "P-Recall by +0.0100 (-0.0020 to 0.0220) and RPS by -0.0050 (-0.0072 to -0.0028)" in told
 
 
 def test_losses_are_told_to_be_calibrated_and_which_are_the_same():
