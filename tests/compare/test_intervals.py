@@ -72,7 +72,7 @@ def test_seeds_that_differ_no_more_than_by_chance_add_nothing() -> None:
     st.floats(3, 1000),
     st.floats(0.01, 100),
 )
-@example([0.0, 6.840395104065101e-91], own=0.0, shared=1.0, units=440.375, scale=1.0)
+@example(by_seed=[0.0, 6.840395104065101e-91], own=0.0, shared=1.0, units=440.375, scale=1.0)
 def test_the_interval_of_the_method_holds_that_of_these_models(by_seed, own, shared, units, scale) -> None:
     shared = max(shared, -own / len(by_seed))  # or it would be no covariance
     difference = made(by_seed, own, shared, units)
