@@ -95,8 +95,8 @@ def gains(runs: Sequence[Path]) -> dict[str, list[float]]:
     )
     schema = Predictor.from_checkpoint(RunFolder.open(runs[0]).best, "cpu").schema
     table = compare([read_pair(attribute, after, before) for attribute in schema])
-    means = table[table["attribute"] == MEAN].set_index("metric")
-    return {metric: means.loc[metric, ["difference", "method_low", "method_high"]].tolist() for metric in GAINS}
+    means = table[table["attribute"] == MEAN].set_index("metric")[["difference", "method_low", "method_high"]]
+    return dict(zip(GAINS, means.loc[list(GAINS)].to_numpy().tolist(), strict=True))
 
 
 def floor_of(probabilities: np.ndarray) -> dict[str, float]:
