@@ -1,6 +1,8 @@
 """A run that differs from a finished one in its calibration alone, which comes last, takes over its training."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import yaml
 
 from multiskin.compare.plan import PlannedRun
 from multiskin.config import Recipe, head_recipes
+from multiskin.errors import UserError
 from multiskin.inference.predictor import CALIBRATION, CONFORMAL, CREDITS, DECISIONS
 from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
 from multiskin.run import RunFolder, write_whole
@@ -28,29 +31,44 @@ def take_over(run: PlannedRun, folder: RunFolder) -> str:
     Raises:
         OSError: no room, or no right to write.
     """
-    trained = None if folder.root.exists() else _trained_alike(run, folder.root.parent)
-    if trained is None:
+    if folder.root.exists():
         return ""
+    for trained in _trained_alike(run, folder.root.parent):
+        with suppress(UserError):  # one whose checkpoints cannot be read any more is of no use
+            _copy(trained, run, folder)
+            return trained.root.name
+    return ""
+
+
+def _trained_alike(run: PlannedRun, runs: Path) -> Iterator[RunFolder]:
+    """Runs with these weights that were measured, and so are trained to their end, whatever their model is called."""
+    alike = (RunFolder(place) for place in sorted(runs.glob(f"*-{run.config.seed}-{run.training}*")))
+    return (folder for folder in alike if folder.measured("val") and folder.last.is_file())
+
+
+def _copy(trained: RunFolder, run: PlannedRun, folder: RunFolder) -> None:
+    """Everything but results, under another name until it is whole."""
     part = RunFolder(folder.root.with_name(f"{folder.root.name}.part"))
-    shutil.rmtree(part.root, ignore_errors=True)  # of a copy that was cut short
-    part.curves.parent.mkdir(parents=True)
+    shutil.rmtree(part.root, ignore_errors=True)  # of a process that was killed
+    try:
+        _copy_training(trained, part, run)
+        settings = yaml.safe_load(trained.config.read_text(encoding="utf-8"))
+        settings |= {"recipe": asdict(run.config.recipe), "heads": run.config.heads, "out": str(folder.root.resolve())}
+        write_whole(part.config, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+        part.root.rename(folder.root)
+    finally:
+        shutil.rmtree(part.root, ignore_errors=True)
+
+
+def _copy_training(trained: RunFolder, target: RunFolder, run: PlannedRun) -> None:
+    """Split, curves and checkpoints."""
+    target.curves.parent.mkdir(parents=True)
     for name in ("schema", "split", "skipped", "curves"):
         if getattr(trained, name).is_file():
-            shutil.copy(getattr(trained, name), getattr(part, name))
+            shutil.copy(getattr(trained, name), getattr(target, name))
     recipes = head_recipes(run.config, run.schema.names)
     for checkpoint in (trained.best, trained.last):
-        _copy_checkpoint(checkpoint, part.checkpoints / checkpoint.name, recipes)
-    settings = yaml.safe_load(trained.config.read_text(encoding="utf-8"))
-    settings |= {"recipe": asdict(run.config.recipe), "heads": run.config.heads, "out": str(folder.root.resolve())}
-    write_whole(part.config, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
-    part.root.rename(folder.root)
-    return trained.root.name
-
-
-def _trained_alike(run: PlannedRun, runs: Path) -> RunFolder | None:
-    """A run with these weights that was measured, and so is trained to its end, whatever its model is called."""
-    alike = (RunFolder(place) for place in sorted(runs.glob(f"*-{run.config.seed}-{run.training}*")))
-    return next((folder for folder in alike if folder.measured("val") and folder.last.is_file()), None)
+        _copy_checkpoint(checkpoint, target.checkpoints / checkpoint.name, recipes)
 
 
 def _copy_checkpoint(source: Path, target: Path, recipes: list[Recipe]) -> None:

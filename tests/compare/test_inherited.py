@@ -109,6 +109,18 @@ def test_what_is_not_trained_to_its_end_is_not_taken(runs, plan, trained):
     assert take_over(run, runs.folder(run)) == ""
 
 
+def test_what_cannot_be_read_any_more_is_passed_over(runs, plan, trained):
+    run = plan(calibration="vector")
+    other = trained.root.with_name(f"zz-0-{run.training}")  # the next by name
+    shutil.copytree(trained.root, other)
+    trained.last.write_bytes(b"half a checkpoint")
+    assert take_over(run, runs.folder(run)) == other.name
+    shutil.rmtree(runs.folder(run).root)
+    shutil.rmtree(other)
+    assert take_over(run, runs.folder(run)) == ""
+    assert {path.name for path in trained.root.parent.iterdir()} == {trained.root.name}
+
+
 def test_a_run_that_has_begun_goes_on_by_itself(runs, plan, trained):
     run = plan(calibration="vector")
     runs.folder(run).root.mkdir()
@@ -124,8 +136,9 @@ def test_a_copy_that_was_cut_short_is_made_anew(runs, plan, trained, monkeypatch
     monkeypatch.setattr(inherited, "write_checkpoint", full)
     with pytest.raises(OSError, match="No space"):
         take_over(run, runs.folder(run))
-    assert not runs.folder(run).root.exists()
+    assert {path.name for path in trained.root.parent.iterdir()} == {trained.root.name}
     monkeypatch.undo()
+    runs.folder(run).root.with_name(f"{run.name}.part").mkdir()  # as a kill leaves it
     assert take_over(run, runs.folder(run)) == trained.root.name
     assert not [*runs.folder(run).root.parent.glob("*.part")]
 
