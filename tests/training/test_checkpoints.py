@@ -82,7 +82,10 @@ def curves(run):
     return table[sorted(table)]
 
 
-@pytest.mark.parametrize("step", [0, 1, STEPS - 1, STEPS, STEPS + 2, 3 * STEPS - 1])
+@pytest.mark.parametrize(
+    "step",
+    [STEPS - 1, STEPS, 3 * STEPS - 1, *(pytest.param(other, marks=pytest.mark.slow) for other in (0, 1, STEPS + 2))],
+)
 def test_a_run_stopped_in_any_step_goes_on_as_if_nothing_had_happened(
     step, config, photos, whole, tmp_path, monkeypatch
 ):
