@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 from as_trained import as_trained
-from recalibrated import AS_TRAINED, recalibrated
+from recalibrated import AS_TRAINED, CALIBRATED, recalibrated
 from seeds import RESULTS, commit, machine, origin, threads
 
 from multiskin.calibration import METHODS, fit_calibrators
@@ -32,7 +32,6 @@ from multiskin.run import RunFolder, write_json
 from multiskin.schema import MISSING
 
 GAINS = ("p_recall", "rps")
-GAINING = "cumulative"  # the method that configs take
 
 
 def main() -> None:
@@ -90,8 +89,8 @@ def rows_of(run: Path) -> Iterator[dict[str, object]]:
 def gains(runs: Sequence[Path]) -> dict[str, list[float]]:
     """By metric, what calibration changes in the mean over heads on validation photos, and the method's interval."""
     after, before = (
-        [folder / RunFolder(folder).predictions("val").name for folder in recalibrated(runs, method)]
-        for method in (GAINING, AS_TRAINED)
+        [RunFolder(folder).predictions("val") for folder in recalibrated(runs, method)]
+        for method in (CALIBRATED, AS_TRAINED)
     )
     schema = Predictor.from_checkpoint(RunFolder.open(runs[0]).best, "cpu").schema
     table = compare([read_pair(attribute, after, before) for attribute in schema])

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from probes import Chosen, Graded
-from recalibrated import first_half
+from recalibrated import AS_TRAINED, CALIBRATED, first_half
 from torch import Tensor
 
 from multiskin.calibration import fit_calibrator
@@ -88,7 +88,6 @@ def parts(side: str, photos: int, val: Graded) -> tuple[Tensor, list[np.ndarray]
     return torch.from_numpy(half), [graded & (half != own) for own in (0, 1)]
 
 
-AS_TRAINED, CALIBRATED = "none", "cumulative"
 CALIBRATIONS: dict[str, Callable[..., Answers]] = {
     AS_TRAINED: as_trained,
     "temperature": partial(calibrated, "temperature"),

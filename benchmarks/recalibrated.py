@@ -19,7 +19,7 @@ from multiskin.reports.graded import GradedPredictions
 from multiskin.run import RunFolder
 
 Calibrators = Mapping[str, Calibrator]
-AS_TRAINED = "none"  # in place of a method
+AS_TRAINED, CALIBRATED = "none", "cumulative"  # in place of a method; the one that configs ask for
 
 
 def recalibrated(runs: Sequence[Path], method: str) -> list[Path]:

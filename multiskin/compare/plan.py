@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from multiskin.compare.contents import own_digests, package_versions, photo_digests, short_digest
-from multiskin.config import FitConfig, Recipe, head_recipes
+from multiskin.config import FitConfig, head_recipes
 from multiskin.data.manifest import Manifest
 from multiskin.data.photos import Photos
 from multiskin.data.sampling import Mixture
@@ -82,12 +82,13 @@ class PlannedRun:
     def digest(self) -> str:
         """Of all that decides on what is measured."""
         methods = [recipe.calibration for recipe in head_recipes(self.config, self.schema.names)]
-        return "-".join([self.training, *([short_digest(json.dumps(methods).encode())] if any(methods) else [])])
+        return f"{self.training}-{short_digest(json.dumps(methods).encode())}" if any(methods) else self.training
 
     @cached_property
     def training(self) -> str:
         """A digest of all that decides on its weights, which a calibration after the training does not."""
-        recipes = [_switched_on(_uncalibrated(recipe)) for recipe in head_recipes(self.config, self.schema.names)]
+        trained = [replace(recipe, calibration=None) for recipe in head_recipes(self.config, self.schema.names)]
+        recipes = [_switched_on(asdict(recipe)) for recipe in trained]
         rest = asdict(self.config) | {"recipe": {}, "heads": {}}  # what every head overrides is of no account
         content = {
             "versions": package_versions(),
@@ -184,10 +185,6 @@ def _regraded(cells: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:
         words = np.array([*map(attribute.grade_label, range(attribute.grades)), ""], dtype=object)  # -1 is the last
         columns[attribute.heading] = cells[attribute.heading].where(grades == had, words[grades])
     return cells.assign(**columns)
-
-
-def _uncalibrated(recipe: Recipe) -> dict[str, Any]:
-    return asdict(replace(recipe, calibration=None))
 
 
 def _switched_on(settings: Mapping[str, Any]) -> dict[str, Any]:
