@@ -15,6 +15,7 @@ from multiskin.compare.comparison import Comparison
 from multiskin.compare.cost import LATENCY, PARAMETERS, PASSES
 from multiskin.compare.statistics import RESAMPLES
 from multiskin.compare.words import FLATTERED, UNSEEN, caveat, plural
+from multiskin.disclosure import as_text, without_places
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 from multiskin.reports.comparison_charts import ON_NO_DEVICE, draw_costs, draw_differences, draw_levels
 from multiskin.reports.comparison_lines import (
@@ -43,7 +44,6 @@ from multiskin.reports.fonts import drawable
 from multiskin.reports.formats import number
 from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.html import write_page
-from multiskin.reports.settings import as_text, without_places
 from multiskin.reports.styles import page_style, picture_style
 from multiskin.reports.svg import to_svg
 from multiskin.run import whole, write_whole

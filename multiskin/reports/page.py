@@ -13,6 +13,7 @@ import yaml
 from markupsafe import Markup
 
 from multiskin.compare.contents import package_versions
+from multiskin.disclosure import as_text
 from multiskin.errors import UserError
 from multiskin.metrics.bootstrap import RESAMPLES
 from multiskin.reports.charts import draw_confusion, draw_curves, draw_grades, draw_intervals
@@ -23,7 +24,6 @@ from multiskin.reports.html import write_page
 from multiskin.reports.mistakes import head_mistakes
 from multiskin.reports.reliability import HeadReliability, draw_reliability, reliability_of
 from multiskin.reports.results import ENOUGH, Grouping, by_group, judged_by, results
-from multiskin.reports.settings import as_text
 from multiskin.reports.thumbnails import head_examples
 from multiskin.run import RunFolder
 from multiskin.schema import Schema

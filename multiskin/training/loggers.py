@@ -16,6 +16,7 @@ from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, W
 from pytorch_lightning.utilities import rank_zero_only
 
 from multiskin.config import FitConfig, LogConfig
+from multiskin.disclosure import without_places
 from multiskin.errors import UserError
 from multiskin.run import RunFolder, first_process, write_json, write_whole
 
@@ -99,23 +100,11 @@ def _rows(curves: Path, finished: int) -> list[dict[str, Any]]:
         raise UserError(f"{curves}: not the log that 'fit' wrote; restore the file or remove it") from error
 
 
-def _settings(config: FitConfig) -> dict[str, Any]:
-    """The settings without any path, which may name people or places."""
-    settings = asdict(config)
-    for option in ("schema", "out", "ckpt_path"):
-        del settings[option]
-    for option in ("root", "manifest", "faces"):
-        del settings["data"][option]
-    if settings["model"]["weights"] not in ("auto", "none"):
-        settings["model"]["weights"] = "file"
-    return settings
-
-
 def _tensorboard(config: FitConfig, run: RunFolder, earlier: Earlier) -> Logger:
     """What it was told of later steps, before the run was stopped, it shows no more."""
     place: dict[str, Any] = {"name": "", "version": "tensorboard", "purge_step": earlier.step}
     logger = TensorBoardLogger(run.root, default_hp_metric=False, **place)
-    logger.log_hyperparams(_settings(config))
+    logger.log_hyperparams(without_places(asdict(config)))
     return logger
 
 
@@ -129,7 +118,7 @@ def _mlflow(config: FitConfig, run: RunFolder, earlier: Earlier) -> Logger:
     logger = MLFlowLogger(config.log.project, run.root.name, place, run_id=earlier.name)
     try:
         if earlier.name is None:
-            logger.log_hyperparams(_settings(config))
+            logger.log_hyperparams(without_places(asdict(config)))
         else:  # the settings that it was told it would not let change
             logger.experiment.update_run(earlier.name, "RUNNING")
     except MlflowException as error:
@@ -160,7 +149,7 @@ def _wandb(config: FitConfig, run: RunFolder, earlier: Earlier) -> Logger:
     options: dict[str, Any] = {"settings": settings, "dir": run.root}
     logger = WandbLogger(run.root.name, run.root, earlier.name, project=config.log.project, log_model=False, **options)
     try:
-        logger.log_hyperparams(_settings(config))  # begins the run, and looks at the key
+        logger.log_hyperparams(without_places(asdict(config)))  # begins the run, and looks at the key
     except (wandb.Error, ValueError) as error:
         raise UserError(f"log.logger: wandb: {' '.join(str(error).split())}; set WANDB_MODE=offline") from error
     return logger

@@ -11,24 +11,11 @@ from multiskin.config import Columns, DataConfig, FitConfig, LogConfig, ModelCon
 from multiskin.errors import UserError
 from multiskin.run import RunFolder
 from multiskin.training.fit import fit
-from multiskin.training.loggers import Curves, _settings, create_loggers
+from multiskin.training.loggers import Curves, create_loggers
 from multiskin.training.module import SkinModule
 
 SECRET = "/home/kim/patients"
 STEPS = 4  # an epoch
-
-
-def test_settings_are_told_without_any_path():
-    config = FitConfig(
-        schema=SECRET,
-        out=SECRET,
-        ckpt_path=SECRET,
-        data=DataConfig(root=SECRET, manifest=f"{SECRET}/labels.csv", faces=SECRET),
-        model=ModelConfig(weights=f"{SECRET}/model.safetensors"),
-    )
-    assert "kim" not in str(_settings(config))
-    assert _settings(config)["model"]["weights"] == "file"
-    assert _settings(replace(config, model=ModelConfig(weights="none")))["model"]["weights"] == "none"
 
 
 class TestCurves:
@@ -67,6 +54,18 @@ class TestCurves:
         run.curves.write_text("x,y\n1,2\n")
         with pytest.raises(UserError, match="not the log that 'fit' wrote"):
             create_loggers(FitConfig(), run, finished=1)
+
+
+def test_loggers_are_told_no_path_of_grades(tmp_path):
+    pytest.importorskip("tensorboard")
+    data = DataConfig(root=SECRET, exclude=f"{SECRET}/doubtful.csv", relabel=f"{SECRET}/corrected.csv")
+    config = FitConfig(schema=SECRET, data=data, log=LogConfig(["tensorboard"]))
+    _, logger = create_loggers(config, RunFolder(tmp_path))
+    logger.save()
+    logger.finalize("success")
+    written = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert b"efficientnet_b0" in written
+    assert b"kim" not in written
 
 
 class Killed(BaseException):

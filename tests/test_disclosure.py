@@ -3,7 +3,7 @@
 from dataclasses import asdict, fields, replace
 
 from multiskin.config import DataConfig, FitConfig, ModelConfig, SkinConfig
-from multiskin.reports.settings import as_text, without_places
+from multiskin.disclosure import as_text, without_places
 
 HERE = "/home/mina"
 
@@ -21,3 +21,4 @@ def test_no_path_is_told():
     )
     assert HERE not in as_text(asdict(config))
     assert without_places(asdict(config))["model"]["weights"] == "file"
+    assert without_places(asdict(FitConfig()))["model"]["weights"] == "auto"
