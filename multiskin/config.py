@@ -41,18 +41,20 @@ class Recipe:
     hidden: int | None = None
     """Units of a small layer of the head's own before its last one; null for none."""
     stride: int | None = None
-    """A finer stage of the backbone, by its input pixels for one map pixel, such as 16 or 8, that the head reads beside
-    the final map; null for the final map alone."""
+    """Stride (input pixels for one map pixel) of an earlier stage of the backbone, such as 16 or 8, that the head reads
+    beside the final map; null for the final map alone."""
     decision: Literal["argmax", "median", "expectation", "credit"] = "credit"
     """How probabilities become one grade: credit decides for the highest P-Recall, expectation is the expected grade,
     rounded. Nominal grades are decided by argmax."""
     credit: list[list[float]] | None = None
-    """What decision credit earns: a row a true grade, in it a number a decision; default: as P-Recall counts."""
+    """What decision credit earns, K lists of K numbers: the j-th of the i-th list for deciding grade j where grade i is
+    the true one; default: as P-Recall counts."""
     calibration: Literal["temperature", "bias_corrected", "vector", "cumulative"] | None = None
-    """Fit how sure the probabilities are to the validation photos, after training, once the drawn shares of the grades
-    are taken back: by one number, by one and another for each grade, by two for each grade, or by bias_corrected and,
-    where grades are ordered, two more for each cut between them; null for not at all. A loss that weighs grades by
-    itself takes more than one number."""
+    """Calibrate the probabilities on the validation photos after training, once the shares of the grades that the
+    sampler draws are taken back. temperature: one factor; bias_corrected: an offset for each grade beside it; vector: a
+    factor and an offset for each grade; cumulative: bias_corrected and, where grades are ordered, a factor and an
+    offset for each cut between them; null: not at all. A loss that weighs grades by itself takes more than
+    temperature."""
 
 
 @dataclass
@@ -176,7 +178,7 @@ class OptimizerConfig:
     """Steps with warm-up and cosine decay."""
 
     name: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
-    """Of the optimizer; sgd has Nesterov momentum 0.9. Only adamw's weight decay is apart from the gradient."""
+    """sgd has Nesterov momentum 0.9; only adamw decouples weight decay from the gradient."""
     lr: float = 1e-3
     weight_decay: float = 0.05
     warmup_epochs: float = 1.0
@@ -204,7 +206,7 @@ class TrainerConfig:
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     """auto: bf16-mixed on a GPU that has it, else 32-true."""
     memory_budget: str | None = None
-    """Refuse before the start what takes more memory a training step, such as 15GB; named is then what would fit."""
+    """Refuse to start if a training step takes more memory than this, such as 15GB, and name what would fit."""
     compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None
     """Have torch.compile make faster code of the network, in this mode, which takes minutes at the first steps and
     rounds otherwise; null: not at all."""
@@ -212,7 +214,8 @@ class TrainerConfig:
     """Batches to one step of the optimizer."""
     gradient_clip_val: float | None = 1.0
     ema_decay: float | None = 0.99
-    """Decay a step of the averaged weights, which are then what is validated, tested and used; null for none."""
+    """Decay per step of the exponential moving average of the weights, which is then what is validated, tested and
+    used; null for none."""
     monitor: str = "val/mean/rps_balanced"
     """What decides on the best checkpoint and on stopping early; val/HEAD/METRIC or val/mean/METRIC."""
     every_n_train_steps: int | None = None
@@ -233,8 +236,8 @@ class LogConfig:
     """Further loggers. wandb stays offline unless a key is set, and is sent numbers and settings only."""
     project: str = "multiskin"
     gradients: bool = False
-    """Log by epoch whether heads agree: train/cosine/HEAD/HEAD, of their gradients in the first batches; below 0, one
-    head's progress is the other's loss. Changes no weight; a head takes one more backward pass for such a batch."""
+    """Log by epoch whether heads agree: train/cosine/HEAD/HEAD, the cosine between their gradients in the first
+    batches; below 0 they conflict. Changes no weight; such a batch takes one more backward pass for each head."""
 
 
 @dataclass

@@ -31,7 +31,7 @@ def checked_credit(asked: Any, attribute: Attribute, where: str) -> Credit:
     """What somebody says that decisions on an attribute earn.
 
     Args:
-        asked: a row a true grade, in it a number a decision.
+        asked: K lists of K numbers, the j-th of the i-th for deciding grade j where grade i is the true one.
         attribute: decided on.
         where: it is said, for messages.
 

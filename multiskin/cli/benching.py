@@ -92,7 +92,7 @@ def bottleneck(stages: Sequence["Stage"], loader: float, network: float) -> str:
     remedy = (
         "data.cache spares reading and decoding after the first epoch"
         if slowest in spared
-        else "more data.num_workers share it out, if there are cores, or the recipe goes without"
+        else "raise data.num_workers if cores are idle, or drop the step from the recipe"
     )
     return (
         f"Training waits for photos: the network learns {network / loader:.1f} times as fast as they come. The slowest "

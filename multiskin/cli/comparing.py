@@ -135,7 +135,7 @@ def _add_options(parser: "ArgumentParser") -> None:
         "--protocol",
         choices=["equal-epochs", "equal-compute"],
         default="equal-epochs",
-        help="single models are trained for as many epochs of their own photos, or together on as many photos as the "
-        "shared one, for which nothing is stopped early, whatever trainer.patience is",
+        help="equal-epochs: each single model gets as many epochs of its own photos; equal-compute: together they see "
+        "as many photos as the shared model, and nothing is stopped early, whatever trainer.patience is",
     )
     parser.add_argument("--jobs", type=PositiveInt, default=1, help="runs at the same time; they share the cores")

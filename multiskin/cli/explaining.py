@@ -86,7 +86,7 @@ def _options(arguments: list[str]) -> Namespace:
         type=whole(0),
         default=40,
         metavar="N",
-        help="photos of --evaluate that take long: for deletion, insertion and networks that begin anew; default: 40",
+        help="photos for what takes long in --evaluate: deletion, insertion and randomised networks; default: 40",
     )
     add_inference_options(parser)
     options = parser.parse_intermixed_args(arguments)  # or photos could not stand behind options

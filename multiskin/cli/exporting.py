@@ -71,7 +71,7 @@ def _write_onnx(options: Namespace, out: Path, predictor: "Predictor", run: "Run
     if options.int8 and not (photos and learned):
         raise UserError("--int8: needs photos of the run; give its folder, and with --root where they are now")
     if not photos:
-        warn(["no photo of the run is to be had, so the export is compared on drawn ones"])
+        warn(["no photo of the run could be read, so the export is compared on drawn ones"])
     compared = photos or drawn_photos()
     out.parent.mkdir(parents=True, exist_ok=True)
     if not options.int8:

@@ -215,7 +215,7 @@ def report(arguments: list[str]) -> None:
     parser = Parser("multiskin report", description=summary(report))
     parser.add_argument("run", help="the run folder")
     parser.add_argument("--root", help="where the photos are now; default: where they were")
-    parser.add_argument("--examples", type=whole(0), default=4, help="photos of a kind and head; 0: none; default: 4")
+    parser.add_argument("--examples", type=whole(0), default=4, help="photos by head and kind; 0: none; default: 4")
     options = parser.parse_args(arguments)
     from multiskin.reports.page import settings_of, write_report
     from multiskin.run import RunFolder

@@ -55,7 +55,7 @@ def add_decision_options(parser: argparse.ArgumentParser) -> None:
         type=_credit,
         default={},
         metavar="FILE",
-        help="YAML by HEAD: a row a true grade, in it what each decided grade earns; these are decided by that",
+        help="YAML with a matrix by HEAD: a row for each true grade, in it what deciding each grade earns; decides so",
     )
 
 
@@ -66,7 +66,7 @@ def _credit(path: str) -> dict[str, Any]:
     remedy = "name a YAML file of what decisions earn, by attribute"
     content = read_document(path, "--credit", remedy, LoaderOfNumbers)
     if not isinstance(content, dict) or not content:
-        raise UserError(f"--credit {path}: give rows of numbers by attribute, one row a true grade")
+        raise UserError(f"--credit {path}: give rows of numbers by attribute, a row for each true grade")
     return content
 
 

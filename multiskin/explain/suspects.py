@@ -1,8 +1,8 @@
 """Labels that look wrong: grades that models which have not seen the photo hold unlikely.
 
 Networks are surer than they should be, and with balanced samplers name rare grades too often. So probabilities are
-calibrated first, on the labels that they are to judge (vector scaling: Guo et al., On Calibration of Modern Neural
-Networks, ICML 2017). Then the probability of the given grade is divided by what is usual for that grade, as confident
+calibrated first, on the labels that they are to judge (temperature scaling with a bias for each grade: Alexandari et
+al., ICML 2020). Then the probability of the given grade is divided by what is usual for that grade, as confident
 learning has a threshold for each class (Northcutt et al., JAIR 70, 2021): a network that knows little holds every rare
 grade improbable, right ones too. This ranks the labels of all attributes, ordered or not.
 """

@@ -30,6 +30,7 @@ predictor = Predictor.from_pretrained("path/to/this/folder")  # or owner/name on
 for result in predictor.predict_files(["face.jpg"]):
     print(result.path, result.prediction or result.error)
 ```"""
+SETS = "Sets of grades hold the true one {:.0%} of the time, averaged over subjects."
 INTENDED = """It grades photographs of the kind that it was trained on, of people who agreed to that, for research and
 cosmetic advice. It does not diagnose, and is not for deciding on treatment or on anything else about a person."""
 LIMITS = """- Grades with few training photos are learned badly; their number stands above.
@@ -48,7 +49,7 @@ def model_card(blueprint: Blueprint, metrics: Mapping[str, Any], conformal: Conf
     """
     counts = zip(blueprint.schema, blueprint.counts, strict=True)
     measured = [line for side, words in SIDES.items() if side in metrics for line in _measured(metrics[side], words)]
-    sets = [] if conformal is None else [f"Sets of grades hold the true one of {conformal.coverage:.0%} of subjects."]
+    sets = [] if conformal is None else [SETS.format(conformal.coverage)]
     sections = {
         f"multiskin: {_plain(', '.join(each.title() for each in blueprint.schema))}": [
             f"One network ({blueprint.model.backbone}, {blueprint.model.input_size} pixels) grades in one photograph:",

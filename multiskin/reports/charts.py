@@ -97,7 +97,7 @@ def draw_curves(curves: pd.DataFrame, schema: Schema, monitor: str) -> list[tupl
     """Titles and charts by epoch: the losses, and each head's monitored metric, or its training loss.
 
     Args:
-        curves: what Lightning's CSV logger wrote, a column for each logged number.
+        curves: the run's logs/metrics.csv, a column for each logged number.
         schema: the heads.
         monitor: val/loss, val/HEAD/METRIC or val/mean/METRIC.
     """

@@ -77,7 +77,7 @@ def draw_curves(curves: pd.DataFrame, schema: Schema, monitor: str, path: Path) 
     """The losses and, for every head, the monitored metric, by epoch.
 
     Args:
-        curves: what Lightning's CSV logger wrote, a column for each logged number.
+        curves: the run's logs/metrics.csv, a column for each logged number.
         schema: the heads.
         monitor: val/loss, val/HEAD/METRIC or val/mean/METRIC; beside val/loss stand the heads' training losses.
         path: the PNG to write.
