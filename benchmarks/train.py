@@ -23,8 +23,8 @@ from multiskin.config import FitConfig
 from multiskin.metrics.bootstrap import RESAMPLES
 from multiskin.run import write_json
 from multiskin.schema import Schema
-from multiskin.training.fit import accelerator, precision
 from multiskin.training.throughput import create_loops, ratio_of_speeds, rounds_of
+from multiskin.training.trainer import accelerator, precision
 
 BARS = {"fit": 0.97, "loading": 0.9}  # of the bare loop, and of the same loop without reading photos
 ON_GPU = [

@@ -27,7 +27,7 @@ def compare(arguments: list[str]) -> None:
     from multiskin.compare.runs import Runs
     from multiskin.reports.comparison import FILES, write_comparison
     from multiskin.reports.tables import print_comparison
-    from multiskin.training.fit import check, check_weights
+    from multiskin.training.checks import check, check_weights
 
     for option in ("--seed", "--ckpt_path"):
         if is_given(option, arguments):
@@ -71,7 +71,7 @@ def study(arguments: list[str]) -> None:
     from multiskin.compare.runs import Runs
     from multiskin.compare.study import Study, plan_study
     from multiskin.reports.study import FILES, write_findings
-    from multiskin.training.fit import check, check_weights
+    from multiskin.training.checks import check, check_weights
 
     for option in ("--seed", "--ckpt_path", "--schema"):
         if is_given(option, of_fit):

@@ -58,7 +58,7 @@ def data_check(arguments: list[str]) -> None:
     """Check a table and its photos, and count the grades on each side of the split."""
     config, schema = fit_config("multiskin data check", summary(data_check), arguments)
     from multiskin.reports.tables import print_grades
-    from multiskin.training.fit import check
+    from multiskin.training.checks import check
 
     check(config, schema)
     print_grades(checked_photos(with_photos_drawn(config), schema), console())

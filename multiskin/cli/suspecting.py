@@ -25,7 +25,7 @@ def suspects(arguments: list[str]) -> None:
     from multiskin.compare.runs import Runs
     from multiskin.explain.suspects import rank_suspects
     from multiskin.run import write_whole
-    from multiskin.training.fit import check, check_weights
+    from multiskin.training.checks import check, check_weights
 
     for option in ("--ckpt_path", "--test"):
         if is_given(option, arguments):

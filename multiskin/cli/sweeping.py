@@ -27,7 +27,7 @@ def sweep(arguments: list[str]) -> None:
     """Search settings: train many runs, each with what the results of those before suggest."""
     config, schema, options = parse(NAME, summary(sweep), arguments, _add_options)
     from multiskin.compare.space import load_space, wandb_sweep
-    from multiskin.training.fit import check, check_weights, monitor_mode
+    from multiskin.training.checks import check, check_weights, monitor_mode
 
     if is_given("--ckpt_path", arguments):
         raise UserError("--ckpt_path: a sweep goes on by itself when it is started again")
@@ -68,7 +68,7 @@ def _add_options(parser: "ArgumentParser") -> None:
 def _check_space(space: "Space", config: "FitConfig", schema: "Schema", arguments: list[str]) -> None:
     """Finds the mistakes in what would be tried before hours are spent on the rest."""
     from multiskin.compare.space import with_options
-    from multiskin.training.fit import check
+    from multiskin.training.checks import check
 
     for option, dimension in space.items():
         for value in dimension.bounds:

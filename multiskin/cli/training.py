@@ -20,7 +20,7 @@ def fit(arguments: list[str]) -> None:
     from multiskin.reports.figures import draw_curves
     from multiskin.reports.page import write_report
     from multiskin.run import RunFolder, first_process
-    from multiskin.training.fit import check, check_weights, credit_in_doubt
+    from multiskin.training.checks import check, check_weights, credit_in_doubt
     from multiskin.training.fit import fit as train
 
     check(config, schema)

@@ -22,7 +22,8 @@ from multiskin.errors import UserError
 from multiskin.metrics.bootstrap import sampling_units
 from multiskin.schema import MISSING, Attribute, Schema
 from multiskin.training.checkpoints import deciding_settings
-from multiskin.training.fit import accelerator, monitor_mode, precision
+from multiskin.training.checks import monitor_mode
+from multiskin.training.trainer import accelerator, precision
 
 Protocol = Literal["equal-epochs", "equal-compute"]
 SHARED = "shared"

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from multiskin.config import SkinConfig, Step
+from multiskin.config import FitConfig, SkinConfig, Step
 from multiskin.errors import UserError
 from multiskin.faces.step import SkinStep
 
@@ -32,6 +32,11 @@ class Preprocessing:
     std: tuple[float, ...]
     steps: tuple[Step, ...] = ("Resize",)
     skin: SkinConfig = field(default_factory=SkinConfig)
+
+    @classmethod
+    def from_settings(cls, config: FitConfig, mean: tuple[float, ...], std: tuple[float, ...]) -> "Preprocessing":
+        """What a run's settings ask for, with the numbers of its backbone."""
+        return cls(config.model.input_size, mean, std, tuple(config.data.transform), config.data.skin)
 
     def to_dict(self) -> dict[str, Any]:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}

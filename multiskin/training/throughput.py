@@ -25,9 +25,11 @@ from multiskin.metrics.bootstrap import RESAMPLES, Interval, interval
 from multiskin.models.backbone import create_backbone
 from multiskin.schema import MISSING, Schema
 from multiskin.training.averaging import EMA
-from multiskin.training.fit import accelerator, build, check, precision, quiet_lightning, step_options
+from multiskin.training.checks import check
+from multiskin.training.fit import build
 from multiskin.training.module import SkinModule
 from multiskin.training.optimizers import create_optimizer
+from multiskin.training.trainer import accelerator, precision, quiet_lightning, step_options
 
 TYPES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 WARM_UP = 3  # steps of each round that do not count

@@ -1,0 +1,95 @@
+"""Settings that cannot be followed are refused before training begins."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from multiskin.config import FitConfig, ModelConfig
+from multiskin.errors import UserError
+from multiskin.schema import MISSING, Attribute, Schema
+from multiskin.training.checks import check, check_validation, credit_in_doubt, monitor_mode
+
+
+@pytest.fixture
+def config():
+    return FitConfig(model=ModelConfig("test_efficientnet", "none", 64))
+
+
+class TestMonitor:
+    @pytest.mark.parametrize(
+        ("monitor", "mode"),
+        [
+            ("val/loss", "min"),
+            ("val/mean/rps_balanced", "min"),
+            ("val/mean/kappa", "max"),
+            ("val/a/mae", "min"),
+            ("val/b/balanced_accuracy", "max"),
+        ],
+    )
+    def test_knows_which_way_is_better(self, monitor, mode):
+        assert monitor_mode(monitor, Schema((Attribute("a", 5), Attribute("b", 3, "nominal")))) == mode
+
+    @pytest.mark.parametrize(
+        "monitor", ["val/mean/n", "val/b/kappa", "val/c/kappa", "kappa", "val/mean/p_recall_constant"]
+    )
+    def test_refuses_what_validation_does_not_give_or_cannot_improve(self, monitor):
+        with pytest.raises(UserError, match=r"trainer\.monitor"):
+            monitor_mode(monitor, Schema((Attribute("a", 5), Attribute("b", 3, "nominal"))))
+
+    def test_refuses_a_head_without_validation_grades(self, photos):
+        val = photos.side("val")
+        name = val.schema.names[0]
+        blind = replace(val, grades=np.where(np.arange(len(val.schema)) == 0, MISSING, val.grades))
+        with pytest.raises(UserError, match=f"no validation photo is graded for {name}"):
+            check_validation(f"val/{name}/kappa", blind)
+        check_validation("val/mean/kappa", blind)
+        with pytest.raises(UserError, match="no validation photo is graded"):
+            check_validation("val/mean/kappa", val.select(np.array([], int)))
+
+
+class TestCredit:
+    EARNED = tuple(tuple(map(float, row)) for row in np.eye(5))
+
+    @pytest.mark.parametrize(
+        ("recipe", "heads", "head"),
+        [
+            ({"credit": EARNED, "decision": "argmax"}, {}, "shine"),
+            ({"decision": "credit"}, {"lines": {"credit": EARNED, "decision": "median"}}, "lines"),
+            ({"decision": "expectation"}, {"lines": {"credit": EARNED}}, "lines"),
+        ],
+    )
+    def test_that_no_decision_asks_for_is_a_mistake(self, recipe, heads, head, config):
+        schema = Schema((Attribute("shine", 5), Attribute("lines", 5)))
+        asked = replace(config, recipe=replace(config.recipe, **recipe), heads=heads)
+        with pytest.raises(UserError, match=rf"heads\.{head}\.credit: nothing asks for it, .* decision: credit"):
+            check(asked, schema)
+
+    def test_of_all_heads_may_be_passed_over_by_one(self, config):
+        schema = Schema((Attribute("shine", 5), Attribute("lines", 5)))
+        recipe = replace(config.recipe, decision="credit", credit=self.EARNED)
+        check(replace(config, recipe=recipe, heads={"lines": {"decision": "median"}}), schema)
+
+    def test_on_probabilities_that_are_none_of_the_grades_is_told_with_the_remedy(self, config):
+        schema = Schema((Attribute("shine", 5), Attribute("lines", 3), Attribute("kind", 3, "nominal")))
+        recipe = replace(config.recipe, loss="focal", decision="credit")
+        said = credit_in_doubt(replace(config, recipe=recipe), schema)
+        assert said.startswith("shine (focal), lines (focal): decision credit")
+        assert said.endswith("give calibration: cumulative")
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"decision": "argmax"},
+            {"calibration": "cumulative"},
+            {"loss": "cross_entropy"},
+            {"loss": "class_balanced_cross_entropy"},
+            {"loss_options": {"gamma": 0}},
+        ],
+    )
+    def test_that_is_not_in_doubt_is_passed_over(self, config, changes):
+        schema = Schema((Attribute("shine", 5), Attribute("lines", 5)))
+        recipe = replace(config.recipe, loss="focal", decision="credit")
+        asked = replace(config, recipe=recipe, heads={"lines": changes})
+        assert credit_in_doubt(asked, schema).startswith("shine (focal): ")
+        assert credit_in_doubt(replace(asked, recipe=replace(recipe, **changes)), schema) == ""
