@@ -29,7 +29,7 @@ from multiskin.metrics.functional import macro_recall
 from multiskin.models.backbone import pretrained_backbone
 from multiskin.run import whole
 from multiskin.schema import Attribute, Schema
-from multiskin.training.module import warmup_cosine
+from multiskin.training.schedule import warmup_cosine
 
 CONFIG = Path("configs/ham10000.yaml")
 HEAD = Schema.load("configs/schemas/ham10000.yaml").attributes[0]

@@ -1,8 +1,7 @@
 """The LightningModule: what happens in a step and at the end of an epoch."""
 
-import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import torch
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric
 
 from multiskin.config import OptimizerConfig
@@ -22,7 +20,8 @@ from multiskin.models.skinnet import SkinNet
 from multiskin.schema import MISSING
 from multiskin.training.finite import FiniteLosses
 from multiskin.training.gradients import GradientCosines
-from multiskin.training.optimizers import create_optimizer, fuses, layer_groups
+from multiskin.training.optimizers import create_optimizer, fuses, parameter_groups
+from multiskin.training.schedule import create_schedule
 from multiskin.training.weighting import create_weighting
 
 Batch = dict[str, Tensor]
@@ -155,14 +154,9 @@ class SkinModule(pl.LightningModule):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         config = self.optimizer_config
         fused = fuses(config, str(self.trainer.precision), bool(self.trainer.gradient_clip_val))
-        optimizer = create_optimizer(config, self._parameter_groups(), fused)
-        steps = int(self.trainer.estimated_stepping_batches)
-        warmup = round(config.warmup_epochs * steps / max(self.trainer.max_epochs or 1, 1))
-        frozen = round((config.frozen_epochs or 0) * steps / max(self.trainer.max_epochs or 1, 1))
-        of_backbone = {id(weight) for weight in self.net.backbone.parameters()}
-        groups = [{id(weight) for weight in group["params"]} for group in optimizer.param_groups]
-        starts = [frozen if weights & of_backbone else 0 for weights in groups]
-        schedule = LambdaLR(optimizer, [learning_rate(start, warmup, steps) for start in starts])
+        optimizer = create_optimizer(config, parameter_groups(self.net, self.weighting, config), fused)
+        steps, epochs = int(self.trainer.estimated_stepping_batches), max(self.trainer.max_epochs or 1, 1)
+        schedule = create_schedule(optimizer, config, self.net.backbone, steps, epochs)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def configure_gradient_clipping(
@@ -175,19 +169,6 @@ class SkinModule(pl.LightningModule):
         if gradient_clip_val:
             weights = [weight for group in optimizer.param_groups for weight in group["params"]]
             nn.utils.clip_grad_norm_(weights, gradient_clip_val)
-
-    def _parameter_groups(self) -> list[dict[str, Any]]:
-        """Heads have a rate of their own; biases and norms, which only shift and scale, are not decayed."""
-        config = self.optimizer_config
-        groups = (
-            _groups(self.net.backbone, config.lr)
-            if config.layer_decay is None
-            else layer_groups(self.net.backbone.net, config)
-        )
-        groups += _groups(self.net.heads, config.lr * config.head_lr_factor)
-        if weights := list(self.weighting.parameters()):
-            groups.append({"params": weights, "lr": config.lr * self.weighting.lr_factor, "weight_decay": 0.0})
-        return groups
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.finite.check()
@@ -202,29 +183,3 @@ class SkinModule(pl.LightningModule):
         if self.cosines is not None and "epoch_cosines" in checkpoint:  # they may be asked for later than the run began
             for name, buffer in self.cosines.named_buffers():
                 buffer.copy_(checkpoint["epoch_cosines"][name])
-
-
-def warmup_cosine(step: int, warmup: int, steps: int) -> float:
-    """The share of the learning rate at a step: a linear rise, then half a cosine to 0 (Loshchilov & Hutter 2017)."""
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    progress = (step - warmup) / max(steps - warmup, 1)
-    return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-
-
-def learning_rate(start: int, warmup: int, steps: int) -> Callable[[int], float]:
-    """The share of the learning rate at a step: none before `start`, and then that of everybody."""
-    return lambda step: warmup_cosine(step, warmup, steps) if step >= start else 0.0
-
-
-def _groups(part: nn.Module, lr: float) -> list[dict[str, Any]]:
-    matrices, vectors = _by_dimension(part.parameters())
-    return [{"params": matrices, "lr": lr}, {"params": vectors, "lr": lr, "weight_decay": 0.0}]
-
-
-def _by_dimension(parameters: Iterable[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    matrices: list[nn.Parameter] = []
-    vectors: list[nn.Parameter] = []
-    for parameter in parameters:
-        (matrices if parameter.ndim > 1 else vectors).append(parameter)
-    return matrices, vectors

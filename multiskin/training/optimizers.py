@@ -1,6 +1,6 @@
-"""Optimizers by name."""
+"""Optimizers by name, and which learning rate and weight decay each parameter has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,8 @@ from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
 from multiskin.config import OptimizerConfig
 from multiskin.errors import UserError
+from multiskin.models.skinnet import SkinNet
+from multiskin.training.weighting import Weighting
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "adamw": AdamW,
@@ -48,6 +50,16 @@ def check_fused(config: OptimizerConfig, precision: str, clips: bool) -> None:
         )
 
 
+def parameter_groups(net: SkinNet, weighting: Weighting, config: OptimizerConfig) -> list[dict[str, Any]]:
+    """Heads have a rate of their own; biases and norms, which only shift and scale, are not decayed."""
+    backbone = (
+        _groups(net.backbone, config.lr) if config.layer_decay is None else layer_groups(net.backbone.net, config)
+    )
+    heads = _groups(net.heads, config.lr * config.head_lr_factor)
+    learned = {"params": list(weighting.parameters()), "lr": config.lr * weighting.lr_factor, "weight_decay": 0.0}
+    return [*backbone, *heads, *([learned] if learned["params"] else [])]
+
+
 def layer_groups(net: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
     """Parameters of a timm network by layer, each with its learning rate: the deeper, the nearer to lr.
 
@@ -58,3 +70,16 @@ def layer_groups(net: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]
         {"params": group["params"], "lr": config.lr * group["lr_scale"], "weight_decay": group["weight_decay"]}
         for group in groups
     ]
+
+
+def _groups(part: nn.Module, lr: float) -> list[dict[str, Any]]:
+    matrices, vectors = _by_dimension(part.parameters())
+    return [{"params": matrices, "lr": lr}, {"params": vectors, "lr": lr, "weight_decay": 0.0}]
+
+
+def _by_dimension(parameters: Iterable[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    matrices: list[nn.Parameter] = []
+    vectors: list[nn.Parameter] = []
+    for parameter in parameters:
+        (matrices if parameter.ndim > 1 else vectors).append(parameter)
+    return matrices, vectors

@@ -1,5 +1,3 @@
-import math
-from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +7,7 @@ from multiskin.config import ModelConfig, OptimizerConfig, Recipe
 from multiskin.data.transforms import Preprocessing
 from multiskin.models.blueprint import Blueprint
 from multiskin.schema import MISSING, Attribute, Schema
-from multiskin.training.module import SkinModule, warmup_cosine
+from multiskin.training.module import SkinModule
 
 SCHEMA = Schema((Attribute("first", 5), Attribute("second", 3)))
 PREPROCESSING = Preprocessing(32, (0.5,) * 3, (0.5,) * 3)
@@ -21,7 +19,7 @@ def module():
     recipes = (Recipe(dropout=0.0), Recipe(dropout=0.0, loss_weight=3.0))
     counts = ((1,) * 5, (1,) * 3)
     blueprint = Blueprint(SCHEMA, ModelConfig("test_efficientnet", "none", 32), recipes, counts)
-    return SkinModule(blueprint.build(), blueprint, PREPROCESSING, OptimizerConfig(head_lr_factor=2.0))
+    return SkinModule(blueprint.build(), blueprint, PREPROCESSING, OptimizerConfig())
 
 
 def batch(rows=4):
@@ -32,21 +30,6 @@ def batch(rows=4):
         "weight": torch.tensor([[1.0, 2.0], [0.5, 0.0], [0.0, 1.0], [0.0, 0.0]])[:rows],
         "row": torch.arange(rows),
     }
-
-
-class TestWarmupCosine:
-    def test_rises_linearly_then_falls_to_nothing(self):
-        shares = [warmup_cosine(step, 4, 20) for step in range(21)]
-        assert shares[:4] == pytest.approx([0.2, 0.4, 0.6, 0.8])
-        assert shares[4] == 1.0
-        assert shares[12] == pytest.approx(0.5)
-        assert shares[20] == pytest.approx(0.0)
-        assert all(a > b for a, b in pairwise(shares[4:]))
-
-    def test_stays_defined_without_warmup_and_beyond_the_end(self):
-        assert warmup_cosine(0, 0, 1) == 1.0
-        assert warmup_cosine(9, 0, 3) == pytest.approx(0.0)
-        assert math.isfinite(warmup_cosine(3, 3, 3))
 
 
 class TestStep:
@@ -81,29 +64,6 @@ class TestStep:
 
 
 class TestOptimizer:
-    def test_every_parameter_is_in_one_group_and_vectors_are_not_decayed(self, module):
-        groups = module._parameter_groups()
-        given = [parameter for group in groups for parameter in group["params"]]
-        assert len(given) == len(set(map(id, given))) == len(list(module.net.parameters()))
-        for group in groups:
-            vectors = {parameter.ndim == 1 for parameter in group["params"]}
-            assert vectors == {group.get("weight_decay") == 0.0}
-
-    def test_heads_have_a_rate_of_their_own(self, module):
-        heads = {id(parameter) for parameter in module.net.heads.parameters()}
-        for group in module._parameter_groups():
-            factor = 2.0 if id(group["params"][0]) in heads else 1.0
-            assert group["lr"] == factor * OptimizerConfig().lr
-
-    def test_layers_and_heads_have_rates_of_their_own_and_every_weight_one(self, module):
-        module.optimizer_config = OptimizerConfig(lr=0.1, head_lr_factor=3.0, layer_decay=0.5)
-        groups = module._parameter_groups()
-        given = [parameter for group in groups for parameter in group["params"]]
-        assert len(given) == len(set(map(id, given))) == len(list(module.net.parameters()))
-        rates = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
-        assert {rates[id(parameter)] for parameter in module.net.heads.parameters()} == {0.1 * 3.0}
-        assert rates[id(module.net.backbone.net.conv_stem.weight)] < 0.1 / 2
-
     @pytest.mark.parametrize("name", ["adamw", "sgd"])
     def test_a_frozen_backbone_stands_still_while_the_heads_learn(self, module, name):
         module.optimizer_config = OptimizerConfig(name=name, frozen_epochs=0.5, warmup_epochs=0.0)

@@ -4,9 +4,20 @@ import pytest
 import timm
 import torch
 
-from multiskin.config import OptimizerConfig
+from multiskin.config import ModelConfig, OptimizerConfig, Recipe
 from multiskin.errors import UserError
-from multiskin.training.optimizers import FUSED, OPTIMIZERS, check_fused, create_optimizer, fuses, layer_groups
+from multiskin.models.blueprint import Blueprint
+from multiskin.schema import Attribute, Schema
+from multiskin.training.optimizers import (
+    FUSED,
+    OPTIMIZERS,
+    check_fused,
+    create_optimizer,
+    fuses,
+    layer_groups,
+    parameter_groups,
+)
+from multiskin.training.weighting import Fixed, Uncertainty
 
 
 @pytest.mark.parametrize("name", get_args(get_type_hints(OptimizerConfig)["name"]))
@@ -84,3 +95,42 @@ def test_earlier_layers_learn_more_slowly_and_every_weight_once():
     assert 0 < stem < 0.1 * 0.5
     for weight in net.parameters():
         assert of_weight[id(weight)]["weight_decay"] == (0.3 if weight.ndim > 1 else 0.0)
+
+
+class TestParameterGroups:
+    @pytest.fixture
+    def net(self):
+        schema = Schema((Attribute("first", 5), Attribute("second", 3)))
+        counts = ((1,) * 5, (1,) * 3)
+        return Blueprint(schema, ModelConfig("test_efficientnet", "none", 32), (Recipe(), Recipe()), counts).build()
+
+    def test_every_parameter_is_in_one_group_and_vectors_are_not_decayed(self, net):
+        config = OptimizerConfig()
+        groups = parameter_groups(net, Fixed(), config)
+        given = [parameter for group in groups for parameter in group["params"]]
+        assert len(given) == len(set(map(id, given))) == len(list(net.parameters()))
+        for group in groups:
+            vectors = {parameter.ndim == 1 for parameter in group["params"]}
+            assert vectors == {group.get("weight_decay") == 0.0}
+
+    def test_heads_have_a_rate_of_their_own(self, net):
+        config = OptimizerConfig(head_lr_factor=2.0)
+        heads = {id(parameter) for parameter in net.heads.parameters()}
+        for group in parameter_groups(net, Fixed(), config):
+            factor = 2.0 if id(group["params"][0]) in heads else 1.0
+            assert group["lr"] == factor * config.lr
+
+    def test_layers_and_heads_have_rates_of_their_own_and_every_weight_one(self, net):
+        config = OptimizerConfig(lr=0.1, head_lr_factor=3.0, layer_decay=0.5)
+        groups = parameter_groups(net, Fixed(), config)
+        given = [parameter for group in groups for parameter in group["params"]]
+        assert len(given) == len(set(map(id, given))) == len(list(net.parameters()))
+        rates = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
+        assert {rates[id(parameter)] for parameter in net.heads.parameters()} == {0.1 * 3.0}
+        assert rates[id(net.backbone.net.conv_stem.weight)] < 0.1 / 2
+
+    def test_what_a_weighting_learns_has_a_rate_of_its_own_and_is_not_decayed(self, net):
+        weighting = Uncertainty(2)
+        *_, last = parameter_groups(net, weighting, OptimizerConfig(lr=0.1))
+        assert last["params"] == list(weighting.parameters())
+        assert (last["lr"], last["weight_decay"]) == (0.1 * Uncertainty.lr_factor, 0.0)
