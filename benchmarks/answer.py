@@ -22,7 +22,6 @@ from determinism import name
 from PIL import Image
 from seeds import RESULTS
 
-from multiskin.compare.timing import time_by_turns
 from multiskin.config import ModelConfig, Recipe
 from multiskin.data.images import decode_image
 from multiskin.data.transforms import Preprocessing
@@ -32,6 +31,7 @@ from multiskin.metrics.bootstrap import RESAMPLES
 from multiskin.models.blueprint import Blueprint
 from multiskin.run import write_json
 from multiskin.schema import Attribute, Schema
+from multiskin.timing import time_by_turns
 
 PICTURE = 640  # pixels a side
 BOUNDS = {"captum": 4.8, "predecessor": 20.0}  # times as long, at least
@@ -84,7 +84,7 @@ def prepared(model: Predictor, jpeg: bytes) -> torch.Tensor:
 def answer(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
     """Scores and maps from one pass."""
     found = head_maps(model.net, prepared(model, jpeg))
-    return model.read(found.output.logits), found.maps.cpu().numpy()
+    return model.predict_logits(found.output.logits), found.maps.cpu().numpy()
 
 
 def by_captum(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
@@ -97,7 +97,7 @@ def by_captum(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
 
     grad_cam = LayerGradCam(explained, model.net.backbone.net.global_pool)
     maps = grad_cam.attribute(prepared(model, jpeg), attribute_to_layer_input=True)
-    return model.read({key: value.detach() for key, value in logits.items()}), maps.detach().cpu().numpy()
+    return model.predict_logits({key: value.detach() for key, value in logits.items()}), maps.detach().cpu().numpy()
 
 
 def by_predecessor(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:

@@ -20,7 +20,6 @@ from captum.attr import LayerGradCam
 from determinism import name
 from seeds import RESULTS, commit
 
-from multiskin.compare.timing import time_by_turns
 from multiskin.config import ModelConfig, Recipe
 from multiskin.explain.cam import closed_form, head_maps
 from multiskin.explain.scalars import score
@@ -30,6 +29,7 @@ from multiskin.models.blueprint import Blueprint
 from multiskin.models.skinnet import SkinNet
 from multiskin.run import write_json
 from multiskin.schema import Attribute, Schema
+from multiskin.timing import time_by_turns
 
 BACKBONE, SIZE, HEADS, GRADES = "efficientnet_b0", 224, 5, 5
 BOUNDS = {1: "at most 1 ms added", 32: "at most 5 % added"}  # photos at once, and what is asked of them

@@ -22,13 +22,12 @@ import torch
 from seeds import RESULTS, commit, machine, threads
 
 from multiskin.cli.allocator import keep_freed_memory
-from multiskin.compare.timing import time_by_turns
 from multiskin.config import Columns, DataConfig
 from multiskin.data.manifest import Manifest
 from multiskin.data.photos import load_side
 from multiskin.export.agreement import Agreement
 from multiskin.export.onnx import export_int8, export_onnx
-from multiskin.export.photos import run_photos
+from multiskin.export.photos import COMPARED, LEARNED, run_photos
 from multiskin.inference.predictor import PhotoResult, Predictor
 from multiskin.metrics.bootstrap import RESAMPLES, interval, of_each, resampled_confusions, sampling_units
 from multiskin.metrics.functional import p_recall
@@ -36,9 +35,9 @@ from multiskin.portable.predictor import OnnxPredictor
 from multiskin.reports.page import settings_of
 from multiskin.run import RunFolder, write_json
 from multiskin.schema import Schema
+from multiskin.timing import resampled_rounds, time_by_turns
 
 Model = Predictor | OnnxPredictor
-COMPARED, LEARNED = 32, 128  # photos, as the command takes
 
 
 def main() -> None:
@@ -95,8 +94,7 @@ def latency(models: Mapping[str, Model], predictor: Predictor, budget: float) ->
     size = predictor.preprocessing.input_size
     photo = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
     rounds = 1000 * time_by_turns([answering(model, photo) for model in models.values()], budget)  # (R, T)
-    draws = np.random.default_rng(0).integers(len(rounds), size=(RESAMPLES, len(rounds)))
-    medians = np.median(rounds[np.vstack([np.arange(len(rounds)), draws])], axis=1)  # (1 + RESAMPLES, T)
+    medians = np.median(resampled_rounds(rounds), axis=1)  # (1 + RESAMPLES, T)
     return {
         way: {"ms": rounded(medians[:, t]), "times_as_fast": rounded(medians[:, 0] / medians[:, t])}
         for t, way in enumerate(models)

@@ -23,7 +23,6 @@ from seeds import RESULTS, commit
 from torch import Tensor, nn
 
 from multiskin.cli.allocator import keep_freed_memory
-from multiskin.compare.timing import ratio_of_sides, time_by_turns
 from multiskin.config import ModelConfig, Recipe, RenderConfig
 from multiskin.data.render.folder import render_into
 from multiskin.data.transforms import Preprocessing
@@ -33,6 +32,7 @@ from multiskin.models.blueprint import Blueprint
 from multiskin.models.skinnet import SkinNet
 from multiskin.run import write_json
 from multiskin.schema import Attribute, Schema
+from multiskin.timing import ratio_of_sides, time_by_turns
 
 BACKBONE, SIZE, GRADES = "efficientnet_b0", 224, 5
 HEADS, MOST_HEADS = 5, 16

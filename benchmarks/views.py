@@ -21,11 +21,10 @@ import torch
 from seeds import RESULTS, commit, machine, origin, threads
 
 from multiskin.cli.allocator import keep_freed_memory
-from multiskin.cli.measuring import data_of
 from multiskin.cli.parsers import add_inference_options
+from multiskin.cli.photos import data_of
 from multiskin.compare.answers import Answers, Pair
 from multiskin.compare.statistics import RESAMPLES, compare
-from multiskin.compare.timing import ratio_of_sides, time_by_turns
 from multiskin.data.manifest import Manifest
 from multiskin.data.photos import load_side
 from multiskin.inference.evaluate import evaluate
@@ -35,6 +34,7 @@ from multiskin.portable.views import VIEWS
 from multiskin.reports.page import settings_of
 from multiskin.run import RunFolder, write_json
 from multiskin.schema import MISSING
+from multiskin.timing import ratio_of_sides, time_by_turns
 
 ALONE = ""  # what stands for views where there is one
 
@@ -74,7 +74,7 @@ def scored(given: argparse.Namespace, run: Path) -> Scored:
     folder, predictor = RunFolder.open(run), loaded(given, run)
     data = data_of(folder, given, "views", "")
     photos, _ = load_side(data, predictor.schema, folder.split, "val")
-    models = {ALONE: predictor} | {name: predictor.seeing(name) for name in VIEWS}
+    models = {ALONE: predictor} | {name: predictor.with_views(name) for name in VIEWS}
     return Scored(
         photos,
         {name: evaluate(model, photos, data.batch_size, data.num_workers).prediction for name, model in models.items()},
@@ -119,7 +119,7 @@ def times_as_long(predictor: Predictor, batch: int, budget: float) -> dict[str, 
     images = torch.randn(batch, 3, size, size, device=predictor.device)
     alone, found = partial(predictor.predict, images), {}
     for name in VIEWS:
-        seconds = time_by_turns([alone, partial(predictor.seeing(name).predict, images)], budget)
+        seconds = time_by_turns([alone, partial(predictor.with_views(name).predict, images)], budget)
         found[name] = [round(each, 4) for each in ratio_of_sides(seconds)]
     return found
 

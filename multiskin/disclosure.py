@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
+from multiskin.documents import to_yaml
 
 # Settings that may name people or machines
 PLACES = ("out", "schema", "ckpt_path", "root", "manifest", "faces", "exclude", "relabel")
@@ -21,4 +21,4 @@ def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_text(config: Mapping[str, Any]) -> str:
     """The same as YAML."""
-    return yaml.safe_dump(without_places(config), sort_keys=False, allow_unicode=True)
+    return to_yaml(without_places(config))

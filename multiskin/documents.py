@@ -36,6 +36,11 @@ LoaderOfNumbers.add_implicit_resolver(
 )
 
 
+def to_yaml(content: Any) -> str:
+    """As it is written for people: in its own order, and in their own letters."""
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
 def read_document(path: str | Path, what: str, remedy: str = "", loader: type[yaml.SafeLoader] = Loader) -> Any:
     """What a file in YAML says.
 

@@ -32,10 +32,8 @@ class RunFolder:
         """
         cls.require_free(path)
         root = Path(path)
-        try:
+        with require_writable(root):
             root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"--out {root}: {error.strerror}; name a folder that can be written") from error
         return cls(root)
 
     @staticmethod
@@ -91,12 +89,11 @@ class RunFolder:
             UserError: another one has it, or nothing can be written there.
         """
         lock = FileLock(self.root / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise UserError(f"--out {self.root}: another run is at work there; name another folder") from error
-        except OSError as error:
-            raise UserError(f"--out {self.root}: {error.strerror}; name a folder that can be written") from error
+        with require_writable(self.root):
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise UserError(f"--out {self.root}: another run is at work there; name another folder") from error
         try:
             yield
         finally:
@@ -189,6 +186,15 @@ def move_results(record: Path, files: Iterable[str]) -> Path:
 def first_process() -> bool:
     """Whether this process is the only one of a run, or the first, which alone writes; launchers tell each its rank."""
     return not any(int(os.environ.get(rank) or 0) for rank in RANKS)
+
+
+@contextmanager
+def require_writable(root: Path) -> Iterator[None]:
+    """Raises a UserError in place of an OSError, for a folder that --out names and nothing can be written to."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"--out {root}: {error.strerror}; name a folder that can be written") from error
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -7,10 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
 from multiskin.derived import Derived
-from multiskin.documents import read_document
+from multiskin.documents import read_document, to_yaml
 from multiskin.errors import UserError, require_known, unknown
 
 Kind = Literal["ordinal", "nominal"]
@@ -87,7 +85,12 @@ class Attribute:
     def prediction_columns(self) -> list[str]:
         """Its headings in a table of predictions: grade, expected grade where grades are ordered, and probabilities."""
         score = [f"{self.name}_score"] if self.ordinal else []
-        return [self.name, *score, *(f"{self.name}_p{grade}" for grade in range(self.grades))]
+        return [self.name, *score, *self.probability_columns]
+
+    @property
+    def probability_columns(self) -> list[str]:
+        """Its headings for the probabilities of its grades."""
+        return [f"{self.name}_p{grade}" for grade in range(self.grades)]
 
     @property
     def set_columns(self) -> list[str]:
@@ -259,4 +262,4 @@ class Schema:
         return cls.from_dict(content, f"schema {path}")
 
     def save(self, path: str | Path) -> None:
-        Path(path).write_text(yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True), encoding="utf-8")
+        Path(path).write_text(to_yaml(self.to_dict()), encoding="utf-8")

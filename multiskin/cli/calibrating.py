@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from multiskin.cli.measuring import data_of, with_decisions
+from multiskin.cli.adjusting import with_decisions
 from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, by_head, summary
-from multiskin.cli.terminal import console, progress, warn
+from multiskin.cli.photos import data_of, photos_of_side
+from multiskin.cli.terminal import console, warn
 from multiskin.errors import UserError, unknown
 
 NAME = "multiskin calibrate"
@@ -28,7 +29,7 @@ def calibrate(arguments: list[str]) -> None:
     """Make a trained model's probabilities as sure as its run's validation photos justify."""
     options = _parser().parse_args(arguments)
     from multiskin.inference.calibrate import calibrated, keep_calibration
-    from multiskin.inference.evaluate import judge, score
+    from multiskin.inference.evaluate import judge, network_probabilities
     from multiskin.inference.predictor import Predictor
     from multiskin.reports.reliability import head_reliability
     from multiskin.reports.tables import print_calibration
@@ -41,8 +42,8 @@ def calibrate(arguments: list[str]) -> None:
     before = Predictor.from_checkpoint(run.best, options.device, options.detector)
     trained = with_decisions(replace(before, calibrators={}), options)
     methods = _methods(options, before)
-    photos = _validation_photos(run, data, trained.schema)
-    probabilities = score(trained, photos, data.batch_size, data.num_workers)
+    photos = photos_of_side(run, "val", data, trained.schema, "train with some, for they calibrate")
+    probabilities = network_probabilities(trained, photos, data.batch_size, data.num_workers)
     predictor = calibrated(trained, run.best, photos, probabilities, methods)
     _warn_of_uncalibrated(predictor, methods)
     found = judge(predictor, photos, probabilities)
@@ -75,22 +76,6 @@ def _parser() -> Parser:
     add_decision_options(parser)
     add_inference_options(parser)
     return parser
-
-
-def _validation_photos(run: "RunFolder", data: "DataConfig", schema: "Schema") -> "Manifest":
-    """Those of the run's split.
-
-    Raises:
-        UserError: there is none.
-    """
-    from multiskin.data.photos import load_side
-
-    with progress("checking photos") as advance:
-        photos, skipped = load_side(data, schema, run.split, "val", advance)
-    warn(skipped)
-    if not len(photos):
-        raise UserError(f"{run.root}: the split has no val photo to calibrate with")
-    return photos
 
 
 def _methods(options: Namespace, before: "Predictor") -> dict[str, str]:
@@ -153,9 +138,9 @@ def calibrate_after_training(
         data: how photos are read.
     """
     from multiskin.inference.calibrate import calibrated, keep_calibration
-    from multiskin.inference.evaluate import score
+    from multiskin.inference.evaluate import network_probabilities
 
-    probabilities = score(predictor, photos, data.batch_size, data.num_workers)
+    probabilities = network_probabilities(predictor, photos, data.batch_size, data.num_workers)
     predictor = calibrated(predictor, run.best, photos, probabilities, methods)
     _warn_of_uncalibrated(predictor, methods)
     keep_calibration(predictor, run.best, run.best)

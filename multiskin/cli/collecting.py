@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from multiskin.cli.adjusting import as_asked, with_group
 from multiskin.cli.exporting import ONNX
 from multiskin.cli.parsers import whole
 from multiskin.cli.terminal import progress, warn
@@ -122,7 +123,6 @@ def _connected(options: Namespace, transform: "PhotoTransform") -> Iterator["Pip
 
 def load_for_engine(options: Namespace, device: str) -> "Predictor":
     """The model as the options ask for it, in whatever process and on whatever device."""
-    from multiskin.cli.measuring import as_asked, with_group
     from multiskin.inference.predictor import Predictor
     from multiskin.run import RunFolder
 

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from multiskin.cli.measuring import data_of
 from multiskin.cli.parsers import Parser, add_inference_options, summary
-from multiskin.cli.terminal import console, progress, warn
-from multiskin.errors import UserError, unknown
+from multiskin.cli.photos import data_of, photos_of_side, photos_of_table
+from multiskin.cli.terminal import console
+from multiskin.errors import unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from multiskin.schema import Schema
 
 NAME = "multiskin conform"
+UNSEEN = (
+    "train with data.split.ratios: [0.6, 0.15, 0.1, 0.15] or with calibrate in the split column, or name a table of "
+    "other graded photos with --table"
+)
 HOW = """
 With each grade the model then tells a set of grades, such as 2 to 4, that holds the true one as often as asked: on
 average over subjects like those of the photos used here, which must have served neither training nor validation. They
@@ -71,22 +75,12 @@ def _unseen_photos(run: "RunFolder", config: "DataConfig", schema: "Schema", tab
     Raises:
         UserError: none, or some that the run has seen.
     """
-    from dataclasses import replace
+    from multiskin.data.photos import require_unseen
 
-    from multiskin.data.photos import load_side, load_table, require_unseen
-
-    with progress("checking photos") as advance:
-        if table:
-            photos, skipped = load_table(replace(config, manifest=table), schema, advance)
-            require_unseen(photos, run.split)
-        else:
-            photos, skipped = load_side(config, schema, run.split, "calibrate", advance)
-    warn(skipped)
-    if not len(photos):
-        raise UserError(
-            f"{run.root}: the split has no photo to calibrate; train with data.split.ratios: [0.6, 0.15, 0.1, 0.15] "
-            "or with calibrate in the split column, or name a table of other graded photos with --table"
-        )
+    if not table:
+        return photos_of_side(run, "calibrate", config, schema, UNSEEN)
+    photos = photos_of_table(config, table, schema)
+    require_unseen(photos, run.split)
     return photos
 
 

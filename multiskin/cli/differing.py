@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from multiskin.cli.measuring import SIDES
 from multiskin.cli.parsers import Parser, summary
+from multiskin.cli.photos import SIDES
 from multiskin.cli.terminal import console
 from multiskin.errors import unknown
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from multiskin.cli.maps import graded_photos, measure_maps
-from multiskin.cli.measuring import SIDES, data_of
+from multiskin.cli.maps import measure_maps
 from multiskin.cli.parsers import Parser, add_inference_options, summary, whole
+from multiskin.cli.photos import SIDES, data_of, photos_of_side
 from multiskin.cli.settings import is_given
 from multiskin.cli.terminal import progress, warn
 from multiskin.errors import UserError, unknown
@@ -41,7 +41,8 @@ def explain(arguments: list[str]) -> None:
     if run is not None:
         data = data_of(run, options, "multiskin explain", summary(explain))
         wanted += _worst(options, run, data, heads.names) if options.worst else []
-        photos = graded_photos(run, options.side, data, schema) if options.evaluate else None
+        if options.evaluate:
+            photos = photos_of_side(run, options.side, data, schema, "name the other one with --side")
     out = RunFolder.create(options.out).root
     if wanted:
         _write_pictures(options, out, predictors, wanted, scalar, schema)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     Photos = Callable[[str, int], list[np.ndarray]]  # of a side, and at most so many
 
 ONNX = ".onnx"
-COMPARED = 32  # photos
-LEARNED = 128  # photos that ranges of activations are taken from
 
 
 def export(arguments: list[str]) -> None:
@@ -63,7 +61,7 @@ def _measured(run: "RunFolder") -> dict[str, Any]:
 
 def _write_onnx(options: Namespace, out: Path, predictor: "Predictor", run: "RunFolder | None") -> None:
     from multiskin.export.onnx import export_int8, export_onnx
-    from multiskin.export.photos import drawn_photos, run_photos
+    from multiskin.export.photos import COMPARED, LEARNED, drawn_photos, run_photos
 
     root = _root(options, run)
     photos = [] if run is None else run_photos(run, root, "val", COMPARED)

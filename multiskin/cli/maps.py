@@ -5,27 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from multiskin.cli.terminal import progress, warn
-from multiskin.errors import UserError
+from multiskin.cli.terminal import progress
 
 if TYPE_CHECKING:
-    from multiskin.config import DataConfig
     from multiskin.data.manifest import Manifest
     from multiskin.inference.predictor import Predictor
     from multiskin.run import RunFolder
-    from multiskin.schema import Schema
-
-
-def graded_photos(run: "RunFolder", side: str, data: "DataConfig", schema: "Schema") -> "Manifest":
-    """Those of one side of the run's split."""
-    from multiskin.data.photos import load_side
-
-    with progress("checking photos") as advance:
-        photos, skipped = load_side(data, schema, run.split, side, advance)
-    warn(skipped)
-    if not len(photos):
-        raise UserError(f"{run.root}: the split has no {side} photo; name the other one with --side")
-    return photos
 
 
 def measure_maps(

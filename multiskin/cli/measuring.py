@@ -1,30 +1,21 @@
 """The commands for a trained model."""
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING
 
+from multiskin.cli.adjusting import add_group_option, add_views_option, as_asked, with_group
 from multiskin.cli.collecting import add_engine_options, predict_collection, require_no_engine
 from multiskin.cli.exporting import load_model
-from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, by_head, of_one, summary, whole
-from multiskin.cli.photos import with_photos_drawn
-from multiskin.cli.settings import fit_config
-from multiskin.cli.terminal import console, progress, warn, warn_of_sets
+from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, summary, whole
+from multiskin.cli.photos import SIDES, data_of, photos_of_side, photos_of_table
+from multiskin.cli.terminal import console, warn
 from multiskin.errors import UserError, unknown
-from multiskin.portable.views import VIEWS
-from multiskin.rules import CREDIT
-
-SIDES = ("val", "test")
 
 if TYPE_CHECKING:
     from multiskin.config import DataConfig
-    from multiskin.conformal.prediction import ConformalSets
     from multiskin.data.manifest import Manifest
     from multiskin.inference.predictor import Predictor
-    from multiskin.rules import Credit
     from multiskin.run import RunFolder
-    from multiskin.schema import Schema
 
 
 def validate(arguments: list[str]) -> None:
@@ -48,9 +39,6 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     add_views_option(parser)
     add_inference_options(parser)
     options = parser.parse_args(arguments)
-    from dataclasses import replace
-
-    from multiskin.data.photos import load_side, load_table
     from multiskin.inference.predictor import Predictor
     from multiskin.reports.page import write_report
     from multiskin.run import RunFolder
@@ -62,117 +50,16 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     run = RunFolder.open(options.run)
     out = RunFolder.create(options.out) if options.out else run
     config = data_of(run, options, name, description)
-    config = replace(config, manifest=options.table or config.manifest)
     predictor = Predictor.from_checkpoint(options.checkpoint or run.best, options.device, options.detector)
     predictor = as_asked(predictor, options)
-    with progress("checking photos") as advance:
-        if options.table:
-            photos, skipped = load_table(config, predictor.schema, advance)
-        else:
-            photos, skipped = load_side(config, predictor.schema, run.split, side, advance)
-    warn(skipped)
-    if not len(photos):
-        raise UserError(f"{options.run}: the split has no {side} photo; name a table of graded photos with --table")
+    photos = (
+        photos_of_table(config, options.table, predictor.schema)
+        if options.table
+        else photos_of_side(run, side, config, predictor.schema, "name a table of graded photos with --table")
+    )
     measure(out, predictor, photos, Path(options.table).stem if options.table else side, config)
     if out == run:
         print(f"report: {write_report(run, Path(config.root))}")
-
-
-def add_views_option(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--tta",
-        choices=[*VIEWS],
-        help="score each photo as the mean over several views, each of which takes a forward pass: mirror, itself and "
-        "its mirror image, or dihedral, all eight flips and quarter turns; default: itself alone",
-    )
-
-
-class Adjustable(Protocol):
-    """A model that can decide otherwise and see more views, whatever runs it."""
-
-    @property
-    def schema(self) -> "Schema": ...
-
-    @property
-    def conformal(self) -> "ConformalSets | None": ...
-
-    def deciding(self, decisions: Mapping[str, str]) -> Self: ...
-
-    def crediting(self, credit: "Mapping[str, Credit]", where: str) -> Self: ...
-
-    def of_group(self, value: str) -> Self: ...
-
-    def seeing(self, views: str) -> Self: ...
-
-
-Model = TypeVar("Model", bound=Adjustable)
-
-
-def as_asked(predictor: Model, options: Namespace) -> Model:
-    """The model with the decisions and the views that a command's options ask for."""
-    return with_views(with_decisions(predictor, options), options.tta)
-
-
-def with_decisions(predictor: Model, options: Namespace) -> Model:
-    """The model with the decisions that were asked for with --decision and --credit.
-
-    Raises:
-        UserError: one that does not fit its head, or that another one stands in the way of.
-    """
-    for name, decision in of_one(options.decision).items():
-        if name in options.credit and decision != CREDIT:
-            raise UserError(f"--decision {name}={decision}: --credit says otherwise of {name}; leave one of the two")
-    ordinal = [attribute.name for attribute in predictor.schema if attribute.ordinal]
-    return predictor.deciding(by_head(options.decision, ordinal)).crediting(options.credit, "--credit")
-
-
-def add_group_option(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--group",
-        help="of photos that all have one value of the group that sets were promised for ('multiskin conform --by'), "
-        "such as a skin tone: that value; default: the widest sets of all values",
-    )
-
-
-def with_group(predictor: Model, asked: str | None) -> Model:
-    """The model for photos of one group, which tells the sets that were promised for it.
-
-    Raises:
-        UserError: it has no sets, or none by that group.
-    """
-    if asked is None:
-        return predictor
-    if predictor.conformal is None:
-        raise UserError("--group: there are no sets of grades to tell; 'multiskin conform RUN --by NAME' finds them")
-    return predictor.of_group(asked)
-
-
-def with_views(predictor: Model, asked: str | None) -> Model:
-    """The model with the views that were asked for with --tta; that this costs its sets of grades is said."""
-    if asked is None:
-        return predictor
-    warn_of_sets(predictor.conformal, f"--tta {asked}", "on single views")
-    return predictor.seeing(asked)
-
-
-def data_of(run: "RunFolder", options: Namespace, name: str, description: str) -> "DataConfig":
-    """Where a run's photos are, and how they are read; those that were drawn and are gone are drawn again.
-
-    Args:
-        run: a trained one.
-        options: the command's: root, and those of inference.
-        name: the command's.
-        description: likewise.
-    """
-    from dataclasses import replace
-
-    settings = fit_config(name, description, ["--config", str(run.config)])[0]
-    if not options.root and not Path(settings.data.root).exists():
-        settings, had = with_photos_drawn(settings), settings.data.root
-        if settings.data.root != had:
-            warn([f"the photos of the run, {had}, are gone, and those drawn now differ: results may, too"])
-    root = options.root or settings.data.root
-    return replace(settings.data, root=root, batch_size=options.batch_size, num_workers=options.num_workers)
 
 
 def measure(run: "RunFolder", predictor: "Predictor", photos: "Manifest", name: str, config: "DataConfig") -> None:

@@ -15,10 +15,10 @@ from multiskin.errors import UserError
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
-    from multiskin.compare.space import Space
-    from multiskin.compare.sweep import Sweep
     from multiskin.config import FitConfig
     from multiskin.schema import Schema
+    from multiskin.search.space import Space
+    from multiskin.search.sweep import Sweep
 
 NAME = "multiskin sweep"
 
@@ -26,7 +26,7 @@ NAME = "multiskin sweep"
 def sweep(arguments: list[str]) -> None:
     """Search settings: train many runs, each with what the results of those before suggest."""
     config, schema, options = parse(NAME, summary(sweep), arguments, _add_options)
-    from multiskin.compare.space import load_space, wandb_sweep
+    from multiskin.search.space import load_space, wandb_sweep
     from multiskin.training.checks import check, check_weights, monitor_mode
 
     if is_given("--ckpt_path", arguments):
@@ -43,8 +43,8 @@ def sweep(arguments: list[str]) -> None:
         _write_wandb_sweep(Path(options.wandb), wandb_sweep(space, *told), config)
         return
     _require_optuna()
-    from multiskin.compare.sweep import Sweep
-    from multiskin.compare.trials import PARTS, train
+    from multiskin.search.sweep import Sweep
+    from multiskin.search.trials import PARTS, train
 
     check_weights(config)
     photos = checked_photos(with_photos_drawn(config), schema)
@@ -67,7 +67,7 @@ def _add_options(parser: "ArgumentParser") -> None:
 
 def _check_space(space: "Space", config: "FitConfig", schema: "Schema", arguments: list[str]) -> None:
     """Finds the mistakes in what would be tried before hours are spent on the rest."""
-    from multiskin.compare.space import with_options
+    from multiskin.search.space import with_options
     from multiskin.training.checks import check
 
     for option, dimension in space.items():

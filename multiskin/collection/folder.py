@@ -12,7 +12,7 @@ from pyarrow import dataset, parquet
 
 from multiskin.collection.plan import Plan
 from multiskin.errors import UserError
-from multiskin.run import RunFolder, whole, write_json
+from multiskin.run import RunFolder, require_writable, whole, write_json
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,8 @@ class CollectionFolder:
         Raises:
             UserError: it holds something else, is of other photos or of another model, or is in use.
         """
-        try:
+        with require_writable(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"--out {self.root}: {error.strerror}; name a folder that can be written") from error
         self._require_ours()
         with RunFolder(self.root).locked():
             if self.record.is_file():

@@ -104,7 +104,7 @@ def _read(path: Path, attribute: Attribute) -> pd.DataFrame:
 
 
 def _probability_columns(attribute: Attribute) -> list[str]:
-    return attribute.prediction_columns[-attribute.grades :]
+    return attribute.probability_columns
 
 
 def _check(table: pd.DataFrame, path: Path, attribute: Attribute) -> None:

@@ -15,9 +15,9 @@ import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
 from multiskin.compare.memory import weight_bytes, working_bytes
-from multiskin.compare.timing import medians_of_sides, ratio_of_sides, time_by_turns
 from multiskin.inference.predictor import Predictor
 from multiskin.run import RunFolder
+from multiskin.timing import medians_of_sides, ratio_of_sides, time_by_turns
 
 Device = Literal["cpu", "cuda"]
 PARAMETERS = "parameters"

@@ -9,9 +9,8 @@ import yaml
 
 from multiskin.compare.plan import PlannedRun, names_of
 from multiskin.compare.runs import Runs
-from multiskin.compare.words import changes
 from multiskin.run import move_results
-from multiskin.training.checkpoints import deciding_settings
+from multiskin.training.checkpoints import changes, deciding_settings
 
 Names = Mapping[str, Mapping[str, str]]  # of runs, by model and seed
 

@@ -75,7 +75,7 @@ def out_of_fold(runs: Runs, planned: Sequence[PlannedRun], manifest: Manifest) -
     Raises:
         UserError: predictions that are not those of these photos.
     """
-    columns = {attribute.name: attribute.prediction_columns[-attribute.grades :] for attribute in manifest.schema}
+    columns = {attribute.name: attribute.probability_columns for attribute in manifest.schema}
     wanted = ["image", *(heading for headings in columns.values() for heading in headings)]
     table = pd.concat([_read(runs.folder(run).predictions(runs.side), wanted) for run in planned])
     if sorted(table.index) != sorted(manifest.paths):

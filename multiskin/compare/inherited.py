@@ -10,6 +10,7 @@ import yaml
 
 from multiskin.compare.plan import PlannedRun
 from multiskin.config import Recipe, head_recipes
+from multiskin.documents import to_yaml
 from multiskin.errors import UserError
 from multiskin.inference.predictor import CALIBRATION, CONFORMAL, CREDITS, DECISIONS
 from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
@@ -54,7 +55,7 @@ def _copy(trained: RunFolder, run: PlannedRun, folder: RunFolder) -> None:
         _copy_training(trained, part, run)
         settings = yaml.safe_load(trained.config.read_text(encoding="utf-8"))
         settings |= {"recipe": asdict(run.config.recipe), "heads": run.config.heads, "out": str(folder.root.resolve())}
-        write_whole(part.config, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+        write_whole(part.config, to_yaml(settings))
         part.root.rename(folder.root)
     finally:
         shutil.rmtree(part.root, ignore_errors=True)

@@ -8,16 +8,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import yaml
-
 from multiskin.compare.contents import own_detector, own_weights, short_digest
 from multiskin.compare.inherited import take_over
 from multiskin.compare.plan import PlannedRun
 from multiskin.compare.pool import Job, Pool, Tell
 from multiskin.compare.process import FitProcess, threads_each
 from multiskin.data.workers import worker_count
+from multiskin.documents import to_yaml
 from multiskin.errors import UserError
-from multiskin.run import RunFolder, write_whole
+from multiskin.run import RunFolder, require_writable, write_whole
 
 INPUTS = "inputs"
 MARK = ".multiskin"  # says that a folder is ours, and whose
@@ -49,11 +48,9 @@ class Runs:
             RunFolder.require_free(self.root)
         elif mark.read_text(encoding="utf-8") != self.command:
             raise UserError(f"--out {self.root}: holds what another command left; name another folder")
-        try:
+        with require_writable(self.root):
             (self.root / INPUTS).mkdir(parents=True, exist_ok=True)
             write_whole(mark, self.command)
-        except OSError as error:
-            raise UserError(f"--out {self.root}: {error.strerror}; name a folder that can be written") from error
         with RunFolder(self.root).locked():
             yield
 
@@ -124,7 +121,7 @@ class Runs:
         )
         write_whole(table, text)
         run.schema.save(schema)
-        write_whole(settings, yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True))
+        write_whole(settings, to_yaml(asdict(config)))
         return settings
 
 

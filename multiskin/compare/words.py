@@ -1,9 +1,8 @@
 """What an interval shows, in words and digits that are never surer than it is."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
-from typing import Any
 
 from multiskin.compare.intervals import PairedDifference
 from multiskin.metrics.bootstrap import Interval
@@ -30,12 +29,6 @@ def whose(subjects: int, strangers: int, written: Callable[[int], str] = str) ->
         return ""
     known = f"of {written(subjects)} {plural(subjects, 'subject')}"
     return f", {written(strangers)} of nobody known and the others {known}" if strangers else f" {known}"
-
-
-def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What is another thing now than before, by its name."""
-    changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
-    return [f"{key} was {before.get(key)} and is {now.get(key)}" for key in changed]
 
 
 def rounded_down(value: float, decimals: int = DECIMALS) -> str:

@@ -112,7 +112,7 @@ class ConformalSets:
             sets[:, h, : attribute.grades] = filled(inside) if attribute.ordinal else inside
         return sets
 
-    def of_group(self, value: str) -> "ConformalSets":
+    def for_group(self, value: str) -> "ConformalSets":
         """The sets of photos that all have one value of the group that the promise is kept for.
 
         Raises:

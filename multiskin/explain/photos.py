@@ -216,7 +216,7 @@ def _explain(
     images = torch.stack([photo.images[model] for photo in photos])
     found = head_maps(predictor.net, images.to(predictor.device), scalar)
     regions = [photo.regions[model] for photo in photos]
-    yield from explanations(predictor.schema, predictor.read(found.output.logits), found, regions)
+    yield from explanations(predictor.schema, predictor.predict_logits(found.output.logits), found, regions)
 
 
 def explanations(

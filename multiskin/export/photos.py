@@ -12,6 +12,9 @@ from multiskin.data.validation import photo_path
 from multiskin.errors import UserError
 from multiskin.run import RunFolder
 
+COMPARED = 32  # photos
+LEARNED = 128  # photos that ranges of activations are taken from
+
 
 def run_photos(run: RunFolder, root: Path, side: str, most: int) -> list[np.ndarray]:
     """Some photos (h, w, 3) uint8 RGB of one side of a run's split, spread over it; those that cannot be read are not.

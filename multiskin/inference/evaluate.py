@@ -90,11 +90,13 @@ def evaluate(
     Raises:
         ImageError: a photo that cannot be read.
     """
-    return judge(predictor, manifest, score(predictor, manifest, batch_size, num_workers))
+    return judge(predictor, manifest, network_probabilities(predictor, manifest, batch_size, num_workers))
 
 
 @torch.inference_mode()
-def score(predictor: Predictor, manifest: Manifest, batch_size: int = 32, num_workers: int | None = None) -> Tensor:
+def network_probabilities(
+    predictor: Predictor, manifest: Manifest, batch_size: int = 32, num_workers: int | None = None
+) -> Tensor:
     """The network's own probabilities (N, H, Kmax) of every photo of a manifest, on the CPU.
 
     Raises:

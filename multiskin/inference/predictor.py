@@ -144,7 +144,7 @@ class Predictor:
         state = {NETWORK + name: tensor for name, tensor in self.net.state_dict().items()}
         write_pretrained(Path(folder), config, state, model_card(blueprint, metrics or {}, self.conformal))
 
-    def deciding(self, decisions: Mapping[str, str]) -> "Predictor":
+    def with_decisions(self, decisions: Mapping[str, str]) -> "Predictor":
         """The same model with other decisions for these heads, by name.
 
         Raises:
@@ -154,7 +154,7 @@ class Predictor:
             require_decision(decision, self.schema[name])
         return replace(self, decisions={**self.decisions, **decisions})
 
-    def crediting(self, credit: Mapping[str, Credit], where: str = CREDIT) -> "Predictor":
+    def with_credit(self, credit: Mapping[str, Credit], where: str = CREDIT) -> "Predictor":
         """The same model, whose heads of these names decide for what earns most by these matrices (K, K).
 
         Args:
@@ -165,22 +165,22 @@ class Predictor:
             UserError: an unknown head, one without ordered grades, or a matrix of other grades.
         """
         checked = checked_credits(credit, self.schema, where)
-        deciding = self.deciding(dict.fromkeys(checked, CREDIT))
+        deciding = self.with_decisions(dict.fromkeys(checked, CREDIT))
         return replace(deciding, credit={**self.credit, **checked})
 
     def uncalibrated(self) -> "Predictor":
         """The same model with the probabilities that it was trained to give, of which nothing was promised."""
         return replace(self, calibrators={}, conformal=None)
 
-    def of_group(self, value: str) -> "Predictor":
+    def for_group(self, value: str) -> "Predictor":
         """The same model for photos that all have this value of the group that its sets are promised for.
 
         Raises:
             UserError: they are for no group, or not for this value.
         """
-        return replace(self, conformal=self.conformal and self.conformal.of_group(value))
+        return replace(self, conformal=self.conformal and self.conformal.for_group(value))
 
-    def seeing(self, views: str) -> "Predictor":
+    def with_views(self, views: str) -> "Predictor":
         """The same model, which scores a photo as the mean over these views of it, by their name in VIEWS.
 
         Calibrators and priors stay, although they were found on single views; what sets of grades promise does not.
@@ -203,7 +203,7 @@ class Predictor:
         return torch.stack(by_view).mean(dim=0)
 
     @torch.inference_mode()
-    def read(self, logits: Mapping[str, Tensor]) -> Prediction:
+    def predict_logits(self, logits: Mapping[str, Tensor]) -> Prediction:
         """What the logits (B, *) of all heads say, of a forward pass that is done."""
         return self.judge(self.calibrate(self.net.probabilities(dict(logits))))
 

@@ -82,7 +82,7 @@ class OnnxPredictor:
         pixels.check()  # before the first photo
         return cls(session, card, pixels)
 
-    def deciding(self, decisions: Mapping[str, str]) -> "OnnxPredictor":
+    def with_decisions(self, decisions: Mapping[str, str]) -> "OnnxPredictor":
         """The same model with other decisions for these heads, by name.
 
         Raises:
@@ -92,28 +92,28 @@ class OnnxPredictor:
             require_decision(decision, self.schema[name])
         return self._ruled({name: replace(self.card.rules[name], decision=to) for name, to in decisions.items()})
 
-    def crediting(self, credit: Mapping[str, Credit], where: str = CREDIT) -> "OnnxPredictor":
-        """As Predictor.crediting: these heads decide for what earns most by their matrices (K, K).
+    def with_credit(self, credit: Mapping[str, Credit], where: str = CREDIT) -> "OnnxPredictor":
+        """As Predictor.with_credit: these heads decide for what earns most by their matrices (K, K).
 
         Raises:
             UserError: likewise.
         """
         checked = checked_credits(credit, self.schema, where)
-        deciding = self.deciding(dict.fromkeys(checked, CREDIT))
+        deciding = self.with_decisions(dict.fromkeys(checked, CREDIT))
         return deciding._ruled({name: replace(deciding.card.rules[name], credit=of) for name, of in checked.items()})
 
     def _ruled(self, rules: Mapping[str, Rule]) -> "OnnxPredictor":
         return replace(self, card=replace(self.card, rules={**self.card.rules, **rules}))
 
-    def of_group(self, value: str) -> "OnnxPredictor":
+    def for_group(self, value: str) -> "OnnxPredictor":
         """The same model for photos that all have this value of the group that its sets are promised for.
 
         Raises:
             UserError: they are for no group, or not for this value.
         """
-        return replace(self, card=replace(self.card, conformal=self.conformal and self.conformal.of_group(value)))
+        return replace(self, card=replace(self.card, conformal=self.conformal and self.conformal.for_group(value)))
 
-    def seeing(self, views: str) -> "OnnxPredictor":
+    def with_views(self, views: str) -> "OnnxPredictor":
         """The same model, which scores a photo as the mean over these views of it, by their name in VIEWS.
 
         The mean is over the probabilities that the file gives, which are calibrated if the model is. Priors stay,

@@ -6,14 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from multiskin.reports.example_maps import MapPainter
-from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.graded import GradedPredictions
 from multiskin.reports.html import write_page
-from multiskin.reports.mistakes import head_mistakes
-from multiskin.reports.page import confusion_charts, groupings_of, settings_of
-from multiskin.reports.results import ENOUGH, judged_by
-from multiskin.reports.thumbnails import head_examples, probability_of_truth, worst_misses
+from multiskin.reports.page import prediction_content, settings_of
+from multiskin.reports.thumbnails import probability_of_truth, worst_misses
 from multiskin.run import RunFolder, write_whole
 
 
@@ -33,29 +29,9 @@ def write_errors(run: RunFolder, side: str, photos: Path, examples: int) -> Path
     page = run.root / ("errors.html" if side == "test" else f"errors-{side}.html")
     listed = page.with_suffix(".csv")
     write_whole(listed, error_table(predictions).to_csv(index=False, float_format="%.4f"))
-    write_page(page, "errors", {"listed": listed.name, **_content(run, side, predictions, photos, examples)})
+    content = prediction_content(run, side, predictions, settings_of(run), photos, examples)
+    write_page(page, "errors", {"listed": listed.name, **content})
     return page
-
-
-def _content(run: RunFolder, side: str, predictions: GradedPredictions, photos: Path, examples: int) -> dict[str, Any]:
-    """Everything that the template names but the table of errors."""
-    config = settings_of(run)
-    painter = MapPainter(run)
-    return {
-        "name": run.root.resolve().name,
-        "schema": predictions.schema,
-        "side_title": SIDE_TITLES[side],
-        "predictions": predictions,
-        "groupings": groupings_of(predictions, config),
-        "judged_by": judged_by(predictions.schema),
-        "enough": ENOUGH,
-        "confusions": confusion_charts(predictions),
-        "mistakes": head_mistakes(predictions),
-        "examples": head_examples(predictions, photos, examples, painter) if examples else [],
-        "photos_known": True,
-        "painter": painter,
-        "drawn": bool(config["data"].get("render") and not config["data"].get("faces")),
-    }
 
 
 def error_table(predictions: GradedPredictions) -> pd.DataFrame:

@@ -76,7 +76,7 @@ class GradedPredictions:
         """(N, H, Kmax), 0 beyond a head's own K."""
         found = np.zeros((len(self), len(self.schema), self.schema.max_grades))
         for h, attribute in enumerate(self.schema):
-            columns = attribute.prediction_columns[-attribute.grades :]
+            columns = attribute.probability_columns
             found[:, h, : attribute.grades] = self.table[columns].to_numpy(dtype=float)
         return found
 

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import combinations
 from pathlib import Path
@@ -54,48 +54,83 @@ def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, An
     measured = _measured(run, schema)
     side = "test" if "test" in measured else "val"
     predictions = measured[side]
-    split, curves = _split(run.split), _curves(run.curves)
-    recorded = _recorded(run, side)
-    panels = results(predictions, recorded.get("second_rater", {}))
-    persons = _persons(run, side, schema)
-    grades = graded_table(split, measured, schema)
-    columns = _group_columns(predictions, config)
+    return {
+        **prediction_content(run, side, predictions, config, photos, examples),
+        **_measured_content(run, side, predictions),
+        **_training_content(_curves(run.curves), schema, config),
+        **_grade_content(_split(run.split), measured, _group_columns(predictions, config)),
+        "side": side,
+        "config": config,
+        "reliability": [_reliability(run, name, measured[name]) for name in ("test", "val") if name in measured],
+        "settings": as_text(config),
+        "versions": {"Python": platform.python_version()} | package_versions(),
+    }
+
+
+def prediction_content(
+    run: RunFolder,
+    side: str,
+    predictions: GradedPredictions,
+    config: Mapping[str, Any],
+    photos: Path | None,
+    examples: int,
+) -> dict[str, Any]:
+    """What is told of predictions wherever they are shown: by group, by grade, and on example photos."""
     painter = MapPainter(run)
     return {
         "name": run.root.resolve().name,
-        "schema": schema,
-        "config": config,
+        "schema": predictions.schema,
         "drawn": bool(config["data"].get("render") and not config["data"].get("faces")),
-        "side": side,
         "side_title": SIDE_TITLES[side],
         "predictions": predictions,
-        "panels": panels,
-        "panels_by_person": results(persons, {}) if persons else None,
-        "differing": _differing(recorded, schema),
-        "interval_charts": [draw_intervals(panel) for panel in panels],
         "groupings": groupings_of(predictions, config),
-        "judged_by": judged_by(schema),
+        "judged_by": judged_by(predictions.schema),
         "enough": ENOUGH,
-        "resamples": RESAMPLES,
-        "units": int(predictions.units.max()) + 1,
         "confusions": confusion_charts(predictions),
         "mistakes": head_mistakes(predictions),
-        "reliability": [_reliability(run, name, measured[name]) for name in ("test", "val") if name in measured],
+        "examples": head_examples(predictions, photos, examples, painter) if examples else [],
+        "photos_known": photos is not None,
+        "painter": painter,
+    }
+
+
+def _measured_content(run: RunFolder, side: str, predictions: GradedPredictions) -> dict[str, Any]:
+    """The results with their intervals, by photo and by person."""
+    recorded = _recorded(run, side)
+    panels = results(predictions, recorded.get("second_rater", {}))
+    persons = _persons(run, side, predictions.schema)
+    return {
+        "panels": panels,
+        "panels_by_person": results(persons, {}) if persons else None,
+        "differing": _differing(recorded, predictions.schema),
+        "interval_charts": [draw_intervals(panel) for panel in panels],
+        "resamples": RESAMPLES,
+        "units": int(predictions.units.max()) + 1,
+    }
+
+
+def _training_content(curves: pd.DataFrame, schema: Schema, config: Mapping[str, Any]) -> dict[str, Any]:
+    """How training went, by epoch."""
+    return {
         "curves": draw_curves(curves, schema, config["trainer"]["monitor"]) if len(curves) else [],
         "epochs": curves["epoch"].nunique(),
         "sampling": _sampling(curves, schema),
         "cosines": _cosines(curves, schema),
+        "training_time": _training_time(curves),
+    }
+
+
+def _grade_content(
+    split: pd.DataFrame, measured: Mapping[str, GradedPredictions], columns: Sequence[str]
+) -> dict[str, Any]:
+    """How many photos each side has, and with which grades."""
+    schema = next(iter(measured.values())).schema
+    grades = graded_table(split, measured, schema)
+    heads = enumerate(head_counts(grades, schema, columns))
+    return {
         "sides": sides(split),
         "sides_with_grades": [SIDE_TITLES[name] for name in grades["split"].unique()],
-        "grades": [
-            (head, draw_grades(head, number)) for number, head in enumerate(head_counts(grades, schema, columns))
-        ],
-        "examples": head_examples(predictions, photos, examples, painter) if examples else [],
-        "photos_known": photos is not None,
-        "painter": painter,
-        "settings": as_text(config),
-        "versions": {"Python": platform.python_version()} | package_versions(),
-        "training_time": _training_time(curves),
+        "grades": [(head, draw_grades(head, number)) for number, head in heads],
     }
 
 

@@ -14,9 +14,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from multiskin.compare.space import Choices, Range, Space
 from multiskin.reports.figures import drawn_words, save
 from multiskin.reports.fonts import families
+from multiskin.search.space import Choices, Range, Space
 
 SHOWN = 5  # best trials in the table
 LONGEST = 16  # letters beside an axis

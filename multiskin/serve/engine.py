@@ -92,7 +92,7 @@ class Engine:
     def _read(self, photos: list[PreparedPhoto]) -> list[Reading]:
         images = torch.stack([photo.images[0] for photo in photos]).to(self.predictor.device)
         found = head_maps(self.predictor.net, images)
-        prediction = self.predictor.read(found.output.logits)
+        prediction = self.predictor.predict_logits(found.output.logits)
         maps = explanations(self.schema, prediction, found, [photo.regions[0] for photo in photos])
         return [Reading(*each) for each in zip(prediction.probabilities, maps, strict=True)]
 

@@ -113,15 +113,20 @@ def require_same_run(run: RunFolder, config: FitConfig, photos: Photos) -> None:
     """
     saved = yaml.safe_load(run.config.read_text(encoding="utf-8"))
     before, now = (dict(deciding_settings(each)) for each in (saved, asdict(config)))
-    changed = [option for option in sorted(before.keys() | now.keys()) if before.get(option) != now.get(option)]
-    if changed:
-        words = "; ".join(f"{option} was {before.get(option)} and is {now.get(option)}" for option in changed)
+    if changed := changes(before, now):
+        words = "; ".join(changed)
         raise UserError(f"--out {run.root}: another run: {words}; go on with its own settings, or name another folder")
     if Schema.load(run.schema) != photos.manifest.schema:
         raise UserError(f"--out {run.root}: the attributes are not those of the run; name another folder")
     split = split_table(photos.manifest, photos.split).to_csv(index=False)
     if split != run.split.read_text(encoding="utf-8"):
         raise UserError(f"--out {run.root}: the photos or their split are not those of the run; name another folder")
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What is another thing now than before, by its name."""
+    changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
+    return [f"{key} was {before.get(key)} and is {now.get(key)}" for key in changed]
 
 
 def deciding_settings(values: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytorch_lightning as pl
-import yaml
 
 from multiskin.config import FitConfig, head_recipes
 from multiskin.data.datamodule import SkinDataModule
 from multiskin.data.photos import Photos
 from multiskin.data.preprocessing import Preprocessing
+from multiskin.documents import to_yaml
 from multiskin.models.backbone import pretrained_backbone
 from multiskin.models.blueprint import Blueprint
 from multiskin.run import RunFolder, first_process, whole, write_whole
@@ -106,4 +106,4 @@ def _save_inputs(run: RunFolder, config: FitConfig, photos: Photos) -> None:
         photos.manifest.schema.save(part)
     photos.save(run.split, run.skipped)
     settings = asdict(config) | {"schema": run.schema.name, "ckpt_path": None}
-    write_whole(run.config, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+    write_whole(run.config, to_yaml(settings))

@@ -10,7 +10,6 @@ from dataclasses import replace
 from itertools import cycle, islice
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
@@ -21,17 +20,16 @@ from multiskin.config import FitConfig
 from multiskin.data.datamodule import SkinDataModule
 from multiskin.data.dataset import Item
 from multiskin.data.photos import Photos
-from multiskin.metrics.bootstrap import RESAMPLES, Interval, interval
 from multiskin.models.backbone import create_backbone
 from multiskin.schema import MISSING, Schema
 from multiskin.training.averaging import EMA
 from multiskin.training.checks import check
 from multiskin.training.fit import build
+from multiskin.training.memory import TYPES
 from multiskin.training.module import SkinModule
 from multiskin.training.optimizers import create_optimizer
 from multiskin.training.trainer import accelerator, precision, quiet_lightning, step_options
 
-TYPES = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 WARM_UP = 3  # steps of each round that do not count
 
 
@@ -152,12 +150,12 @@ def bare_step(config: FitConfig, schema: Schema, device: torch.device) -> Callab
     if config.trainer.compile is not None:
         backbone.compile(mode=config.trainer.compile)
     optimizer = create_optimizer(config.optimizer, [{"params": list(net.parameters())}], fused=False)
-    kind = TYPES.get(precision(config.trainer))
+    kind = TYPES[precision(config.trainer)]
     scaler = torch.amp.GradScaler(device.type, enabled=kind is torch.float16)
 
     def step(batch: Item) -> Tensor:
         images = batch["image"].contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, kind, enabled=kind is not None):
+        with torch.autocast(device.type, kind, enabled=kind is not torch.float32):
             logits = net[1](net[0](images)[1]).split(sizes, dim=1)
         loss = _cross_entropy(logits, batch["grades"])
         optimizer.zero_grad()
@@ -192,26 +190,3 @@ def create_loops(config: FitConfig, photos: Photos, steps: int) -> Loops:
 
 def _moved(batch: Item, device: torch.device) -> Item:
     return {key: value.to(device) for key, value in batch.items()}
-
-
-def rounds_of(tasks: Sequence[Callable[[], float]], rounds: int) -> np.ndarray:
-    """Seconds a photo that tasks by turns say they took, every other round backwards: (R, T)."""
-    for task in tasks:
-        task()  # what is loaded, compiled or kept at first use
-    found = []
-    for number in range(rounds):
-        step = -1 if number % 2 else 1
-        found.append([task() for task in tasks[::step]][::step])
-    return np.array(found)
-
-
-def ratio_of_speeds(seconds: np.ndarray, seed: int = 0) -> Interval:
-    """How fast the second task is as a share of the first: the median of the rounds' shares, of (R, 2) seconds.
-
-    Two tasks of a round meet the machine in the same state, however that changes. The interval is from a bootstrap of
-    the rounds.
-    """
-    rounds = len(seconds)
-    shares = seconds[:, 0] / seconds[:, 1]
-    draws = np.random.default_rng(seed).integers(rounds, size=(RESAMPLES, rounds))
-    return interval(np.median(shares[np.vstack([np.arange(rounds), draws])], axis=1))

@@ -30,7 +30,7 @@ def predictions(seed, photos=60):
     table = {"image": [f"{n}.jpg" for n in range(photos)], "subject": [f"p{n % 12}" for n in range(photos)]}
     for attribute in SCHEMA:
         probabilities = random.dirichlet(np.ones(attribute.grades), photos)
-        names = attribute.prediction_columns[-attribute.grades :]
+        names = attribute.probability_columns
         table |= {attribute.true_column: truth.integers(0, attribute.grades, photos)}
         table |= {attribute.name: random.integers(0, attribute.grades, photos)}
         table |= dict(zip(names, probabilities.T, strict=True))
@@ -72,7 +72,7 @@ def test_steps_of_the_same_runs_differ_in_what_is_decided(runs):
     attribute = SCHEMA.attributes[0]
     credit = finetuned.pair(attribute, RECIPES.steps[1], RECIPES.steps[0], runs, "val")
     read = pd.read_csv(runs["cross_entropy"][1] / "predictions_val.csv").sort_values("image")
-    names = attribute.prediction_columns[-attribute.grades :]
+    names = attribute.probability_columns
     assert (credit.candidate.predicted[1] == read["shine"]).all()
     assert (credit.baseline.predicted[1] == read[names].to_numpy().argmax(axis=1)).all()
     assert (credit.candidate.probabilities == credit.baseline.probabilities).all()

@@ -111,7 +111,7 @@ def test_no_validation_photo_is_calibrated_by_its_own_subjects_grades(run, photo
     table.to_csv(changed.predictions("val"), index=False)
     (anew,) = recalibrated.recalibrated([changed.root], METHOD)
     after = pd.read_csv(anew / "predictions_val.csv").set_index("image")
-    stated = [name for attribute in val.schema for name in attribute.prediction_columns[-attribute.grades :]]
+    stated = [name for attribute in val.schema for name in attribute.probability_columns]
     halves = [val.table["image"][half] for half in (first, ~first)]
     pd.testing.assert_frame_equal(after.loc[halves[0], stated], before.loc[halves[0], stated])
     assert (after.loc[halves[1], stated] - before.loc[halves[1], stated]).abs().to_numpy().max() > 1e-3

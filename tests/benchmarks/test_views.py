@@ -44,7 +44,7 @@ def test_differences_are_those_of_validation_photos_seed_by_seed(name, found, ru
     kappas = {"candidate": [], "baseline": []}
     for run in runs:
         predictor = Predictor.from_checkpoint(RunFolder.open(run).best, "cpu")
-        for side, model in (("candidate", predictor.seeing(name)), ("baseline", predictor)):
+        for side, model in (("candidate", predictor.with_views(name)), ("baseline", predictor)):
             grades = [model.predict_photo(read_image(val.path(row))).grades[0, h] for row in rows]
             kappas[side].append(cohen_kappa_score(val.grades[rows, h], grades, weights="quadratic", labels=range(3)))
     line = found.loc[(name, "lines", "kappa")]

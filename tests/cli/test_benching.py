@@ -50,7 +50,7 @@ KEPT = [Stage("decode", 0.1, True), Stage("ISONoise", 0.002, False)]
         (READ, 100, 50, "waits for the network: photos come 2.0 times as fast as it learns"),
         (READ, 50, 100, "learns 2.0 times as fast as they come. The slowest stage is oil: decode, 100.00 ms a photo"),
         (READ, 50, 100, "data.cache spares"),
-        (KEPT, 50, 100, "The slowest stage is ISONoise, 2.00 ms a photo; more data.num_workers"),
+        (KEPT, 50, 100, "The slowest stage is ISONoise, 2.00 ms a photo; raise data.num_workers"),
     ],
 )
 def test_the_bottleneck_is_what_the_other_waits_for(stages, loader, network, said):

@@ -49,7 +49,7 @@ def trained(monkeypatch):
                 search.finish(trial)
         return {"trial-0001": "the loss is not finite"}
 
-    monkeypatch.setattr("multiskin.compare.trials.train", train)
+    monkeypatch.setattr("multiskin.search.trials.train", train)
 
 
 def given(*arguments):
@@ -83,7 +83,7 @@ def test_a_folder_of_its_own_is_beside_that_of_the_config(folder, trained):
 
 
 def test_nothing_finished_is_no_result(folder, monkeypatch):
-    monkeypatch.setattr("multiskin.compare.trials.train", lambda *_: {"trial-0000": "no"})
+    monkeypatch.setattr("multiskin.search.trials.train", lambda *_: {"trial-0000": "no"})
     with pytest.raises(UserError, match=r"no trial has finished"):
         sweep(given())
 

@@ -38,7 +38,7 @@ def test_predictions_are_the_mean_over_views(name, trained, graded_folder, tmp_p
     out, folder = tmp_path / "out.csv", graded_folder / "images"
     assert run("predict", trained.root, folder, "--out", out, "--tta", name, "--num_workers", 0) == 0
     table = pd.read_csv(out)
-    predictor = Predictor.from_checkpoint(trained.best, "cpu").seeing(name)
+    predictor = Predictor.from_checkpoint(trained.best, "cpu").with_views(name)
     expected = predictor.predict_files(sorted(folder.iterdir()))
     shares = [each.prediction.probabilities[0] for each in expected]
     found = numbers(table)

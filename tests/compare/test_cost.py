@@ -19,7 +19,6 @@ from multiskin.compare.cost import (
     training_cost,
 )
 from multiskin.compare.memory import weight_bytes
-from multiskin.compare.timing import time_by_turns
 from multiskin.config import Columns, DataConfig, FitConfig, ModelConfig, Recipe, TrainerConfig
 from multiskin.data.photos import load_photos
 from multiskin.data.transforms import Preprocessing
@@ -29,6 +28,7 @@ from multiskin.models.backbone import create_backbone
 from multiskin.models.skinnet import SkinNet
 from multiskin.run import RunFolder
 from multiskin.schema import Attribute, Schema
+from multiskin.timing import time_by_turns
 from multiskin.training.fit import fit
 
 SIZE = 8  # pixels

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiskin.compare.words import caveat, changes, in_words, limits, plural, rounded_down, rounded_up, whose
+from multiskin.compare.words import caveat, in_words, limits, plural, rounded_down, rounded_up, whose
 from multiskin.metrics.bootstrap import Interval
 
 NUMBERS = st.floats(-2, 2, allow_subnormal=False)
@@ -92,11 +92,3 @@ def test_photos_of_nobody_known_are_no_subjects(subjects: int, strangers: int, w
 def test_only_two_seeds_need_a_warning_about_the_methods_interval() -> None:
     assert [bool(caveat(seeds)) for seeds in (1, 2, 3, 5)] == [False, True, False, False]
     assert caveat(2).startswith("Two seeds: too few")
-
-
-def test_changes_are_told_by_name() -> None:
-    assert changes({"a": 1, "b": 2, "c": 3}, {"b": 2, "c": 4, "d": 5}) == [
-        "a was 1 and is None",
-        "c was 3 and is 4",
-        "d was None and is 5",
-    ]

@@ -173,13 +173,13 @@ def test_by_group_every_group_is_covered_and_a_strange_one_gets_the_widest_sets(
         found.append([held[:50].mean(axis=0), held[50:].mean(axis=0)])
     assert (np.mean(found, axis=0) >= 0.89).all()
     for tone in worlds:  # told beforehand, or photo by photo
-        of_tone = fitted.of_group(tone)
+        of_tone = fitted.for_group(tone)
         assert of_tone.by is None
         assert (of_tone.sets(probabilities) == fitted.sets(probabilities, {"tone": [tone] * 100})).all()
     with pytest.raises(UserError, match=r"--group: unknown value of tone 'blue': .*overconfident"):
-        fitted.of_group("blue")
+        fitted.for_group("blue")
     with pytest.raises(UserError, match="--group: the model's sets are by no group"):
-        of_tone.of_group(tone)
+        of_tone.for_group(tone)
     for unknown in ({"tone": [""] * 100}, {}, {"part": ["chin"] * 100}):
         wide = fitted.sets(probabilities, unknown)
         assert (wide >= sets).all()

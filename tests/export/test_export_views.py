@@ -26,7 +26,7 @@ def uncalibrated(predictor: Predictor, photos: list[np.ndarray], tmp_path_factor
 def test_it_says_what_the_model_says(
     name: str, predictor: Predictor, uncalibrated: Path, photos: list[np.ndarray]
 ) -> None:
-    ours, theirs = predictor.uncalibrated().seeing(name), OnnxPredictor.from_file(uncalibrated).seeing(name)
+    ours, theirs = predictor.uncalibrated().with_views(name), OnnxPredictor.from_file(uncalibrated).with_views(name)
     for photo in photos:
         expected, found = ours.predict_photo(photo), theirs.predict_photo(photo)
         np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-4)
@@ -41,16 +41,16 @@ def test_what_a_file_gives_calibrated_is_averaged_so(exported: Exported, photos:
     turned = [np.swapaxes(view, 1, 2) for view in upright]
     each = [model.predict(np.ascontiguousarray(view)).probabilities for view in (*upright, *turned)]
     assert np.std(each, axis=0).max() > 0.001, "a network that does not see the difference tests nothing"
-    found = model.seeing("dihedral").predict(pixels)
+    found = model.with_views("dihedral").predict(pixels)
     np.testing.assert_allclose(found.probabilities, np.mean(each, axis=0), atol=1e-5)
 
 
 def test_it_tells_no_sets_and_keeps_its_own_ways(exported: Exported, photos: list[np.ndarray]) -> None:
-    model = OnnxPredictor.from_file(exported[0]).deciding({"shine": "argmax"})
-    every_view = model.seeing("mirror")
+    model = OnnxPredictor.from_file(exported[0]).with_decisions({"shine": "argmax"})
+    every_view = model.with_views("mirror")
     prediction = every_view.predict_photo(photos[2])
     assert model.sets(prediction) is not None
     assert every_view.sets(prediction) is None
     assert prediction.grades[0, 0] == prediction.probabilities[0, 0].argmax()
     with pytest.raises(UserError, match="unknown views 'rotate'"):
-        model.seeing("rotate")
+        model.with_views("rotate")

@@ -14,7 +14,7 @@ from multiskin.data.manifest import Manifest
 from multiskin.decisions import decide
 from multiskin.errors import UserError
 from multiskin.inference.calibrate import calibrated, keep_calibration
-from multiskin.inference.evaluate import evaluate, judge, score
+from multiskin.inference.evaluate import evaluate, judge, network_probabilities
 from multiskin.inference.predictor import Predictor
 from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
 from multiskin.schema import MISSING, Attribute, Schema
@@ -34,7 +34,7 @@ def adjusted(predictor: Predictor) -> Predictor:
 def test_what_is_predicted_is_calibrated_and_decided_by_its_own_prior(
     predictor: Predictor, adjusted: Predictor
 ) -> None:
-    before, found = predictor.predict(IMAGES), adjusted.deciding({"shine": "credit"}).predict(IMAGES)
+    before, found = predictor.predict(IMAGES), adjusted.with_decisions({"shine": "credit"}).predict(IMAGES)
     expected = SHINE(torch.from_numpy(before.probabilities[:, 0]))
     np.testing.assert_allclose(found.probabilities[:, 0], expected, atol=1e-6)
     np.testing.assert_allclose(found.scores[:, 0], expected @ torch.arange(5.0), atol=1e-5)
@@ -47,7 +47,7 @@ def test_what_is_predicted_is_calibrated_and_decided_by_its_own_prior(
 
 def test_one_forward_pass_is_read_as_it_is_predicted(adjusted: Predictor, predictor: Predictor) -> None:
     with torch.no_grad():
-        read = adjusted.read(adjusted.net(IMAGES).logits)
+        read = adjusted.predict_logits(adjusted.net(IMAGES).logits)
     for one, other in zip(read, adjusted.predict(IMAGES), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
     again = adjusted.judge(torch.from_numpy(read.probabilities))  # as photos of one person are, put together
@@ -56,7 +56,7 @@ def test_one_forward_pass_is_read_as_it_is_predicted(adjusted: Predictor, predic
 
 
 def test_other_decisions_are_those_of_the_heads_that_are_named(predictor: Predictor) -> None:
-    found = predictor.deciding({"lines": "argmax"}).deciding({"shine": "expectation"}).predict(IMAGES)
+    found = predictor.with_decisions({"lines": "argmax"}).with_decisions({"shine": "expectation"}).predict(IMAGES)
     p = found.probabilities
     assert found.grades[:, 1].tolist() == p[:, 1].argmax(axis=1).tolist()
     assert found.grades[:, 0].tolist() == np.round(found.scores[:, 0]).tolist()
@@ -64,14 +64,14 @@ def test_other_decisions_are_those_of_the_heads_that_are_named(predictor: Predic
 
 def test_a_decision_that_cannot_be_is_refused(predictor_of: Callable[[Schema], Predictor]) -> None:
     predictor = predictor_of(Schema((Attribute("kind", 4, kind="nominal"), Attribute("shine", 3))))
-    assert predictor.deciding({"kind": "argmax"}).net is predictor.net
+    assert predictor.with_decisions({"kind": "argmax"}).net is predictor.net
     for decisions, words in (
         ({"kind": "median"}, "needs ordered grades"),
         ({"shine": "mode"}, "unknown decision"),
         ({"shin": "median"}, "unknown attribute 'shin'"),
     ):
         with pytest.raises(UserError, match=words):
-            predictor.deciding(decisions)
+            predictor.with_decisions(decisions)
 
 
 NEVER_LOWEST = ((0.0, 0.5, 0.0), (0.0, 1.0, 0.5), (0.0, 0.5, 1.0))
@@ -79,13 +79,13 @@ NEVER_LOWEST = ((0.0, 0.5, 0.0), (0.0, 1.0, 0.5), (0.0, 0.5, 1.0))
 
 def test_other_credit_is_that_of_the_heads_that_are_named(predictor: Predictor) -> None:
     before = predictor.predict(IMAGES)
-    found = predictor.crediting({"lines": NEVER_LOWEST}).predict(IMAGES)
+    found = predictor.with_credit({"lines": NEVER_LOWEST}).predict(IMAGES)
     p = torch.from_numpy(found.probabilities[:, 1, :3])
     by_hand = decide("credit", p, torch.full((3,), 1 / 3), torch.tensor(NEVER_LOWEST))
     assert found.grades[:, 1].tolist() == by_hand.tolist()
     assert set(before.grades[:, 1].tolist()) > set(by_hand.tolist())
     np.testing.assert_array_equal(found.grades[:, 0], before.grades[:, 0])
-    taken_back = predictor.crediting({"lines": NEVER_LOWEST}).deciding({"lines": "median"}).predict(IMAGES)
+    taken_back = predictor.with_credit({"lines": NEVER_LOWEST}).with_decisions({"lines": "median"}).predict(IMAGES)
     np.testing.assert_array_equal(taken_back.grades, before.grades)
 
 
@@ -97,7 +97,7 @@ def test_a_credit_that_cannot_be_is_refused(predictor_of: Callable[[Schema], Pre
         ("shine", NEVER_LOWEST[:2], "credit: shine: give 3 rows"),
     ):
         with pytest.raises(UserError, match=words):
-            predictor.crediting({name: credit})
+            predictor.with_credit({name: credit})
 
 
 def test_an_evaluation_tells_both(adjusted: Predictor, predictor: Predictor, manifest: Manifest) -> None:
@@ -113,7 +113,7 @@ def test_an_evaluation_tells_both(adjusted: Predictor, predictor: Predictor, man
 def test_the_fit_is_to_the_graded_photos_and_from_what_was_drawn(
     predictor: Predictor, checkpoint: Path, manifest: Manifest
 ) -> None:
-    probabilities = score(predictor, manifest, num_workers=0)
+    probabilities = network_probabilities(predictor, manifest, num_workers=0)
     found = calibrated(predictor, checkpoint, manifest, probabilities, {"lines": "temperature"})
     graded = manifest.grades[:, 1] != MISSING
     own, grades = probabilities[graded, 1, :3].numpy(), manifest.grades[graded, 1]
@@ -130,7 +130,7 @@ def test_the_fit_is_to_the_graded_photos_and_from_what_was_drawn(
 
 def test_a_checkpoint_keeps_it_and_all_that_it_held(adjusted: Predictor, checkpoint: Path, tmp_path: Path) -> None:
     path = tmp_path / "calibrated.ckpt"
-    decided = adjusted.deciding({"shine": "expectation"}).crediting({"lines": NEVER_LOWEST})
+    decided = adjusted.with_decisions({"shine": "expectation"}).with_credit({"lines": NEVER_LOWEST})
     assert not keep_calibration(decided, checkpoint, path)
     before, now = read_checkpoint(checkpoint), read_checkpoint(path)
     assert set(now) - set(before) == {"calibration", "decisions", "credit"}
@@ -152,7 +152,7 @@ def test_sets_of_grades_stay_with_the_calibration_that_they_rest_on(
     path = tmp_path / "model.ckpt"
     keep_calibration(adjusted, checkpoint, path)
     write_checkpoint(read_checkpoint(path) | {"conformal": {"coverage": 0.9}}, path)
-    assert not keep_calibration(adjusted.deciding({"shine": "median"}), path, path)
+    assert not keep_calibration(adjusted.with_decisions({"shine": "median"}), path, path)
     assert read_checkpoint(path)["conformal"] == {"coverage": 0.9}
     assert keep_calibration(adjusted.uncalibrated(), path, path)
     assert "conformal" not in read_checkpoint(path)
@@ -188,7 +188,7 @@ def test_soft_targets_do_not_blur_what_was_drawn(
     content["blueprint"]["counts"] = [[50, 20, 15, 10, 5], [6, 3, 1]]
     write_checkpoint(content, path)
     predictor = Predictor.from_checkpoint(path, "cpu")
-    probabilities = score(predictor, manifest, num_workers=0)
+    probabilities = network_probabilities(predictor, manifest, num_workers=0)
     methods = dict.fromkeys(manifest.schema.names, "bias_corrected")
     found = calibrated(predictor, path, manifest, probabilities, methods).calibrators
     drawn = [np.array([0.5, 0.2, 0.15, 0.1, 0.05]), np.full(3, 1 / 3)]

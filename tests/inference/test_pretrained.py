@@ -27,7 +27,9 @@ def tuned(predictor: Predictor) -> Predictor:
     calibrator = Calibrator("vector", (0.5, 1, 2, 1, 1), (0.1, 0, 0, 0, 0), (0.2,) * 5, 9)
     thresholds = {name: {"all": Threshold(float("inf"), 3, 4)} for name in predictor.schema.names}
     sets = ConformalSets(predictor.schema, 0.9, None, thresholds)
-    decided = predictor.deciding({"shine": "argmax"}).crediting({"lines": ((1, 0.5, 0), (0, 1, 0.5), (0, 0, 1))})
+    decided = predictor.with_decisions({"shine": "argmax"}).with_credit(
+        {"lines": ((1, 0.5, 0), (0, 1, 0.5), (0, 0, 1))}
+    )
     return replace(decided, calibrators={"shine": calibrator}, conformal=sets)
 
 

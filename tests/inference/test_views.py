@@ -40,7 +40,7 @@ def test_probabilities_are_the_mean_over_views(name: str, predictor: Predictor) 
     each = torch.stack([predictor.probabilities(view) for view in by_hand(images, name)])
     assert len(each) == len(VIEWS[name])
     assert each.std(dim=0).max() > 0.01, "a network that does not see the difference tests nothing"
-    found = predictor.seeing(name).probabilities(images)
+    found = predictor.with_views(name).probabilities(images)
     torch.testing.assert_close(found, each.mean(dim=0), atol=ROUNDING, rtol=0)
 
 
@@ -48,7 +48,7 @@ def test_the_mean_is_calibrated_and_then_decided(predictor: Predictor) -> None:
     sharper = Calibrator("temperature", (3.0,) * 5, (0.2, 0, 0, 0, 0.1), (0.2,) * 5, 9)
     calibrated = replace(predictor, calibrators={"shine": sharper}, decisions={"shine": "argmax"})
     images = noise(1)
-    found = calibrated.seeing("dihedral").predict(images)
+    found = calibrated.with_views("dihedral").predict(images)
     own = torch.stack([calibrated.probabilities(view) for view in by_hand(images, "dihedral")]).mean(dim=0)
     np.testing.assert_allclose(found.probabilities[:, 0], sharper(own[:, 0]), atol=ROUNDING)
     np.testing.assert_array_equal(found.grades[:, 0], found.probabilities[:, 0].argmax(axis=1))
@@ -59,7 +59,7 @@ def test_the_mean_is_calibrated_and_then_decided(predictor: Predictor) -> None:
 def test_a_photo_may_be_turned_and_flipped(seed: int, turns: int, mirrored: bool, predictor: Predictor) -> None:
     photo = np.random.default_rng(seed).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
     turned = np.rot90(photo[:, ::-1] if mirrored else photo, turns)
-    every_view = predictor.seeing("dihedral")
+    every_view = predictor.with_views("dihedral")
     found, expected = every_view.predict_photo(turned), every_view.predict_photo(photo)
     np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=ROUNDING)
     np.testing.assert_allclose(found.scores, expected.scores, atol=10 * ROUNDING)
@@ -81,14 +81,14 @@ def test_what_was_promised_of_single_views_is_not_promised(predictor: Predictor)
     promising = replace(predictor, conformal=ConformalSets(predictor.schema, 0.8, None, thresholds))
     images = noise(3)
     assert promising.sets(promising.predict(images)) is not None
-    every_view = promising.seeing("mirror")
+    every_view = promising.with_views("mirror")
     assert every_view.conformal is None
     assert every_view.sets(every_view.predict(images)) is None
 
 
 @pytest.mark.parametrize("batch_size", [1, 5])
 def test_graded_photos_are_measured_with_all_views(batch_size: int, predictor: Predictor, manifest: Manifest) -> None:
-    every_view = predictor.seeing("mirror")
+    every_view = predictor.with_views("mirror")
     found = evaluate(every_view, manifest, batch_size, num_workers=0).prediction.probabilities
     files = [manifest.path(row) for row in range(len(manifest))]
     results = every_view.predict_files(files, batch_size=3)
@@ -100,4 +100,4 @@ def test_graded_photos_are_measured_with_all_views(batch_size: int, predictor: P
 
 def test_an_unknown_name_is_one_error(predictor: Predictor) -> None:
     with pytest.raises(UserError, match=r"unknown views 'flips'.*choose one of mirror, dihedral"):
-        predictor.seeing("flips")
+        predictor.with_views("flips")

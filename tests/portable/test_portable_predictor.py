@@ -69,11 +69,11 @@ def test_what_probabilities_mean(model: Path, folder: Path) -> None:
 def test_another_decision_can_be_asked_for(model: Path, folder: Path) -> None:
     predictor = OnnxPredictor.from_file(model)
     photo = np.asarray(Image.open(folder / "1.png"))
-    by_mode = predictor.deciding({"shine": "argmax"}).predict_photo(photo)
+    by_mode = predictor.with_decisions({"shine": "argmax"}).predict_photo(photo)
     assert by_mode.grades[0, 0] == by_mode.probabilities[0, 0].argmax()
     for name, decision in (("shin", "argmax"), ("shine", "mode"), ("kind", "median")):
         with pytest.raises(UserError):
-            predictor.deciding({name: decision})
+            predictor.with_decisions({name: decision})
 
 
 def test_sets_are_those_of_a_group_if_one_is_told(model: Path, folder: Path) -> None:
@@ -82,10 +82,10 @@ def test_sets_are_those_of_a_group_if_one_is_told(model: Path, folder: Path) -> 
     known = {"light": Threshold(0.0, 9, 9), "dark": Threshold(1.0, 9, 9)}
     by_tone = replace(predictor.conformal, by="tone", thresholds=dict.fromkeys(predictor.schema.names, known))
     grouped = replace(predictor, card=replace(predictor.card, conformal=by_tone))
-    sizes = {tone: grouped.of_group(tone).sets(prediction).sum() for tone in known}
+    sizes = {tone: grouped.for_group(tone).sets(prediction).sum() for tone in known}
     assert sizes["light"] < sizes["dark"] == grouped.sets(prediction).sum()
     with pytest.raises(UserError, match="unknown value of tone 'blue'"):
-        grouped.of_group("blue")
+        grouped.for_group("blue")
 
 
 def test_other_credit_can_be_asked_for(model: Path, folder: Path) -> None:
@@ -94,7 +94,7 @@ def test_other_credit_can_be_asked_for(model: Path, folder: Path) -> None:
     k = predictor.schema["shine"].grades
     for grade in range(k):  # the only one that earns anything
         earned = tuple(tuple(float(decided == grade) for decided in range(k)) for _ in range(k))
-        assert predictor.crediting({"shine": earned}).predict_photo(photo).grades[0, 0] == grade
+        assert predictor.with_credit({"shine": earned}).predict_photo(photo).grades[0, 0] == grade
     kinds = predictor.schema["kind"].grades
     for name, credit, words in (
         ("shin", earned, "unknown attribute 'shin'"),
@@ -102,7 +102,7 @@ def test_other_credit_can_be_asked_for(model: Path, folder: Path) -> None:
         ("shine", earned[1:], "credit: shine: give 5 rows"),
     ):
         with pytest.raises(UserError, match=words):
-            predictor.crediting({name: credit})
+            predictor.with_credit({name: credit})
 
 
 PROGRAM = """

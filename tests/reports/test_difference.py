@@ -89,7 +89,7 @@ def test_photos_are_paired_by_name_and_judged_by_one_runs_grades(runs, judge):
         assert pair.true.tolist() == expected[pair.images].tolist()
         for answers, of in ((pair.baseline, tables["first"]), (pair.candidate, tables["second"])):
             assert answers.predicted.tolist() == [of.loc[pair.images, name].tolist()]
-            columns = pair.attribute.prediction_columns[-pair.attribute.grades :]
+            columns = pair.attribute.probability_columns
             np.testing.assert_allclose(answers.probabilities[0], of.loc[pair.images, columns])
     assert paired.regraded() == {"lines": Regraded(0, 0, 1), "shine": Regraded(2, 0, 0)}
 

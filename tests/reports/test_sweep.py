@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from multiskin.compare.space import Choices, Range
 from multiskin.reports import sweep
 from multiskin.reports.sweep import draw_importances, draw_trials, print_best
+from multiskin.search.space import Choices, Range
 
 MONITOR = "val/mean/rps_balanced"
 SPACE = {

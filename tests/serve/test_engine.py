@@ -203,8 +203,8 @@ def test_more_than_can_wait_is_refused_before_any_work(predictor, monkeypatch):
 def test_the_model_is_named_by_what_it_does(predictor):
     larger = replace(predictor, preprocessing=replace(predictor.preprocessing, input_size=96))
     head = next(attribute for attribute in predictor.schema if attribute.ordinal)
-    decided = predictor.deciding({head.name: "credit"})
-    credited = predictor.crediting({head.name: ((1.0,) * head.grades,) * head.grades})
+    decided = predictor.with_decisions({head.name: "credit"})
+    credited = predictor.with_credit({head.name: ((1.0,) * head.grades,) * head.grades})
     others = (build(skin=SkinConfig(crop=True)), build(seed=1), larger, decided, credited)
     promising = (with_sets(predictor, 0.5), with_sets(predictor, np.inf))
     engines = [Engine(each) for each in (predictor, build(), *others, *promising)]

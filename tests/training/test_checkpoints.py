@@ -17,7 +17,7 @@ import yaml
 from multiskin.config import Columns, DataConfig, FitConfig, ModelConfig, Recipe, TrainerConfig
 from multiskin.errors import UserError
 from multiskin.run import RunFolder
-from multiskin.training.checkpoints import WholeFiles
+from multiskin.training.checkpoints import WholeFiles, changes
 from multiskin.training.fit import fit
 from multiskin.training.module import SkinModule
 
@@ -214,3 +214,11 @@ def test_twenty_kills_at_random_moments_change_nothing(config, photos, whole, tm
             command[command.index("--out") + 1] = run.root
     subprocess.run(command, check=True, env=environment)
     assert_same_run(run, whole)
+
+
+def test_changes_are_told_by_name():
+    assert changes({"a": 1, "b": 2, "c": 3}, {"b": 2, "c": 4, "d": 5}) == [
+        "a was 1 and is None",
+        "c was 3 and is 4",
+        "d was None and is 5",
+    ]

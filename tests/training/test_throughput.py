@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from multiskin.config import DataConfig, FitConfig, ModelConfig, OptimizerConfig, TrainerConfig
 from multiskin.schema import MISSING
-from multiskin.training.throughput import WARM_UP, bare_step, create_loops, ratio_of_speeds, rounds_of
+from multiskin.training.throughput import WARM_UP, bare_step, create_loops
 
 CPU = torch.device("cpu")
 
@@ -42,23 +41,3 @@ def test_the_bare_step_learns_a_batch_by_heart(precision, config, schema):
     batch = {"image": torch.randn(4, 3, 32, 32), "grades": torch.tensor([[0, 1], [4, MISSING], [MISSING, 2], [2, 0]])}
     losses = [float(step(batch)) for _ in range(12)]
     assert losses[-1] < 0.8 * losses[0]
-
-
-def test_tasks_take_turns_and_every_other_round_goes_backwards():
-    called = []
-
-    def task(name, seconds):
-        called.append(name)
-        return seconds
-
-    found = rounds_of([lambda: task("a", 1.0), lambda: task("b", 2.0)], 3)
-    assert called == ["a", "b", *"abbaab"]
-    np.testing.assert_array_equal(found, [[1.0, 2.0]] * 3)
-
-
-def test_the_ratio_is_that_of_medians():
-    seconds = np.array([[1.0, 2.0], [1.1, 2.1], [9.0, 2.2]])
-    ratio = ratio_of_speeds(seconds)
-    assert ratio.value == pytest.approx(1.1 / 2.1)
-    assert 1.0 / 2.2 <= ratio.low <= ratio.value <= ratio.high <= 9.0 / 2.0
-    assert ratio_of_speeds(np.array([[1.0, 2.0]] * 4)) == pytest.approx((0.5, 0.5, 0.5))

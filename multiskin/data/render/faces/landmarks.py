@@ -8,7 +8,6 @@ and y down, so that the corners of the mouth are a little more than two units be
 import numpy as np
 
 POINTS = 189
-PUPILS = 0, 1
 
 # Pairs of landmarks, to the left and to the right in the photo, and x and y of the one to the right.
 PAIRS = (

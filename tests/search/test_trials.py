@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from multiskin.compare.space import Range
-from multiskin.compare.sweep import Sweep
-from multiskin.compare.trials import PARTS, train
 from multiskin.config import FitConfig, TrainerConfig
+from multiskin.search.space import Range
+from multiskin.search.sweep import Sweep
+from multiskin.search.trials import PARTS, train
 
 SPACE = {"optimizer.lr": Range(1e-4, 1e-2, log=True, whole=False)}
 FORKED = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")

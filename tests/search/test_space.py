@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from multiskin.compare.space import Choices, Range, load_space, wandb_sweep, with_options
 from multiskin.config import FitConfig
 from multiskin.errors import UserError
+from multiskin.search.space import Choices, Range, load_space, wandb_sweep, with_options
 
 SWEEPS = sorted((Path(__file__).parents[2] / "configs" / "sweeps").glob("*.yaml"))
 MONITOR = "val/mean/rps_balanced"

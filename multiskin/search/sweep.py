@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import optuna
 import pandas as pd
-import yaml
 from filelock import BaseFileLock, FileLock, Timeout
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.study import StudyDirection
@@ -19,16 +18,16 @@ from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from multiskin.compare.contents import own_digests, package_versions, photo_digests, short_digest
-from multiskin.compare.space import Choices, Range, Space, with_options
-from multiskin.compare.words import changes
 from multiskin.config import FitConfig
 from multiskin.data.crops import parted
 from multiskin.data.photos import Photos
 from multiskin.data.splits import split_table
 from multiskin.data.workers import worker_count
+from multiskin.documents import to_yaml
 from multiskin.errors import UserError
-from multiskin.run import RunFolder, write_whole
-from multiskin.training.checkpoints import deciding_settings
+from multiskin.run import RunFolder, require_writable, write_whole
+from multiskin.search.space import Choices, Range, Space, with_options
+from multiskin.training.checkpoints import changes, deciding_settings
 
 ENOUGH = 10  # finished trials for importances to be more than chance
 STATES = {TrialState.COMPLETE: "finished", TrialState.FAIL: "failed", TrialState.RUNNING: "unfinished"}
@@ -97,12 +96,10 @@ class Sweep:
         """With the database, which comes first, the folder is a sweep's."""
         if self.root.exists() and not database.exists():
             RunFolder.require_free(self.root)
-        try:
+        with require_writable(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             database.touch()
             self.settings.mkdir(exist_ok=True)
-        except OSError as error:
-            raise UserError(f"--out {self.root}: {error.strerror}; name a folder that can be written") from error
 
     def _require_same(self, photos: Photos) -> None:
         search = {key: value for key, value in deciding_settings(asdict(self.config)) if key not in self.space}
@@ -239,7 +236,7 @@ def trial_name(number: int) -> str:
 
 
 def _write(config: FitConfig, path: Path) -> Path:
-    write_whole(path, yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True))
+    write_whole(path, to_yaml(asdict(config)))
     return path
 
 

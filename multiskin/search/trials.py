@@ -5,8 +5,8 @@ from typing import Any
 
 from multiskin.compare.pool import Job, Pool, Tell
 from multiskin.compare.process import FitProcess, threads_each
-from multiskin.compare.sweep import Sweep, Trial, trial_name
 from multiskin.compare.words import plural
+from multiskin.search.sweep import Sweep, Trial, trial_name
 
 PARTS = 1000  # of a trial, in which progress is told
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from multiskin.compare.timing import FEWEST, MOST, medians_of_sides, ratio_of_sides, time_by_turns
+from multiskin.timing import FEWEST, MOST, medians_of_sides, ratio_of_sides, ratio_of_speeds, rounds_of, time_by_turns
 
 
 class Machine:
@@ -96,3 +96,23 @@ def test_what_disturbs_all_alike_does_not_count_against_the_many():
     one, five = medians_of_sides(disturbed)
     assert five / one == pytest.approx(5, abs=0.1)
     assert np.median(disturbed[:, 1:].sum(axis=1)) / np.median(disturbed[:, 0]) > 6
+
+
+def test_tasks_take_turns_and_every_other_round_goes_backwards():
+    called = []
+
+    def task(name, seconds):
+        called.append(name)
+        return seconds
+
+    found = rounds_of([lambda: task("a", 1.0), lambda: task("b", 2.0)], range(3))
+    assert called == ["a", "b", *"abbaab"]
+    np.testing.assert_array_equal(found, [[1.0, 2.0]] * 3)
+
+
+def test_the_ratio_is_that_of_medians():
+    seconds = np.array([[1.0, 2.0], [1.1, 2.1], [9.0, 2.2]])
+    ratio = ratio_of_speeds(seconds)
+    assert ratio.value == pytest.approx(1.1 / 2.1)
+    assert 1.0 / 2.2 <= ratio.low <= ratio.value <= ratio.high <= 9.0 / 2.0
+    assert ratio_of_speeds(np.array([[1.0, 2.0]] * 4)) == pytest.approx((0.5, 0.5, 0.5))

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from multiskin.cli.settings import fit_config
-from multiskin.compare.space import Choices, Range
-from multiskin.compare.sweep import ENOUGH, Sweep
 from multiskin.config import FitConfig, OptimizerConfig, TrainerConfig
 from multiskin.errors import UserError
+from multiskin.search.space import Choices, Range
+from multiskin.search.sweep import ENOUGH, Sweep
 
 MONITOR = "val/mean/rps_balanced"
 SPACE = {

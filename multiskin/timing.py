@@ -1,0 +1,99 @@
+"""Rivals timed by turns in one process, since a machine is never as fast now as it was a minute ago."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+
+from multiskin.metrics.bootstrap import RESAMPLES, Interval, interval
+
+FEWEST, MOST = 15, 200  # rounds
+
+
+def rounds_of(tasks: Sequence[Callable[[], float]], rounds: Iterable[int]) -> np.ndarray:
+    """Does every task once to warm up, and then all of them round after round, whose numbers are given.
+
+    Every other round goes backwards, so that a machine that grows slower or faster favours none.
+
+    Args:
+        tasks: T of them; each does all of its work and returns how many seconds it took.
+        rounds: from 0 on; R of them.
+
+    Returns:
+        (R, T) seconds.
+    """
+    for task in tasks:
+        task()  # what is loaded, compiled or kept at first use
+    found = []
+    for number in rounds:
+        step = -1 if number % 2 else 1
+        found.append([task() for task in tasks[::step]][::step])
+    return np.array(found)
+
+
+def time_by_turns(
+    tasks: Sequence[Callable[[], object]], budget: float, clock: Callable[[], float] = time.perf_counter
+) -> np.ndarray:
+    """How long tasks take, round after round until the budget is spent.
+
+    Args:
+        tasks: T of them; each has done all of its work when it returns.
+        budget: seconds, after which no round is begun but those that make up the fewest.
+        clock: tells the seconds.
+
+    Returns:
+        (R, T) seconds.
+    """
+    return rounds_of([partial(_seconds, task, clock) for task in tasks], _within(budget, clock))
+
+
+def _within(budget: float, clock: Callable[[], float]) -> Iterator[int]:
+    end = clock() + budget
+    for number in range(MOST):
+        if number >= FEWEST and clock() >= end:
+            return
+        yield number
+
+
+def _seconds(task: Callable[[], object], clock: Callable[[], float]) -> float:
+    start = clock()
+    task()
+    return clock() - start
+
+
+def resampled_rounds(seconds: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Rounds (R, T) as they were, and behind them drawn with replacement: (1 + RESAMPLES, R, T)."""
+    rounds = len(seconds)
+    draws = np.random.default_rng(seed).integers(rounds, size=(RESAMPLES, rounds))
+    return seconds[np.vstack([np.arange(rounds), draws])]
+
+
+def ratio_of_speeds(seconds: np.ndarray, seed: int = 0) -> Interval:
+    """How fast the second task is as a share of the first: the median of the rounds' shares, of (R, 2) seconds.
+
+    Two tasks of a round meet the machine in the same state, however that changes. The interval is from a bootstrap of
+    the rounds.
+    """
+    drawn = resampled_rounds(seconds, seed)
+    return interval(np.median(drawn[..., 0] / drawn[..., 1], axis=1))
+
+
+def medians_of_sides(seconds: np.ndarray) -> np.ndarray:
+    """The median of the first task, and the sum of those of all others: (..., R, T) seconds to (..., 2).
+
+    One by one, for a sum of disturbed times has a median that is nearer to its mean than theirs are: the side with more
+    tasks would pay more for what disturbs both.
+    """
+    medians = np.median(seconds, axis=-2)  # (..., T)
+    return np.stack([medians[..., 0], medians[..., 1:].sum(axis=-1)], axis=-1)
+
+
+def ratio_of_sides(seconds: np.ndarray, seed: int = 0) -> Interval:
+    """How many times as long as the first task all others take, by the medians of (R, T) seconds.
+
+    The interval, from a bootstrap of the rounds, says how sure that is of this machine as it was at the time, and
+    nothing of other machines.
+    """
+    sides = medians_of_sides(resampled_rounds(seconds, seed))  # (1 + RESAMPLES, 2)
+    return interval(sides[:, 1] / sides[:, 0])
