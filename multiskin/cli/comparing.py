@@ -53,18 +53,12 @@ def compare(arguments: list[str]) -> None:
         print_comparison(comparison, console())
         page = write_comparison(with_cost(comparison, runs, planned), root)
     print(f"report: {page}")
-    require_none(failures, len(planned))
+    require_no_failures(failures, len(planned))
 
 
 def study(arguments: list[str]) -> None:
     """Train variants of one thing, and set each against a baseline: losses, samplers, backbones, resolutions."""
-    parser = Parser("multiskin study", description=f"{summary(study)} Options of 'fit' given here are all variants'.")
-    parser.add_argument("--config", type=Path, required=True, help="the study, a YAML file such as configs/studies/*")
-    parser.add_argument("--full", action="store_true", help="as the file's 'full' says, which takes longer")
-    parser.add_argument("--seeds", type=whole(0), nargs="+", help="others than the file's")
-    parser.add_argument("--jobs", type=whole(1), default=1, help="runs at the same time; they share the cores")
-    parser.add_argument("--out", type=Path, help="the folder of its runs and tables; default: runs/NAME")
-    options, of_fit = parser.parse_known_args(arguments)
+    options, of_fit = _study_parser().parse_known_args(arguments)
     from multiskin.compare.earlier import set_aside
     from multiskin.compare.findings import find
     from multiskin.compare.plan import check_seeds, require_measurable, without_interval
@@ -97,7 +91,17 @@ def study(arguments: list[str]) -> None:
         failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
         table = write_findings(find(asked, runs, planned, failures), root)
     print(f"{table.read_text(encoding='utf-8')}\n{table}")
-    require_none(failures, len(planned))
+    require_no_failures(failures, len(planned))
+
+
+def _study_parser() -> Parser:
+    parser = Parser("multiskin study", description=f"{summary(study)} Options of 'fit' given here are all variants'.")
+    parser.add_argument("--config", type=Path, required=True, help="the study, a YAML file such as configs/studies/*")
+    parser.add_argument("--full", action="store_true", help="as the file's 'full' says, which takes longer")
+    parser.add_argument("--seeds", type=whole(0), nargs="+", help="others than the file's")
+    parser.add_argument("--jobs", type=whole(1), default=1, help="runs at the same time; they share the cores")
+    parser.add_argument("--out", type=Path, help="the folder of its runs and tables; default: runs/NAME")
+    return parser
 
 
 def _variants(asked: "Study", file: Path, of_fit: list[str]) -> tuple[dict[str, "FitConfig"], "Schema"]:
@@ -121,7 +125,7 @@ def _say(what: str) -> None:
         print(what, flush=True)
 
 
-def require_none(failures: dict[str, str], planned: int) -> None:
+def require_no_failures(failures: dict[str, str], planned: int) -> None:
     if failures:
         reasons = "".join(f"\n  {title}: {reason}" for title, reason in failures.items())
         raise UserError(f"{len(failures)} of {planned} runs failed; start again to try them again:{reasons}")

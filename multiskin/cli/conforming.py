@@ -30,20 +30,7 @@ The sets are kept in the run's best checkpoint; what was there before of that ki
 
 def conform(arguments: list[str]) -> None:
     """Find sets of grades that hold the true one as often as asked, on photos that served nothing else."""
-    parser = Parser(NAME, description=f"{summary(conform)}\n{HOW}")
-    parser.add_argument("run", help="the run folder")
-    parser.add_argument(
-        "--coverage", type=float, default=0.9, help="share of sets that hold the true grade, below 1; default: 0.9"
-    )
-    parser.add_argument(
-        "--by",
-        help="keep the promise for each: grade, which is the true one, part, or a column of data.columns.groups, of "
-        "which 'predict' is told by --group, while the demo knows part alone and shows the widest; default: on average",
-    )
-    parser.add_argument("--table", help="another table of graded photos, relative to the root")
-    parser.add_argument("--root", help="where the photos are now; default: where they were")
-    add_inference_options(parser)
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     from multiskin.conformal.prediction import ConformalSets
     from multiskin.conformal.quantile import require_coverage
     from multiskin.inference.evaluate import evaluate
@@ -67,6 +54,23 @@ def conform(arguments: list[str]) -> None:
     write_checkpoint(read_checkpoint(run.best) | {CONFORMAL: fitted.to_dict()}, run.best)
     print_sets(fitted, fitted.sets(probabilities, groups), photos.grades, units, groups, console())
     print(f"kept in {run.best}; how often they hold: multiskin test {run.root}")
+
+
+def _parser() -> Parser:
+    parser = Parser(NAME, description=f"{summary(conform)}\n{HOW}")
+    parser.add_argument("run", help="the run folder")
+    parser.add_argument(
+        "--coverage", type=float, default=0.9, help="share of sets that hold the true grade, below 1; default: 0.9"
+    )
+    parser.add_argument(
+        "--by",
+        help="keep the promise for each: grade, which is the true one, part, or a column of data.columns.groups, of "
+        "which 'predict' is told by --group, while the demo knows part alone and shows the widest; default: on average",
+    )
+    parser.add_argument("--table", help="another table of graded photos, relative to the root")
+    parser.add_argument("--root", help="where the photos are now; default: where they were")
+    add_inference_options(parser)
+    return parser
 
 
 def _unseen_photos(run: "RunFolder", config: "DataConfig", schema: "Schema", table: str | None) -> "Manifest":

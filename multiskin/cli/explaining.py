@@ -51,6 +51,19 @@ def explain(arguments: list[str]) -> None:
 
 
 def _options(arguments: list[str]) -> Namespace:
+    options = _parser().parse_intermixed_args(arguments)  # or photos could not stand behind options
+    from multiskin.explain.scales import RULES
+
+    for option, known in (("scale", RULES), ("side", SIDES)):
+        if getattr(options, option) not in known:
+            raise unknown("word", getattr(options, option), known, f"--{option}")
+    if not (options.photos or options.worst or options.evaluate):
+        raise UserError("nothing to explain; give photos, --worst N or --evaluate")
+    _require_all_apply(options, arguments)
+    return options
+
+
+def _parser() -> Parser:
     parser = Parser("multiskin explain", description=summary(explain))
     parser.add_argument("model", help="a run folder or a .ckpt file")
     parser.add_argument("photos", nargs="*", help="pictures, folders of pictures, .csv or .parquet tables")
@@ -90,16 +103,7 @@ def _options(arguments: list[str]) -> Namespace:
         help="photos for what takes long in --evaluate: deletion, insertion and randomised networks; default: 40",
     )
     add_inference_options(parser)
-    options = parser.parse_intermixed_args(arguments)  # or photos could not stand behind options
-    from multiskin.explain.scales import RULES
-
-    for option, known in (("scale", RULES), ("side", SIDES)):
-        if getattr(options, option) not in known:
-            raise unknown("word", getattr(options, option), known, f"--{option}")
-    if not (options.photos or options.worst or options.evaluate):
-        raise UserError("nothing to explain; give photos, --worst N or --evaluate")
-    _require_all_apply(options, arguments)
-    return options
+    return parser
 
 
 def _require_all_apply(options: Namespace, arguments: Sequence[str]) -> None:

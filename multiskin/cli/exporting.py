@@ -26,15 +26,7 @@ ONNX = ".onnx"
 
 def export(arguments: list[str]) -> None:
     """Write a trained model for others: one ONNX file, which needs no torch, or a folder for the Hugging Face hub."""
-    parser = Parser("multiskin export", description=summary(export))
-    parser.add_argument("model", help="a run folder, a .ckpt file, or a folder for the hub")
-    parser.add_argument("--out", required=True, help="a new .onnx file, or a new folder")
-    parser.add_argument(
-        "--int8", action="store_true", help="ONNX in 8 bits, with what that costs told; needs a run folder"
-    )
-    parser.add_argument("--root", help="where the run's photos are now; default: where they were")
-    parser.add_argument("--detector", help="where the YuNet .onnx file is now, of a model that was trained with one")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     from multiskin.inference.predictor import Predictor
     from multiskin.run import RunFolder
 
@@ -53,6 +45,18 @@ def export(arguments: list[str]) -> None:
     else:
         predictor.save_pretrained(out, {} if run is None else _measured(run))
     print(out)
+
+
+def _parser() -> Parser:
+    parser = Parser("multiskin export", description=summary(export))
+    parser.add_argument("model", help="a run folder, a .ckpt file, or a folder for the hub")
+    parser.add_argument("--out", required=True, help="a new .onnx file, or a new folder")
+    parser.add_argument(
+        "--int8", action="store_true", help="ONNX in 8 bits, with what that costs told; needs a run folder"
+    )
+    parser.add_argument("--root", help="where the run's photos are now; default: where they were")
+    parser.add_argument("--detector", help="where the YuNet .onnx file is now, of a model that was trained with one")
+    return parser
 
 
 def _measured(run: "RunFolder") -> dict[str, Any]:

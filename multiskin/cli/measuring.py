@@ -114,19 +114,7 @@ def report(arguments: list[str]) -> None:
 
 def predict(arguments: list[str]) -> None:
     """Grade photographs: files, folders, or a table of paths."""
-    parser = Parser("multiskin predict", description=summary(predict))
-    parser.add_argument(
-        "model", help="a run folder, a .ckpt file, or what 'export' wrote; of that an .onnx file needs no torch"
-    )
-    parser.add_argument("photos", nargs="+", help="pictures, folders of pictures, .csv or .parquet tables")
-    parser.add_argument("--column", default="image", help="the tables' column of paths, relative to the table")
-    parser.add_argument("--out", help="a .csv or .jsonl file; default: CSV to the terminal")
-    add_decision_options(parser)
-    add_views_option(parser)
-    add_group_option(parser)
-    add_inference_options(parser)
-    add_engine_options(parser)
-    options = parser.parse_args(arguments)
+    options = _predict_parser().parse_args(arguments)
     if options.engine is not None:
         predict_collection(options)
         return
@@ -146,3 +134,19 @@ def predict(arguments: list[str]) -> None:
         raise UserError(f"none of {len(paths)} photos could be read; the reasons stand in the column 'error'")
     if errors:
         warn([f"{errors} of {len(paths)} photos could not be read"])
+
+
+def _predict_parser() -> Parser:
+    parser = Parser("multiskin predict", description=summary(predict))
+    parser.add_argument(
+        "model", help="a run folder, a .ckpt file, or what 'export' wrote; of that an .onnx file needs no torch"
+    )
+    parser.add_argument("photos", nargs="+", help="pictures, folders of pictures, .csv or .parquet tables")
+    parser.add_argument("--column", default="image", help="the tables' column of paths, relative to the table")
+    parser.add_argument("--out", help="a .csv or .jsonl file; default: CSV to the terminal")
+    add_decision_options(parser)
+    add_views_option(parser)
+    add_group_option(parser)
+    add_inference_options(parser)
+    add_engine_options(parser)
+    return parser

@@ -4,7 +4,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from multiskin.cli.comparing import require_none
+from multiskin.cli.comparing import require_no_failures
 from multiskin.cli.parsers import summary
 from multiskin.cli.photos import checked_photos, with_photos_drawn
 from multiskin.cli.settings import is_given, parse
@@ -41,7 +41,7 @@ def suspects(arguments: list[str]) -> None:
     runs = Runs(root, "test", "suspects")
     with runs.opened():
         failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
-        require_none(failures, len(planned))
+        require_no_failures(failures, len(planned))
         table = rank_suspects(photos.manifest, out_of_fold(runs, planned, photos.manifest))
         ranked, text = root / "suspects.csv", table.to_csv(index=False, float_format="%.4g")
         _keep_other(ranked, text)
