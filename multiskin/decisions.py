@@ -24,7 +24,7 @@ def argmax(probabilities: Tensor) -> Tensor:
 def median(probabilities: Tensor) -> Tensor:
     """The lowest grade (B,) whose cumulated probability reaches 1/2, of probabilities (B, K): least absolute error."""
     below = probabilities.cumsum(dim=1) < 0.5 - ROUNDING  # (B, K)
-    return below.sum(dim=1)
+    return below[:, :-1].sum(dim=1)
 
 
 def expectation(probabilities: Tensor) -> Tensor:

@@ -61,7 +61,8 @@ class Evaluation:
         if self.persons is None:
             return None
         columns = {"subject": self.persons.photos.index, "photos": self.persons.photos.to_numpy()}
-        return pd.DataFrame(columns | _graded_columns(self.persons.grades, self.persons.prediction, self.schema))
+        columns |= _graded_columns(self.persons.grades, self.persons.prediction, self.schema)
+        return pd.DataFrame(columns | {name: _blank_missing(columns[name]) for name in self.schema.names})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers for JSON; a value that does not exist is null."""
@@ -77,9 +78,13 @@ def _graded_columns(grades: np.ndarray, prediction: Prediction, schema: Schema) 
     """Each head's true grades, NAME_true, of grades (B, H), and what was predicted."""
     columns: dict[str, Any] = {}
     for h, attribute in enumerate(schema):
-        columns[attribute.true_column] = pd.Series(grades[:, h]).replace(MISSING, pd.NA).astype("Int64")
+        columns[attribute.true_column] = _blank_missing(grades[:, h])
         columns |= prediction_columns(prediction, h, schema)
     return columns
+
+
+def _blank_missing(grades: Any) -> pd.Series:
+    return pd.Series(grades).replace(MISSING, pd.NA).astype("Int64")
 
 
 def evaluate(

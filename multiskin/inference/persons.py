@@ -24,7 +24,7 @@ class Persons:
         photos: (S,) int64, how many there are of each, by name.
         graded: (S, H, Kmax) int64, how many of them have each grade.
         grades: (S, H) int64, their true grades, -1 where no photo is graded.
-        prediction: for each person.
+        prediction: for each person; grade -1 and the rest NaN where no photo shows the attribute.
         metrics: by "HEAD/METRIC" and "mean/METRIC".
         confusion: (H, Kmax, Kmax), true grade in rows.
     """
@@ -76,12 +76,24 @@ def measure_persons(predictor: Predictor, manifest: Manifest, prediction: Predic
     if not any((manifest.grades[rows] != MISSING).any(axis=1).sum() > 1 for rows in by_person.values()):
         return None
     shown = _shown(predictor, manifest)
-    fused = [fuse(prediction.probabilities[rows], shown[rows]).probabilities for rows in by_person.values()]
-    together = predictor.judge(torch.from_numpy(np.stack(fused)).to(predictor.device))
+    fused = [fuse(prediction.probabilities[rows], shown[rows]) for rows in by_person.values()]
+    probabilities = torch.from_numpy(np.stack([of_person.probabilities for of_person in fused]))
+    together = predictor.judge(probabilities.to(predictor.device))
     graded = np.stack([_grade_counts(manifest.grades[rows], manifest.schema) for rows in by_person.values()])
     grades = true_grades(graded, manifest.schema)
     photos = pd.Series({name: len(rows) for name, rows in by_person.items()})
-    return Persons(manifest.schema, photos, graded, grades, together, *measure(together, grades, manifest.schema))
+    measured = measure(together, grades, manifest.schema)
+    asked = np.stack([of_person.counted.any(axis=0) for of_person in fused])
+    return Persons(manifest.schema, photos, graded, grades, _where(asked, together), *measured)
+
+
+def _where(asked: np.ndarray, prediction: Prediction) -> Prediction:
+    """The prediction with nothing in it where a person has no photo to ask; asked (S, H) bool."""
+    return Prediction(
+        np.where(asked, prediction.grades, MISSING),
+        np.where(asked, prediction.scores, np.nan),
+        np.where(asked[..., None], prediction.probabilities, np.nan),
+    )
 
 
 def _photos_by_person(manifest: Manifest) -> dict[str, np.ndarray]:

@@ -23,7 +23,7 @@ class GradedPredictions:
         schema: the heads.
         table: the N lines of the file as text, "" where nothing stands.
         grades: (N, H) int64, -1 where missing.
-        decisions: (N, H) int64.
+        decisions: (N, H) int64, -1 where no photo of a person shows the attribute.
     """
 
     schema: Schema
@@ -45,7 +45,7 @@ class GradedPredictions:
         """
         try:
             table = read_text_table(path)
-            grades, decisions = true_grades(table, schema), table[list(schema.names)].to_numpy(dtype=np.int64)
+            grades, decisions = true_grades(table, schema), _grades(table[list(schema.names)])
             _check(table, grades, decisions, schema, named_by)
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{path}: not the predictions of this run's schema; measure again") from error
@@ -73,11 +73,11 @@ class GradedPredictions:
 
     @cached_property
     def probabilities(self) -> np.ndarray:
-        """(N, H, Kmax), 0 beyond a head's own K."""
+        """(N, H, Kmax), 0 beyond a head's own K, NaN where nothing is decided."""
         found = np.zeros((len(self), len(self.schema), self.schema.max_grades))
         for h, attribute in enumerate(self.schema):
             columns = attribute.probability_columns
-            found[:, h, : attribute.grades] = self.table[columns].to_numpy(dtype=float)
+            found[:, h, : attribute.grades] = self.table[columns].replace("", "nan").to_numpy(dtype=float)
         return found
 
     @cached_property
@@ -109,7 +109,10 @@ def read_text_table(path: Path) -> pd.DataFrame:
 
 def true_grades(table: pd.DataFrame, schema: Schema) -> np.ndarray:
     """(N, H) int64 from the columns of true grades, -1 where blank."""
-    columns = table[[attribute.true_column for attribute in schema]]
+    return _grades(table[[attribute.true_column for attribute in schema]])
+
+
+def _grades(columns: pd.DataFrame) -> np.ndarray:
     return columns.replace("", str(MISSING)).to_numpy(dtype=np.int64)
 
 
@@ -117,7 +120,7 @@ def _check(
     table: pd.DataFrame, grades: np.ndarray, decisions: np.ndarray, schema: Schema, named_by: Sequence[str]
 ) -> None:
     highest = np.array([attribute.grades - 1 for attribute in schema])
-    if not len(grades) or (grades > highest).any() or (decisions > highest).any() or (decisions < 0).any():
+    if not len(grades) or (grades > highest).any() or (decisions > highest).any() or (decisions < grades.clip(max=0)).any():
         raise ValueError("no line, or a grade that the schema does not have")
     expected = {*named_by, *(column for attribute in schema for column in attribute.prediction_columns)}
     if lacking := expected.difference(table.columns):

@@ -10,7 +10,7 @@ import recalibrated
 from as_trained import as_trained
 
 from multiskin.inference.calibrate import calibrated, keep_calibration
-from multiskin.inference.evaluate import evaluate, score
+from multiskin.inference.evaluate import evaluate, network_probabilities
 from multiskin.inference.predictor import Predictor
 from multiskin.reports.graded import GradedPredictions
 from multiskin.run import RunFolder
@@ -36,7 +36,7 @@ def other(run, photos, tmp_path_factory):
     shutil.copytree(run.root, other.root)
     trained, val = Predictor.from_checkpoint(run.best, "cpu"), photos.side("val")
     methods = dict.fromkeys(trained.schema.names, METHOD)
-    keep_calibration(calibrated(trained, run.best, val, score(trained, val), methods), run.best, other.best)
+    keep_calibration(calibrated(trained, run.best, val, network_probabilities(trained, val), methods), run.best, other.best)
     for side in ("val", "test"):
         table = evaluate(Predictor.from_checkpoint(other.best, "cpu"), photos.side(side)).table()
         table.to_csv(other.predictions(side), index=False)
