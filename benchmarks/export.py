@@ -29,7 +29,7 @@ from multiskin.export.agreement import Agreement
 from multiskin.export.onnx import export_int8, export_onnx
 from multiskin.export.photos import COMPARED, LEARNED, run_photos
 from multiskin.inference.predictor import PhotoResult, Predictor
-from multiskin.metrics.bootstrap import RESAMPLES, interval, of_each, resampled_confusions, sampling_units
+from multiskin.metrics.bootstrap import RESAMPLES, interval, of_each, resampled_confusions
 from multiskin.metrics.functional import p_recall
 from multiskin.portable.predictor import OnnxPredictor
 from multiskin.reports.page import settings_of
@@ -133,7 +133,7 @@ def of_process(model: Path, photo: Path) -> float:
 
 def quality(models: Mapping[str, Model], photos: Manifest) -> dict[str, object]:
     """P-Recall of ordered attributes, averaged, and how much more it is than the model's own, with 95 % intervals."""
-    units = sampling_units(photos.subject, len(photos))
+    units = photos.units
     paths = [photos.path(row) for row in range(len(photos))]
     values = {
         way: mean_p_recall(list(model.predict_files(paths, num_workers=0)), photos, units)

@@ -18,7 +18,6 @@ from torch.optim import LBFGS, AdamW
 from multiskin.config import Recipe
 from multiskin.heads import Head, create_head
 from multiskin.losses import Loss
-from multiskin.metrics.bootstrap import sampling_units
 from multiskin.metrics.functional import ranked_probability_score
 from multiskin.resampling import grade_distribution
 from multiskin.schema import MISSING, Attribute
@@ -51,7 +50,7 @@ class Graded(NamedTuple):
 
     @classmethod
     def of(cls, side: Side, head: int) -> "Graded":
-        units = sampling_units(side.photos.subject, len(side.photos))
+        units = side.photos.units
         return cls(side.features, torch.from_numpy(side.photos.grades[:, head]), units)
 
     def known(self) -> "Graded":

@@ -18,6 +18,7 @@ import yaml
 
 from multiskin.cli.settings import fit_config
 from multiskin.config import FitConfig
+from multiskin.data.units import unit_names
 from multiskin.metrics import bootstrap
 from multiskin.metrics import functional as of
 from multiskin.run import write_json
@@ -242,7 +243,7 @@ def interval(values: np.ndarray) -> dict[str, float]:
 
 def units(table: pd.DataFrame) -> np.ndarray:
     """(N,) the number of each photo's subject, or its own where that is not known."""
-    return bootstrap.sampling_units(table["subject"].to_numpy() if "subject" in table else None, len(table))
+    return bootstrap.sampling_units(unit_names(table.get("subject"), table["image"]))
 
 
 def resample(table: pd.DataFrame) -> np.ndarray:

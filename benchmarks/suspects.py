@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from seeds import RESAMPLES, RESULTS, commit, machine, threads
 
+from multiskin.data.units import unit_names
 from multiskin.metrics.bootstrap import interval, sampling_units
 from multiskin.run import write_json
 
@@ -99,7 +100,7 @@ def resampled(lists: list[pd.DataFrame]) -> dict[str, np.ndarray]:
 
 def draw(ranked: pd.DataFrame, random: np.random.Generator) -> np.ndarray:
     """How often each label counts in a resample of subjects."""
-    units = sampling_units(ranked["subject"].to_numpy(), len(ranked))
+    units = sampling_units(unit_names(ranked["subject"], ranked["image"]))
     number = units.max() + 1
     return random.multinomial(number, np.full(number, 1 / number))[units].astype(float)
 

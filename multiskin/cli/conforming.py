@@ -35,7 +35,6 @@ def conform(arguments: list[str]) -> None:
     from multiskin.conformal.quantile import require_coverage
     from multiskin.inference.evaluate import evaluate
     from multiskin.inference.predictor import CONFORMAL, Predictor
-    from multiskin.metrics.bootstrap import sampling_units
     from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
     from multiskin.reports.tables import print_sets
     from multiskin.run import RunFolder
@@ -47,7 +46,7 @@ def conform(arguments: list[str]) -> None:
     photos = _unseen_photos(run, config, predictor.schema, options.table)
     groups = _groups(photos, options.by)
     probabilities = evaluate(predictor, photos, config.batch_size, config.num_workers).prediction.probabilities
-    units = sampling_units(photos.subject, len(photos))
+    units = photos.units
     fitted = ConformalSets.fit(
         predictor.schema, probabilities, photos.grades, units, options.coverage, options.by, groups
     )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from multiskin.data.units import unit_names
 from multiskin.errors import UserError
 from multiskin.schema import Attribute
 
@@ -53,7 +54,7 @@ class Pair:
     @property
     def units(self) -> np.ndarray:
         """(N,) str: what each photo is drawn with, its subject, or itself where that is unknown."""
-        return np.where(self.subjects == "", self.images, self.subjects)
+        return np.array(unit_names(self.subjects, self.images), dtype=str)
 
 
 def read_pair(attribute: Attribute, candidate: Sequence[Path], baseline: Sequence[Path]) -> Pair:

@@ -19,7 +19,6 @@ from multiskin.data.sampling import Mixture
 from multiskin.data.table import read_table
 from multiskin.data.validation import read_grades, second_headings
 from multiskin.errors import UserError
-from multiskin.metrics.bootstrap import sampling_units
 from multiskin.schema import MISSING, Attribute, Schema
 from multiskin.training.checkpoints import deciding_settings
 from multiskin.training.checks import monitor_mode
@@ -243,8 +242,7 @@ def require_measurable(photos: Photos, sides: Sequence[str]) -> None:
 def without_interval(photos: Photos, side: str) -> str:
     """Which attributes only one subject's photos will be measured for, to be known before the training; "" if none."""
     manifest = photos.side(side)
-    units = sampling_units(manifest.subject, len(manifest))
-    graded = zip(manifest.schema, manifest.grades.T, strict=True)
+    units, graded = manifest.units, zip(manifest.schema, manifest.grades.T, strict=True)
     alone = [attribute.name for attribute, grades in graded if len(np.unique(units[grades != MISSING])) == 1]
     if not alone:
         return ""

@@ -10,6 +10,7 @@ import pandas as pd
 from multiskin.config import DataConfig
 from multiskin.data.boxes import name_parts
 from multiskin.data.table import Problem, Table, read_table
+from multiskin.data.units import unit_names
 from multiskin.data.validation import (
     Progress,
     check_columns,
@@ -20,6 +21,7 @@ from multiskin.data.validation import (
     read_split,
 )
 from multiskin.errors import UserError
+from multiskin.metrics.bootstrap import sampling_units
 from multiskin.schema import MISSING, Schema
 
 LISTED = 50  # problems that a message spells out; the error holds them all
@@ -64,6 +66,11 @@ class Manifest:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def units(self) -> np.ndarray:
+        """(N,) int64: the number of what resampling draws each photo with, its subject or, of nobody known, itself."""
+        return sampling_units(unit_names(self.subject, self.paths))
 
     def path(self, index: int) -> Path:
         return photo_path(self.root, self.paths[index])

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from multiskin.data.crops import parted
 from multiskin.data.manifest import Manifest
+from multiskin.data.units import unit_names
 from multiskin.data.validation import SIDES
 from multiskin.errors import UserError
 from multiskin.schema import MISSING
@@ -42,7 +42,7 @@ def make_folds(manifest: Manifest, folds: int, seed: int) -> np.ndarray:
     Raises:
         UserError: fewer subjects than folds, or a negative seed.
     """
-    subjects = len(set(_subject_keys(manifest)))
+    subjects = len(set(unit_names(manifest.subject, manifest.paths)))
     if subjects < folds:
         raise UserError(f"--folds {folds}: the photos are of {subjects} subjects; every fold needs one, so take fewer")
     return _parts(manifest, np.full(folds, 1 / folds), seed)
@@ -52,7 +52,9 @@ def _parts(manifest: Manifest, shares: np.ndarray, seed: int) -> np.ndarray:
     """Which of the parts with these shares each photo is in, (N,)."""
     if seed < 0:
         raise UserError(f"data.split.seed is {seed}; give 0 or more")
-    _, subject = np.unique(_subject_keys(manifest), return_inverse=True)  # sorted: the row order is forgotten here
+    _, subject = np.unique(
+        unit_names(manifest.subject, manifest.paths), return_inverse=True
+    )  # sorted: the row order is forgotten here
     counts = _cell_counts(manifest, subject)
     return _stratify(counts, shares, np.random.default_rng(seed))[subject]
 
@@ -78,15 +80,6 @@ def _shares(ratios: Sequence[float]) -> np.ndarray:
         )
     shares = np.array(ratios, dtype=float) / max(ratios)  # first, or the sum of huge ones overflows
     return np.round(shares / shares.sum(), 12)  # so that 7 : 2 : 1 and 0.7 : 0.2 : 0.1 are the same to the last bit
-
-
-def _subject_keys(manifest: Manifest) -> list[str]:
-    """What photos of one subject share; a photo of nobody known has its path. The marks keep the two apart."""
-    subjects = [""] * len(manifest) if manifest.subject is None else manifest.subject
-    return [
-        f"subject {subject}" if subject else f"photo {parted(path)[0]}"
-        for subject, path in zip(subjects, manifest.paths, strict=True)
-    ]
 
 
 def _cell_counts(manifest: Manifest, subject: np.ndarray) -> np.ndarray:

@@ -17,7 +17,6 @@ from multiskin.explain.methods import AT_ONCE, OURS, maps_by_method
 from multiskin.explain.regions import Masks, PhotosWithRegions, SkinMask
 from multiskin.explain.similarity import head_similarity, mean_known
 from multiskin.inference.predictor import Predictor
-from multiskin.metrics.bootstrap import sampling_units
 from multiskin.schema import MISSING, Schema
 
 SAMPLED = 40  # photos for what takes many passes through the network
@@ -97,7 +96,7 @@ def evaluate_maps(
         _measure_sample(predictor, data, sample, seed, record, worker_count(num_workers))
     return MapEvaluation(
         photos.schema,
-        sampling_units(photos.subject, len(photos)),
+        photos.units,
         len(sample),
         seed,
         dict(record.values),

@@ -11,7 +11,7 @@ import pandas as pd
 from multiskin.data.manifest import Manifest
 from multiskin.explain.measures import Values
 from multiskin.explain.methods import OURS
-from multiskin.metrics.bootstrap import RESAMPLES, interval, sampling_units, unit_weights
+from multiskin.metrics.bootstrap import RESAMPLES, interval, unit_weights
 from multiskin.schema import Schema
 
 BY_GROUP = ("pointing", "energy")
@@ -30,7 +30,7 @@ def means_of(values: Values, photos: Manifest, seed: int) -> pd.DataFrame:
         value, low, high: the mean and its 95 % interval
         lead, lead_low, lead_high: what the network's own maps have more of it on the same photos; NaN for themselves
     """
-    units, lines = sampling_units(photos.subject, len(photos)), []
+    units, lines = photos.units, []
     for (method, measure), of_method in values.items():
         ours = values[OURS, measure]
         leads = np.full_like(ours, np.nan) if method == OURS else ours - of_method
@@ -50,7 +50,7 @@ def group_means_of(values: Values, photos: Manifest, seed: int) -> pd.DataFrame:
         photos, subjects: with a value
         value, low, high: the mean and its 95 % interval
     """
-    units, lines = sampling_units(photos.subject, len(photos)), []
+    units, lines = photos.units, []
     for measure in BY_GROUP:
         ours = values.get((OURS, measure), np.full(photos.grades.shape, np.nan))
         for column, group, inside in _groups(photos):
@@ -69,7 +69,7 @@ def differences_of(values: Values, others: Values, schema: Schema, units: np.nda
         values: of the one.
         others: of the other one, for the same photos and heads.
         schema: the heads.
-        units: (N,) what each photo is drawn with, from sampling_units.
+        units: (N,) what each photo is drawn with.
         seed: of the resamples.
 
     Returns:
@@ -108,7 +108,7 @@ def resampled_means(values: np.ndarray, units: np.ndarray, seed: int, resamples:
 
     Args:
         values: (N, M), NaN where a photo has none.
-        units: (N,) what each photo is drawn with, from sampling_units.
+        units: (N,) what each photo is drawn with.
         seed: the same one draws the same units.
         resamples: R.
 

@@ -5,7 +5,7 @@ the resamples, and so do two models on the same photos with the same seed: means
 models have intervals too. Source: Efron, 1979; of whole clusters: Field and Welsh, 2007.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -27,14 +27,10 @@ class Interval(NamedTuple):
     high: float
 
 
-def sampling_units(subject: np.ndarray | None, photos: int) -> np.ndarray:
-    """What is drawn: (N,) the number of each photo's subject, counted from 0.
-
-    A photo is a unit by itself where no subjects are known (None), or its own is not ("").
-    """
-    numbers: dict[str | int, int] = {}
-    keys = range(photos) if subject is None else [name or photo for photo, name in enumerate(subject.tolist())]
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+def sampling_units(names: Iterable[str]) -> np.ndarray:
+    """What is drawn: (N,) the number of what each photo belongs to, counted from 0, by the name of that."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
 
 
 def unit_weights(number: int, resamples: int, seed: int) -> Iterator[np.ndarray]:

@@ -14,7 +14,6 @@ from multiskin.conformal.prediction import ALL, ConformalSets
 from multiskin.data.manifest import Manifest
 from multiskin.inference.evaluate import Evaluation
 from multiskin.inference.predictor import Predictor
-from multiskin.metrics.bootstrap import sampling_units
 from multiskin.reports.formats import number, percent, span
 from multiskin.reports.tables import ASCII
 
@@ -54,7 +53,7 @@ def with_sets(evaluation: Evaluation, predictor: Predictor) -> Evaluation:
     sets = predictor.sets(evaluation.prediction, groups)
     if promised is None or sets is None:
         return evaluation
-    held = coverage_by_cell(promised, sets, photos.grades, sampling_units(photos.subject, len(photos)), groups)
+    held = coverage_by_cell(promised, sets, photos.grades, photos.units, groups)
     return EvaluatedSets(**vars(evaluation), promised=promised, held=held)
 
 

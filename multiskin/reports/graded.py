@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from multiskin.data.units import unit_names
 from multiskin.errors import UserError
 from multiskin.metrics.bootstrap import resampled_confusions, sampling_units
 from multiskin.run import RunFolder
@@ -93,7 +94,9 @@ class GradedPredictions:
     @cached_property
     def units(self) -> np.ndarray:
         """What the bootstrap draws each line with."""
-        return sampling_units(self.table["subject"].to_numpy() if self.subjects else None, len(self))
+        unnamed = [""] * len(self)
+        subjects, images = (self.table.get(column, unnamed) for column in ("subject", "image"))
+        return sampling_units(unit_names(subjects, images))
 
     @cached_property
     def confusions(self) -> list[Tensor]:
@@ -120,7 +123,12 @@ def _check(
     table: pd.DataFrame, grades: np.ndarray, decisions: np.ndarray, schema: Schema, named_by: Sequence[str]
 ) -> None:
     highest = np.array([attribute.grades - 1 for attribute in schema])
-    if not len(grades) or (grades > highest).any() or (decisions > highest).any() or (decisions < grades.clip(max=0)).any():
+    if (
+        not len(grades)
+        or (grades > highest).any()
+        or (decisions > highest).any()
+        or (decisions < grades.clip(max=0)).any()
+    ):
         raise ValueError("no line, or a grade that the schema does not have")
     expected = {*named_by, *(column for attribute in schema for column in attribute.prediction_columns)}
     if lacking := expected.difference(table.columns):

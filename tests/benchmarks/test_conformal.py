@@ -18,7 +18,7 @@ TRUE = [attribute.true_column for attribute in SCHEMA]
 def predictions(photos, subjects=None, seed=0):
     """What a calibrated model would say of photos, a tenth of them without a grade."""
     random = np.random.default_rng(seed)
-    table = pd.DataFrame({"row": np.arange(photos)})
+    table = pd.DataFrame({"row": np.arange(photos), "image": [f"{row}.jpg" for row in range(photos)]})
     if subjects:
         table["subject"] = [f"p{subject}" for subject in random.integers(0, subjects, photos)]
     for attribute in SCHEMA:

@@ -36,7 +36,9 @@ def other(run, photos, tmp_path_factory):
     shutil.copytree(run.root, other.root)
     trained, val = Predictor.from_checkpoint(run.best, "cpu"), photos.side("val")
     methods = dict.fromkeys(trained.schema.names, METHOD)
-    keep_calibration(calibrated(trained, run.best, val, network_probabilities(trained, val), methods), run.best, other.best)
+    keep_calibration(
+        calibrated(trained, run.best, val, network_probabilities(trained, val), methods), run.best, other.best
+    )
     for side in ("val", "test"):
         table = evaluate(Predictor.from_checkpoint(other.best, "cpu"), photos.side(side)).table()
         table.to_csv(other.predictions(side), index=False)

@@ -49,7 +49,7 @@ def test_photos_are_matched_by_their_path_whatever_the_order(write, whole) -> No
     assert pair.images.tolist() == ["7.jpg", "a.jpg", "b.jpg"]
     assert pair.true.tolist() == [1, 0, 2]
     assert pair.subjects.tolist() == ["", "NA", "007"]
-    assert pair.units.tolist() == ["7.jpg", "NA", "007"]
+    assert pair.units.tolist() == ["photo 7.jpg", "subject NA", "subject 007"]
     assert pair.seeds == 2
     assert pair.candidate.predicted.tolist() == [[1, 1, 1], [1, 0, 2]]
     assert pair.baseline.predicted.tolist() == [[1, 0, 2], [1, 1, 1]]
@@ -60,7 +60,14 @@ def test_photos_are_matched_by_their_path_whatever_the_order(write, whole) -> No
 def test_photos_without_any_subject_are_drawn_by_themselves(write) -> None:
     tables = [table(ONES).drop(columns="subject") for _ in range(2)]
     pair = read_pair(DEPTH, [write("a", tables[0])], [write("b", tables[1])])
-    assert pair.units.tolist() == pair.images.tolist()
+    assert pair.units.tolist() == [f"photo {image}" for image in pair.images]
+
+
+def test_parts_of_one_photo_of_nobody_known_are_drawn_together(write) -> None:
+    parts = table(ONES).drop(columns="subject")
+    parts["image"] = ["face.jpg#xywh=0,0,9,9", "face.jpg#xywh=9,0,9,9", "other.jpg", "face.jpg"]
+    pair = read_pair(DEPTH, [write("a", parts)], [write("b", parts)])
+    assert pair.units.tolist() == ["photo face.jpg"] * 3  # the other one is not graded
 
 
 def test_an_attribute_may_have_any_name(write) -> None:

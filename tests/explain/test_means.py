@@ -82,7 +82,7 @@ def test_groups_are_means_over_their_photos(manifest: Manifest) -> None:
 def test_the_interval_is_that_of_whole_subjects() -> None:
     subject = np.repeat([f"p{number}" for number in range(40)], 5)
     values = np.random.default_rng(0).normal(size=40).repeat(5)[:, None]  # photos of one subject are all alike
-    by_subject = resampled_means(values, sampling_units(subject, 200), seed=0)
-    by_photo = resampled_means(values, sampling_units(None, 200), seed=0)
+    by_subject = resampled_means(values, sampling_units(subject), seed=0)
+    by_photo = resampled_means(values, np.arange(200), seed=0)
     wide, narrow = (np.ptp(interval(means[:, 0])[1:]) for means in (by_subject, by_photo))
     assert wide / narrow == pytest.approx(np.sqrt(5), rel=0.15)

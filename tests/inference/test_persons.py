@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from statistics import median_low
 
 import numpy as np
@@ -13,6 +14,7 @@ from multiskin.data.manifest import Manifest
 from multiskin.inference.evaluate import evaluate
 from multiskin.inference.persons import Persons, measure_persons, true_grades
 from multiskin.inference.predictor import Prediction, Predictor
+from multiskin.reports.graded import GradedPredictions
 from multiskin.schema import MISSING, Attribute, Schema
 
 PARTS = {"shine": ("brow",), "lines": ("brow", "chin")}
@@ -78,10 +80,44 @@ def test_a_person_gets_the_mean_of_the_photos_that_show_it_and_the_decision_of_t
                 for photo in photos_of(manifest, name)
                 if head.name in SHOWN[manifest.part[photo]] or manifest.grades[photo, h] != MISSING
             ]
-            mean = np.sum(rows, axis=0) / max(len(rows), 1) if rows else np.zeros(manifest.schema.max_grades)
-            np.testing.assert_allclose(persons.prediction.probabilities[s, h], mean, atol=1e-6)
-            if rows:  # the model of these tests decides by median
+            if rows:
+                mean = np.mean(rows, axis=0)
+                np.testing.assert_allclose(persons.prediction.probabilities[s, h], mean, atol=1e-6)
+                # the model of these tests decides by median
                 assert persons.prediction.grades[s, h] == np.flatnonzero(np.cumsum(mean) >= 0.5 - 1e-6)[0]
+            else:
+                assert persons.prediction.grades[s, h] == MISSING
+                assert np.isnan(persons.prediction.probabilities[s, h]).all()
+                assert np.isnan(persons.prediction.scores[s, h])
+
+
+@pytest.mark.parametrize("decision", ["median", "argmax", "credit"])
+def test_the_table_is_blank_where_no_photo_of_a_person_shows_an_attribute(
+    decision: str, manifest: Manifest, predictor: Predictor, tmp_path: Path
+) -> None:
+    photos = len(manifest)
+    chins = replace(
+        manifest,
+        grades=np.where([True, False], MISSING, manifest.grades.clip(min=0)),
+        subject=np.array(["a", "b"] * (photos // 2), object),
+        part=np.array(["chin"] * photos, object),
+    )
+    decided = predictor.with_decisions(dict.fromkeys(manifest.schema.names, decision))
+    evaluation = evaluate(replace(decided, parts={"shine": ("brow",), "lines": ("chin",)}), chins, num_workers=0)
+    table = evaluation.table_of_persons()
+    assert table is not None
+    table.to_csv(tmp_path / "persons.csv", index=False)
+    read = GradedPredictions.load(tmp_path / "persons.csv", manifest.schema, ["subject", "photos"])
+    assert (
+        read.table["shine"].tolist()
+        == read.table["shine_score"].tolist()
+        == read.table["shine_p4"].tolist()
+        == [""] * 2
+    )
+    assert read.decisions[:, 0].tolist() == [MISSING] * 2
+    assert (read.decisions[:, 1] >= 0).all()
+    assert np.isnan(read.probabilities[:, 0]).all()
+    np.testing.assert_allclose(read.probabilities[:, 1].sum(axis=-1), 1, atol=1e-3)
 
 
 def test_numbers_are_those_of_persons_with_a_true_grade(persons: Persons, world: tuple[Manifest, Prediction]) -> None:

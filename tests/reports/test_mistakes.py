@@ -19,7 +19,8 @@ def predictions(shine, kind):
     """From lists of (true, predicted), as long as each other."""
     grades = np.array([[one[0], other[0]] for one, other in zip(shine, kind, strict=True)])
     decisions = np.array([[one[1], other[1]] for one, other in zip(shine, kind, strict=True)])
-    return GradedPredictions(SCHEMA, pd.DataFrame({"image": range(len(grades))}), grades, decisions)
+    table = pd.DataFrame({"image": [f"{row}.jpg" for row in range(len(grades))]})
+    return GradedPredictions(SCHEMA, table, grades, decisions)
 
 
 def answers(grades):
