@@ -48,11 +48,12 @@ class PairedDifference:
         """From the differences as they are and in R resamples (1 + R, S), and the shares of units (U,).
 
         A bootstrap's variance is too small by (n - 1) / n, n units having a share. Resamples without a value are left
-        out.
+        out. Where none differs from another, as of sides that are wrong on the same photos, nothing is known of what
+        other units would show.
         """
         known = differences[1:][~np.isnan(differences[1:]).any(axis=1)]
         seeds, effective, units = differences.shape[1], effective_number(shares), np.count_nonzero(shares)
-        if len(known) < 2 or not effective >= FEWEST:
+        if len(known) < 2 or not effective >= FEWEST or not np.ptp(known, axis=0).any():
             return cls(differences[0], np.full((seeds, seeds), np.nan), np.nan)
         covariance = np.cov(known.T).reshape(seeds, seeds)
         return cls(differences[0], covariance * units / (units - 1), effective - 1)

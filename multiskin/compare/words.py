@@ -61,7 +61,8 @@ def verdict(difference: PairedDifference, higher_is_better: bool, unit_kind: str
     if math.isnan(difference.value):
         return "unknown: no graded photo"
     if math.isnan(difference.trained.low):
-        return f"unknown: too few {unit_kind}"
+        seen = "unknown:" if difference.value else "no difference seen, of"
+        return f"{seen} too few {unit_kind}"
     if len(difference.by_seed) > 1:
         return in_words(difference.method, higher_is_better)
     return f"as trained: {in_words(difference.trained, higher_is_better)}; of the method one seed shows nothing"
@@ -70,8 +71,6 @@ def verdict(difference: PairedDifference, higher_is_better: bool, unit_kind: str
 def in_words(interval: Interval, higher_is_better: bool) -> str:
     """What an interval of a difference shows, and no more."""
     worst, best = (interval.low, interval.high) if higher_is_better else (-interval.high, -interval.low)
-    if worst == best == 0:
-        return "the same"
     if worst > 0:
         return "better"
     if best < 0:
