@@ -1,5 +1,6 @@
 """What a comparison or a study lacks, and why."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +11,8 @@ NO_COST = "What both sides cost is not measured yet; the same command measures i
 
 def from_here(reasons: Mapping[str, str], root: Path) -> dict[str, str]:
     """Names files as they are found from their reports, for where the folder stands may name people."""
-    return {title: reason.replace(f"{root}/", "") for title, reason in reasons.items()}
+    places = "|".join(re.escape(str(place)) for place in (root.resolve(), root))
+    return {title: re.sub(rf"(?<![\w./-])(?:{places})/", "", reason) for title, reason in reasons.items()}
 
 
 def told_left_out(titles: Sequence[str]) -> str:

@@ -50,6 +50,7 @@ CONFIG = {
     "schema": "/secret/schema.yaml",
     "out": "/secret/out",
     "seed": 0,
+    "trainer": {"max_epochs": 15, "patience": None, "monitor": "val/mean/rps_balanced"},
     "data": {"root": "/secret/photos", "manifest": "/secret/inputs/shared.csv", "batch_size": 32},
     "model": {"backbone": "efficientnet_b0", "weights": "/secret/weights.pth"},
 }
@@ -683,3 +684,13 @@ def test_pictures_are_light_and_name_what_no_font_has_by_number(
             assert picture.format == "PNG"
             assert 900 < picture.width < 1100
             assert to_hex(np.array(picture.getpixel((0, 0))[:3]) / 255) == LIGHT["paper"]
+
+
+@pytest.mark.parametrize(("patience", "told"), [(None, False), (15, False), (3, True)])
+def test_models_that_may_be_stopped_early_are_said_to_have_fewer_epochs(
+    patience: int | None, told: bool, five: Comparison, words_of: "Callable[[Comparison], Page]"
+) -> None:
+    trainer = CONFIG["trainer"] | {"patience": patience, "max_epochs": 15}
+    text = " ".join(words_of(replace(five, config=CONFIG | {"trainer": trainer})).text.split())
+    assert ("or fewer: any model, the shared one too, was stopped once" in text) == told
+    assert f"that of its best epoch by {trainer['monitor']}, a single one by the same number of its attribute" in text
