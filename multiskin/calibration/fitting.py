@@ -77,11 +77,11 @@ def fit_calibrator(
     """
     if method == CUMULATIVE:
         scaled = fit_calibrator(BEFORE_CUTS, probabilities, grades, drawn, natural)
-        return _scaled_at_cuts(scaled, probabilities, grades, drawn)
+        return _scaled_at_cuts(scaled, probabilities, grades, drawn, natural)
     shift = prior_shift(drawn, natural)
     logs = np.log(np.maximum(probabilities.astype(float), TINY))  # (N, K)
     weight, bias = _likeliest(SOFTMAX[method](logs.shape[1]), logs, grades, shift)
-    prior = softmax(weight * logs + bias, axis=1).mean(axis=0) * (drawn > 0)
+    prior = _prior(softmax(weight * logs + bias, axis=1), drawn, natural)
     return Calibrator(method, tuple(weight.tolist()), tuple(bias.tolist()), tuple(prior.tolist()), rows=len(logs))
 
 
@@ -95,15 +95,24 @@ def prior_shift(drawn: np.ndarray, natural: np.ndarray) -> np.ndarray:
 
 
 def _scaled_at_cuts(
-    calibrator: Calibrator, probabilities: np.ndarray, grades: np.ndarray, drawn: np.ndarray
+    calibrator: Calibrator, probabilities: np.ndarray, grades: np.ndarray, drawn: np.ndarray, natural: np.ndarray
 ) -> Calibrator:
     """The same calibration, and after it what is likeliest at each cut, given the photos that it was fitted to."""
     scaled = calibrator(torch.from_numpy(probabilities.astype(float)))  # (N, K)
     logs = cut_logs(scaled).numpy()  # (N, K-1, 2)
     found = [_likeliest(CUT, logs[:, k], (grades > k).astype(int), np.zeros(2)) for k in range(logs.shape[1])]
     cuts = CutScaling(tuple(float(weight[1]) for weight, _ in found), tuple(float(bias[1]) for _, bias in found))
-    prior = cuts(scaled).numpy().mean(axis=0) * (drawn > 0)
+    prior = _prior(cuts(scaled).numpy(), drawn, natural)
     return replace(calibrator, method=CUMULATIVE, prior=tuple(prior.tolist()), cuts=cuts)
+
+
+def _prior(calibrated: np.ndarray, drawn: np.ndarray, natural: np.ndarray) -> np.ndarray:
+    """What calibrated probabilities (N, K) average to, K more photos having the natural shares (K,).
+
+    Of a few photos the mean alone would say little of others, and 0 of a grade that a sure network sees in none.
+    """
+    photos, k = calibrated.shape
+    return (calibrated.sum(axis=0) + k * natural) / (photos + k) * (drawn > 0)
 
 
 def _likeliest(

@@ -12,6 +12,7 @@ from multiskin.data.transforms import evaluation_transform, training_transform
 from multiskin.decisions import credit_of
 from multiskin.errors import UserError, unknown
 from multiskin.losses import create_loss
+from multiskin.losses.base import Loss
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER, GradeMetrics, summarise
 from multiskin.models.backbone import pretrained_backbone
 from multiskin.models.blueprint import Blueprint
@@ -65,7 +66,8 @@ def _check_credit(recipe: Recipe, name: str, own: Mapping[str, Any]) -> None:
 def credit_in_doubt(config: FitConfig, schema: Schema) -> str:
     """Which heads decide by credit on probabilities that are none of the grades, to be known before; "" if none.
 
-    Credit counts each probability by what it averages to, which is known of a loss that is proper, and of a calibrator.
+    Credit counts each probability by what it averages to, which is known of a calibrator, and of a loss that is proper
+    and learns from the grades themselves: of blurred ones, those beside a frequent grade look likelier than they are.
     """
     doubtful = [
         f"{attribute.name} ({recipe.loss})"
@@ -73,7 +75,7 @@ def credit_in_doubt(config: FitConfig, schema: Schema) -> str:
         if attribute.ordinal
         and recipe.decision == CREDIT
         and recipe.calibration is None
-        and not create_loss(recipe.loss, attribute, [1] * attribute.grades, **recipe.loss_options).proper
+        and _distorts(create_loss(recipe.loss, attribute, [1] * attribute.grades, **recipe.loss_options))
     ]
     if not doubtful:
         return ""
@@ -81,6 +83,11 @@ def credit_in_doubt(config: FitConfig, schema: Schema) -> str:
         f"{', '.join(doubtful)}: decision credit takes probabilities for those of the grades, and after such a loss "
         "they are not; give calibration: cumulative"
     )
+
+
+def _distorts(loss: Loss) -> bool:
+    """Whether what is learned by a loss is something else than the probabilities of the grades."""
+    return loss.blurs or not loss.proper
 
 
 def check_weights(config: FitConfig) -> None:

@@ -173,12 +173,12 @@ def test_higher_probabilities_stay_higher_whatever_the_photos(rows: int, k: int,
     assert (higher.diff(dim=0) >= -1e-12).all()
 
 
-def test_the_prior_is_what_calibrated_probabilities_average_to() -> None:
+def test_the_prior_is_what_calibrated_probabilities_average_to_with_as_many_natural_photos_as_grades() -> None:
     true, grades = true_of_readings(200, seed=7)
     drawn = np.array([0.4, 0.3, 0.2, 0.1, 0.0])
     calibrator = fit_calibrator("cumulative", true, grades, drawn, NATURAL)
     after = calibrator(torch.from_numpy(true)).numpy()
-    np.testing.assert_allclose(calibrator.prior, after.mean(axis=0) * [1, 1, 1, 1, 0])
+    np.testing.assert_allclose(calibrator.prior, np.r_[after, np.tile(NATURAL, (5, 1))].mean(axis=0) * [1, 1, 1, 1, 0])
     assert (after[:, 4] > 0).any()  # nobody knows of a grade that was not trained on, and it is not ruled out
 
 

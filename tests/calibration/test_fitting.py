@@ -11,8 +11,10 @@ from scipy.optimize import minimize
 
 from multiskin.calibration import METHODS, Calibrator, fit_calibrator, fit_calibrators
 from multiskin.calibration.fitting import WEIGHTS, prior_shift, shares
+from multiskin.decisions import expected_credit
 from multiskin.losses import create_loss
 from multiskin.metrics.calibration import calibration_error, log_loss, noise_floor
+from multiskin.metrics.functional import credit_matrix
 from multiskin.schema import Attribute, Schema
 
 ALPHA = np.array([2.0, 1.0, 0.6, 0.4, 0.2])
@@ -105,6 +107,23 @@ def test_what_balanced_draws_taught_comes_back_to_the_natural_grades(method: str
     np.testing.assert_allclose(many.prior, np.bincount(grades) / 3000, atol=0.01)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_one_photo_to_calibrate_with_costs_hardly_any_credit(method: str) -> None:
+    true, grades = world(3000)
+    natural, credit = ALPHA / ALPHA.sum(), credit_matrix(5)
+
+    def earned(probabilities: torch.Tensor, prior: torch.Tensor) -> float:
+        decided = expected_credit(probabilities, prior, credit).numpy()
+        return float(np.mean([credit[grade, decided[grades == grade]].mean() for grade in range(5)]))
+
+    before = earned(torch.from_numpy(true), torch.from_numpy(natural))
+    after = []
+    for photo in range(20):
+        calibrator = fit_calibrator(method, true[[photo]], grades[[photo]], natural, natural)
+        after.append(earned(calibrator(torch.from_numpy(true)), torch.tensor(calibrator.prior, dtype=torch.float64)))
+    assert np.mean(after) > before - 0.03  # where the mean over one photo is the prior, 0.13 is lost
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 12), st.integers(2, 5), st.sampled_from(sorted(METHODS)), st.integers(0, 999))
 def test_a_few_photos_whatever_they_are_give_a_calibration(rows: int, k: int, method: str, seed: int) -> None:
@@ -115,6 +134,7 @@ def test_a_few_photos_whatever_they_are_give_a_calibration(rows: int, k: int, me
     assert all(WEIGHTS[0] <= weight <= WEIGHTS[1] for weight in calibrator.weight)
     assert calibrator.rows == rows
     assert sum(calibrator.prior) == pytest.approx(1)
+    assert min(calibrator.prior) > 0  # whatever these photos are, no grade that was trained on is taken for unknown
     for found in (calibrator(torch.eye(k)), calibrator(torch.full((1, k), 1 / k))):
         torch.testing.assert_close(found.sum(dim=1), torch.ones(len(found)))
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 
+from multiskin.calibration.fitting import shares
 from multiskin.cli import main
 from multiskin.cli.parsers import by_head
 from multiskin.config import FitConfig, ModelConfig, Recipe
@@ -266,6 +267,9 @@ def test_training_ends_in_the_calibration_that_recipes_ask_for(write_settings, t
     }
     table = pd.read_csv(folder.predictions("val"))
     graded = table["shine_true"].notna().to_numpy()
-    by_grade = probabilities(folder.predictions("val"))[graded].mean(axis=0)
-    np.testing.assert_allclose(predictor.calibrators["shine"].prior, by_grade, atol=1e-4)
+    means = probabilities(folder.predictions("val"))[graded].mean(axis=0)
+    blueprint = Blueprint.from_dict(read_checkpoint(folder.best)["blueprint"])
+    natural = shares(table["shine_true"][graded].to_numpy(int), np.array(blueprint.counts[0]))
+    prior = (graded.sum() * means + 5 * natural) / (graded.sum() + 5)
+    np.testing.assert_allclose(predictor.calibrators["shine"].prior, prior, atol=1e-4)
     assert "How far probabilities can be trusted" in (folder.root / "report.html").read_text()

@@ -77,6 +77,12 @@ class TestCredit:
         assert said.startswith("shine (focal), lines (focal): decision credit")
         assert said.endswith("give calibration: cumulative")
 
+    @pytest.mark.parametrize("loss", ["label_smoothing", "sord", "binomial_labels", "beta_labels", "triangular_labels"])
+    def test_is_in_doubt_where_a_loss_blurs_the_grades(self, loss, config):
+        schema = Schema((Attribute("shine", 5),))
+        asked = replace(config, recipe=replace(config.recipe, loss=loss, decision="credit"))
+        assert credit_in_doubt(asked, schema).startswith(f"shine ({loss}): decision credit")
+
     @pytest.mark.parametrize(
         "changes",
         [
