@@ -39,7 +39,7 @@ def sweep(arguments: list[str]) -> None:
     if options.wandb is not None:
         if is_given("--jobs", arguments):
             raise UserError("--jobs: W&B's agents train one run each; start as many agents, and leave --jobs out")
-        told = config.trainer.monitor, mode, config.log.project, options.trials, _command(arguments, config, root)
+        told = config.trainer.monitor, mode, config.log.project, int(options.trials), _command(arguments, config, root)
         _write_wandb_sweep(Path(options.wandb), wandb_sweep(space, *told), config)
         return
     _require_optuna()
