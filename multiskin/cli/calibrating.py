@@ -66,8 +66,8 @@ def _parser() -> Parser:
         metavar="[HEAD=]NAME",
         help="temperature (one number for each attribute), bias_corrected (and one for each grade), vector (two for "
         "each grade), cumulative (bias_corrected, and of ordered grades two for each cut between them), or none, which "
-        f"takes a calibration away; of all attributes, or as HEAD=NAME of one; may be repeated; default: {DEFAULT}, "
-        "or what was fitted before where decisions are all that is asked for",
+        "takes a calibration away; of all attributes, or as HEAD=NAME of one, which leaves the others theirs; may be "
+        f"repeated; default: {DEFAULT}, or what was fitted before where decisions are all that is asked for",
     )
     parser.add_argument(
         "--out", help="a .ckpt file for the calibrated model; default: the run's best checkpoint itself"
@@ -79,10 +79,12 @@ def _parser() -> Parser:
 
 
 def _methods(options: Namespace, before: "Predictor") -> dict[str, str]:
-    """By the heads that are to be calibrated: as asked, or as before where decisions are all that is asked for."""
-    if not options.method and (options.decision or options.credit):
-        return {name: calibrator.method for name, calibrator in before.calibrators.items()}
-    return _methods_asked(options.method or [DEFAULT], before.schema)
+    """By the heads that are to be calibrated: as asked, and as before where nothing is asked of a head."""
+    fitted = {name: calibrator.method for name, calibrator in before.calibrators.items()}
+    decisions_alone = not options.method and (options.decision or options.credit)
+    words = [] if decisions_alone else options.method or [DEFAULT]
+    methods = fitted | _methods_asked(words, before.schema)
+    return {name: method for name, method in methods.items() if method != NONE}
 
 
 def _methods_asked(words: Sequence[str], schema: "Schema") -> dict[str, str]:
@@ -97,7 +99,7 @@ def _methods_asked(words: Sequence[str], schema: "Schema") -> dict[str, str]:
     for name, method in by_head(words, ()).items():
         if method != NONE:
             require_method(method, schema[name])
-    return {name: method for name, method in asked.items() if method != NONE}
+    return asked
 
 
 def _warn_of_uncalibrated(predictor: "Predictor", methods: Mapping[str, str]) -> None:

@@ -148,6 +148,17 @@ class TestCalibrate:
         assert {each.method for each in recalibrated.calibrators.values()} == {"vector"}
         assert recalibrated.decisions == decided.decisions
 
+    def test_what_is_asked_of_one_head_leaves_the_others_their_calibration(self, trained):
+        def again(*words):
+            assert run("calibrate", trained.root, *words, "--num_workers", 0) == 0
+            calibrators = Predictor.from_checkpoint(trained.best, "cpu").calibrators
+            return {name: calibrator.method for name, calibrator in calibrators.items()}
+
+        assert again("--method", "lines=vector") == {"lines": "vector"}  # nothing was fitted before
+        assert again("--method", "temperature") == {"shine": "temperature", "lines": "temperature"}
+        assert again("--method", "shine=vector") == {"shine": "vector", "lines": "temperature"}
+        assert again("--method", "lines=none", "--decision", "median") == {"shine": "vector"}
+
     def test_credit_is_kept_with_it(self, trained, tmp_path):
         file = tmp_path / "credit.yaml"
         file.write_text(f"shine: {[[0, 0, 0, 0, 1]] * 5}")
