@@ -237,7 +237,8 @@ class LogConfig:
     project: str = "multiskin"
     gradients: bool = False
     """Log by epoch whether heads agree: train/cosine/HEAD/HEAD, the cosine between their gradients in the first
-    batches; below 0 they conflict. Changes no weight; such a batch takes one more backward pass for each head."""
+    batches; below 0 they conflict. Such a batch takes one more backward pass for each head, past compiled code; unless
+    trainer.compile is set, no weight changes."""
 
 
 @dataclass

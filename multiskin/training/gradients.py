@@ -31,6 +31,11 @@ class GradientCosines(nn.Module):
         self.register_buffer("epoch", torch.zeros(2, len(names), len(names)), persistent=False)
         self.register_buffer("batches", torch.zeros(()), persistent=False)
 
+    @property
+    def due(self) -> bool:
+        """Whether the batch at hand is one of the epoch's first."""
+        return bool(self.batches < BATCHES)
+
     def update(self, losses: Tensor, shared: Sequence[nn.Parameter], scale: float = 1.0) -> None:
         """Looks at a batch if it is one of the epoch's first; leaves the graph and all gradients as they are.
 
@@ -39,7 +44,7 @@ class GradientCosines(nn.Module):
             shared: the weights that the heads share.
             scale: what losses are multiplied with first, so that half precision has room for small gradients.
         """
-        if self.batches < BATCHES:
+        if self.due:
             cosines = gradient_cosines(losses * scale, shared)
             self.epoch += torch.stack([cosines.nan_to_num(), cosines.isfinite().float()])
             self.batches += 1

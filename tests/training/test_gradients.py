@@ -131,6 +131,17 @@ def test_a_run_with_them_has_the_weights_of_one_without(trainer, model, config, 
     assert logged["train/cosine/shine/lines"].between(-1, 1).all()
 
 
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+def test_a_compiled_run_logs_them_too(backend, config, photos, monkeypatch):
+    """Compiled code frees what one more backward pass for each head reads; the former backend alone is quick."""
+    compile_ = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda net, mode: compile_(net, mode=mode, backend=backend))
+    config = replace(config, data=replace(config.data, batch_size=2), model=replace(config.model, input_size=64))
+    run = fit(replace(config, trainer=replace(config.trainer, compile="default", max_epochs=1)), photos)
+    assert torch.load(run.last, weights_only=True)["global_step"] > BATCHES  # it went on in compiled code
+    assert curves(run)["train/cosine/shine/lines"].between(-1, 1).all()
+
+
 def test_a_run_that_was_stopped_goes_on_with_the_means_of_its_epoch(config, photos, tmp_path, monkeypatch):
     whole = fit(replace(config, out=str(tmp_path / "whole")), photos)
     update = GradientCosines.update
