@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from multiskin.calibration import require_method
 from multiskin.config import FitConfig, Recipe, check_values, head_recipes
 from multiskin.data.manifest import Manifest
 from multiskin.data.preprocessing import Preprocessing
@@ -17,8 +18,8 @@ from multiskin.metrics.ordinal import HIGHER_IS_BETTER, GradeMetrics, summarise
 from multiskin.models.backbone import pretrained_backbone
 from multiskin.models.blueprint import Blueprint
 from multiskin.resampling import grade_distribution
-from multiskin.rules import CREDIT
-from multiskin.schema import MISSING, Schema
+from multiskin.rules import CREDIT, require_decision
+from multiskin.schema import MISSING, Attribute, Schema
 from multiskin.training.loggers import check_loggers
 from multiskin.training.memory import check_memory
 from multiskin.training.optimizers import check_fused
@@ -38,8 +39,10 @@ def check(config: FitConfig, schema: Schema) -> None:
     for attribute, recipe in zip(schema, recipes, strict=True):
         create_loss(recipe.loss, attribute, [1] * attribute.grades, **recipe.loss_options)
         grade_distribution(recipe.resample, np.ones(attribute.grades), attribute)
+        own = config.heads.get(attribute.name, {})
+        _check_order(recipe, attribute, own)
         credit_of(attribute, recipe.credit)
-        _check_credit(recipe, attribute.name, config.heads.get(attribute.name, {}))
+        _check_credit(recipe, attribute.name, own)
         training_transform(recipe.augment, preprocessing, f"heads.{attribute.name}.augment")
     monitor_mode(config.trainer.monitor, schema)
     accelerator(config.trainer)
@@ -48,6 +51,20 @@ def check(config: FitConfig, schema: Schema) -> None:
     counts = tuple((1,) * attribute.grades for attribute in schema)
     net = Blueprint(schema, config.model, tuple(recipes), counts).build()
     check_memory(config, net, precision(config.trainer))
+
+
+def _check_order(recipe: Recipe, attribute: Attribute, own: Mapping[str, Any]) -> None:
+    """What is said of a head by its name fits it; what is said of all may pass over those without ordered grades.
+
+    Raises:
+        UserError: it needs an order where there is none.
+    """
+    if "decision" in own:
+        require_decision(recipe.decision, attribute)
+    if "credit" in own and recipe.credit is not None:
+        require_decision(CREDIT, attribute)
+    if "calibration" in own and recipe.calibration is not None:
+        require_method(recipe.calibration, attribute)
 
 
 def _check_credit(recipe: Recipe, name: str, own: Mapping[str, Any]) -> None:

@@ -99,3 +99,25 @@ class TestCredit:
         asked = replace(config, recipe=recipe, heads={"lines": changes})
         assert credit_in_doubt(asked, schema).startswith("shine (focal): ")
         assert credit_in_doubt(replace(asked, recipe=replace(recipe, **changes)), schema) == ""
+
+
+class TestGradesWithoutAnOrder:
+    SCHEMA = Schema((Attribute("shine", 5), Attribute("kind", 2, "nominal")))
+
+    @pytest.mark.parametrize(
+        ("own", "words"),
+        [
+            ({"decision": "median"}, "decision 'median': needs ordered grades, and those of kind are nominal: argmax"),
+            ({"decision": "credit", "credit": [[1, 0], [0, 1]]}, "decision 'credit': needs ordered grades"),
+            ({"credit": [[1]]}, "decision 'credit': needs ordered grades, and those of kind are nominal: argmax"),
+            ({"calibration": "cumulative"}, "method 'cumulative': needs .* those of kind are nominal: bias_corrected"),
+        ],
+    )
+    def test_refuse_what_would_do_nothing_for_them(self, own, words, config):
+        with pytest.raises(UserError, match=words):
+            check(replace(config, heads={"kind": own}), self.SCHEMA)
+
+    def test_pass_over_what_is_said_of_all_and_take_what_fits(self, config):
+        recipe = replace(config.recipe, decision="credit", calibration="cumulative")
+        for own in ({}, {"decision": "argmax", "calibration": "vector"}, {"credit": None, "calibration": None}):
+            check(replace(config, recipe=recipe, heads={"kind": own}), self.SCHEMA)
