@@ -106,8 +106,8 @@ def credit_of(attribute: Attribute, asked: Sequence[Sequence[float]] | None) -> 
     """What each decision on an attribute earns (K, K), true grade in rows: as asked for, or P-Recall's credit.
 
     Raises:
-        UserError: not a finite number for each true grade and decision. What is asked of a nominal attribute, whose
-            grades are decided by argmax, is of no account.
+        UserError: not a number of at most rules.MOST for each true grade and decision. What is asked of a nominal
+            attribute, whose grades are decided by argmax, is of no account.
     """
     if asked is None or not attribute.ordinal:
         return credit_matrix(attribute.grades)

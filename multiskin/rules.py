@@ -1,7 +1,6 @@
 """The decisions that there are, and what they have in common whatever computes them: torch here, NumPy in portable/."""
 
 from collections.abc import Mapping, Sequence
-from sys import float_info
 from typing import Any
 
 from multiskin.errors import UserError, unknown
@@ -11,6 +10,7 @@ CREDIT = "credit"  # the decision that asks what each grade earns
 NAMES = ("argmax", "median", "expectation", CREDIT)
 ROUNDING = 1e-6  # what a sum of float32 probabilities may miss by
 SHRINKAGE = 0.1  # how far a prior is drawn towards a uniform one, so that a grade hardly ever seen is not overrated
+MOST = 1_000_000  # that a decision may earn or cost: float32 holds whole numbers up to it exactly, and sums stay finite
 
 Credit = tuple[tuple[float, ...], ...]  # (K, K) what each decision earns, true grade in rows
 
@@ -36,11 +36,12 @@ def checked_credit(asked: Any, attribute: Attribute, where: str) -> Credit:
         where: it is said, for messages.
 
     Raises:
-        UserError: not a finite number for each true grade and decision.
+        UserError: not a number of at most MOST for each true grade and decision.
     """
     k = attribute.grades
-    if not (_listed(asked, k) and all(_listed(row, k) and all(map(_finite, row)) for row in asked)):
-        raise UserError(f"{where}: give {k} rows, one a true grade, of {k} finite numbers, one a decision")
+    if not (_listed(asked, k) and all(_listed(row, k) and all(map(_bounded, row)) for row in asked)):
+        numbers = f"{k} numbers from {-MOST} to {MOST}"
+        raise UserError(f"{where}: give {k} rows, one a true grade, of {numbers}, one a decision")
     return tuple(tuple(map(float, row)) for row in asked)
 
 
@@ -61,5 +62,5 @@ def _listed(given: Any, length: int) -> bool:
     return isinstance(given, Sequence) and not isinstance(given, str) and len(given) == length
 
 
-def _finite(number: Any) -> bool:
-    return isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= float_info.max
+def _bounded(number: Any) -> bool:
+    return isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= MOST

@@ -27,6 +27,7 @@ def test_what_needs_an_order_is_refused_where_there_is_none() -> None:
 
 def test_a_credit_is_the_numbers_that_were_given() -> None:
     assert checked_credit([[1, 0.5], (0, -2)], Attribute("shine", 2), "here") == ((1.0, 0.5), (0.0, -2.0))
+    assert checked_credit([[1e6, 0], (0, -1e6)], Attribute("shine", 2), "here") == ((1e6, 0.0), (0.0, -1e6))
 
 
 @pytest.mark.parametrize(
@@ -45,8 +46,11 @@ def test_a_credit_is_the_numbers_that_were_given() -> None:
         [[1, 0], [0, float("nan")]],
         [[1, 0], [0, float("inf")]],
         [[1, 0], [0, None]],
+        [[1, 0], [0, 1e300]],  # infinite in float32
+        [[1, 0], [0, -1000001]],
     ],
 )
 def test_what_is_no_matrix_of_the_grades_is_refused(asked: object) -> None:
-    with pytest.raises(UserError, match=r"^here: give 2 rows, one a true grade, of 2 finite numbers, one a decision$"):
+    said = "here: give 2 rows, one a true grade, of 2 numbers from -1000000 to 1000000, one a decision"
+    with pytest.raises(UserError, match=f"^{said}$"):
         checked_credit(asked, Attribute("shine", 2), "here")

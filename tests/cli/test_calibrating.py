@@ -214,11 +214,12 @@ class TestCalibrate:
             ("", [], "give rows of numbers by attribute"),
             ("- 1", [], "give rows of numbers by attribute"),
             ("shin: [[1]]", [], "unknown attribute 'shin': did you mean 'shine'?"),
-            ("shine: [[1, 2], [3, 4]]", [], "--credit: shine: give 5 rows, one a true grade, of 5 finite numbers"),
+            ("shine: [[1, 2], [3, 4]]", [], "--credit: shine: give 5 rows, one a true grade, of 5 numbers from"),
             ("shine: 1", ["--decision", "shine=median"], "--decision shine=median: --credit says otherwise of shine"),
             ("shine: 1", ["--decision", "shine=median", "--decision", "argmax"], "--credit: shine: give 5 rows"),
             ("shine: 1", ["--decision", "median", "--decision", "shine=credit"], "--credit: shine: give 5 rows"),
             (f"shine: {[[10**400] * 5] * 5}", [], "--credit: shine: give 5 rows"),
+            (f"shine: {[[1e300] * 5] * 5}", [], "of 5 numbers from -1000000 to 1000000"),
             ("shine: !!bool maybe", [], "credit.yaml: not readable as YAML"),
         ],
     )
