@@ -61,8 +61,7 @@ def verdict(difference: PairedDifference, higher_is_better: bool, unit_kind: str
     if math.isnan(difference.value):
         return "unknown: no graded photo"
     if math.isnan(difference.trained.low):
-        seen = "unknown:" if difference.value else "no difference seen, of"
-        return f"{seen} too few {unit_kind}"
+        return f"unknown: too few {unit_kind}" if difference.value else "no difference seen"
     if len(difference.by_seed) > 1:
         return in_words(difference.method, higher_is_better)
     return f"as trained: {in_words(difference.trained, higher_is_better)}; of the method one seed shows nothing"

@@ -137,12 +137,12 @@ def test_every_answer_that_is_nearer_or_further_is_listed(tmp_path_factory, seed
     assert order.apply(lambda of: of.is_monotonic_increasing).all()
 
 
-def test_a_run_against_a_copy_of_itself_is_the_same(tmp_path):
+def test_of_a_run_against_a_copy_of_itself_no_difference_is_seen(tmp_path):
     runs = [save(tmp_path / name, made()) for name in ("first", "second")]
     found = between(*runs)
     assert set(found.results["difference"]) == {0}
     assert found.changes.empty
-    assert {cells[-1] for cells in map(module.cells, module.rows(found.results))} == {"the same"}
+    assert {cells[-1] for cells in map(module.cells, module.rows(found.results))} == {"no difference seen"}
 
 
 class TestTold:
