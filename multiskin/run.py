@@ -142,9 +142,19 @@ class RunFolder:
         """The results on validation and test, JSON."""
         return self.root / "metrics.json"
 
+    def results(self) -> dict[str, Any]:
+        """What has been measured, by its name; nothing where it cannot be read, so that it is measured again."""
+        if not self.metrics.is_file():
+            return {}
+        try:
+            content = json.loads(self.metrics.read_text(encoding="utf-8"))
+        except ValueError:
+            return {}
+        return content if isinstance(content, dict) else {}
+
     def measured(self, name: str) -> bool:
         """Whether the results on val, test or a table are there, and with them its predictions."""
-        return self.metrics.is_file() and name in json.loads(self.metrics.read_text(encoding="utf-8"))
+        return name in self.results()
 
     def predictions(self, split: str) -> Path:
         return self.root / f"predictions_{split}.csv"

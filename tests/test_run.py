@@ -47,6 +47,13 @@ def test_every_file_has_its_place_in_the_folder(tmp_path):
     assert list(tmp_path.iterdir()) == []  # names alone make nothing
 
 
+@pytest.mark.parametrize("damaged", [b'{"val": {"photos"', b'"val"', b'["val"]', b"\xff\xfe", b""])
+def test_results_that_cannot_be_read_are_none(damaged, tmp_path):
+    run = RunFolder(tmp_path)
+    run.metrics.write_bytes(damaged)
+    assert not run.measured("val")
+
+
 def test_json_is_for_people_too(tmp_path):
     content = {"유분": {"kappa": 0.5, "p_recall": None}, "photos": 3}
     write_json(tmp_path / "metrics.json", content)

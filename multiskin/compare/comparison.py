@@ -1,6 +1,5 @@
 """The whole of a comparison: which runs it rests on, what they say, and what both sides cost."""
 
-import json
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -143,7 +142,7 @@ def _draws(schema: Schema, planned: Sequence[PlannedRun]) -> pd.DataFrame:
 
 
 def _measured(run: RunFolder, side: str) -> dict[str, Any]:
-    return dict(json.loads(run.metrics.read_text(encoding="utf-8"))[side])
+    return dict(run.results()[side])
 
 
 def _constant(head: dict[str, float]) -> dict[str, float]:

@@ -1,13 +1,10 @@
 """What a run folder keeps of a measurement: numbers, predictions and pictures."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from multiskin.errors import UserError
 from multiskin.inference.evaluate import Evaluation
 from multiskin.reports.classification import classification_report
 from multiskin.reports.figures import draw_confusions
@@ -22,7 +19,7 @@ def record(run: RunFolder, name: str, evaluation: Evaluation) -> None:
         name: of what was measured: val, test, or a table's name.
         evaluation: the measurement.
     """
-    metrics = _earlier(run) | {name: evaluation.to_dict()}
+    metrics = run.results() | {name: evaluation.to_dict()}
     before = evaluation.uncalibrated
     _write(run.predictions(name), evaluation.table())
     _write(run.uncalibrated(name), None if before is None else replace(evaluation, prediction=before).table())
@@ -59,12 +56,3 @@ def set_aside(run: RunFolder) -> Path | None:
     )
     found = [path.relative_to(run.root) for pattern in patterns for path in run.root.glob(pattern)]
     return move_results(run.metrics, map(str, found))
-
-
-def _earlier(run: RunFolder) -> dict[str, Any]:
-    if not run.metrics.is_file():
-        return {}
-    try:
-        return dict(json.loads(run.metrics.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise UserError(f"{run.metrics}: not the results that were written there; remove the file") from error

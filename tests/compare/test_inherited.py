@@ -109,6 +109,13 @@ def test_what_is_not_trained_to_its_end_is_not_taken(runs, plan, trained):
     assert take_over(run, runs.folder(run)) == ""
 
 
+def test_one_with_damaged_results_is_passed_over(runs, plan, trained):
+    run = plan(calibration="vector")
+    trained.metrics.write_text(trained.metrics.read_text()[:5])
+    trained.root.with_name(f"{trained.root.name}.log").touch()  # beside every run
+    assert take_over(run, runs.folder(run)) == ""
+
+
 def test_what_cannot_be_read_any_more_is_passed_over(runs, plan, trained):
     run = plan(calibration="vector")
     other = trained.root.with_name(f"zz-0-{run.training}")  # the next by name

@@ -39,6 +39,15 @@ def test_a_run_that_was_not_measured_on_test_photos_is_not_finished(runs, planne
     assert all(map(runs.finished, planned))
 
 
+def test_a_run_with_damaged_results_is_gone_on_with_and_measured_again(runs, planned, faults):
+    runs.train(planned, 1, lambda *_: None)
+    metrics = runs.folder(planned[1]).metrics
+    metrics.write_text(metrics.read_text()[:9])
+    assert runs.train(planned, 1, lambda *_: None) == {}
+    assert [name for name, _ in trained(faults)[3:]] == [planned[1].name]
+    assert all(map(runs.finished, planned))
+
+
 def test_a_failed_run_is_named_and_the_others_go_on(runs, planned, faults):
     (faults / "shine").write_text("data.root: gone")
     failures = runs.train(planned, 1, lambda *_: None)

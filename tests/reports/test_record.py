@@ -118,3 +118,11 @@ def test_another_measurement_stands_beside_the_first_and_the_same_one_replaces_i
     content = json.loads(run.metrics.read_text(encoding="utf-8"))
     assert {name: of["mean"]["mae"] for name, of in content.items()} == {"val": 0.25, "병원": 0.5}
     assert run.predictions("병원").is_file()
+
+
+def test_a_measurement_takes_the_place_of_results_that_cannot_be_read(evaluation: Evaluation, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    record(run, "val", evaluation)
+    run.metrics.write_bytes(run.metrics.read_bytes()[:100])
+    record(run, "test", evaluation)
+    assert list(json.loads(run.metrics.read_text(encoding="utf-8"))) == ["test"]
