@@ -154,7 +154,7 @@ class RunFolder:
 
     def measured(self, name: str) -> bool:
         """Whether the results on val, test or a table are there, and with them its predictions."""
-        return name in self.results()
+        return name in self.results() and self.predictions(name).is_file()
 
     def predictions(self, split: str) -> Path:
         return self.root / f"predictions_{split}.csv"

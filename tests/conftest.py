@@ -57,6 +57,8 @@ FIT = """\
     (run / "logs").mkdir(exist_ok=True)
     (run / "logs" / "metrics.csv").write_text(f"epoch,val/loss\\n0,{{rate + 1}}\\n1,{{rate}}\\n")
     sides = ["val", "test"] if option("test") == "true" else ["val"]
+    for side in sides:
+        (run / f"predictions_{{side}}.csv").touch()
     (run / "metrics.json").write_text(json.dumps(dict.fromkeys(sides, 0)))
 """
 

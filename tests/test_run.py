@@ -47,10 +47,19 @@ def test_every_file_has_its_place_in_the_folder(tmp_path):
     assert list(tmp_path.iterdir()) == []  # names alone make nothing
 
 
+def test_what_was_measured_has_predictions_too(tmp_path):
+    run = RunFolder(tmp_path)
+    write_json(run.metrics, {"val": {}, "test": {}})
+    run.predictions("val").touch()
+    assert run.measured("val")
+    assert not run.measured("test")
+
+
 @pytest.mark.parametrize("damaged", [b'{"val": {"photos"', b'"val"', b'["val"]', b"\xff\xfe", b""])
 def test_results_that_cannot_be_read_are_none(damaged, tmp_path):
     run = RunFolder(tmp_path)
     run.metrics.write_bytes(damaged)
+    run.predictions("val").touch()
     assert not run.measured("val")
 
 

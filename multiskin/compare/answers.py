@@ -125,7 +125,8 @@ def _require_same(first: pd.DataFrame, other: pd.DataFrame, first_path: Path, pa
     for here, there, has, lacks in ((other, first, path, first_path), (first, other, first_path, path)):
         extra = here.index.difference(there.index)
         if len(extra):
-            raise UserError(f"{has}: photo {extra[0]} is graded here and not in {lacks}; measure both on one table")
+            told = f"{lacks}: photo {extra[0]} is not graded here, but in {has}"  # the first may have been cut short
+            raise UserError(f"{told}; measure both again, on one table")
     for fact, words in FACTS.items():
         differs = first[fact] != other[fact]
         if differs.any():

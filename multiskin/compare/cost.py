@@ -15,6 +15,7 @@ import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
 from multiskin.compare.memory import weight_bytes, working_bytes
+from multiskin.errors import UserError
 from multiskin.inference.predictor import Predictor
 from multiskin.run import RunFolder
 from multiskin.timing import medians_of_sides, ratio_of_sides, time_by_turns
@@ -24,6 +25,7 @@ PARAMETERS = "parameters"
 LATENCY = "latency of one photo"
 PASSES = "image passes in training"
 BATCH = 32  # photos at once, where there are many
+CURVES_LOST = "no longer says what training took; remove this run's folder and start again"
 BUDGET = 10.0  # seconds for all rounds of a timing
 Model = TypeVar("Model", RunFolder, Predictor)
 
@@ -80,7 +82,7 @@ def measure_cost(
         devices: what to measure on.
 
     Raises:
-        UserError: a run without its best checkpoint, or no such device.
+        UserError: a run without its best checkpoint or its curves, or no such device.
     """
     first = shared[0], singles[0]
     costs = [*network_cost(*_loaded(*first, "cpu")), *training_cost(shared, singles), checkpoint_cost(*first)]
@@ -158,7 +160,18 @@ def training_seconds(run: RunFolder) -> float:
 
 
 def _epoch_seconds(run: RunFolder) -> pd.Series:
-    return pd.read_csv(run.curves)["train/seconds"].dropna()
+    """Of every epoch; nothing but another training has them again.
+
+    Raises:
+        UserError: the run's curves are not there, or not what was written there.
+    """
+    try:
+        seconds = pd.to_numeric(pd.read_csv(run.curves)["train/seconds"].dropna())
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{run.curves}: {CURVES_LOST}") from error
+    if seconds.empty:
+        raise UserError(f"{run.curves}: {CURVES_LOST}")
+    return seconds
 
 
 def inference_cost(shared: Predictor, singles: Sequence[Predictor]) -> list[Cost]:

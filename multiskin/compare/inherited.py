@@ -44,7 +44,7 @@ def take_over(run: PlannedRun, folder: RunFolder) -> str:
 def _trained_alike(run: PlannedRun, runs: Path) -> Iterator[RunFolder]:
     """Runs with these weights that were measured, and so are trained to their end, whatever their model is called."""
     alike = (RunFolder(place) for place in sorted(runs.glob(f"*-{run.config.seed}-{run.training}*")))
-    return (folder for folder in alike if folder.measured("val") and folder.last.is_file())
+    return (folder for folder in alike if "val" in folder.results() and folder.last.is_file())
 
 
 def _copy(trained: RunFolder, run: PlannedRun, folder: RunFolder) -> None:

@@ -59,7 +59,7 @@ class DefaultModel:
     @property
     def checkpoint(self) -> Path | None:
         """Of the finished training; one that goes on has a best epoch too, but a better one may come."""
-        return self.run.best if self.run.measured("val") and self.run.best.is_file() else None
+        return self.run.best if "val" in self.run.results() and self.run.best.is_file() else None
 
     def start(self) -> None:
         """Begins, or goes on where it was stopped; nothing happens where it is under way or finished.

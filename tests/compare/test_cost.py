@@ -218,3 +218,13 @@ def test_a_run_that_was_stopped_early_counts_its_own_epochs(runs, tmp_path):
 def test_a_run_without_its_best_network_is_refused(runs, tmp_path):
     with pytest.raises(UserError, match=r"best\.ckpt"):
         measure_cost([runs["shared"]], [[RunFolder(tmp_path)]], ["cpu"])
+
+
+@pytest.mark.parametrize("curves", [None, "", "epoch,val/loss\n0,1.0\n", 'train/seconds\n0,"1', "train/seconds\n"])
+def test_a_run_without_its_curves_is_named_with_what_to_do(curves, tmp_path):
+    run = RunFolder(tmp_path / "shared-0-ab")
+    run.curves.parent.mkdir(parents=True)
+    if curves is not None:
+        run.curves.write_text(curves)
+    with pytest.raises(UserError, match=rf"^{run.curves}: .*; remove this run's folder and start again$"):
+        cost.training_seconds(run)

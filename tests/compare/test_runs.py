@@ -48,6 +48,16 @@ def test_a_run_with_damaged_results_is_gone_on_with_and_measured_again(runs, pla
     assert all(map(runs.finished, planned))
 
 
+def test_a_run_whose_predictions_are_lost_is_measured_again(runs, planned, faults):
+    runs.train(planned, 1, lambda *_: None)
+    runs.folder(planned[1]).predictions("val").unlink()  # of another side, which nobody asks for
+    assert all(map(runs.finished, planned))
+    runs.folder(planned[1]).predictions("test").unlink()
+    assert runs.train(planned, 1, lambda *_: None) == {}
+    assert [name for name, _ in trained(faults)[3:]] == [planned[1].name]
+    assert runs.folder(planned[1]).predictions("test").is_file()
+
+
 def test_a_failed_run_is_named_and_the_others_go_on(runs, planned, faults):
     (faults / "shine").write_text("data.root: gone")
     failures = runs.train(planned, 1, lambda *_: None)

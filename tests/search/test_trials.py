@@ -99,6 +99,7 @@ def test_what_was_trained_and_not_told_of_is_not_trained_again(begin, faults):
     trial.run.curves.parent.mkdir()
     trial.run.curves.write_text("epoch,val/loss\n0,0.25\n")
     trial.run.metrics.write_text('{"val": {}}')
+    trial.run.predictions("val").touch()
     trial.lock.release()
     assert train(begin(), 1, 1, quiet) == {}
     assert sweep.table()["val/loss"].tolist() == [0.25]
