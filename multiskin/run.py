@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from multiskin.errors import UserError
 
 PRETRAINED = "model.safetensors"  # the weights in a folder for the hub, which is no run
+ANEW = "remove this run's folder and start again"  # what mends a file that nothing but another training brings back
 RANKS = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")  # as torchrun, SLURM and Lightning set them
 
 

@@ -51,7 +51,11 @@ def compare(arguments: list[str]) -> None:
         comparison = summarise(runs, planned, options.protocol, failures)
         write_comparison(comparison, root)  # before its cost is measured, which may take more memory than there is
         print_comparison(comparison, console())
-        page = write_comparison(with_cost(comparison, runs, planned), root)
+        try:
+            page = write_comparison(with_cost(comparison, runs, planned), root)
+        except UserError as error:
+            write_comparison(replace(comparison, no_cost=str(error)), root)
+            raise
     print(f"report: {page}")
     require_no_failures(failures, len(planned))
 

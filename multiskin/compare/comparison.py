@@ -42,6 +42,7 @@ class Comparison:
         versions: of the packages that all runs were planned with, or their names would differ; and Python's, here.
         flattered: whether a model was calibrated to the photos that it is measured on.
         left_out: titles of further attributes of the shared model, of which no single model is finished.
+        no_cost: why the cost could not be measured; "" if it was, or nobody has tried.
     """
 
     schema: Schema
@@ -61,6 +62,7 @@ class Comparison:
     versions: dict[str, str]
     flattered: bool = False
     left_out: Sequence[str] = ()
+    no_cost: str = ""
 
 
 def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, missing: dict[str, str]) -> Comparison:

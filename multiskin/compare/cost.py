@@ -17,7 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from multiskin.compare.memory import weight_bytes, working_bytes
 from multiskin.errors import UserError
 from multiskin.inference.predictor import Predictor
-from multiskin.run import RunFolder
+from multiskin.models.checkpoint import REMEDY
+from multiskin.run import ANEW, RunFolder
 from multiskin.timing import medians_of_sides, ratio_of_sides, time_by_turns
 
 Device = Literal["cpu", "cuda"]
@@ -25,7 +26,6 @@ PARAMETERS = "parameters"
 LATENCY = "latency of one photo"
 PASSES = "image passes in training"
 BATCH = 32  # photos at once, where there are many
-CURVES_LOST = "no longer says what training took; remove this run's folder and start again"
 BUDGET = 10.0  # seconds for all rounds of a timing
 Model = TypeVar("Model", RunFolder, Predictor)
 
@@ -92,8 +92,20 @@ def measure_cost(
 
 
 def _loaded(shared: RunFolder, singles: Sequence[RunFolder], device: Device) -> tuple[Predictor, list[Predictor]]:
-    one, *many = (Predictor.from_checkpoint(run.best, device) for run in (shared, *singles))
+    one, *many = (network_of(run, device) for run in (shared, *singles))
     return one, many
+
+
+def network_of(run: RunFolder, device: Device) -> Predictor:
+    """The best one of a run, on a device that is there.
+
+    Raises:
+        UserError: its checkpoint is not there, or not readable.
+    """
+    try:
+        return Predictor.from_checkpoint(run.best, device)
+    except UserError as error:
+        raise UserError(str(error).replace(REMEDY, ANEW)) from error
 
 
 def network_cost(shared: Predictor, singles: Sequence[Predictor]) -> list[Cost]:
@@ -168,9 +180,9 @@ def _epoch_seconds(run: RunFolder) -> pd.Series:
     try:
         seconds = pd.to_numeric(pd.read_csv(run.curves)["train/seconds"].dropna())
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{run.curves}: {CURVES_LOST}") from error
+        raise UserError(f"{run.curves}: no longer says what training took; {ANEW}") from error
     if seconds.empty:
-        raise UserError(f"{run.curves}: {CURVES_LOST}")
+        raise UserError(f"{run.curves}: no longer says what training took; {ANEW}")
     return seconds
 
 

@@ -1,7 +1,7 @@
 """What the runs of a study say: every variant against the baseline, and what each costs."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,12 @@ import pandas as pd
 
 from multiskin.compare.answers import Pair, read_pair
 from multiskin.compare.comparison import require_whole_seeds
-from multiskin.compare.cost import image_passes, parameters, training_seconds
+from multiskin.compare.cost import image_passes, network_of, parameters, training_seconds
 from multiskin.compare.plan import PlannedRun, names_of
 from multiskin.compare.runs import Runs
 from multiskin.compare.statistics import against_itself, compare
 from multiskin.compare.study import Study
-from multiskin.inference.predictor import Predictor
+from multiskin.errors import UserError
 from multiskin.metrics.functional import credit_matrix
 from multiskin.run import RunFolder
 from multiskin.schema import Schema
@@ -37,6 +37,7 @@ class Findings:
         by_grade: the mean P-Recall credit by variant, ordinal attribute and true grade, and how many photos have it.
         missing: why planned runs are not there, by title.
         flattered: whether a model was calibrated to the photos that it is measured on.
+        lost: why a cost of a variant is NaN, by variant.
     """
 
     study: Study
@@ -49,6 +50,7 @@ class Findings:
     by_grade: pd.DataFrame
     missing: dict[str, str]
     flattered: bool = False
+    lost: dict[str, str] = field(default_factory=dict)
 
 
 def find(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[str, str]) -> Findings:
@@ -66,17 +68,19 @@ def find(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[
     whole = [run for run in begun if run.config.seed in seeds]
     folders = {row: [runs.folder(run) for run in whole if run.model == row] for row in study.rows}
     pairs = _pairs(study, folders, schema, runs.side)
+    lost: dict[str, str] = {}
     return Findings(
         study,
         schema,
         names_of(planned),
         seeds,
         runs.side,
-        costs=pd.DataFrame([_cost(row, folders[row]) for row in study.rows]),
+        costs=pd.DataFrame([_cost(row, folders[row], lost) for row in study.rows]),
         results=_results(study, pairs),
         by_grade=pd.DataFrame([line for row in study.rows for line in _credits(row, pairs[row])], columns=CREDITS),
         missing=missing,
         flattered=runs.flattered(whole),
+        lost=lost,
     )
 
 
@@ -97,12 +101,21 @@ def _results(study: Study, pairs: Mapping[str, Sequence[Pair]]) -> pd.DataFrame:
     return pd.concat([compared.get(row, itself).assign(row=row) for row in study.rows], ignore_index=True)
 
 
-def _cost(row: str, runs: Sequence[RunFolder]) -> dict[str, Any]:
+def _cost(row: str, runs: Sequence[RunFolder], lost: dict[str, str]) -> dict[str, Any]:
+    """Means over seeds; NaN for what a file of a run no longer tells, with the reason in lost."""
+
+    def known(count: Callable[[RunFolder], float], runs: Sequence[RunFolder]) -> float:
+        try:
+            return float(np.mean([count(run) for run in runs]))
+        except UserError as error:
+            lost[row] = str(error)
+            return np.nan
+
     return {
         "row": row,
-        "parameters": parameters(Predictor.from_checkpoint(runs[0].best, "cpu")),
-        "image_passes": float(np.mean([image_passes(run) for run in runs])),
-        "seconds": float(np.mean([training_seconds(run) for run in runs])),
+        "parameters": known(lambda run: parameters(network_of(run, "cpu")), runs[:1]),
+        "image_passes": known(image_passes, runs),
+        "seconds": known(training_seconds, runs),
     }
 
 

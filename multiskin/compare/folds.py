@@ -14,6 +14,7 @@ from multiskin.data.manifest import Manifest
 from multiskin.data.photos import Photos
 from multiskin.data.splits import make_folds
 from multiskin.errors import UserError
+from multiskin.run import ANEW
 from multiskin.schema import MISSING
 
 FEWEST = 3  # one to judge, one to choose the best checkpoint by, and one to learn from
@@ -87,4 +88,4 @@ def _read(path: Path, columns: list[str]) -> pd.DataFrame:
     try:
         return pd.read_csv(path, usecols=columns, dtype={"image": str}, keep_default_na=False).set_index("image")
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not what was written there; remove this run's folder and start again") from error
+        raise UserError(f"{path}: not what was written there; {ANEW}") from error

@@ -38,7 +38,7 @@ from multiskin.reports.comparison_lines import (
     widest,
     without_seeds,
 )
-from multiskin.reports.comparison_missing import NO_COST, from_here, told_left_out
+from multiskin.reports.comparison_missing import from_here, told_left_out, told_no_cost
 from multiskin.reports.comparison_tables import comparison_table_markdown
 from multiskin.reports.fonts import drawable
 from multiskin.reports.formats import number
@@ -69,7 +69,8 @@ def write_comparison(comparison: Comparison, root: Path) -> Path:
         comparison: what is told.
         root: the folder that the comparison's runs are in.
     """
-    comparison = replace(comparison, missing=from_here(comparison.missing, root))
+    no_cost = from_here({"cost": comparison.no_cost}, root)["cost"]
+    comparison = replace(comparison, missing=from_here(comparison.missing, root), no_cost=no_cost)
     write_whole(root / "results.json", results_json(comparison))
     write_whole(root / "table.csv", comparison.results.to_csv(index=False))
     write_whole(root / "table.md", comparison_table_markdown(comparison))
@@ -158,7 +159,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "higher_is_better": HIGHER_IS_BETTER,
         "costs": [(device, rows(of)) for device, of in comparison.cost.groupby("device", sort=False)],
         "on_no_device": ON_NO_DEVICE,
-        "no_cost": NO_COST,
+        "no_cost": told_no_cost(comparison.no_cost),
         "left_out": told_left_out(comparison.left_out),
         "draws": rows(comparison.draws),
         **_short_of_draws(comparison.draws),

@@ -6,13 +6,16 @@ from pathlib import Path
 
 from multiskin.compare.words import plural
 
-NO_COST = "What both sides cost is not measured yet; the same command measures it."
-
 
 def from_here(reasons: Mapping[str, str], root: Path) -> dict[str, str]:
     """Names files as they are found from their reports, for where the folder stands may name people."""
     places = "|".join(re.escape(str(place)) for place in (root.resolve(), root))
     return {title: re.sub(rf"(?<![\w./-])(?:{places})/", "", reason) for title, reason in reasons.items()}
+
+
+def told_no_cost(reason: str) -> str:
+    """That costs are not measured, and why if that is known."""
+    return f"What both sides cost is not measured yet{f': {reason}' if reason else '; the same command measures it'}."
 
 
 def told_left_out(titles: Sequence[str]) -> str:

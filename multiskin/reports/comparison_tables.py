@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from multiskin.compare.comparison import Comparison
 from multiskin.compare.words import DECIMALS, FLATTERED, caveat, plural
@@ -21,7 +20,7 @@ from multiskin.reports.comparison_lines import (
     widest,
     without_seeds,
 )
-from multiskin.reports.comparison_missing import NO_COST, missing_markdown, told_left_out
+from multiskin.reports.comparison_missing import missing_markdown, told_left_out, told_no_cost
 from multiskin.reports.formats import amount, number, signed
 from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.markdown import markdown_table
@@ -31,7 +30,7 @@ def comparison_table_markdown(comparison: Comparison) -> str:
     """What each head is judged by on both sides and how sure their difference is; below, what is shown, and costs."""
     lines = lines_of(comparison)
     told = shown_of(results_of(comparison, lines), titles_of(comparison))
-    parts = [_caption(comparison, lines), _scores(lines), told, _notes(lines), _costs(comparison.cost)]
+    parts = [_caption(comparison, lines), _scores(lines), told, _notes(lines), _costs(comparison)]
     return "\n\n".join(filter(None, parts)) + missing_markdown(comparison.missing) + "\n"
 
 
@@ -83,9 +82,9 @@ def _score(line: Line) -> list[str]:
     ]
 
 
-def _costs(cost: pd.DataFrame) -> str:
-    if cost.empty:
-        return NO_COST
+def _costs(comparison: Comparison) -> str:
+    if comparison.cost.empty:
+        return told_no_cost(comparison.no_cost)
     heading = ("cost", "device", "single models", "shared model", "ratio", "95 % interval")
     lines = (
         [
@@ -96,7 +95,7 @@ def _costs(cost: pd.DataFrame) -> str:
             number(row.ratio),
             limits(row.low, row.high, decimals=2),
         ]
-        for row in rows(cost)
+        for row in rows(comparison.cost)
     )
     return markdown_table(heading, lines)
 

@@ -46,7 +46,9 @@ def percent(share: float) -> str:
 
 
 def amount(value: float, unit: str) -> str:
-    """So much of some unit, in three digits."""
+    """So much of some unit, in three digits; a dash for what is not known."""
+    if np.isnan(value):
+        return ABSENT
     if unit == "s":
         return str(timedelta(seconds=round(value)))
     if unit in ("", "bytes"):

@@ -26,7 +26,7 @@ def write_findings(findings: Findings, root: Path) -> Path:
         findings: of a study.
         root: its folder.
     """
-    findings = replace(findings, missing=from_here(findings.missing, root))
+    findings = replace(findings, missing=from_here(findings.missing, root), lost=from_here(findings.lost, root))
     study = findings.study
     write_json(
         root / "study.json",
@@ -50,8 +50,8 @@ def write_findings(findings: Findings, root: Path) -> Path:
 
 def findings_markdown(findings: Findings) -> str:
     """A line for each variant: what it costs and gets; then how it differs from the baseline; then its credits."""
-    parts = [_caption(findings), _scores(findings), _differences(findings)]
-    return "\n\n".join([*parts, *_by_grade(findings)]) + missing_markdown(findings.missing) + "\n"
+    parts = [_caption(findings), _scores(findings), _lost(findings), _differences(findings)]
+    return "\n\n".join([*filter(None, parts), *_by_grade(findings)]) + missing_markdown(findings.missing) + "\n"
 
 
 def _caption(findings: Findings) -> str:
@@ -84,6 +84,12 @@ def _scores(findings: Findings) -> str:
     metrics = " and ".join(METRICS[metric] for metric in judged["metric"].unique())
     told = f"{metrics}, the best of each column bold; training is time on the clock, a mean over seeds"
     return f"{told}:\n\n{markdown_table(heading, lines)}"
+
+
+def _lost(findings: Findings) -> str:
+    """Why there is a dash in place of a cost."""
+    told = ", ".join(f"{row} ({reason})" for row, reason in findings.lost.items())
+    return f"Costs that are not known: {told}." if told else ""
 
 
 def _best(judged: pd.DataFrame) -> pd.Series:

@@ -108,7 +108,7 @@ class TestWhole:
         assert "shared is" in said.out
         assert "no memory left" in said.err
         assert json.loads((out / "results.json").read_text())["cost"] == []
-        assert "not measured yet" in (out / "report.html").read_text()
+        assert "not measured yet: no memory left." in (out / "report.html").read_text()
         monkeypatch.undo()
         assert run(*command) == 0
         assert len(json.loads((out / "results.json").read_text())["cost"]) > 5

@@ -67,6 +67,22 @@ def test_a_variant_that_has_a_seed_counts_with_that_alone(begin, finish_in):
     assert findings.results["row"].unique().tolist() == ["plain", "focal", "sord"]
 
 
+def test_a_file_that_cannot_be_read_costs_its_variant_a_number_and_the_statistics_nothing(begin, finish_in):
+    runs, planned = begin
+    folders = {run.title: finish_in(runs, run) for run in planned}
+    best, curves = folders["plain, seed 0"].best, folders["focal, seed 1"].curves
+    best.write_bytes(best.read_bytes()[:100])
+    curves.unlink()
+    findings = find(THREE, runs, planned, {})
+    costs = findings.costs.set_index("row").isna()
+    assert costs.index[costs["parameters"]].tolist() == ["plain"]
+    assert costs.index[costs["seconds"]].tolist() == costs.index[costs["image_passes"]].tolist() == ["focal"]
+    assert list(findings.lost) == ["plain", "focal"]
+    assert findings.lost["plain"].startswith(f"checkpoint {best}: not readable")
+    assert findings.lost["focal"].startswith(f"{curves}: ")
+    assert findings.results["row"].unique().tolist() == ["plain", "focal", "sord"]
+
+
 @pytest.mark.parametrize("finished", [(), ("plain",), ("focal", "sord")])
 def test_without_the_baseline_and_another_there_is_nothing_to_tell(begin, finish_in, finished):
     runs, planned = begin

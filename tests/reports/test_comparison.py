@@ -578,6 +578,16 @@ def test_before_costs_are_measured_all_else_is_told(
     assert json.loads(results_json(early))["cost"] == []
 
 
+def test_a_reason_why_costs_are_not_measured_is_told(five: Comparison, read_page: Any, tmp_path: Path) -> None:
+    reason = f"checkpoint {tmp_path}/runs/shared-0-ab/best.ckpt: not readable; remove this run's folder and start again"
+    without = replace(five, cost=five.cost.iloc[:0], no_cost=reason)
+    told = f"What both sides cost is not measured yet: {reason.replace(f'{tmp_path}/', '')}."
+    page = read_page(write_comparison(without, tmp_path))
+    for text in (page.text, (tmp_path / "table.md").read_text()):
+        assert told in text
+        assert "the same command measures it" not in text
+
+
 def test_it_says_whose_versions_it_shows(page: "Page") -> None:
     assert "All runs were planned with these versions of the packages" in page.text
     assert "Python's is that of the process that compared them" in page.text

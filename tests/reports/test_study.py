@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -84,6 +85,16 @@ def test_seeds_that_were_left_out_are_named_with_the_reason(findings, tmp_path):
     assert table.endswith(f"1 run did not finish, and what lacks one is left out:\n\n- focal, seed 3: {reason}\n")
     assert json.loads((tmp_path / "study.json").read_text())["missing"] == {"focal, seed 3": reason}
     assert "Left out" not in findings_markdown(findings)
+
+
+def test_a_cost_that_is_lost_is_a_dash_with_the_reason_below(findings, tmp_path):
+    costs = findings.costs.assign(parameters=[np.nan, 4e6], seconds=[61, np.nan])
+    lost = {"plain": f"checkpoint {tmp_path}/runs/plain-0-ab/best.ckpt: not readable"}
+    text = write_findings(replace(findings, costs=costs, lost=lost), tmp_path).read_text()
+    assert "| plain | – | 0:01:01 | 0.500 |" in text
+    assert "| focal | 4 M | – | **0.612** |" in text
+    assert "Costs that are not known: plain (checkpoint runs/plain-0-ab/best.ckpt: not readable)." in text
+    assert "not known" not in findings_markdown(findings)
 
 
 def test_credits_stand_by_grade(findings):
