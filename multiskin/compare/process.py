@@ -5,11 +5,15 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 
+ERROR = "multiskin: error: "
+TRACEBACK = "Traceback (most recent call last):"
 STOPPED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM
+LINES = 1000  # at the end of what is said, among which the reason is looked for
 EPOCH = re.compile(r"epoch (\d+)/(\d+) ")  # what fit prints at the end of each
 
 
@@ -46,8 +50,8 @@ class FitProcess:
                 return "stopped before it began"
             self.process = self._begin()
         with self.process:
-            last = self._follow(self.process, on_epoch)
-        reason = _reason(self.process.returncode, last)
+            said = self._follow(self.process, on_epoch)
+        reason = _reason(self.process.returncode, said)
         return f"{reason}; all it said: {self.log}" if reason else ""
 
     def stop(self) -> None:
@@ -74,26 +78,36 @@ class FitProcess:
             errors="replace",  # the name of a photo may be in any encoding
         )
 
-    def _follow(self, process: "subprocess.Popen[str]", on_epoch: Callable[[int, int], None]) -> str:
-        """Keeps what the process says, and returns the last of it."""
-        last = ""
+    def _follow(self, process: "subprocess.Popen[str]", on_epoch: Callable[[int, int], None]) -> Sequence[str]:
+        """Keeps what the process says, and returns the last lines of it."""
+        last: deque[str] = deque(maxlen=LINES)
         with self.log.open("a", encoding="utf-8") as file:
             for line in process.stdout or ():
                 file.write(line)
                 file.flush()
-                last = line.strip() or last
+                last.append(line.rstrip())
                 if epoch := EPOCH.match(line):
                     on_epoch(int(epoch[1]), int(epoch[2]))
         return last
 
 
-def _reason(status: int, last: str) -> str:
-    """Why a process ended, given the last line that it said; nothing if all is well."""
+def _reason(status: int, said: Sequence[str]) -> str:
+    """Why a process ended, given the last lines that it said; nothing if all is well."""
     if status == 0:
         return ""
     if status < 0:
         return f"killed by {signal.Signals(-status).name}"
-    return last.removeprefix("multiskin: error: ") or f"exit status {status}"
+    return _telling(said) or f"exit status {status}"
+
+
+def _telling(said: Sequence[str]) -> str:
+    """The line that says why: of our own errors, else of an exception, whose words may be many, else the last one."""
+    if errors := [line for line in said if line.startswith(ERROR)]:
+        return errors[-1].removeprefix(ERROR)
+    _, traced, after = "\n".join(said).rpartition(TRACEBACK)
+    lines = [*filter(None, after.splitlines())]
+    raised = [line for line in lines if traced and not line.startswith(" ")]
+    return raised[0] if raised else lines[-1].strip() if lines else ""
 
 
 def threads_each(at_once: int) -> str:

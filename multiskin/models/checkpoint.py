@@ -14,8 +14,12 @@ REMEDY = "give a .ckpt file of a run"
 CLOSING = "unexpected pos"  # what torch says as it closes an archive that it could not write
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
     """What a checkpoint of a run, or a folder for the hub, holds, on the CPU.
+
+    Args:
+        path: the file or folder.
+        remedy: what to do where a file cannot be read.
 
     Raises:
         UserError: no such file, or none of multiskin's.
@@ -25,11 +29,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise UserError(f"checkpoint {path}: {error.strerror or error}; {REMEDY}") from error
+        raise UserError(f"checkpoint {path}: {error.strerror or error}; {remedy}") from error
     except Exception as error:  # on other files torch's unpickler raises nearly every kind there is
-        raise UserError(f"checkpoint {path}: not readable ({type(error).__name__}); {REMEDY}") from error
+        raise UserError(f"checkpoint {path}: not readable ({type(error).__name__}); {remedy}") from error
     if not isinstance(content, dict) or not {"blueprint", "preprocessing", "state_dict"} <= content.keys():
-        raise UserError(f"checkpoint {path}: not one of multiskin's; {REMEDY}")
+        raise UserError(f"checkpoint {path}: not one of multiskin's; {remedy}")
     return content
 
 

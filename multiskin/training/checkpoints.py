@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 import yaml
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
@@ -16,8 +15,8 @@ from multiskin.data.datamodule import SkinDataModule
 from multiskin.data.photos import Photos
 from multiskin.data.splits import split_table
 from multiskin.errors import UserError
-from multiskin.models.checkpoint import write_checkpoint
-from multiskin.run import RunFolder
+from multiskin.models.checkpoint import REMEDY, read_checkpoint, write_checkpoint
+from multiskin.run import ANEW, RunFolder
 from multiskin.schema import Schema
 
 # What a run may be gone on with differently, for no weight depends on it.
@@ -99,10 +98,15 @@ def find_checkpoint(run: RunFolder, ckpt_path: str) -> Path | None:
 
 
 def finished_epochs(checkpoint: Path | None) -> int:
-    """How many epochs were at their end when a checkpoint was written."""
+    """How many epochs were at their end when a checkpoint was written.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     if checkpoint is None:
         return 0
-    return SkinDataModule.finished_epochs(torch.load(checkpoint, map_location="cpu", weights_only=True))
+    lost = checkpoint.name == "last.ckpt"  # of which there is no other one
+    return SkinDataModule.finished_epochs(read_checkpoint(checkpoint, ANEW if lost else REMEDY))
 
 
 def require_same_run(run: RunFolder, config: FitConfig, photos: Photos) -> None:

@@ -1,6 +1,7 @@
 """A training as a process of its own; here a short script stands for it."""
 
 import os
+import sys
 
 import pytest
 
@@ -32,6 +33,43 @@ def test_one_that_is_stopped_before_it_begins_never_does(process, faults):
 def test_what_is_no_text_is_kept_as_well_as_can_be(process, faults):
     (faults / "a").write_bytes("gone: \udcff.jpg".encode("utf-8", "surrogateescape"))
     assert "gone: " in process.run(lambda *_: None)
+
+
+TRACEBACK = """\
+epoch 1/2  train/loss 1.0
+Traceback (most recent call last):
+  File "io.py", line 1, in load
+    read()
+    ^^^^^^
+EOFError: half a file
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "fit.py", line 1, in fit
+_pickle.UnpicklingError: Weights only load failed.
+\t(1) Re-run with another option.
+
+Check the documentation of the library.
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("multiskin: error: the disk is full\nwarning: a worker is still there\n", "the disk is full"),
+        (TRACEBACK, "_pickle.UnpicklingError: Weights only load failed."),
+        ("Traceback (most recent call last):\n  File\n", "File"),
+        ("no such command\n\n", "no such command"),
+        ("", "exit status 1"),
+    ],
+)
+def test_the_reason_is_the_line_that_tells_it(said, reason, process, tmp_path, monkeypatch):
+    fit = tmp_path / "failing"
+    fit.write_text(f"#!/bin/sh\ncat <<'END'\n{said}END\nexit 1\n")
+    fit.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(fit))
+    assert process.run(lambda *_: None) == f"{reason}; all it said: {process.log}"
 
 
 def test_killed_is_not_failed(process, faults):

@@ -3,6 +3,7 @@
 import itertools
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,6 +117,17 @@ def test_a_run_may_be_stopped_twice(config, photos, whole, tmp_path, monkeypatch
 
 def test_a_run_that_never_began_begins(config, photos, whole, tmp_path):
     assert_same_run(fit(replace(config, out=str(tmp_path / "run"), ckpt_path="last"), photos), whole)
+
+
+def test_a_last_checkpoint_that_was_cut_short_is_named_with_what_to_do(config, photos, whole, tmp_path):
+    run = RunFolder(shutil.copytree(whole.root, tmp_path / "run"))
+    ours = replace(config, out=str(run.root), ckpt_path="last")
+    run.last.write_bytes(run.last.read_bytes()[:1000])
+    said = rf"^checkpoint {run.last}: not readable \(\w+\); remove this run's folder and start again$"
+    with pytest.raises(UserError, match=said):
+        fit(ours, photos)
+    with pytest.raises(UserError, match=r"fit\.py: not readable .*; give a \.ckpt file of a run$"):
+        fit(replace(ours, ckpt_path=fit.__code__.co_filename), photos)
 
 
 def test_a_run_that_stopped_early_does_not_go_on(config, photos, tmp_path, monkeypatch):
