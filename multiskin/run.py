@@ -100,6 +100,16 @@ class RunFolder:
         finally:
             lock.release()
 
+    def at_work(self) -> bool:
+        """Whether another process keeps the folder; where nothing can be written, none is known to."""
+        try:
+            with FileLock(self.root / ".lock", timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:
+            return False
+
     @property
     def config(self) -> Path:
         return self.root / "config.yaml"

@@ -9,6 +9,9 @@ from multiskin.compare.process import FitProcess
 from multiskin.run import RunFolder
 
 Tell = Callable[[str, int], None]  # what has happened, and how much of all is done
+LEFT_BEHIND = (
+    "another process is still at work on it, as a killed command leaves one behind; start again when it has ended"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,8 @@ class Job:
         """
         if self.run.measured(self.side):
             return ""
+        if self.run.root.is_dir() and self.run.at_work():
+            return LEFT_BEHIND
         reason = self.process.run(on_epoch)
         if reason or self.run.measured(self.side):
             return reason

@@ -83,6 +83,18 @@ def test_a_run_that_ends_well_without_results_is_a_failed_run(runs, planned, fau
     assert runs.finished(planned[2])
 
 
+def test_a_run_that_a_process_left_behind_still_trains_is_named_and_left_to_it(runs, planned, faults):
+    folder = runs.folder(planned[1])
+    folder.root.mkdir(parents=True)
+    with folder.locked():
+        failures = runs.train(planned, 1, lambda *_: None)
+    assert [name for name, _ in trained(faults)] == [planned[0].name, planned[2].name]
+    assert list(failures) == ["single-shine, seed 0"]
+    assert failures["single-shine, seed 0"].startswith("another process is still at work on it")
+    assert failures["single-shine, seed 0"].endswith("; start again when it has ended")
+    assert runs.train(planned, 1, lambda *_: None) == {}
+
+
 def test_several_at_once_share_the_cores(runs, planned, faults):
     runs.train(planned, 3, lambda *_: None)
     assert {threads for _, threads in trained(faults)} == {"2"}
