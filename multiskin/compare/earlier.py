@@ -3,12 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, TypeGuard
 
 from multiskin.compare.plan import PlannedRun, names_of
 from multiskin.compare.runs import Runs
+from multiskin.documents import read_document
+from multiskin.errors import UserError
 from multiskin.run import move_results
 from multiskin.training.checkpoints import changes, deciding_settings
 
@@ -33,7 +33,7 @@ def set_aside(runs: Runs, planned: Sequence[PlannedRun], asked: Mapping[str, str
     before, asked, names = _read(record), {**asked, "side": runs.side}, names_of(planned)
     changed = changes({key: before.get(key) for key in asked}, asked)
     earlier = before.get("runs")
-    if not isinstance(earlier, dict):
+    if not _are_names(earlier):
         changed.append("which runs they rest on is not known")
     elif earlier != names:
         changed += [*_other_runs(earlier, names), _other_settings(earlier, runs, planned)]
@@ -47,6 +47,14 @@ def _read(record: Path) -> dict[str, Any]:
         return dict(json.loads(record.read_text(encoding="utf-8")))
     except (ValueError, TypeError):
         return {}
+
+
+def _are_names(runs: Any) -> TypeGuard[Names]:
+    """Whether a record names runs by model and seed, as it may have been damaged."""
+    if not isinstance(runs, dict) or not all(isinstance(seeds, dict) and seeds for seeds in runs.values()):
+        return False
+    names = [name for seeds in runs.values() for name in seeds.values()]
+    return bool(names) and all(isinstance(name, str) for name in names)
 
 
 def _other_runs(earlier: Names, now: Names) -> list[str]:
@@ -63,10 +71,11 @@ def _other_settings(earlier: Names, runs: Runs, planned: Sequence[PlannedRun]) -
     """What has changed in the settings of the first model that has others, or else beside settings."""
     known = [run for run in planned if run.model in earlier]
     for run in known:
-        before = runs.inputs(next(iter(earlier[run.model].values())))
-        if not before.is_file():
+        try:
+            before = _settings(runs.inputs(next(iter(earlier[run.model].values()))))
+        except UserError:
             return f"the settings that {run.model} had are gone"
-        if changed := changes(_settings(before), _settings(runs.settings(run))):
+        if changed := changes(before, _settings(runs.settings(run))):
             return f"settings of {run.model}: {'; '.join(changed)}"
     if any(earlier[run.model].get(str(run.config.seed), run.name) != run.name for run in known):
         return "photos, grades, first weights or versions of packages are others"
@@ -74,6 +83,12 @@ def _other_settings(earlier: Names, runs: Runs, planned: Sequence[PlannedRun]) -
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """What decides on the weights of a run, but its seed."""
-    settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    """What decides on the weights of a run, but its seed.
+
+    Raises:
+        UserError: no such file, or none of settings.
+    """
+    settings = read_document(path, "settings")
+    if not isinstance(settings, dict):
+        raise UserError(f"settings {path}: not a mapping")
     return {option: value for option, value in deciding_settings(settings) if option != "seed" and value != {}}

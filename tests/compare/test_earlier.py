@@ -121,10 +121,24 @@ def test_settings_that_are_gone_are_not_guessed(runs, plan, config, write):
     assert "the settings that shared had are gone" in told
 
 
-@pytest.mark.parametrize("record", ["{", "[]", '{"seeds": [0, 1]}'])
+@pytest.mark.parametrize("damaged", ["recipe: {loss", "- recipe", b"\xff", "[" * 5000])
+def test_settings_that_cannot_be_read_are_gone(runs, plan, config, write, damaged):
+    planned = plan(config)
+    write(planned)
+    runs.inputs(planned[0].name).write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
+    told = set_aside(runs, plan(replace(config, recipe=Recipe(loss="focal"))), ASKED, FILES)
+    assert "the settings that shared had are gone" in told
+
+
+UNKNOWN = [{}, {"shared": {}}, {"shared": ["shared-0-ab"]}, {"shared": {"0": 5}}, ["shared"]]
+
+
+@pytest.mark.parametrize(
+    "record", ["{", "[]", '{"seeds": [0, 1]}', *(json.dumps({"runs": each}) for each in UNKNOWN), "\xff"]
+)
 def test_what_cannot_be_told_is_kept_too(runs, plan, config, write, record):
     write(plan(config))
-    (runs.root / "results.json").write_text(record)
+    (runs.root / "results.json").write_text(record, encoding="latin-1")
     assert "which runs they rest on is not known" in set_aside(runs, plan(config), ASKED, FILES)
     assert len(list(runs.root.glob("results-*/results.json"))) == 1
 
