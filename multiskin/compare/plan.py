@@ -27,6 +27,7 @@ from multiskin.training.trainer import accelerator, precision
 Protocol = Literal["equal-epochs", "equal-compute"]
 SHARED = "shared"
 UNSAFE = r"[^\w.+-]+"  # in the names of files
+LONGEST = 100  # bytes of a model's name in the names of files, which have 255 at most
 SPLIT = "split"  # the column of a table whose split was made for it
 
 
@@ -63,8 +64,8 @@ class PlannedRun:
 
     @property
     def stem(self) -> str:
-        """The model's name as file names can have it."""
-        return re.sub(UNSAFE, "_", self.model)
+        """The model's name as file names can have it, as much of it as leaves them room for more."""
+        return re.sub(UNSAFE, "_", self.model).encode()[:LONGEST].decode(errors="ignore")
 
     @property
     def work(self) -> int:

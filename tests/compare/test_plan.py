@@ -17,6 +17,7 @@ from multiskin.compare.plan import (
     with_seeds,
     without_interval,
 )
+from multiskin.compare.runs import Runs
 from multiskin.config import FitConfig, ModelConfig, Recipe, SkinConfig, TrainerConfig, head_recipes
 from multiskin.data.photos import load_photos
 from multiskin.data.sampling import Mixture, effective_sample_size
@@ -118,6 +119,26 @@ def test_runs_are_named_by_model_and_seed(planned):
     names = names_of(planned)
     assert [*names] == ["shared", "single-shine", "single-lines"]
     assert names["shared"] == {"0": planned[0].name, "1": planned[3].name}
+
+
+def test_a_long_name_is_cut_at_a_character_and_stays_apart_from_others(config, photos):
+    models = [f"가{'나' * 99}{end}" for end in "ab"]
+    recipes = [Recipe(), Recipe(loss="focal")]
+    one, other = (
+        Experiment(replace(config, recipe=recipe), photos).shared(model)
+        for model, recipe in zip(models, recipes, strict=True)
+    )
+    assert one.stem == other.stem == f"가{'나' * 32}"  # of three bytes each
+    assert one.name != other.name
+    assert one.model == models[0]
+
+
+def test_runs_with_long_names_can_be_written(config, photos, tmp_path):
+    runs = Runs(tmp_path / "study", "test", "study")
+    run = Experiment(config, photos).shared("나" * 100)
+    with runs.opened():
+        assert runs.settings(run).is_file()
+        runs.folder(run).root.with_name(f"{run.name}.part").mkdir(parents=True)
 
 
 @pytest.mark.parametrize("draws", [None, 1000])
