@@ -88,7 +88,9 @@ def shown_of(results: pd.DataFrame, titles: Mapping[str, str] = MappingProxyType
     """
     told = " ".join(f"Shown {side}: {_with_metrics(shown_as(results, side), titles)}." for side in ("worse", "better"))
     of = "the method" if results["seeds"].max() > 1 else "these trained models"
-    return f"{told} (By {results['metric'].nunique()} metrics, each with its own 95 % interval of {of}.)"
+    number = results["metric"].nunique()
+    each = "each " * (number > 1)
+    return f"{told} (By {number} {words.plural(number, 'metric')}, {each}with its own 95 % interval of {of}.)"
 
 
 def shown_as(results: pd.DataFrame, side: str) -> pd.DataFrame:

@@ -64,10 +64,13 @@ def _caption(findings: Findings) -> str:
 
 
 def _judged(findings: Findings) -> pd.DataFrame:
-    """By the metric that a head is judged by, the mean last."""
+    """By the metric that a head is judged by, the mean last, if it is one of several graded heads."""
     kinds = {attribute.name: attribute.kind for attribute in findings.schema} | {MEAN: "ordinal"}
     results = findings.results
-    return results[results["metric"] == results["attribute"].map(kinds).map(JUDGED_BY)]
+    judged = results[results["metric"] == results["attribute"].map(kinds).map(JUDGED_BY)]
+    graded = judged[judged["candidate"].notna() & (judged["attribute"].map(kinds) == "ordinal")]
+    several = graded["attribute"].nunique() > 2  # with the mean itself
+    return judged if several else judged[judged["attribute"] != MEAN]
 
 
 def _scores(findings: Findings) -> str:

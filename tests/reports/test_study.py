@@ -12,11 +12,12 @@ from multiskin.compare.study import Study
 from multiskin.reports.study import FILES, findings_markdown, write_findings
 from multiskin.schema import Attribute, Schema
 
-SCHEMA = Schema((Attribute("oil", 3, display={"en": "Oil"}), Attribute("kind", 2, "nominal")))
+OIL, DRY, KIND = Attribute("oil", 3, display={"en": "Oil"}), Attribute("dry", 3), Attribute("kind", 2, "nominal")
 
 
 def results(row, candidate, difference):
-    judged = (("oil", "p_recall"), ("oil", "mae"), ("kind", "balanced_accuracy"), ("mean", "p_recall"))
+    heads = (("oil", "p_recall"), ("oil", "mae"), ("dry", "p_recall"), ("kind", "balanced_accuracy"))
+    judged = (*heads, ("mean", "p_recall"))
     limits = {"trained_low": -0.1, "trained_high": 0.1, "method_low": -0.2, "method_high": 0.25}
     return [
         {"row": row, "attribute": name, "metric": metric, "candidate": candidate, "difference": difference} | limits
@@ -28,7 +29,7 @@ def results(row, candidate, difference):
 def findings():
     return Findings(
         Study("Loss", {"plain": {}, "focal": {"recipe.loss": "focal"}}, "plain"),
-        SCHEMA,
+        Schema((OIL, DRY, KIND)),
         {row: {seed: f"{row}-{seed}-ab" for seed in ("0", "1", "2")} for row in ("plain", "focal")},
         [0, 1, 2],
         "val",
@@ -44,8 +45,21 @@ def findings():
 def test_a_line_a_variant_by_what_each_head_is_judged_by(findings):
     lines = findings_markdown(findings).splitlines()
     assert lines[0] == "**Loss** (validation photos, seeds 0, 1, 2)."
-    assert "|  | parameters | training | Oil | kind | mean |" in lines
-    assert "| focal | 4 M | 0:00:59 | **0.612** | **0.612** | **0.612** |" in lines
+    assert "|  | parameters | training | Oil | dry | kind | mean |" in lines
+    assert "| focal | 4 M | 0:00:59 | **0.612** | **0.612** | **0.612** | **0.612** |" in lines
+
+
+@pytest.mark.parametrize("gone", ["ungraded", "absent"])
+def test_a_mean_of_one_head_is_none(findings, gone):
+    of_dry = findings.results["attribute"] == "dry"
+    ungraded = findings.results.assign(candidate=findings.results["candidate"].mask(of_dry))
+    left = {
+        "ungraded": replace(findings, results=ungraded),
+        "absent": replace(findings, schema=Schema((OIL, KIND)), results=findings.results[~of_dry]),
+    }
+    text = findings_markdown(left[gone])
+    assert "| Oil |" in text
+    assert "mean |" not in text
 
 
 def test_differences_stand_with_the_methods_interval(findings):
