@@ -90,11 +90,13 @@ class RunFolder:
             UserError: another one has it, or nothing can be written there.
         """
         lock = FileLock(self.root / ".lock", timeout=0)
-        with require_writable(self.root):
-            try:
-                lock.acquire()
-            except Timeout as error:
-                raise UserError(f"--out {self.root}: another run is at work there; name another folder") from error
+        try:
+            lock.acquire()
+        except Timeout as error:
+            remedy = "wait until it has ended, or name another folder"
+            raise UserError(f"{self.root}: another run is at work there; {remedy}") from error
+        except OSError as error:
+            raise UserError(f"{self.root}: {error.strerror}; name a folder that can be written") from error
         try:
             yield
         finally:

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,21 +40,22 @@ def calibrate(arguments: list[str]) -> None:
     if options.out and Path(options.out).exists():
         raise UserError(f"--out {options.out}: there is something already; name another file")
     data = data_of(run, options, NAME, summary(calibrate))
-    before = Predictor.from_checkpoint(run.best, options.device, options.detector)
-    trained = with_decisions(replace(before, calibrators={}), options)
-    methods = _methods(options, before)
-    photos = photos_of_side(run, "val", data, trained.schema, "train with some, for they calibrate")
-    probabilities = network_probabilities(trained, photos, data.batch_size, data.num_workers)
-    predictor = calibrated(trained, run.best, photos, probabilities, methods)
-    _warn_of_uncalibrated(predictor, methods)
-    found = judge(predictor, photos, probabilities)
-    heads = head_reliability(photos.schema, photos.grades, found.prediction.probabilities, probabilities.numpy())
-    print_calibration(heads, predictor.calibrators, console())
-    if options.out:
-        keep_calibration(predictor, run.best, Path(options.out))
-        print(f"measure it: multiskin test {run.root} --checkpoint {options.out} --out FOLDER")
-    else:
-        _replace(run, predictor, found, Path(data.root))
+    with nullcontext() if options.out else run.locked():  # what is found of a model is to be kept in that one
+        before = Predictor.from_checkpoint(run.best, options.device, options.detector)
+        trained = with_decisions(replace(before, calibrators={}), options)
+        methods = _methods(options, before)
+        photos = photos_of_side(run, "val", data, trained.schema, "train with some, for they calibrate")
+        probabilities = network_probabilities(trained, photos, data.batch_size, data.num_workers)
+        predictor = calibrated(trained, run.best, photos, probabilities, methods)
+        _warn_of_uncalibrated(predictor, methods)
+        found = judge(predictor, photos, probabilities)
+        heads = head_reliability(photos.schema, photos.grades, found.prediction.probabilities, probabilities.numpy())
+        print_calibration(heads, predictor.calibrators, console())
+        if options.out:
+            keep_calibration(predictor, run.best, Path(options.out))
+            print(f"measure it: multiskin test {run.root} --checkpoint {options.out} --out FOLDER")
+        else:
+            _replace(run, predictor, found, Path(data.root))
 
 
 def _parser() -> Parser:
@@ -108,16 +110,15 @@ def _warn_of_uncalibrated(predictor: "Predictor", methods: Mapping[str, str]) ->
 
 
 def _replace(run: "RunFolder", predictor: "Predictor", found: "Evaluation", photos: Path) -> None:
-    """Makes a model that of its run: what was measured of the one before is moved, and nothing is lost."""
+    """Makes a model that of its locked run: what was measured of the one before is moved, and nothing is lost."""
     from multiskin.inference.calibrate import keep_calibration
     from multiskin.reports.page import write_report
     from multiskin.reports.record import record, set_aside
 
-    with run.locked():
-        tested = run.measured("test")
-        aside = set_aside(run)  # before the model is another one
-        outdated = keep_calibration(predictor, run.best, run.best)
-        record(run, "val", found)
+    tested = run.measured("test")
+    aside = set_aside(run)  # before the model is another one
+    outdated = keep_calibration(predictor, run.best, run.best)
+    record(run, "val", found)
     if aside:
         print(f"what was measured of the model as it was: {aside}")
     if outdated:

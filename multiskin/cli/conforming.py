@@ -42,15 +42,16 @@ def conform(arguments: list[str]) -> None:
     require_coverage(options.coverage)
     run = RunFolder.open(options.run)
     config = data_of(run, options, NAME, summary(conform))
-    predictor = Predictor.from_checkpoint(run.best, options.device, options.detector)
-    photos = _unseen_photos(run, config, predictor.schema, options.table)
-    groups = _groups(photos, options.by)
-    probabilities = evaluate(predictor, photos, config.batch_size, config.num_workers).prediction.probabilities
-    units = photos.units
-    fitted = ConformalSets.fit(
-        predictor.schema, probabilities, photos.grades, units, options.coverage, options.by, groups
-    )
-    write_checkpoint(read_checkpoint(run.best) | {CONFORMAL: fitted.to_dict()}, run.best)
+    with run.locked():  # or what is found of this model might be kept in the one of another command
+        predictor = Predictor.from_checkpoint(run.best, options.device, options.detector)
+        photos = _unseen_photos(run, config, predictor.schema, options.table)
+        groups = _groups(photos, options.by)
+        probabilities = evaluate(predictor, photos, config.batch_size, config.num_workers).prediction.probabilities
+        units = photos.units
+        fitted = ConformalSets.fit(
+            predictor.schema, probabilities, photos.grades, units, options.coverage, options.by, groups
+        )
+        write_checkpoint(read_checkpoint(run.best) | {CONFORMAL: fitted.to_dict()}, run.best)
     print_sets(fitted, fitted.sets(probabilities, groups), photos.grades, units, groups, console())
     print(f"kept in {run.best}; how often they hold: multiskin test {run.root}")
 

@@ -16,6 +16,8 @@ from multiskin.cli import main
 from multiskin.cli.parsers import by_head
 from multiskin.config import FitConfig, ModelConfig, Recipe
 from multiskin.data.transforms import Preprocessing
+from multiskin.errors import UserError
+from multiskin.inference.evaluate import network_probabilities
 from multiskin.inference.predictor import Predictor
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.checkpoint import read_checkpoint
@@ -190,9 +192,21 @@ class TestCalibrate:
     def test_a_run_at_work_is_left_alone(self, trained, failure):
         before = trained.best.read_bytes()
         with trained.locked():
-            assert "another run is at work" in failure("calibrate", trained.root, "--num_workers", 0)
+            said = failure("calibrate", trained.root, "--num_workers", 0)
+        assert f"error: {trained.root}: another run is at work there; wait until it has ended, or name another" in said
         assert trained.best.read_bytes() == before
         assert trained.metrics.is_file()
+
+    def test_nobody_changes_the_model_meanwhile(self, trained, monkeypatch):
+        def judged(*arguments):
+            with pytest.raises(UserError, match="another run is at work"), trained.locked():
+                pass
+            return network_probabilities(*arguments)
+
+        monkeypatch.setattr("multiskin.inference.evaluate.network_probabilities", judged)
+        assert run("calibrate", trained.root, "--num_workers", 0) == 0
+        with trained.locked():
+            assert Predictor.from_checkpoint(trained.best, "cpu").calibrators
 
     @pytest.mark.parametrize(
         ("arguments", "words"),

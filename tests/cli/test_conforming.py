@@ -12,6 +12,8 @@ from multiskin.cli import main
 from multiskin.cli.settings import fit_config
 from multiskin.conformal.prediction import ConformalSets
 from multiskin.data.photos import load_photos
+from multiskin.errors import UserError
+from multiskin.inference.evaluate import evaluate
 from multiskin.inference.predictor import Predictor
 from multiskin.training.fit import fit
 
@@ -78,6 +80,23 @@ class TestConform:
         assert after.keys() == before.keys() | {"conformal"}
         assert all(torch.equal(value, after["state_dict"][key]) for key, value in before["state_dict"].items())
         Predictor.from_checkpoint(trained.best, "cpu")
+
+    def test_nobody_changes_the_model_meanwhile(self, trained, monkeypatch, capsys):
+        before = trained.best.read_bytes()
+        with trained.locked():
+            said = failure(capsys, "conform", trained.root)
+        assert f"error: {trained.root}: another run is at work there; wait until it has ended, or name another" in said
+        assert trained.best.read_bytes() == before
+
+        def judged(*arguments):
+            with pytest.raises(UserError, match="another run is at work"), trained.locked():
+                pass
+            return evaluate(*arguments)
+
+        monkeypatch.setattr("multiskin.inference.evaluate.evaluate", judged)
+        assert run("conform", trained.root) == 0
+        with trained.locked():
+            assert Predictor.from_checkpoint(trained.best, "cpu").conformal
 
     def test_predictions_then_have_their_sets(self, trained, photos, schema, tmp_path):
         assert run("conform", trained.root, "--coverage", "0.6") == 0

@@ -279,7 +279,7 @@ def test_a_folder_that_cannot_be_written(small_disk, start):
     fitting = start(out)
     assert fitting.end() == (
         2,
-        f"multiskin: error: --out {out}: Read-only file system; name a folder that can be written\n",
+        f"multiskin: error: {out}: Read-only file system; name a folder that can be written\n",
     )
     assert list(out.iterdir()) == []
 
@@ -314,7 +314,7 @@ def test_of_two_runs_into_one_folder_one_goes_on(start, tmp_path, whole):
     both = [start(tmp_path / "run"), start(tmp_path / "run")]
     (status, silence), (refused, said) = sorted(fitting.end() for fitting in both)
     assert (status, silence, refused) == (0, "", 2)
-    assert said.startswith(f"multiskin: error: --out {tmp_path / 'run'}: ")
+    assert f" {tmp_path / 'run'}: " in said
     assert said.endswith(("name another folder\n", "name another folder or remove this one\n"))
     assert_whole(both[0].run, whole)
 
@@ -323,7 +323,7 @@ def test_of_two_runs_into_one_folder_one_goes_on(start, tmp_path, whole):
 def test_nobody_goes_on_with_a_run_that_is_at_work(start, tmp_path, whole):
     fitting = start(tmp_path / "run").after_an_epoch()
     other = start(tmp_path / "run", "--ckpt_path", "last")
-    said = f"multiskin: error: --out {tmp_path / 'run'}: another run is at work there; name another folder\n"
-    assert other.end() == (2, said)
+    said = "another run is at work there; wait until it has ended, or name another folder"
+    assert other.end() == (2, f"multiskin: error: {tmp_path / 'run'}: {said}\n")
     assert fitting.end() == (0, "")
     assert_whole(fitting.run, whole)
