@@ -46,6 +46,24 @@ class Coverage(NamedTuple):
         return {"subjects": self.subjects, "photos": self.photos, **known}
 
 
+class HeadCoverage(NamedTuple):
+    """What the sets of one head are worth.
+
+    Attributes:
+        overall: on all photos.
+        cells: by the grades or the values of the group that the promise is kept for, if it is for each; apart from the
+            whole, for a value may have any name.
+    """
+
+    overall: Coverage
+    cells: dict[str, Coverage]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain containers for JSON."""
+        cells = {cell: coverage.to_dict() for cell, coverage in self.cells.items()}
+        return {ALL: self.overall.to_dict(), "cells": cells}
+
+
 def clopper_pearson(hits: float, tries: int) -> tuple[float, float]:
     """The 95 % interval of a share that showed so many hits in so many tries; NaN for none."""
     if not tries:
@@ -81,7 +99,7 @@ def coverage_of(sets: np.ndarray, grades: np.ndarray, units: np.ndarray) -> Cove
 
 def coverage_by_cell(
     conformal: ConformalSets, sets: np.ndarray, grades: np.ndarray, units: np.ndarray, groups: Groups
-) -> dict[str, dict[str, Coverage]]:
+) -> dict[str, HeadCoverage]:
     """What the sets of each head are worth on all photos, and by the grades or groups that the promise is kept for.
 
     Args:
@@ -92,14 +110,15 @@ def coverage_by_cell(
         groups: what is known of the photos; a promise by a group of which nothing is known is judged as a whole.
 
     Returns:
-        By attribute and cell, "all" first.
+        By attribute.
     """
     by = conformal.by if conformal.by in (GRADE, *groups) else None
-    found: dict[str, dict[str, Coverage]] = {}
+    found: dict[str, HeadCoverage] = {}
     for h, attribute in enumerate(conformal.schema):
         own, true = sets[:, h, : attribute.grades], grades[:, h]
-        masks = {ALL: np.ones(len(true), dtype=bool)} | cells(attribute, true, by, groups)
-        found[attribute.name] = {cell: coverage_of(own[at], true[at], units[at]) for cell, at in masks.items()}
+        masks = {} if by is None else cells(attribute, true, by, groups)
+        by_cell = {cell: coverage_of(own[at], true[at], units[at]) for cell, at in masks.items()}
+        found[attribute.name] = HeadCoverage(coverage_of(own, true, units), by_cell)
     return found
 
 

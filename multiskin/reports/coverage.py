@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from multiskin.conformal.coverage import Coverage, coverage_by_cell
+from multiskin.conformal.coverage import Coverage, HeadCoverage, coverage_by_cell
 from multiskin.conformal.prediction import ALL, ConformalSets
 from multiskin.data.manifest import Manifest
 from multiskin.inference.evaluate import Evaluation
@@ -28,15 +28,15 @@ class EvaluatedSets(Evaluation):
 
     Attributes:
         promised: what makes the sets.
-        held: what they are worth, by attribute and cell, "all" first.
+        held: what they are worth, by attribute.
     """
 
     promised: ConformalSets
-    held: Mapping[str, Mapping[str, Coverage]]
+    held: Mapping[str, HeadCoverage]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers for JSON; a value that does not exist is null."""
-        heads = {name: {cell: found.to_dict() for cell, found in of.items()} for name, of in self.held.items()}
+        heads = {name: held.to_dict() for name, held in self.held.items()}
         return super().to_dict() | {
             "sets": {"coverage": self.promised.coverage, "by": self.promised.by, "heads": heads}
         }
@@ -73,9 +73,10 @@ def print_coverage(found: Evaluation, console: Console) -> None:
     for heading in ("subjects", "photos", "held", "95 % interval", "grades", "full"):
         table.add_column(heading, justify="right", no_wrap=True)
     for attribute in found.schema:
-        for cell, coverage in found.held[attribute.name].items():
-            title = attribute.title() if cell == ALL else ""
-            table.add_row(title, cell, *(each.translate(ASCII) for each in _cells(coverage)))
+        overall, cells = found.held[attribute.name]
+        table.add_row(attribute.title(), ALL, *_cells(overall))
+        for cell, coverage in cells.items():
+            table.add_row("", cell, *_cells(coverage))
         table.add_section()
     console.print(table)
     console.print(LEGEND, style="dim")
@@ -85,4 +86,5 @@ def _cells(found: Coverage) -> list[str]:
     low, high = found.interval[1:]
     share = percent(found.full) if found.photos else number(None)
     held = [number(found.covered, DECIMALS), span(low, high, DECIMALS)]
-    return [str(found.subjects), str(found.photos), *held, number(found.size), share]
+    cells = [str(found.subjects), str(found.photos), *held, number(found.size), share]
+    return [cell.translate(ASCII) for cell in cells]

@@ -60,10 +60,11 @@ GROUPS = {"tone": np.array(["a", "b", "", "a"], dtype=object)}
 @pytest.mark.parametrize(
     ("by", "groups", "expected"),
     [
-        (None, GROUPS, {"all": (3, 2 / 3)}),
-        ("grade", {}, {"all": (3, 2 / 3), "0": (2, 0.5), "1": (1, 1.0)}),
-        ("tone", GROUPS, {"all": (3, 2 / 3), "a": (1, 1.0), "b": (1, 0.0)}),
-        ("tone", {}, {"all": (3, 2 / 3)}),  # of another table, which does not have the column
+        (None, GROUPS, {}),
+        ("grade", {}, {"0": (2, 0.5), "1": (1, 1.0)}),
+        ("tone", GROUPS, {"a": (1, 1.0), "b": (1, 0.0)}),
+        ("tone", {"tone": ["all", "b", "", "all"]}, {"all": (1, 1.0), "b": (1, 0.0)}),  # which is not the whole
+        ("tone", {}, {}),  # of another table, which does not have the column
     ],
 )
 def test_each_promise_is_judged_by_what_it_is_kept_for(by, groups, expected):
@@ -72,4 +73,5 @@ def test_each_promise_is_judged_by_what_it_is_kept_for(by, groups, expected):
     sets = np.array([[[1, 0]], [[0, 1]], [[0, 1]], [[1, 1]]], dtype=bool)
     grades = np.array([[0], [0], [1], [MISSING]])
     found = coverage_by_cell(promise, sets, grades, np.arange(4), groups)["depth"]
-    assert {cell: (each.photos, each.covered) for cell, each in found.items()} == expected
+    assert (found.overall.photos, found.overall.covered) == (3, 2 / 3)
+    assert {cell: (each.photos, each.covered) for cell, each in found.cells.items()} == expected
