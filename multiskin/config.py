@@ -24,37 +24,36 @@ class Recipe:
 
     loss: str = "cross_entropy"
     """cross_entropy, label_smoothing, focal, class_balanced_cross_entropy, class_balanced_focal, balanced_softmax,
-    logit_adjustment or ldam; of ordered grades also masked_label_smoothing, sord, binomial_labels, beta_labels,
+    logit_adjustment or ldam; for ordered grades also masked_label_smoothing, sord, binomial_labels, beta_labels,
     triangular_labels, squared_emd, cdw_ce, expected_credit, coral, corn or cumulative_link."""
     loss_options: dict[str, float] = field(default_factory=dict)
     """Options of the loss, such as {gamma: 2.0}."""
     loss_weight: float = 1.0
-    """How much this head counts in the sum of the losses."""
+    """Weight of this head in the sum of the losses."""
     resample: str | list[float] = "natural"
-    """Grades the head asks for: natural, balanced, square_root, effective_number, or one share a grade."""
+    """Grades the head asks for: natural, balanced, square_root, effective_number, or one share per grade."""
     share: float = 1.0
-    """How much of the mixture of photos is drawn for this head, relative to the others."""
+    """Share of the mixture of photos that is drawn for this head, relative to the others."""
     augment: list[Step] = field(default_factory=lambda: ["RandomResizedCrop", "HorizontalFlip"])
     """Transforms of the photos drawn for this head, by name, in order; training only."""
     dropout: float = 0.2
     """Dropout before the head's last linear layer."""
     hidden: int | None = None
-    """Units of a small layer of the head's own before its last one; null for none."""
+    """Units of a small extra layer before the head's last one; null for none."""
     stride: int | None = None
-    """Stride (input pixels for one map pixel) of an earlier stage of the backbone, such as 16 or 8, that the head reads
-    beside the final map; null for the final map alone."""
+    """Stride (input pixels per map pixel) of an earlier stage of the backbone, such as 16 or 8, that the head reads in
+    addition to the final map; null for the final map alone."""
     decision: Literal["argmax", "median", "expectation", "credit"] = "credit"
-    """How probabilities become one grade: credit decides for the highest P-Recall, expectation is the expected grade,
-    rounded. Nominal grades are decided by argmax."""
+    """How probabilities become one grade: credit aims at the highest P-Recall, expectation is the expected grade,
+    rounded. Nominal grades are always decided by argmax."""
     credit: list[list[float]] | None = None
-    """What decision credit earns, K lists of K numbers: the j-th of the i-th list for deciding grade j where grade i is
-    the true one; default: as P-Recall counts."""
+    """What decision credit earns, K lists of K numbers: the j-th number of the i-th list for deciding grade j where
+    grade i is the true one; default: as P-Recall counts."""
     calibration: Literal["temperature", "bias_corrected", "vector", "cumulative"] | None = None
-    """Calibrate the probabilities on the validation photos after training, once the shares of the grades that the
-    sampler draws are taken back. temperature: one factor; bias_corrected: an offset for each grade beside it; vector: a
-    factor and an offset for each grade; cumulative: bias_corrected and, where grades are ordered, a factor and an
-    offset for each cut between them; null: not at all. A loss that weighs grades by itself takes more than
-    temperature."""
+    """Calibrate the probabilities on the validation photos after training, once the sampler's shares of the grades are
+    undone. temperature: one factor; bias_corrected: also an offset for each grade; vector: a factor and an offset for
+    each grade; cumulative: bias_corrected and, where grades are ordered, a factor and an offset for each cut between
+    them; null: not at all. A loss that itself weighs grades needs more than temperature."""
 
 
 @dataclass
@@ -62,40 +61,40 @@ class ModelConfig:
     """The network."""
 
     backbone: str = "efficientnet_b0"
-    """Any backbone of timm, by name."""
+    """Any timm backbone, by name."""
     weights: str = "auto"
     """auto (timm's published weights, fetched once), none, or a local .safetensors or .pth file."""
     input_size: int = 224
-    """Height and width of what the network sees, pixels."""
+    """Height and width of what the network sees, in pixels."""
     output_stride: int | None = None
-    """Input pixels for one pixel of the final map; smaller gives finer maps and costs time."""
+    """Input pixels per pixel of the final map; smaller gives finer maps and costs time."""
     dilation: bool = True
-    """Widen the kernels behind an output_stride as published weights need them; false is faster from random weights."""
+    """Widen the kernels behind an output_stride, as published weights need; false is faster from random weights."""
     gradient_checkpointing: bool = False
-    """Train in less memory and about a third more time: blocks keep their inputs alone and are passed through again."""
+    """Train with less memory in about a third more time: blocks keep only their inputs and are computed again."""
 
 
 @dataclass
 class Columns:
-    """Which column of the table is what; attributes find theirs by name."""
+    """Which column of the table holds what; attributes find theirs by name."""
 
     image: str = "image"
     """Path of the photo, relative to data.root."""
     box: list[str] | None = None
     """Four columns, x0, y0, x1 and y1: the corners, in pixels, of the part of the photo that a row is about."""
     split: str | None = None
-    """train, val, test or calibrate; without one a split is made."""
+    """train, val, test or calibrate; without this column a split is made."""
     subject: str | None = None
-    """Whose photo it is; one subject never stands on two sides of the split."""
+    """Whose photo it is; one subject is never on two sides of the split."""
     part: str | None = None
     """Which part of the face or body; kept in the tables of predictions."""
     groups: list[str] = field(default_factory=list)
     """Sex, age, skin tone and the like; kept in the tables of predictions."""
     second_rater: str | None = None
-    """Where a second rater's grades stand, with {} for an attribute's own heading, as '{} (2)'; what that rater gets,
-    measured by the first one's grades, is shown beside results."""
+    """Columns of a second rater's grades, with {} for an attribute's own heading, such as '{} (2)'; that rater's
+    scores, measured against the first rater's grades, are shown next to results."""
     ignore: list[str] = field(default_factory=list)
-    """Columns to pass over; any other unknown column is an error."""
+    """Columns to ignore; any other unknown column is an error."""
 
 
 @dataclass
@@ -103,7 +102,7 @@ class SplitConfig:
     """How a split is made where the table has none."""
 
     ratios: list[float] = field(default_factory=lambda: [0.7, 0.2, 0.1])
-    """Shares of train, val and test; a fourth one, of calibrate, is for 'multiskin conform' alone."""
+    """Shares of train, val and test; a fourth share, calibrate, is only for 'multiskin conform'."""
     seed: int = 0
 
 
@@ -112,9 +111,9 @@ class RenderConfig:
     """A set of drawn photos."""
 
     persons: list[int] = field(default_factory=lambda: [840, 80, 150])
-    """How many to train, to validate and to test; five photos each."""
+    """How many to train, to validate and to test with; five photos each."""
     size: int = 160
-    """Height and width, pixels."""
+    """Height and width, in pixels."""
     seed: int = 0
 
 
@@ -123,11 +122,11 @@ class SkinConfig:
     """What is done to every photo before anything else, in training and wherever the model is used."""
 
     crop: bool = False
-    """Show the network the largest face alone, upright; a photo without one is shown whole."""
+    """Show the network only the largest face, upright; a photo without a face is shown whole."""
     only: bool = False
-    """Make grey what is not skin or lips: hair, eyes, clothes, background."""
+    """Turn grey what is not skin or lips: hair, eyes, clothes, background."""
     detector: str | None = None
-    """What finds faces: the path of a YuNet .onnx file; default: MTCNN, which comes along."""
+    """What finds faces: the path of a YuNet .onnx file; default: MTCNN, which is included."""
 
 
 @dataclass
@@ -135,42 +134,43 @@ class DataConfig:
     """The photographs and their grades."""
 
     root: str = "data"
-    """Folder that the table's paths start from."""
+    """Folder that the table's paths are relative to."""
     manifest: str = "labels.csv"
     """The table, CSV or Parquet, relative to root."""
     render: RenderConfig | None = None
     """Draw the photos instead of reading root; they are kept in a cache and drawn once."""
     faces: str | None = None
-    """Draw on photographs of faces: a folder with faces.csv and landmarks.json; default: on drawn faces."""
+    """Draw on photographs of faces, from a folder with faces.csv and landmarks.json; default: on drawn faces."""
     columns: Columns = field(default_factory=Columns)
     split: SplitConfig = field(default_factory=SplitConfig)
     on_bad_row: Literal["error", "skip"] = "error"
     """Stop at bad rows with a report, or leave them out and list them in the run folder."""
     exclude: str | None = None
-    """Grades not to learn from: a CSV with columns image and attribute, blank for all of a photo; if it has a column
-    exclude, as the suspects.csv of 'multiskin suspects' has, its rows with yes. Photos to judge by keep theirs."""
+    """Grades not to learn from: a CSV with columns image and attribute (blank: all grades of the photo); if it has a
+    column exclude, like the suspects.csv of 'multiskin suspects', only its rows with yes. Training and validation
+    photos alone lose grades."""
     relabel: str | None = None
-    """Corrected grades to learn from: a CSV with a column image and those of attributes, blank where the table's grade
-    stays, none where there is to be none. Photos to judge by keep theirs."""
+    """Corrected grades to learn from: a CSV with a column image and one per attribute, blank where the table's grade
+    stays, none to remove it. Training and validation photos alone are changed."""
     skin: SkinConfig = field(default_factory=SkinConfig)
     transform: list[Step] = field(default_factory=lambda: ["Resize"])
     """What validation, test and prediction do to a photo: Resize, CenterCrop."""
     batch_size: int = 32
     num_workers: int | None = None
-    """Processes that read photos; default: two less than there are cores, 8 at most."""
+    """Processes that read photos; default: two fewer than there are cores, 8 at most."""
     cache: Literal["memory", "disk", "auto"] | None = None
-    """Read each photo once and keep what precedes its first random step, which changes no result: in memory; on disk,
-    where copies of the photos stay in the user's cache folder; auto: in memory if all fit there, else on disk if they
-    fit there; null for neither. A recipe that begins with Resize keeps small pictures, any other whole photos."""
+    """Read each photo once and keep what precedes its first random step, which changes no result. memory: in memory;
+    disk: on disk, where copies of the photos stay in the user's cache folder; auto: in memory if all fit, else on disk
+    if they fit there; null: neither. A recipe that begins with Resize keeps small pictures, any other whole photos."""
     cache_size: str | None = None
-    """The most that these pictures take, on disk those of all runs together, such as 8GB; null for a quarter of the
-    memory, or of what is free on the disk."""
+    """Most space for these pictures, such as 8GB; on disk, those of all runs together. null: a quarter of the memory,
+    or of the free disk space."""
     decoding: Literal["reduced"] | None = None
-    """reduced: decode a JPEG photo to train on at a half, a quarter or an eighth of its size where a recipe's first
+    """reduced: decode a training photo (JPEG) at a half, a quarter or an eighth of its size where a recipe's first
     step, Resize, makes it smaller still: several times as fast, and a pixel differs by 1 or 2 of 255 on average. null:
-    whole, as photos to judge by always are."""
+    at full size, as validation and test photos always are."""
     draws_per_epoch: int | None = None
-    """Photos drawn an epoch; default: as many as there are graded training photos."""
+    """Photos drawn per epoch; default: as many as there are graded training photos."""
 
 
 @dataclass
@@ -185,45 +185,45 @@ class OptimizerConfig:
     head_lr_factor: float = 1.0
     """The heads' learning rate, as a multiple of lr."""
     layer_decay: float | None = None
-    """The learning rate of each layer of the backbone, as a share of the next one's, such as 0.8; null: all have lr."""
+    """Learning rate of each backbone layer as a share of the next layer's, such as 0.8; null: all have lr."""
     frozen_epochs: float | None = None
-    """Epochs at the start in which the heads alone learn, beside the backbone's batch-norm statistics; null: none."""
+    """Epochs at the start in which only the heads and the backbone's batch-norm statistics learn; null: none."""
     fused: bool | None = None
-    """Make a step of adamw, adam or sgd in one kernel, faster and rounded otherwise; null: wherever it can be."""
+    """Compute a step of adamw, adam or sgd in one kernel: faster, rounded differently; null: wherever possible."""
 
 
 @dataclass
 class TrainerConfig:
-    """How long and on what; the names are those of Lightning's Trainer where it has the option."""
+    """How long to train and on what; options of Lightning's Trainer have its names."""
 
     max_epochs: int = 15
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: cuda where there is one."""
     devices: int = 1
-    """GPUs, or processes on a CPU, on each node; data.batch_size photos a step go to each."""
+    """GPUs, or processes on a CPU, per node; each gets data.batch_size photos per step."""
     num_nodes: int = 1
     """Machines, on each of which torchrun or SLURM starts the same command."""
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     """auto: bf16-mixed on a GPU that has it, else 32-true."""
     memory_budget: str | None = None
-    """Refuse to start if a training step takes more memory than this, such as 15GB, and name what would fit."""
+    """Refuse to start if a training step takes more memory than this, such as 15GB, and suggest what would fit."""
     compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None
-    """Have torch.compile make faster code of the network, in this mode, which takes minutes at the first steps and
-    rounds otherwise; null: not at all."""
+    """Compile the network with torch.compile in this mode: faster after minutes at the first steps, rounded
+    differently; null: not at all."""
     accumulate_grad_batches: int = 1
-    """Batches to one step of the optimizer."""
+    """Batches per step of the optimizer."""
     gradient_clip_val: float | None = 1.0
     ema_decay: float | None = 0.99
-    """Decay per step of the exponential moving average of the weights, which is then what is validated, tested and
-    used; null for none."""
+    """Decay per step of the exponential moving average of the weights; the average is what is validated, tested and
+    used. null for none."""
     monitor: str = "val/mean/rps_balanced"
-    """What decides on the best checkpoint and on stopping early; val/HEAD/METRIC or val/mean/METRIC."""
+    """What decides which checkpoint is best and when to stop early: val/HEAD/METRIC or val/mean/METRIC."""
     every_n_train_steps: int | None = None
-    """Write last.ckpt every so many steps too, not at the end of an epoch only."""
+    """Write last.ckpt also after every this many steps, not only at the end of an epoch."""
     patience: int | None = 10
     """Epochs without improvement before training stops; null for never."""
     deterministic: bool = False
-    """The same bits each time on one machine, at the price of speed."""
+    """Identical results, bit for bit, each time on one machine, at the cost of speed."""
     progress: bool = True
     """Show a progress bar."""
 
@@ -233,12 +233,12 @@ class LogConfig:
     """Where curves go; a CSV file is always written to the run folder."""
 
     logger: list[Literal["wandb", "tensorboard", "mlflow"]] = field(default_factory=list)
-    """Further loggers. wandb stays offline unless a key is set, and is sent numbers and settings only."""
+    """Further loggers. wandb stays offline unless a key is set, and is sent only numbers and settings."""
     project: str = "multiskin"
     gradients: bool = False
-    """Log by epoch whether heads agree: train/cosine/HEAD/HEAD, the cosine between their gradients in the first
-    batches; below 0 they conflict. Such a batch takes one more backward pass for each head, past compiled code; unless
-    trainer.compile is set, no weight changes."""
+    """Log per epoch whether heads agree: train/cosine/HEAD/HEAD, the cosine between their gradients in the first
+    batches; below 0 they conflict. Each of these batches takes one more backward pass per head, past compiled code;
+    unless trainer.compile is set, no weight changes."""
 
 
 @dataclass
@@ -250,22 +250,22 @@ class FitConfig:
     out: str = "runs/latest"
     """The run folder."""
     ckpt_path: str | None = None
-    """last: go on where the run in `out` was stopped, to the very weights it would have had; or a checkpoint of it."""
+    """last: resume the run in `out` where it stopped, to the very weights it would have had; or a checkpoint of it."""
     seed: int = 0
-    """Of weights, draws and augmentation."""
+    """Seed of weights, draws and augmentation."""
     offline: bool = False
-    """Never reach for the network."""
+    """Never access the network."""
     test: bool = True
-    """Measure the test photos after training; false while settings are still being chosen."""
+    """Evaluate on the test photos after training; false while settings are still being chosen."""
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     recipe: Recipe = field(default_factory=Recipe)
     heads: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What differs from recipe, by attribute."""
     weighting: Literal["uncertainty", "random"] | None = None
-    """What a head's loss counts, times its loss_weight. Default: nothing more, so that equal weights count equally.
-    uncertainty: less for a head that is hard to be sure of, by a log variance learned with it. random: drawn anew each
-    step, which a better weighting has to beat."""
+    """Weight of a head's loss, times its loss_weight. Default: none, so that equal weights count equally. uncertainty:
+    lower for a head that is hard to be sure of, by a log variance learned with it. random: drawn anew each step, a
+    baseline for better weightings."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     log: LogConfig = field(default_factory=LogConfig)
@@ -298,10 +298,10 @@ BELOW: dict[str, float] = {"trainer.ema_decay": 1, "optimizer.layer_decay": 1, "
 
 
 def check_values(config: FitConfig) -> None:
-    """Refuses what the types let through and no run can have.
+    """Refuses values that pass the type check but that no run can use.
 
     Raises:
-        UserError: the first option with nothing given, or a number out of its range.
+        UserError: the first option without a value, or with a number out of its range.
     """
     _require_values(config)
     for option, lowest in LOWEST.items():
@@ -315,7 +315,7 @@ def check_values(config: FitConfig) -> None:
 
 
 def _require_values(config: Any, where: str = "") -> None:
-    """Only options that can be None are: YAML's null comes through the parser for all of them."""
+    """Refuses None where an option cannot be None: the parser lets YAML's null through for every option."""
     for option in fields(config):
         value = getattr(config, option.name)
         if is_dataclass(value):
@@ -325,19 +325,19 @@ def _require_values(config: Any, where: str = "") -> None:
 
 
 def parse_bytes(text: str, option: str) -> float:
-    """How many bytes a text such as 15GB or 14.5 GiB says.
+    """The number of bytes in a text such as 15GB or 14.5 GiB.
 
     Raises:
-        UserError: it says none; the option is named.
+        UserError: the text is no amount of memory; the message names the option.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B", text.strip().upper())
     if found is None or found[2] not in SCALES:
-        raise UserError(f"{option}: {text!r} is no amount of memory; give one such as 15GB or 14.5GiB")
+        raise UserError(f"{option}: {text!r} is not an amount of memory; give one such as 15GB or 14.5GiB")
     return float(found[1]) * SCALES[found[2]]
 
 
 def head_recipes(config: FitConfig, names: Sequence[str]) -> list[Recipe]:
-    """One recipe a head: the shared one with what config.heads changes for that attribute.
+    """One recipe per head: the shared one with what config.heads changes for that attribute.
 
     Raises:
         UserError: an unknown attribute or option, or a value of the wrong kind.
@@ -370,7 +370,7 @@ def _recipe(values: dict[str, Any], where: str) -> Recipe:
 
 @cache
 def _recipe_parser() -> "ArgumentParser":
-    """What checks values against the annotations above; it takes longer to make than to use."""
+    """Checks values against the annotations above; building it takes longer than using it."""
     from jsonargparse import ArgumentParser
 
     parser = ArgumentParser(exit_on_error=False)

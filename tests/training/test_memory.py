@@ -91,7 +91,7 @@ def test_amounts(text, size):
 
 @pytest.mark.parametrize("text", ["15", "GB", "-3GB", "15 G", "15iB", "much", ""])
 def test_what_is_no_amount_is_named(text):
-    with pytest.raises(UserError, match=r"trainer\.memory_budget: .* is no amount of memory"):
+    with pytest.raises(UserError, match=r"trainer\.memory_budget: .* is not an amount of memory"):
         parse_bytes(text, "trainer.memory_budget")
 
 
