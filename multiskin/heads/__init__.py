@@ -1,4 +1,4 @@
-"""Heads: each owns its layers, its loss, its probabilities and its linear read-out for maps; none knows another."""
+"""Heads: each owns its layers, loss, probabilities and linear read-out for maps; none knows about another."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,8 +12,8 @@ from multiskin.schema import Attribute
 
 __all__ = ["HEADS", "CategoricalHead", "ContinuationHead", "CumulativeHead", "Head", "create_head"]
 
-MOST_HIDDEN = 65536  # units; more is a slip of the pen
-HEADS: dict[Logits, Callable[[int, Loss, float, int | None], Head]] = {  # by what a loss takes its logits for
+MOST_HIDDEN = 65536  # units; more is a typing error
+HEADS: dict[Logits, Callable[[int, Loss, float, int | None], Head]] = {  # by the meaning that a loss gives its logits
     "categorical": CategoricalHead,
     "cumulative": CumulativeHead,
     "continuation": ContinuationHead,
@@ -21,7 +21,7 @@ HEADS: dict[Logits, Callable[[int, Loss, float, int | None], Head]] = {  # by wh
 
 
 def create_head(attribute: Attribute, in_features: int, recipe: Recipe, counts: Sequence[int]) -> Head:
-    """The head that the loss of a recipe needs.
+    """Creates the head that a recipe's loss needs.
 
     Args:
         attribute: what the head predicts.
@@ -30,7 +30,7 @@ def create_head(attribute: Attribute, in_features: int, recipe: Recipe, counts: 
         counts: how many training photos have each grade of the attribute, length K.
 
     Raises:
-        UserError: a loss, an option, a dropout or a hidden layer that cannot be, naming the attribute.
+        UserError: an impossible loss, option, dropout or hidden layer; the message names the attribute.
     """
     dropout = in_range(f"heads.{attribute.name}.dropout", recipe.dropout, 0, 1)
     if recipe.hidden is not None:

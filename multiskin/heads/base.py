@@ -1,4 +1,4 @@
-"""What every head shares: a small layer of its own if asked for, dropout, a linear layer, and its loss."""
+"""What all heads share: an optional small layer, dropout, a linear layer, and a loss."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -11,27 +11,27 @@ from multiskin.losses import LOSSES, Logits, Loss
 
 
 class Head(nn.Module, ABC):
-    """What predicts one attribute from pooled features.
+    """Predicts one attribute from pooled features.
 
-    `loss(logits, grades, weight)` is the head's loss, a scalar; see `multiskin.losses.Loss`. What the logits mean is
-    between the loss and `probabilities`; all that comes after sees probabilities.
+    `loss(logits, grades, weight)` is the head's loss, a scalar; see `multiskin.losses.Loss`. Only the loss and
+    `probabilities` know what the logits mean; all that comes after sees probabilities.
 
     Args:
         in_features: C, the channels of the features.
-        out_features: of the linear layer; D, the number of logits, unless the head makes more of them.
+        out_features: outputs of the linear layer; D, the number of logits, unless the head makes more logits of them.
         loss: what the head is trained with.
-        dropout: share of what the linear layer reads set to zero in training.
+        dropout: share of the linear layer's inputs that is set to zero in training.
         hidden: units of a layer between features and linear layer; None for none.
 
     Attributes:
         hidden: that layer with its GELU (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415), which is smooth,
-            so that maps by its derivative are, too; the identity where there is none.
+            so that maps by its derivative are smooth, too; the identity where there is none.
 
     Raises:
-        UserError: the loss takes its logits for something else than this head gives.
+        UserError: the loss needs another kind of logits than this head gives.
     """
 
-    logits: ClassVar[Logits]  # what it gives
+    logits: ClassVar[Logits]  # the kind that it gives
 
     def __init__(self, in_features: int, out_features: int, loss: Loss, dropout: float, hidden: int | None) -> None:
         super().__init__()
@@ -39,14 +39,14 @@ class Head(nn.Module, ABC):
             fitting = [name for name, kind in LOSSES.items() if kind.logits == self.logits]
             raise UserError(
                 f"{type(self).__name__} gives {self.logits} logits and the loss {type(loss).__name__} takes "
-                f"{loss.logits} ones; choose one of {', '.join(fitting)}, or have create_head choose the head"
+                f"{loss.logits} ones; choose one of {', '.join(fitting)}, or let create_head choose the head"
             )
         self.hidden = nn.Identity() if hidden is None else _small_layer(in_features, hidden)
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(in_features if hidden is None else hidden, out_features)
         self.loss = loss
-        # Small weights of one size for any backbone, and no bias: training starts near equal probabilities, the loss
-        # near log K, and what a head does not know yet moves the pretrained backbone little.
+        # Weights of the same small size for any backbone, and no bias: training starts near equal probabilities with a
+        # loss near log K, and an untrained head disturbs the pretrained backbone little.
         nn.init.normal_(self.linear.weight, std=0.01)
         nn.init.zeros_(self.linear.bias)
 
@@ -58,23 +58,23 @@ class Head(nn.Module, ABC):
     def readout(self) -> Tensor:
         """The weight (D, U) of U hidden units in the logits: in eval mode, logits = hidden(features) @ readout.T + c.
 
-        Without a hidden layer these are the C features. Average pooling commutes with it then, so that the maps of the
-        logits are readout times the feature maps.
+        Without a hidden layer the units are the C features. Average pooling then commutes with the read-out, so that
+        the maps of the logits are readout times the feature maps.
         """
         return self.linear.weight
 
     @abstractmethod
     def probabilities(self, logits: Tensor) -> Tensor:
-        """The probability (B, K) of each grade, float32, rows sum to 1, from logits (B, D)."""
+        """The probability (B, K) of each grade from logits (B, D); float32, rows sum to 1."""
 
     def score(self, probabilities: Tensor) -> Tensor:
-        """The expected grade (B,) in [0, K-1] under probabilities (B, K); it says something of ordered grades only."""
+        """The expected grade (B,) in [0, K-1] under probabilities (B, K); meaningful for ordered grades only."""
         grades = torch.arange(probabilities.shape[1], device=probabilities.device)  # (K,)
-        return (probabilities * grades).sum(dim=1)  # no matrix product, which autocast would do in half precision
+        return (probabilities * grades).sum(dim=1)  # not a matrix product: autocast would use half precision
 
 
 def _small_layer(in_features: int, units: int) -> nn.Module:
-    """Begins with what it says of features as large as they are: He et al. 2015, https://arxiv.org/abs/1502.01852."""
+    """Starts with outputs of the same scale as the features: He et al. 2015, https://arxiv.org/abs/1502.01852."""
     linear = nn.Linear(in_features, units)
     nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
     nn.init.zeros_(linear.bias)

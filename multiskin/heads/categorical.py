@@ -1,4 +1,4 @@
-"""The categorical head: one logit a grade."""
+"""The categorical head: one logit per grade."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""The continuation head: does the scale go on here? asked grade after grade."""
+"""The continuation head asks, grade after grade, whether the true grade is higher still."""
 
 import torch
 from torch import Tensor
@@ -9,10 +9,10 @@ from multiskin.losses.corn import continuation_log_probabilities
 
 
 class ContinuationHead(Head):
-    """D = K-1 logits, each of a linear layer's own: the log odds of a higher grade than k where it is at least k.
+    """D = K-1 logits, each with its own weights: the log odds that the grade is above k, given that it is at least k.
 
-    The probability of a grade is the product of the answers that lead to it, so that those of all sum to 1 whatever
-    the logits are.
+    The probability of a grade is the product of the answers that lead to it, so that the probabilities sum to 1
+    whatever the logits are.
     """
 
     logits = "continuation"

@@ -1,4 +1,4 @@
-"""The cumulative head: one number for each photo, and the points that cut it into grades."""
+"""The cumulative head: one number per photo, and the points that cut its range into grades."""
 
 import torch
 import torch.nn.functional as F
@@ -8,19 +8,19 @@ from multiskin.heads.base import Head
 from multiskin.losses import Loss
 from multiskin.losses.cumulative_link import cumulative_log_probabilities
 
-# How much further a step takes a distance of cut points than it takes a weight; chosen on validation photos.
+# How much further one step moves the distance between cut points than a weight; chosen on validation photos.
 PACE = 10.0
 
 
 class CumulativeHead(Head):
-    """D = K-1 logits, hidden(features) @ weight - cut_k: the log odds of a higher grade than k.
+    """D = K-1 logits, hidden(features) @ weight - cut_k: the log odds that the grade is above k.
 
     The cut points are in order by construction: their mean is the linear layer's bias, negated, and each lies
     softplus(PACE * gap) above the one before. All logits share one row of weights, which the read-out repeats.
 
-    The number that is cut adds up hundreds of weights and grows fast. A distance is one parameter, which some hundred
-    steps of Adam move by less than 1 at a usual learning rate: at that pace the cut points stay as near to each other
-    as they began, and no grade but the first and the last can ever become likely.
+    The number that is cut is a sum over hundreds of weights and grows fast. A distance is one parameter, which some
+    hundred steps of Adam at a usual learning rate move by less than 1: at that pace the cut points would stay as close
+    together as they began, and no grade but the first and the last could ever become likely.
     """
 
     logits = "cumulative"
@@ -32,7 +32,7 @@ class CumulativeHead(Head):
         self.paced_gaps = nn.Parameter(cuts.diff().expm1().log() / PACE)  # (K-2,)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits (B, K-1) of features (B, C), never in half precision, which would bring cut points together."""
+        """Logits (B, K-1) of features (B, C), never in half precision, which would merge cut points."""
         number = super().forward(features)  # (B, 1)
         full = torch.promote_types(number.dtype, torch.float32)
         distances = F.softplus(PACE * self.paced_gaps.to(full))  # (K-2,)

@@ -1,4 +1,4 @@
-"""Losses by name: each a function of (logits, grades, weight) that never knows a head."""
+"""Losses by name: each is a function of (logits, grades, weight) that knows nothing about heads."""
 
 from collections.abc import Sequence
 from inspect import signature
@@ -57,7 +57,7 @@ def create_loss(name: str, attribute: Attribute, counts: Sequence[int], /, **opt
         name: one of LOSSES.
         attribute: what is graded.
         counts: how many training photos have each grade of the attribute, length K.
-        **options: what the loss's constructor takes beside the counts.
+        **options: what the loss's constructor takes besides the counts.
 
     Raises:
         UserError: an unknown loss or option, an option out of range, or a loss that needs an order for an attribute

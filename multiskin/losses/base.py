@@ -1,4 +1,4 @@
-"""What every loss shares: rows without a grade count for nothing, and the sum is divided by all rows."""
+"""What all losses share: rows without a grade add nothing, and the sum is divided by the number of all rows."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,35 +12,35 @@ from multiskin.errors import UserError
 from multiskin.schema import MISSING
 
 Logits = Literal[
-    "categorical",  # (B, K), one a grade, of which the softmax is taken
-    "cumulative",  # (B, K-1), the log odds of a higher grade than k; they never rise with k
-    "continuation",  # (B, K-1), the log odds of a higher grade than k where it is at least k
+    "categorical",  # (B, K), one per grade, for a softmax
+    "cumulative",  # (B, K-1), the log odds that the grade is above k; they never rise with k
+    "continuation",  # (B, K-1), the log odds that the grade is above k, given that it is at least k
 ]
 
 
 class Loss(nn.Module, ABC):
-    """A loss of one head: sum over rows of weight * loss(row), divided by the number of rows in the batch.
+    """The loss of one head: sum over rows of weight * loss(row), divided by the number of rows in the batch.
 
-    Rows that another head is graded on stay in the divisor. A batch drawn from q with weight p/q then has the expected
-    loss of a batch drawn from p, E_q[w l] = E_p[l] (importance sampling); dividing by the sum of the weights or by the
-    number of graded rows would bias it.
+    Rows that only other heads have grades for stay in the divisor. A batch drawn from q with weight p/q then has the
+    expected loss of a batch drawn from p, E_q[w l] = E_p[l] (importance sampling); dividing by the sum of the weights
+    or by the number of graded rows would bias it.
 
-    What a loss derives from its options and counts lies in buffers outside the state dict, so that a checkpoint holds
-    the network's weights and nothing else.
+    What a loss derives from its options and counts is kept in buffers outside the state dict, so that a checkpoint
+    holds the network's weights and nothing else.
 
     Args:
         counts: how many training photos have each grade, length K.
 
     Attributes:
-        proper: whether the expected loss is lowest where the probabilities are what `prior` makes of the true shares
-            of the grades, and there alone. Where it makes nothing of them, that is a strictly proper scoring rule:
+        proper: whether the expected loss is lowest where the probabilities are what `prior` makes of the true shares of
+            the grades, and only there. Where `prior` leaves them as they are, that is a strictly proper scoring rule:
             Gneiting and Raftery, Strictly Proper Scoring Rules, Prediction, and Estimation, Journal of the American
             Statistical Association 102, 2007.
     """
 
     needs_order: ClassVar[bool] = False  # True if it makes no sense for nominal grades
-    blurs: ClassVar[bool] = False  # True if its targets blur the grades that were drawn, until calibration sharpens
-    logits: ClassVar[Logits] = "categorical"  # what it takes its logits for, and a head must give
+    blurs: ClassVar[bool] = False  # True if its targets blur the grades drawn, until calibration sharpens them again
+    logits: ClassVar[Logits] = "categorical"  # the kind that it takes, and that a head must give
 
     proper: bool = True
 
@@ -52,16 +52,16 @@ class Loss(nn.Module, ABC):
         """The batch's loss, a scalar of float32, or of float64 if the logits are.
 
         A row whose grade is -1 or whose weight is 0 gives exactly zero loss and exactly zero gradient, whatever its
-        logits; a batch of such rows gives 0.0, and a gradient of zeros rather than none, as DDP needs.
+        logits. A batch of only such rows gives 0.0, and a gradient of zeros rather than none, as DDP needs.
 
         Args:
             logits: (B, D), of any floating type.
             grades: (B,) int64 in 0..K-1, or -1 where nobody gave one.
-            weight: (B,) how much each row counts.
+            weight: (B,) the weight of each row.
         """
         counted = (grades != MISSING) & (weight != 0)  # (B,)
-        # Before the loss and not after it: 0 * inf is NaN. And by where, not by boolean indexing, which waits for the
-        # GPU and gives every batch another shape.
+        # Masked before the loss, not after it: 0 * inf is NaN. And with where, not by boolean indexing, which waits for
+        # the GPU and gives every batch another shape.
         logits = torch.where(counted[:, None], logits, 0.0)
         grades = torch.where(counted, grades, 0)
         weight = torch.where(counted, weight, 0.0)
@@ -69,11 +69,11 @@ class Loss(nn.Module, ABC):
         return (weight * self.per_row(logits, grades)).mean()
 
     def prior(self, drawn: Tensor) -> Tensor:
-        """What the probabilities of a network that knows nothing come to, given the grades that are drawn (K,).
+        """The probabilities (K,) that a network that knows nothing ends with, given the shares of grades drawn (K,).
 
-        That is the drawn grades themselves where the loss is lowest for the truth about them, as cross entropy is. Of
-        a loss that is not `proper` it is no more than the nearest simple answer. A grade that is never drawn has 0,
-        whatever else its probability comes to.
+        These are the drawn shares themselves where the loss is lowest for the true ones, as cross entropy is. For a
+        loss that is not `proper` they are only the nearest simple answer. A grade that is never drawn has 0, whatever
+        its probability would end at.
         """
         return drawn
 
@@ -82,8 +82,8 @@ class Loss(nn.Module, ABC):
         """What the probabilities stand for (K,) once calibration has made them as sure as they should be.
 
         Args:
-            prior: (K,) what they stand for as they are trained.
-            drawn: (K,) the grades that were drawn.
+            prior: (K,) what they stand for as trained.
+            drawn: (K,) the shares of the grades that were drawn.
         """
         return drawn if cls.blurs else prior
 
@@ -91,7 +91,7 @@ class Loss(nn.Module, ABC):
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
         """The loss (B,) of each row from logits (B, D) and grades (B,) in 0..K-1.
 
-        Must be finite, gradient included, at logits 0 and grade 0, which stand in for rows that do not count.
+        It must be finite, gradient included, at logits 0 and grade 0, which stand in for rows that do not count.
         """
 
 

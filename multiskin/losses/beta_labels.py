@@ -1,4 +1,4 @@
-"""Beta labels: the scale is the interval from 0 to 1, the target a beta distribution about the true grade's part."""
+"""Beta labels: the scale is the interval from 0 to 1, the target a beta distribution around the true grade's part."""
 
 from collections.abc import Sequence
 
@@ -15,8 +15,8 @@ class BetaLabels(SoftTargetCrossEntropy):
     Vargas, Gutierrez and Hervas-Martinez, Unimodal Regularisation Based on Beta Distribution for Deep Ordinal
     Regression, Pattern Recognition 122, 2022. Inside the scale the distribution has its mean in the middle of the true
     grade's part and half a part as standard deviation; at the ends it is Beta(1, 2K - 2) and its mirror image. For
-    K = 3 and 5 these are the published parameters, which are rounded elsewhere and end at K = 14. With K = 5 grade 2
-    has the target 0.00, 0.16, 0.67, 0.16, 0.00.
+    K = 3 and 5 these are the published parameters; for other K those are rounded, up to K = 14. With K = 5 grade 2 has
+    the target 0.00, 0.16, 0.67, 0.16, 0.00.
 
     Args:
         counts: how many training photos have each grade, length K.

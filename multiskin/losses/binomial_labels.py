@@ -10,10 +10,11 @@ from multiskin.losses.soft_target import SoftTargetCrossEntropy
 
 
 class BinomialLabels(SoftTargetCrossEntropy):
-    """Cross entropy against Binomial(K - 1, (grade + 1/2) / K): with K = 5, of grade 0: 0.66, 0.29, 0.05, 0, 0.
+    """Cross entropy against Binomial(K - 1, (grade + 1/2) / K): with K = 5, for grade 0: 0.66, 0.29, 0.05, 0, 0.
 
     Liu et al., Unimodal Regularized Neuron Stick-Breaking for Ordinal Classification, Neurocomputing 2020. The
-    published chances run from 0.1 to 0.9 for any K; these do for K = 5, and have the mode at the true grade for all.
+    published chances run from 0.1 to 0.9 for any K; these do so for K = 5, and have their mode at the true grade for
+    any K.
 
     Args:
         counts: how many training photos have each grade, length K.

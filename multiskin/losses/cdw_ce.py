@@ -1,4 +1,4 @@
-"""Class-distance-weighted cross entropy: wrong grades are pushed down, the harder the further off they are."""
+"""Class-distance-weighted cross entropy: wrong grades are pushed down, harder the further off they are."""
 
 import math
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ class CDWCE(Loss):
     the margin is that of Polat, Caglar and Temizel, https://arxiv.org/abs/2412.01246, 2024. Where the margin would take
     more than half of 1 - p_k it takes half, so that the loss and its gradient stay finite.
 
-    It is not lowest for the true probabilities, but for K = 2 without margin: grades far from most others end near 0.
-    Calibrate the probabilities before anything but their order is trusted, by bias_corrected or cumulative, for it
-    weighs grades by itself, which one temperature does not undo. At K = 5 and the default alpha it is some three times
-    cross entropy, and more for a larger one, which `loss_weight` can level.
+    It is not lowest for the true probabilities, except for K = 2 without margin: grades far from most others end near
+    0. Calibrate the probabilities before trusting more than their order, by bias_corrected or cumulative, since the
+    loss itself weighs grades, which one temperature cannot undo. At K = 5 and the default alpha it is about three times
+    cross entropy, and more for a larger alpha, which `loss_weight` can even out.
 
     Args:
         counts: how many training photos have each grade, length K.
         alpha: how fast the cost of a wrong grade rises with its distance; 5 to 7 were best in the sources, with K = 4.
             At most 7 for K = 5 and 4.4 for K = 10, or half precision would not hold the gradient.
-        margin: what is added to the probability of each wrong grade, which presses it further down.
+        margin: what is added to the probability of each wrong grade, to push it further down.
 
     Raises:
         UserError: an option is out of range.
@@ -64,12 +64,12 @@ def _require_bounded(alpha: float, num_grades: int) -> None:
     """Makes sure that half precision holds the gradient of each grade.
 
     Raises:
-        UserError: alpha is too large for so many grades.
+        UserError: alpha is too large for this number of grades.
     """
     furthest = num_grades - 1
     if furthest**alpha > LARGEST:
         most = math.floor(100 * math.log(LARGEST, furthest)) / 100
         raise UserError(
-            f"alpha is {alpha:g}; with {num_grades} grades give at most {most:g}, for half precision does not hold "
+            f"alpha is {alpha:g}; with {num_grades} grades give at most {most:g}, since half precision does not hold "
             f"gradients of the size of {furthest}**alpha"
         )

@@ -14,7 +14,7 @@ def effective_number_weights(counts: Sequence[int], beta: float) -> list[float]:
     """A weight for each grade, inverse to the effective number of its photos, (1 - beta^n) / (1 - beta).
 
     Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, equation 2 and section 4.1. As
-    there, the weights sum to the number of grades: of those present, since a grade without photos has weight 0.
+    there, the weights sum to the number of grades, here of those present: a grade without photos has weight 0.
     """
     effective = [(1 - beta**n) / (1 - beta) for n in counts]
     inverse = [1 / number if number else 0.0 for number in effective]
@@ -26,13 +26,14 @@ class ClassBalanced(Loss):
     """Another loss times the weight of the true grade.
 
     The weights average 1 over the grades, not over the photos: with skewed grades, drawn as they come, the loss is a
-    fraction of the one it wraps, and the head counts that much less in a sum of heads.
+    fraction of the one it wraps, and the head counts that much less in the sum over heads.
 
     Args:
         loss: the loss to weigh.
         counts: how many training photos have each grade, length K.
-        beta: 0 weighs all grades alike; towards 1 they are weighed inversely to their counts. A grade never counts
-            as more than 1 / (1 - beta) photos: the default's 1000 tells tens from hundreds and levels thousands.
+        beta: 0 weighs all grades alike; towards 1 they are weighed inversely to their counts. A grade never counts as
+            more than 1 / (1 - beta) photos: at the default's 1000, tens and hundreds are weighed differently, thousands
+            alike.
 
     Raises:
         UserError: beta is out of range.

@@ -1,4 +1,4 @@
-"""CORAL: one binary question for each cut of the scale, all on one direction of the features."""
+"""CORAL: one binary question for each cut of the scale, all along one direction of the features."""
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ class Coral(Loss):
 
     Cao, Mirjalili and Raschka, Rank Consistent Ordinal Regression for Neural Networks with Application to Age
     Estimation, Pattern Recognition Letters 140, 2020, with all cuts equally important. By its Theorem 1 the cut points
-    are in order where the loss is lowest; the head that it gets has them in order at every step.
+    are in order where the loss is lowest; the head used with it has them in order at every step.
     """
 
     needs_order = True

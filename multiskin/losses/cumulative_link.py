@@ -1,4 +1,4 @@
-"""Cumulative link: one number for each photo, cut into grades by ordered points; the proportional-odds model."""
+"""Cumulative link: one number per photo, cut into grades by ordered points; the proportional-odds model."""
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +12,8 @@ CLOSEST = 2.0**-14  # two cuts to the loss, whose slope is one over that: half p
 class CumulativeLink(Loss):
     """-log P(grade), where P(grade > k) = sigmoid(logit_k) = sigmoid(f(photo) - cut_k).
 
-    McCullagh, Regression Models for Ordinal Data, Journal of the Royal Statistical Society B 42, 1980,
-    with his logit link. Cuts that are closer than CLOSEST are taken to lie so far apart.
+    McCullagh, Regression Models for Ordinal Data, Journal of the Royal Statistical Society B 42, 1980, with his logit
+    link. Cuts that are closer than CLOSEST are treated as that far apart.
     """
 
     needs_order = True
@@ -26,8 +26,8 @@ class CumulativeLink(Loss):
 def cumulative_log_probabilities(logits: Tensor, closest: float = 0.0) -> Tensor:
     """The log-probability (B, K) of each grade from the log odds (B, K-1) of a higher one, which never rise.
 
-    sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)) has no cancellation and no overflow. Two cuts
-    that rounding has brought together are taken to lie one unit of rounding apart, or `closest` where that is more.
+    sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)) has no cancellation and no overflow. Two cuts that
+    rounding has merged are treated as one unit of rounding apart, or `closest` where that is more.
     """
     closest = max(closest, torch.finfo(logits.dtype).eps)
     above = F.logsigmoid(logits)  # (B, K-1), log P(grade > k)

@@ -1,4 +1,4 @@
-"""Expected credit: what P-Recall takes from a grade drawn from the probabilities, rare grades weighed up."""
+"""Expected credit: what P-Recall takes off for a grade drawn from the probabilities, with rare grades weighed up."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ class CreditLoss(Loss):
 
     Args:
         counts: how many training photos have each grade, length K.
-        cross_entropy: how much the cross entropy counts beside it; 0 for none.
+        cross_entropy: weight of the cross entropy; 0 for none.
 
     Raises:
         UserError: cross_entropy is out of range.
@@ -37,18 +37,18 @@ class CreditLoss(Loss):
 
 
 class ExpectedCredit(ClassBalanced):
-    """The credit that is expected to be lost, class-balanced, plus a share of cross entropy.
+    """The credit expected to be lost, class-balanced, plus a share of cross entropy.
 
     Credit is that of `multiskin.metrics.functional.credit_matrix`. The expected credit alone is highest for certainty
-    about one grade, and hardly has a gradient where the network is sure and wrong; the cross entropy gives it one and
-    keeps the probabilities from collapsing. They are sharper than the truth all the same: calibrate them before more
-    than their order is trusted.
+    about one grade, and has hardly any gradient where the network is sure and wrong; cross entropy adds a gradient and
+    keeps the probabilities from collapsing. They are still sharper than the truth: calibrate them before trusting more
+    than their order.
 
     Args:
         counts: how many training photos have each grade, length K.
-        cross_entropy: how much the cross entropy counts beside it; 0 for none.
-        beta: how rare grades are weighed, as in `ClassBalanced`: by default none as more than 1000 photos. Towards 1 it
-            is the balance of P-Recall.
+        cross_entropy: weight of the cross entropy; 0 for none.
+        beta: how rare grades are weighed, as in `ClassBalanced`: by default no grade counts as more than 1000 photos.
+            Towards 1 the balance becomes that of P-Recall.
 
     Raises:
         UserError: an option is out of range.

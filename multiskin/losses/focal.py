@@ -1,4 +1,4 @@
-"""Focal loss: cross entropy that turns away from rows the network already has right."""
+"""Focal loss: cross entropy with less weight on rows that the network already gets right."""
 
 import math
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ class Focal(Loss):
     """-(1 - p)^gamma log p of the true grade, p = softmax(logits).
 
     Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, equation 4, with softmax in place of their sigmoid.
-    The probabilities are less sure than the truth about the grades, but for gamma = 0.
+    The probabilities are less sure than the true ones, except for gamma = 0.
 
     Args:
         counts: how many training photos have each grade, length K.
-        gamma: how fast rows fade as p grows; 0 gives cross entropy.
+        gamma: how fast a row's weight fades as p grows; 0 gives cross entropy.
 
     Raises:
         UserError: gamma is out of range.

@@ -1,4 +1,4 @@
-"""Label smoothing: a little of the target lies on every other grade."""
+"""Label smoothing: a little of the target mass lies on every other grade."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""LDAM: the true grade has to win by a margin, the larger the rarer it is."""
+"""LDAM: the true grade has to win by a margin, which is larger the rarer the grade is."""
 
 import math
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from multiskin.losses.base import Loss, in_range
 
 
 class LDAM(Loss):
-    """Cross entropy after margin_grade is taken from the logit of the true grade; margin_k is inverse to n_k^(1/4).
+    """Cross entropy with margin_grade subtracted from the true grade's logit; margin_k is inverse to n_k^(1/4).
 
     Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019. There
     features and weights have length 1 and logits are multiplied by 30; a linear layer finds its own scale, and the
     margin is in units of its logits.
 
     The probabilities are softmax(logits), without margins. They lean towards rare grades by an amount that has no
-    closed form: calibrate them before more than their order is trusted.
+    closed form: calibrate them before trusting more than their order.
 
     Args:
         counts: how many training photos have each grade, length K.

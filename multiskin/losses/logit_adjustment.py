@@ -1,4 +1,4 @@
-"""Logit adjustment: logits are handicapped by how frequent a grade is, so that what they learn is free of it."""
+"""Logit adjustment: a handicap by each grade's frequency is added to the logits, so that they learn free of it."""
 
 import math
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ from multiskin.losses.base import Loss, in_range
 
 
 class LogitAdjustment(Loss):
-    """Cross entropy of softmax(logits + tau log share), share that of each grade among the training photos.
+    """Cross entropy of softmax(logits + tau log share), where share is each grade's share of the training photos.
 
     Menon et al., Long-tail Learning via Logit Adjustment, ICLR 2021, equation 10. A grade without photos counts as one
-    of one photo, so that it is finite.
+    with one photo, so that the logarithm is finite.
 
-    The probabilities are softmax(logits), without the handicap: at tau = 1 and grades drawn as they come they are
-    those of a photo among equally many of each grade, and their argmax makes the least balanced error. They are not
-    the drawn grades', which softmax(logits + tau log share) would be: that is cross entropy with a bias of its own.
-    `prior` says what they stand for under any sampler; one that evens out the grades too does the same twice.
+    The probabilities are softmax(logits), without the handicap: at tau = 1 and with grades drawn as they come they are
+    those for a photo among equally many of each grade, and their argmax makes the least balanced error. They are not
+    those of the drawn grades, which softmax(logits + tau log share) gives: that is cross entropy with an extra bias.
+    `prior` says what they stand for under any sampler; a sampler that evens out the grades does the same again.
 
     Args:
         counts: how many training photos have each grade, length K.
-        tau: how far; 0 gives cross entropy.
+        tau: how far to adjust; 0 gives cross entropy.
 
     Raises:
         UserError: tau is out of range.

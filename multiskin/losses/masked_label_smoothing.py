@@ -1,4 +1,4 @@
-"""Masked label smoothing: a little of the target lies on the adjacent grades, none further away."""
+"""Masked label smoothing: a little of the target mass lies on the adjacent grades, none further away."""
 
 from collections.abc import Sequence
 

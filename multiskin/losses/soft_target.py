@@ -12,7 +12,7 @@ from multiskin.losses.base import Loss
 class SoftTargetCrossEntropy(Loss):
     """-sum over k of target[grade, k] * log p_k, p = softmax(logits).
 
-    The probabilities are those of the targets, not of the grades: as blurred as these are, even of a perfect network.
+    The probabilities are those of the targets, not of the grades: even a perfect network's are as blurred as these.
 
     Args:
         counts: how many training photos have each grade, length K.

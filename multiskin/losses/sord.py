@@ -19,7 +19,7 @@ class SORD(SoftTargetCrossEntropy):
     Args:
         counts: how many training photos have each grade, length K.
         alpha: how steeply the target falls.
-        power: of the distance: 1 for the absolute, 2 for the squared.
+        power: exponent of the distance: 1 for absolute, 2 for squared.
 
     Raises:
         UserError: an option is out of range.

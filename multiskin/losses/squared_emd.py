@@ -1,4 +1,4 @@
-"""Squared earth mover's distance: cumulative probabilities are compared, so that a miss costs by how far it is off."""
+"""Squared earth mover's distance of cumulative probabilities, so that an error costs more the further off it is."""
 
 import math
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ class SquaredEMD(Loss):
 
     Hou, Yu and Samaras, Squared Earth Mover's Distance-based Loss for Training Deep Neural Networks, 2016,
     https://arxiv.org/abs/1611.05916; up to the factor K - 1 it is the ranked probability score (Epstein 1969). Alone it
-    has hardly a gradient where the network is sure and wrong, which the cross entropy gives it.
+    has hardly any gradient where the network is sure and wrong; cross entropy adds one.
 
     Args:
         counts: how many training photos have each grade, length K.
-        cross_entropy: how much the cross entropy counts beside it; 0 for none.
+        cross_entropy: weight of the cross entropy; 0 for none.
 
     Raises:
         UserError: cross_entropy is out of range.

@@ -10,12 +10,12 @@ from multiskin.losses.soft_target import SoftTargetCrossEntropy
 
 
 class TriangularLabels(SoftTargetCrossEntropy):
-    """Cross entropy against the mass of a triangular distribution in the part of the scale of each grade.
+    """Cross entropy against the mass of a triangular distribution in each grade's part of the scale.
 
     Vargas et al., Soft Labelling Based on Triangular Distributions for Ordinal Classification, Information Fusion 93,
-    2023. A triangle has its mode in the middle of the true grade's part, the lowest and the highest have it at the
-    end of the scale and are mirror images. At the default a grade inside the scale has the target 0.05, 0.9, 0.05, as
-    masked label smoothing has; the ends have 0.97 and 0.03.
+    2023. A triangle has its mode in the middle of the true grade's part; those of the lowest and the highest grade have
+    it at the end of the scale and are mirror images. At the default a grade inside the scale has the target 0.05, 0.9,
+    0.05, as with masked label smoothing; the ends have 0.97 and 0.03.
 
     Args:
         counts: how many training photos have each grade, length K.
@@ -36,6 +36,6 @@ class TriangularLabels(SoftTargetCrossEntropy):
 
 
 def overhang_at_the_ends(alpha: float) -> float:
-    """The target mass beside the lowest or highest grade, whose triangle is half a one: alpha_1 of the source."""
+    """The target mass next to the lowest or highest grade, which has half a triangle: alpha_1 of the source."""
     root = math.sqrt(2 * alpha)
     return ((math.sqrt(1 + 4 * (1 - root**2) * (root - root**2)) - 1) / 2) ** 2

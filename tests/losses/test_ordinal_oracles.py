@@ -201,7 +201,7 @@ def test_only_losses_without_an_order_take_nominal_grades(name: str) -> None:
         (lambda: SORD((1, 1), power=0.5), "power is 0.5; .* at least 1 and less than inf"),
         (lambda: TriangularLabels((1, 1), alpha=0.3), "alpha is 0.3; .* at least 0 and less than 0.222"),
         (lambda: CDWCE((1, 1), alpha=10), "alpha is 10; .* at least 0 and less than 10"),
-        (lambda: CDWCE((1,) * 10, alpha=7), r"alpha is 7; with 10 grades give at most 4.41, for .* 9\*\*alpha"),
+        (lambda: CDWCE((1,) * 10, alpha=7), r"alpha is 7; with 10 grades give at most 4.41, since .* 9\*\*alpha"),
         (lambda: CDWCE((1,) * 5, alpha=7.01), "alpha is 7.01; with 5 grades give at most 7,"),
         (lambda: CDWCE((1, 1), margin=0.5), "margin is 0.5; .* at least 0 and less than 0.5"),
         (lambda: LogitAdjustment((1, 1), tau=-1), "tau is -1; .* at least 0 and less than inf"),
