@@ -1,7 +1,7 @@
-"""From probabilities (B, K) to one grade (B,) a row, int64.
+"""From probabilities (B, K) to one grade per row (B,), int64.
 
 Each row must be non-negative and sum to 1; a row with NaN gets some grade, not an error. All but argmax need ordered
-grades: those of a nominal attribute are decided by argmax.
+grades; a nominal attribute is always decided by argmax.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,18 +17,18 @@ from multiskin.schema import Attribute
 
 
 def argmax(probabilities: Tensor) -> Tensor:
-    """The most probable grade (B,) of probabilities (B, K), the lowest of equals: fewest errors."""
+    """The most probable grade (B,) of probabilities (B, K), the lowest in a tie: fewest errors."""
     return probabilities.argmax(dim=1)
 
 
 def median(probabilities: Tensor) -> Tensor:
-    """The lowest grade (B,) whose cumulated probability reaches 1/2, of probabilities (B, K): least absolute error."""
+    """The lowest grade (B,) at which probabilities (B, K) add up to 1/2: least absolute error."""
     below = probabilities.cumsum(dim=1) < 0.5 - ROUNDING  # (B, K)
     return below[:, :-1].sum(dim=1)
 
 
 def expectation(probabilities: Tensor) -> Tensor:
-    """The grade (B,) nearest to the expected one, the lower of two, of probabilities (B, K): least squared error."""
+    """The grade (B,) nearest to the expected one of probabilities (B, K), the lower in a tie: least squared error."""
     highest = probabilities.shape[1] - 1
     grades = torch.arange(highest + 1, device=probabilities.device)  # (K,)
     expected = (probabilities.double() * grades).sum(dim=1)  # (B,)
@@ -36,16 +36,16 @@ def expectation(probabilities: Tensor) -> Tensor:
 
 
 def expected_credit(probabilities: Tensor, prior: Tensor, credit: Tensor) -> Tensor:
-    """The grade (B,) that adds most credit, of probabilities (B, K): argmax_j sum_k credit[k, j] p(k) / prior(k).
+    """The grade (B,) that earns most credit under probabilities (B, K): argmax_j sum_k credit[k, j] p(k) / prior(k).
 
-    Credit is averaged by true grade, as P-Recall is, so each grade counts by how much likelier than usual a photo
-    makes it.
+    Credit is averaged by true grade, as in P-Recall, so each grade counts by how much likelier than usual it is on this
+    photo.
 
     Args:
         probabilities: (B, K).
         prior: (K,) what the probabilities average to over the data whose distribution they represent, 0 for a grade
-            that was never trained on. Such a grade is never counted as the true one; between its neighbours it may
-            still be what earns most.
+            that was never trained on. Such a grade is never counted as the true one; lying between its neighbours, it
+            may still earn most.
         credit: (K, K) what each decision earns, true grade in rows.
     """
     seen = prior > 0
@@ -63,7 +63,7 @@ DECISIONS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 
 
 def decide(name: str, probabilities: Tensor, prior: Tensor, credit: Tensor | None = None) -> Tensor:
-    """The grade (B,) by the named decision from probabilities (B, K).
+    """The grade (B,) that the named decision makes of probabilities (B, K).
 
     Args:
         name: one of DECISIONS.
@@ -94,7 +94,7 @@ class Rule(NamedTuple):
 
 
 def decide_heads(probabilities: Tensor, rules: Sequence[Rule]) -> Tensor:
-    """One grade a head (B, H) from probabilities (B, H, Kmax), each by its own rule."""
+    """One grade per head (B, H) from probabilities (B, H, Kmax), each by its own rule."""
     columns = [
         decide(rule.decision, probabilities[:, h, : len(rule.prior)], rule.prior, rule.credit)
         for h, rule in enumerate(rules)
@@ -106,8 +106,8 @@ def credit_of(attribute: Attribute, asked: Sequence[Sequence[float]] | None) -> 
     """What each decision on an attribute earns (K, K), true grade in rows: as asked for, or P-Recall's credit.
 
     Raises:
-        UserError: not a number of at most rules.MOST for each true grade and decision. What is asked of a nominal
-            attribute, whose grades are decided by argmax, is of no account.
+        UserError: not a number of at most rules.MOST for each true grade and decision. For a nominal attribute, which
+            is decided by argmax, `asked` is ignored.
     """
     if asked is None or not attribute.ordinal:
         return credit_matrix(attribute.grades)

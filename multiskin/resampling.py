@@ -1,4 +1,4 @@
-"""The grades that a head asks its sampler for, a distribution that its probabilities then stand for."""
+"""The shares of grades that a head asks its sampler for; its probabilities then stand for that distribution."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""Rivals timed by turns in one process, since a machine is never as fast now as it was a minute ago."""
+"""Rivals timed in turns in one process, since a machine's speed changes from minute to minute."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,19 +12,19 @@ FEWEST, MOST = 15, 200  # rounds
 
 
 def rounds_of(tasks: Sequence[Callable[[], float]], rounds: Iterable[int]) -> np.ndarray:
-    """Does every task once to warm up, and then all of them round after round, whose numbers are given.
+    """Does every task once to warm up, then all of them in each of the given rounds.
 
-    Every other round goes backwards, so that a machine that grows slower or faster favours none.
+    Every other round goes backwards, so that a machine that becomes slower or faster favours none.
 
     Args:
         tasks: T of them; each does all of its work and returns how many seconds it took.
-        rounds: from 0 on; R of them.
+        rounds: their numbers, from 0 on; R of them.
 
     Returns:
         (R, T) seconds.
     """
     for task in tasks:
-        task()  # what is loaded, compiled or kept at first use
+        task()  # does what is loaded, compiled or cached at first use
     found = []
     for number in rounds:
         step = -1 if number % 2 else 1
@@ -39,8 +39,8 @@ def time_by_turns(
 
     Args:
         tasks: T of them; each has done all of its work when it returns.
-        budget: seconds, after which no round is begun but those that make up the fewest.
-        clock: tells the seconds.
+        budget: seconds; after that no round is begun, except to reach the fewest rounds.
+        clock: returns the time in seconds.
 
     Returns:
         (R, T) seconds.
@@ -63,16 +63,16 @@ def _seconds(task: Callable[[], object], clock: Callable[[], float]) -> float:
 
 
 def resampled_rounds(seconds: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Rounds (R, T) as they were, and behind them drawn with replacement: (1 + RESAMPLES, R, T)."""
+    """Rounds (R, T) as they were, followed by resamples drawn with replacement: (1 + RESAMPLES, R, T)."""
     rounds = len(seconds)
     draws = np.random.default_rng(seed).integers(rounds, size=(RESAMPLES, rounds))
     return seconds[np.vstack([np.arange(rounds), draws])]
 
 
 def ratio_of_speeds(seconds: np.ndarray, seed: int = 0) -> Interval:
-    """How fast the second task is as a share of the first: the median of the rounds' shares, of (R, 2) seconds.
+    """The second task's speed as a share of the first's: the median over rounds, from (R, 2) seconds.
 
-    Two tasks of a round meet the machine in the same state, however that changes. The interval is from a bootstrap of
+    Both tasks of a round find the machine in the same state, however that changes. The interval is from a bootstrap of
     the rounds.
     """
     drawn = resampled_rounds(seconds, seed)
@@ -80,20 +80,20 @@ def ratio_of_speeds(seconds: np.ndarray, seed: int = 0) -> Interval:
 
 
 def medians_of_sides(seconds: np.ndarray) -> np.ndarray:
-    """The median of the first task, and the sum of those of all others: (..., R, T) seconds to (..., 2).
+    """The median of the first task, and the sum of the medians of all others: (..., R, T) seconds to (..., 2).
 
-    One by one, for a sum of disturbed times has a median that is nearer to its mean than theirs are: the side with more
-    tasks would pay more for what disturbs both.
+    Each task has its own median, since the median of a sum of disturbed times lies nearer to its mean than theirs do:
+    the side with more tasks would pay more for what disturbs both.
     """
     medians = np.median(seconds, axis=-2)  # (..., T)
     return np.stack([medians[..., 0], medians[..., 1:].sum(axis=-1)], axis=-1)
 
 
 def ratio_of_sides(seconds: np.ndarray, seed: int = 0) -> Interval:
-    """How many times as long as the first task all others take, by the medians of (R, T) seconds.
+    """How many times as long as the first task all others together take, by the medians of (R, T) seconds.
 
-    The interval, from a bootstrap of the rounds, says how sure that is of this machine as it was at the time, and
-    nothing of other machines.
+    The interval, from a bootstrap of the rounds, says how sure that is for this machine as it was at the time, and
+    nothing about other machines.
     """
     sides = medians_of_sides(resampled_rounds(seconds, seed))  # (1 + RESAMPLES, 2)
     return interval(sides[:, 1] / sides[:, 0])

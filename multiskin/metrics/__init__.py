@@ -1,1 +1,1 @@
-"""How well grades are told: pure functions of a confusion matrix, and one metric object that feeds them."""
+"""How good grades are: pure functions of a confusion matrix, and one metric object that feeds them."""

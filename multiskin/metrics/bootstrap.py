@@ -1,8 +1,8 @@
 """How sure a metric is: a bootstrap that draws subjects, since the photos of one person are alike.
 
-Every resample is a set of confusion matrices, of which each metric is computed as it is of the whole. All heads share
-the resamples, and so do two models on the same photos with the same seed: means over heads and differences between
-models have intervals too. Source: Efron, 1979; of whole clusters: Field and Welsh, 2007.
+Every resample is a set of confusion matrices, from which each metric is computed just as from the whole. All heads
+share the resamples, and so do two models on the same photos with the same seed, so that means over heads and
+differences between models have intervals too. Source: Efron, 1979; for whole clusters: Field and Welsh, 2007.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,12 +15,12 @@ from torch import Tensor
 from multiskin.schema import MISSING
 
 RESAMPLES = 2000
-AT_ONCE = 100  # resamples, so that ten thousand photos take megabytes
+AT_ONCE = 100  # resamples, so that ten thousand photos take only megabytes
 LIMITS = (2.5, 97.5)  # percentiles
 
 
 class Interval(NamedTuple):
-    """A value and its 95 % interval; NaN for what does not exist."""
+    """A value and its 95 % interval; NaN where there is none."""
 
     value: float
     low: float
@@ -28,7 +28,7 @@ class Interval(NamedTuple):
 
 
 def sampling_units(names: Iterable[str]) -> np.ndarray:
-    """What is drawn: (N,) the number of what each photo belongs to, counted from 0, by the name of that."""
+    """The unit that each photo is drawn with: (N,) numbers from 0, by the unit's name."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
 
@@ -37,8 +37,8 @@ def unit_weights(number: int, resamples: int, seed: int) -> Iterator[np.ndarray]
     """How often each of U units counts: once, and then in each of R resamples as often as it is drawn.
 
     Yields:
-        (r, U) float64, 1 + R rows in all. The resamples are NaN if there is only one unit, for nothing is known then of
-        how another one would do.
+        (r, U) float64, 1 + R rows in all. The resamples are NaN if there is only one unit, since nothing is then known
+        about how another one would do.
     """
     yield np.ones((1, number))
     random = np.random.default_rng(seed)
@@ -56,12 +56,12 @@ def resampled_confusions(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Tensor:
-    """The confusion matrices of the photos as they are, and then of each resample.
+    """The confusion matrices of the photos as they are, then of each resample.
 
     Args:
         grades: (N, H) true grades, -1 where missing.
         decisions: (N, H) int64.
-        units: (N,) what each photo is drawn with, from sampling_units.
+        units: (N,) the unit that each photo is drawn with, from sampling_units.
         num_grades: Kmax.
         resamples: R.
         seed: the same one draws the same units.
@@ -85,12 +85,12 @@ def _counts_by_unit(grades: np.ndarray, decisions: np.ndarray, units: np.ndarray
 
 
 def of_each(metric: Callable[[Tensor], Tensor], confusions: Tensor) -> np.ndarray:
-    """A metric of each confusion matrix: (1 + R, K, K) to (1 + R,)."""
+    """A metric computed from each confusion matrix: (1 + R, K, K) to (1 + R,)."""
     return torch.vmap(metric)(confusions).numpy()
 
 
 def interval(values: np.ndarray) -> Interval:
-    """The first of (1 + R,) values with the 95 % percentile interval of the others, those without a value left out."""
+    """The first of (1 + R,) values with the 95 % percentile interval of the others, NaN left out."""
     known = values[1:][~np.isnan(values[1:])]
     low, high = np.percentile(known, LIMITS) if len(known) else (np.nan, np.nan)
     return Interval(float(values[0]), float(low), float(high))

@@ -1,13 +1,13 @@
 """How far probabilities are from what happens: calibration error with its noise floor, and reliability diagrams.
 
-Of ordered grades it is asked at each of the K-1 cuts whether the grade lies above, of nominal ones for each of the K
-whether it is this one. The error is that of Naeini, Cooper and Hauskrecht (AAAI 2015), averaged over these questions:
-for nominal grades this is the classwise error (Kull et al., Beyond Temperature Scaling, NeurIPS 2019), and for ordered
-grades the same with cuts in place of classes, so that what is measured is the cumulative distribution that decisions
-and the ranked probability score rest on. Bins have equally many photos, which makes it the least biased (Roelofs et
-al., Mitigating Bias in Calibration Error Estimation, AISTATS 2022). Biased it stays: a model whose probabilities are
-perfect has an error above 0 on so many photos, its noise floor, found by consistency resampling (Bröcker and Smith,
-Increasing the Reliability of Reliability Diagrams, Weather and Forecasting 22, 2007).
+For ordered grades the question at each of the K-1 cuts is whether the grade lies above it; for nominal ones, for each
+of the K grades, whether it is this one. The error is that of Naeini, Cooper and Hauskrecht (AAAI 2015), averaged over
+these questions: for nominal grades this is the classwise error (Kull et al., Beyond Temperature Scaling, NeurIPS 2019),
+and for ordered grades the same with cuts in place of classes, so that it measures the cumulative distribution that
+decisions and the ranked probability score rest on. Bins hold equally many photos, which makes it the least biased
+(Roelofs et al., Mitigating Bias in Calibration Error Estimation, AISTATS 2022). Some bias remains: on that number of
+photos even perfect probabilities have an error above 0, the noise floor, found by consistency resampling (Bröcker and
+Smith, Increasing the Reliability of Reliability Diagrams, Weather and Forecasting 22, 2007).
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ import numpy as np
 from multiskin.metrics.bootstrap import LIMITS, Interval
 
 BINS = 10
-PHOTOS_A_BIN = 10  # with fewer, bins are fewer
+PHOTOS_A_BIN = 10  # where photos are too few for that, there are fewer bins
 DRAWS = 500
 
 
@@ -49,25 +49,25 @@ def classes(probabilities: np.ndarray, grades: np.ndarray) -> Questions:
 
 
 def calibration_error(probabilities: np.ndarray, grades: np.ndarray, ask: Ask = cuts) -> float:
-    """How far from the truth probabilities are on average, 0 to 1; NaN without a photo.
+    """How far probabilities are from the truth on average, 0 to 1; NaN without a photo.
 
     Args:
         probabilities: (N, K).
         grades: (N,) int64 in 0..K-1.
-        ask: what is asked of them: cuts of ordered grades, classes of nominal ones.
+        ask: the questions: cuts for ordered grades, classes for nominal ones.
     """
     questions = ask(probabilities, grades)
     return _error(questions, _bins(questions.predicted))
 
 
 def noise_floor(probabilities: np.ndarray, ask: Ask = cuts, draws: int = DRAWS, seed: int = 0) -> Interval:
-    """The calibration error that probabilities (N, K) have where they are true: its mean and where 95 % of it lie.
+    """The calibration error that probabilities (N, K) have if they are true: its mean and its central 95 %.
 
     Args:
         probabilities: (N, K).
-        ask: as for the error.
+        ask: the questions, as for the error.
         draws: how often grades are drawn from them.
-        seed: of the draws.
+        seed: seed of the draws.
     """
     if not len(probabilities):
         return Interval(np.nan, np.nan, np.nan)
@@ -82,7 +82,7 @@ def noise_floor(probabilities: np.ndarray, ask: Ask = cuts, draws: int = DRAWS, 
 
 
 def _bins(predicted: np.ndarray) -> np.ndarray:
-    """Each answer's bin (N, Q): of a question about equally many photos, equal predictions together."""
+    """Each answer's bin (N, Q): bins of a question hold about equally many photos, equal predictions share one."""
     photos = len(predicted)
     number = min(BINS, max(photos // PHOTOS_A_BIN, 1))
     first = [np.searchsorted(np.sort(column), column) for column in predicted.T]  # the rank of the first of equals
@@ -99,12 +99,12 @@ def _error(questions: Questions, bins: np.ndarray) -> float:
 
 
 class Bin(NamedTuple):
-    """The answers that were predicted with about one probability.
+    """The answers that were predicted with about the same probability.
 
     Attributes:
         predicted: the mean of the predictions.
         observed: the share of yes.
-        answers: how many they are.
+        answers: how many there are.
     """
 
     predicted: float
@@ -113,7 +113,7 @@ class Bin(NamedTuple):
 
 
 def reliability(questions: Questions, number: int = BINS) -> list[Bin]:
-    """The answers to all questions in bins of equal width, of those bins that hold any."""
+    """The answers to all questions in bins of equal width, without empty bins."""
     predicted, yes = questions.predicted.ravel(), questions.yes.ravel()
     place = np.minimum((predicted * number).astype(int), number - 1)
     return [

@@ -19,7 +19,7 @@ Absent = Literal["present", "zero"]  # average over the grades present, or count
 def confusion_matrix(grades: Tensor, decisions: Tensor, num_grades: int) -> Tensor:
     """Counts of (true grade, decision) over the first dimension of both: (N, ...) and (N, ...) to (..., K, K) int64.
 
-    A sample whose grade is missing counts nowhere, nor does one with a grade or a decision outside 0..K-1.
+    A sample without a grade is not counted, nor is one with a grade or a decision outside 0..K-1.
     """
     grade = torch.arange(num_grades, device=grades.device)
     truth = grades.unsqueeze(-1) == grade  # (N, ..., K), without any True where the grade is missing
@@ -28,7 +28,7 @@ def confusion_matrix(grades: Tensor, decisions: Tensor, num_grades: int) -> Tens
 
 
 def distance_matrix(num_grades: int, device: torch.device | None = None) -> Tensor:
-    """How many grades lie between each two: |i - j|, (K, K) float64."""
+    """How many grades each two are apart: |i - j|, (K, K) float64."""
     grade = torch.arange(num_grades, dtype=torch.float64, device=device)
     return (grade.unsqueeze(1) - grade).abs()
 
@@ -54,12 +54,12 @@ def recall(confusion: Tensor) -> Tensor:
 
 
 def precision(confusion: Tensor) -> Tensor:
-    """Share of the samples with each decision whose grade is that one: (K,), NaN for a grade never decided."""
+    """Share of the samples with each decision that truly have that grade: (K,), NaN for a grade never decided."""
     return recall(_counts(confusion).T)
 
 
 def f1(confusion: Tensor) -> Tensor:
-    """Harmonic mean of each grade's precision and recall: (K,), NaN for a grade neither true nor decided anywhere."""
+    """Harmonic mean of each grade's precision and recall: (K,), NaN for a grade that is never true nor decided."""
     counts = _counts(confusion)
     return 2 * counts.diagonal() / (counts.sum(0) + counts.sum(1))
 
@@ -68,7 +68,7 @@ def p_recall(confusion: Tensor, absent: Absent = "present") -> Tensor:
     """Credit averaged over the samples of each true grade, then over grades; at most 1, with K = 5 at least -1.1.
 
     With "present" the average is over the grades present. With "zero" an absent grade counts 0 and still divides by K,
-    as in the metric's source (see credit_matrix), so the most that can be reached is the share of grades present.
+    as in the metric's source (see credit_matrix), so the highest possible value is the share of grades present.
 
     Raises:
         UserError: another rule for absent grades.
@@ -93,7 +93,7 @@ def accuracy(confusion: Tensor) -> Tensor:
 
 
 def within_one(confusion: Tensor) -> Tensor:
-    """Share of samples answered with the true grade or a neighbour of it (one-off accuracy)."""
+    """Share of samples answered with the true grade or one next to it (one-off accuracy)."""
     return _mean(confusion, _distance(confusion) <= 1)
 
 
@@ -154,8 +154,8 @@ def squared_cdf_error(probabilities: Tensor, grades: Tensor) -> Tensor:
 def ranked_probability_score(probabilities: Tensor, grades: Tensor) -> Tensor:
     """Squared distance of the predicted cumulative distribution from the true one: (N, K) and (N,) to (N,) float64.
 
-    Averaged over the K-1 cuts between grades, so that 0 is certain and right, 1 is certain of the other end of the
-    scale. NaN where the grade is missing. Source: Epstein, 1969.
+    Averaged over the K-1 cuts between grades, so that 0 is certain and right, 1 certain of the wrong end of the scale.
+    NaN where the grade is missing. Source: Epstein, 1969.
     """
     score = squared_cdf_error(probabilities, grades)[..., :-1].mean(-1)  # beyond the last cut both reach 1
     return score.masked_fill(grades == MISSING, torch.nan)
@@ -182,7 +182,7 @@ def _mean(confusion: Tensor, value: Tensor) -> Tensor:
 
 
 def _mean_over_grades(by_grade: Tensor, absent: Absent = "present") -> Tensor:
-    """Mean over the first dimension, (K, ...) to (...), of what is NaN for an absent grade."""
+    """Mean over the first dimension, (K, ...) to (...), of values that are NaN for an absent grade."""
     if absent not in get_args(Absent):
         raise unknown("rule for absent grades", absent, get_args(Absent))
     mean = by_grade.nanmean(0)

@@ -1,4 +1,4 @@
-"""One metric object for all heads: it keeps counts and sums, and everything it tells follows from them."""
+"""One metric object for all heads: it keeps counts and sums, and everything it reports follows from them."""
 
 import torch
 from torch import Tensor
@@ -26,13 +26,13 @@ HIGHER_IS_BETTER = {
 
 
 class GradeMetrics(Metric):
-    """What summarise tells of every head of a schema, over all batches since the last reset.
+    """What summarise reports about every head of a schema, over all batches since the last reset.
 
     The state is a sum, so batches may come in any order and any split, on any number of processes.
     """
 
     is_differentiable = False
-    higher_is_better = None  # it tells many things; see HIGHER_IS_BETTER
+    higher_is_better = None  # it gives many metrics; see HIGHER_IS_BETTER
     full_state_update = False
 
     confusion: Tensor  # (H, Kmax, Kmax) int64, true grade in rows
@@ -49,7 +49,7 @@ class GradeMetrics(Metric):
         self.register_buffer("highest_grade", highest_grade, persistent=False)
 
     def update(self, probabilities: Tensor, decisions: Tensor, grades: Tensor) -> None:
-        """Counts one batch; a row counts for the heads it is graded for. Never waits for the device.
+        """Adds one batch; a row counts for the heads that it has grades for. Never waits for the device.
 
         Args:
             probabilities: (B, H, Kmax), zero beyond a head's own K.
@@ -57,12 +57,12 @@ class GradeMetrics(Metric):
             grades: (B, H) int64, within each head's 0..K-1, or -1 where missing.
 
         Raises:
-            ValueError: other shapes, or grades or decisions that are not integers. Their range is not looked at.
+            ValueError: other shapes, or grades or decisions that are not integers. Their range is not checked.
         """
         self._check(probabilities, decisions, grades)
         width = self.schema.max_grades
         self.confusion = self.confusion + functional.confusion_matrix(grades, decisions, width)
-        # Not in place: where the module was cast to half precision the sum still becomes float64.
+        # Not in place: so the sum becomes float64 even where the module was cast to half precision.
         self.rps_sums = self.rps_sums + self._rps_by_grade(probabilities, grades)
 
     def compute(self) -> dict[str, Tensor]:
@@ -95,9 +95,9 @@ class GradeMetrics(Metric):
 def summarise(confusion: Tensor, rps_sums: Tensor, schema: Schema) -> dict[str, Tensor]:
     """Every metric of every head as "HEAD/METRIC", and their means over heads as "mean/METRIC".
 
-    The means are over the ordinal heads that have a value; nominal heads stay out of them. A schema of nominal heads
-    alone has the means of those. Of the four kinds of P-Recall, "zero" counts an absent grade as 0, and "constant" is
-    what the best constant answer gets.
+    The means are over the ordinal heads that have a value, without nominal heads; only a schema of nominal heads alone
+    has the means of those. Of the four kinds of P-Recall, "zero" counts an absent grade as 0, and "constant" is what
+    the best constant answer scores.
 
     Args:
         confusion: (H, Kmax, Kmax) counts, true grade in rows.

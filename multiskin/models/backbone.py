@@ -1,4 +1,4 @@
-"""Any backbone of timm, cut where its final map enters the pool."""
+"""Any timm backbone, cut where its final map enters the pool."""
 
 import logging
 import math
@@ -20,7 +20,7 @@ class Stage(NamedTuple):
     """A map that a backbone makes on its way to the final one.
 
     Attributes:
-        place: among its stages.
+        place: its position among the backbone's stages.
         channels: C_s.
     """
 
@@ -31,16 +31,16 @@ class Stage(NamedTuple):
 class Backbone(nn.Module):
     """A timm network without its classifier: images (B, 3, H, W) to the final map (B, C, h, w) and features (B, C').
 
-    C' is C wherever the network ends in pool and linear, as EfficientNet does. Networks of tokens have their map laid
-    out as a picture, too, a square one as all images are here.
+    C' is C wherever the network ends in pool and linear, as EfficientNet does. The map of a network of tokens is laid
+    out as a picture, too: a square one, as all images are here.
 
     Attributes:
         num_features: C', the features of the final map.
-        mean: that the first weights were trained with, of each channel on the scale 0..1.
+        mean: per channel on the scale 0..1, as the first weights were trained with.
         std: likewise.
     """
 
-    def __init__(self, net: Any) -> None:  # timm's networks have no type that says what they all can
+    def __init__(self, net: Any) -> None:  # timm's networks have no common type
         super().__init__()
         self.net: Any = net
         self.num_features: int = net.head_hidden_size
@@ -55,7 +55,7 @@ class Backbone(nn.Module):
 
     def with_stages(self, images: Tensor, strides: Collection[int]) -> tuple[Tensor, Tensor, dict[int, Tensor]]:
         """The final map and the features, as forward gives them, and the stages (B, C_s, h_s, w_s) of these strides."""
-        stages, ordered = self.finer_stages, sorted(strides)  # as they come
+        stages, ordered = self.finer_stages, sorted(strides)  # in the order in which timm returns them
         indices = [stages[stride].place for stride in ordered]
         maps, found = self.net.forward_intermediates(images, indices=indices)
         features = self.net.forward_head(maps, pre_logits=True)
@@ -63,7 +63,7 @@ class Backbone(nn.Module):
 
     @property
     def finer_stages(self) -> dict[int, Stage]:
-        """By stride, the input pixels for one map pixel, the deepest stage of each that is finer than the final map.
+        """The deepest stage of each stride (input pixels per map pixel) that is finer than the final map, by stride.
 
         A network of tokens on one grid has none.
         """
@@ -77,19 +77,19 @@ class Backbone(nn.Module):
         """The finer stage of a stride that was given as this option.
 
         Raises:
-            UserError: there is none.
+            UserError: the backbone has none.
         """
         stages = self.finer_stages
         if stride in stages:
             return stages[stride]
         remedy = f"give one of {', '.join(map(str, stages))}" if stages else "choose another backbone"
         raise UserError(
-            f"{option} is {stride}; that of no stage of this {type(self.net).__name__} which is finer than its final "
+            f"{option} is {stride}; no stage of this stride in this {type(self.net).__name__} is finer than its final "
             f"map; {remedy}, or leave the option out"
         )
 
     def _as_picture(self, maps: Tensor) -> Tensor:
-        """The final map as (B, C, h, w), from channels-last maps and from tokens as well."""
+        """The final map as (B, C, h, w), also from channels-last maps and from tokens."""
         if maps.ndim == 4:
             channels_last = getattr(self.net, "output_fmt", "NCHW") == "NHWC"
             return maps.permute(0, 3, 1, 2) if channels_last else maps
@@ -99,19 +99,19 @@ class Backbone(nn.Module):
 
 
 def create_backbone(config: ModelConfig) -> Backbone:
-    """The backbone of a config with random weights, as a checkpoint's own are loaded into.
+    """The backbone of a config with random weights, for a checkpoint's weights to be loaded into.
 
     Raises:
-        UserError: a name timm does not know, or an output stride that this backbone does not have.
+        UserError: a name that timm does not know, or an output stride that this backbone does not have.
     """
     return Backbone(_create_net(config))
 
 
 def pretrained_backbone(config: ModelConfig, *, offline: bool = False) -> Backbone:
-    """The backbone of a config with its first weights, as training starts from.
+    """The backbone of a config with the weights that training starts from.
 
     Raises:
-        UserError: as create_backbone; a backbone that cannot do what the config asks; or weights that cannot be had,
+        UserError: as create_backbone; a backbone that cannot do what the config asks; or weights that are not available
             or do not fit.
     """
     backbone = _to_train(create_backbone(config), config)
@@ -124,14 +124,14 @@ def pretrained_backbone(config: ModelConfig, *, offline: bool = False) -> Backbo
 
 
 def _to_train(backbone: Backbone, config: ModelConfig) -> Backbone:
-    """With what a config asks of training alone."""
+    """Applies what a config asks for in training only."""
     if config.gradient_checkpointing:
         recompute_blocks(backbone.net, config.backbone)
     return backbone
 
 
 def _start_as_identity(net: nn.Module) -> None:
-    """Random residual blocks of EfficientNet and its kin begin as the identity, as timm's ResNets do by themselves.
+    """Makes random residual blocks of EfficientNet and its kin begin as the identity, as timm's ResNets already do.
 
     The network begins shallow and learns sooner: Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1.
     """
@@ -142,12 +142,12 @@ def _start_as_identity(net: nn.Module) -> None:
 
 
 def _try_out(backbone: Backbone, config: ModelConfig) -> None:
-    """One forward pass: many networks say only then what they cannot do, and EfficientNet takes any output stride."""
+    """Runs one forward pass: many networks fail only then, and EfficientNet accepts any output stride."""
     name, size, stride = config.backbone, config.input_size, config.output_stride
     try:
         with torch.no_grad():
             maps, _ = backbone.eval()(torch.zeros(1, 3, size, size))
-    except Exception as error:  # every network has its own kinds
+    except Exception as error:  # every network raises its own kinds
         raise UserError(
             f"model: {name} makes no map of {size} x {size} pixels ({_first_line(error)}); "
             "set another model.input_size or choose another backbone"
@@ -155,7 +155,7 @@ def _try_out(backbone: Backbone, config: ModelConfig) -> None:
     backbone.train()
     if stride is not None and maps.shape[-1] != -(-size // stride):
         raise UserError(
-            f"model.output_stride: {stride} is none of {name}, whose map of {size} x {size} pixels would be "
+            f"model.output_stride: {name} does not have {stride}: its map of {size} x {size} pixels would be "
             f"{maps.shape[-2]} x {maps.shape[-1]}; give 8, 16 or 32"
         )
 
@@ -163,10 +163,10 @@ def _try_out(backbone: Backbone, config: ModelConfig) -> None:
 def _create_filled_net(config: ModelConfig, path: Path) -> Any:
     """The network with the tensors of a file.
 
-    Made twice, for timm passes over what a file lacks: a twin is given all numbers raised by one, and what is not so
-    raised in it did not come from the file.
+    It is made twice, since timm silently skips what a file lacks: a twin gets all numbers raised by one, and whatever
+    is not one higher in the twin did not come from the file.
     """
-    logging.getLogger("timm").setLevel(logging.ERROR)  # its warning of names that do not fit is our error
+    logging.getLogger("timm").setLevel(logging.ERROR)  # where it warns of names that do not fit, we raise an error
     tensors = read_weights(path)
     remedy = "give the file that belongs to this backbone"
     try:
@@ -209,7 +209,7 @@ def _create_net(config: ModelConfig, **pretrained: object) -> Any:
 
 
 def _undilate(net: nn.Module) -> None:
-    """Gives each kernel its plain size again: a CPU has no fast way for dilated depthwise convolutions."""
+    """Gives each kernel its plain size again, since dilated depthwise convolutions are slow on a CPU."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d) and layer.dilation != (1, 1):
             layer.dilation = (1, 1)

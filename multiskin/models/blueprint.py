@@ -1,4 +1,4 @@
-"""All that it takes to build a network again, in plain containers: the part of a checkpoint that is not weights."""
+"""All it takes to build a network again, in plain containers: the part of a checkpoint that is not weights."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,10 +17,10 @@ class Blueprint:
     Attributes:
         schema: the attributes, in the order of the heads.
         model: the backbone.
-        recipes: one a head.
-        counts: training grades of each attribute (K).
-        parts: in which parts of the face or body each attribute is graded in training, by its name; an attribute
-            without an entry may be graded in all, for nobody said in which.
+        recipes: one per head.
+        counts: how many training photos have each grade, (K,) per attribute.
+        parts: the parts of the face or body on which each attribute is graded in training, by its name; an attribute
+            without an entry may be graded on all, since nobody said on which.
     """
 
     schema: Schema

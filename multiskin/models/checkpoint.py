@@ -11,18 +11,18 @@ from multiskin.models.pretrained import read_pretrained
 from multiskin.run import whole
 
 REMEDY = "give a .ckpt file of a run"
-CLOSING = "unexpected pos"  # what torch says as it closes an archive that it could not write
+CLOSING = "unexpected pos"  # torch's message when it closes an archive that it could not write
 
 
 def read_checkpoint(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
-    """What a checkpoint of a run, or a folder for the hub, holds, on the CPU.
+    """The content of a run's checkpoint, or of a folder for the hub, on the CPU.
 
     Args:
         path: the file or folder.
         remedy: what to do where a file cannot be read.
 
     Raises:
-        UserError: no such file, or none of multiskin's.
+        UserError: no such file, or not one of multiskin's.
     """
     if path.is_dir():
         return read_pretrained(path)
@@ -38,10 +38,10 @@ def read_checkpoint(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
 
 
 def write_checkpoint(content: dict[str, Any], path: Path) -> None:
-    """Writes beside the place and moves there: whoever kills the run or fills the disk, the earlier checkpoint stays.
+    """Writes next to the path and then moves: if the run is killed or the disk is full, the earlier checkpoint stays.
 
     Raises:
-        OSError: no room, or no right to write.
+        OSError: no space, or no permission to write.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as part, part.open("wb") as file:
@@ -51,7 +51,7 @@ def write_checkpoint(content: dict[str, Any], path: Path) -> None:
 
 
 def _save(content: dict[str, Any], file: BinaryIO) -> None:
-    """Whatever stops torch while it writes, it closes its archive, fails at that too, and complains of that alone."""
+    """Raises what stopped torch: it then closes its archive, fails at that too, and would report only that."""
     try:
         torch.save(content, file)
     except RuntimeError as error:

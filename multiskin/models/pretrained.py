@@ -1,6 +1,6 @@
-"""A trained model as a folder in the manner of the Hugging Face hub: weights as safetensors, all else as JSON.
+"""A trained model as a folder for the Hugging Face hub: weights as safetensors, all else as JSON.
 
-Nothing in such a folder is ever unpickled, so that it may come from anybody.
+Nothing in such a folder is ever unpickled, so it may come from anybody.
 """
 
 import json
@@ -24,10 +24,10 @@ REMEDY = "give a folder that 'multiskin export' wrote, or the name of a reposito
 
 
 def write_pretrained(folder: Path, config: Mapping[str, Any], state: Mapping[str, Tensor], readme: str) -> None:
-    """Writes weights, the sections of a checkpoint beside them, and a model card into a folder, the weights last.
+    """Writes a checkpoint's weights, its other sections, and a model card into a folder, the weights last.
 
     Raises:
-        OSError: no room, or no right to write.
+        OSError: no space, or no permission to write.
     """
     from safetensors.torch import save_file
 
@@ -41,10 +41,10 @@ def write_pretrained(folder: Path, config: Mapping[str, Any], state: Mapping[str
 
 
 def read_pretrained(folder: Path) -> dict[str, Any]:
-    """What such a folder holds, in the form of a checkpoint.
+    """The content of such a folder, in the form of a checkpoint.
 
     Raises:
-        UserError: no such folder, or none of multiskin's.
+        UserError: no such folder, or not one of multiskin's.
     """
     from safetensors.torch import load_file
 
@@ -58,15 +58,15 @@ def read_pretrained(folder: Path) -> dict[str, Any]:
         raise UserError(f"{error.filename or folder}: {error.strerror or error}; {REMEDY}") from error
     except UserError:
         raise
-    except Exception as error:  # safetensors has kinds of its own
+    except Exception as error:  # safetensors raises its own kinds
         raise UserError(f"{folder}: damaged ({type(error).__name__}); {REMEDY}") from error
 
 
 def find_pretrained(name: str, *, offline: bool = False) -> Path:
-    """The folder that is meant: one on this machine, or a repository of the hub, which is fetched once.
+    """The folder of that name on this machine, or else that of a hub repository, which is fetched once.
 
     Raises:
-        UserError: neither, or the hub is out of reach.
+        UserError: neither exists, or the hub cannot be reached.
     """
     if Path(name).is_dir():
         return Path(name)
@@ -77,9 +77,9 @@ def find_pretrained(name: str, *, offline: bool = False) -> Path:
     files = [PRETRAINED, CONFIG]
     try:
         return Path(snapshot_download(name, allow_patterns=files, local_files_only=True))
-    except Exception as error:  # it is not here, or not wholly
+    except Exception as error:  # it is not on this machine, or not complete
         if offline or constants.HF_HUB_OFFLINE:
-            raise UserError(f"{name}: not on this machine, and to go offline was asked for; {REMEDY}") from error
+            raise UserError(f"{name}: not on this machine, and offline mode was asked for; {REMEDY}") from error
     print(f"fetching {name} from {constants.ENDPOINT}", file=sys.stderr)
     try:
         return Path(snapshot_download(name, allow_patterns=files))

@@ -1,4 +1,4 @@
-"""Gradient checkpointing: a network keeps what enters its blocks, and passes through each again for its gradients."""
+"""Gradient checkpointing: a network keeps only the inputs of its blocks, and runs each again for its gradients."""
 
 from functools import partial
 from typing import Any
@@ -10,19 +10,19 @@ from multiskin.errors import UserError
 
 
 def recompute_blocks(net: Any, name: str) -> None:
-    """Has a network of timm train in less memory and more time (Chen et al. 2016, https://arxiv.org/abs/1604.06174).
+    """Makes a timm network train in less memory and more time (Chen et al. 2016, https://arxiv.org/abs/1604.06174).
 
-    Gradients and running statistics are those of the plain network.
+    Gradients and running statistics stay those of the plain network.
 
     Raises:
-        UserError: a network that cannot.
+        UserError: the network does not support it.
     """
     try:
         net.set_grad_checkpointing(True)
     except (AssertionError, AttributeError, NotImplementedError) as error:
         raise UserError(
-            f"model.gradient_checkpointing: {name} has no such thing; leave it out and lower data.batch_size, with as "
-            "much more trainer.accumulate_grad_batches, or choose another backbone"
+            f"model.gradient_checkpointing: {name} does not support it; leave it out and lower data.batch_size, with "
+            "as much more trainer.accumulate_grad_batches, or choose another backbone"
         ) from error
     for layer in net.modules():
         if isinstance(layer, _NormBase):
@@ -30,6 +30,6 @@ def recompute_blocks(net: Any, name: str) -> None:
 
 
 def _count_once(norm: _NormBase, _: tuple[object, ...], momentum: float | None) -> None:
-    """A batch enters the running statistics the first time, and not again when it comes in a backward pass."""
-    again = torch._C._current_graph_task_id() != -1  # autograd is at work, as torch's own checkpointing asks it
+    """Counts a batch in the running statistics the first time, not again in the backward pass."""
+    again = torch._C._current_graph_task_id() != -1  # autograd is running; torch's own checkpointing asks the same way
     norm.momentum = 0.0 if again else momentum

@@ -1,4 +1,4 @@
-"""The whole network: one backbone, one head an attribute. Plain PyTorch, exportable, knows no Lightning."""
+"""The whole network: one backbone, one head per attribute. Plain PyTorch, exportable, independent of Lightning."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -21,9 +21,9 @@ class SkinOutput(NamedTuple):
 
     Attributes:
         maps: (B, C, h, w), the final map that enters the pool.
-        features: (B, C'), of the final map, what the heads read.
+        features: (B, C'), the features of the final map, which all heads read.
         logits: (B, *) by attribute.
-        stages: (B, C_s, h_s, w_s) by stride, the finer maps that a head reads, too.
+        stages: (B, C_s, h_s, w_s) by stride, the finer maps that some heads read, too.
     """
 
     maps: Tensor
@@ -33,13 +33,13 @@ class SkinOutput(NamedTuple):
 
 
 def head_features(features: Tensor, stages: Mapping[int, Tensor], stride: int | None) -> Tensor:
-    """What a head reads (B, C): the features (B, C') and, behind them, the mean of the stage of its stride, if any.
+    """What a head reads (B, C): the features (B, C') followed by the mean of the stage of its stride, if any.
 
-    The stage stands beside the final map and not in its place: it is sharp where that is coarse, and shallow where
-    that knows what it sees. Both together have served better than either wherever places had to be told apart (Long
-    et al. 2015, https://arxiv.org/abs/1411.4038; Hariharan et al. 2015, https://arxiv.org/abs/1411.5752), and with
-    small first weights a head loses nothing by what it does not need. A mean as the final map's own pool keeps its
-    class-activation map exact, on the grid of the stage.
+    The stage is added to the final map, not put in its place: the stage is sharp but shallow, the final map coarse but
+    deep. Both together have served better than either wherever locations had to be told apart (Long et al. 2015,
+    https://arxiv.org/abs/1411.4038; Hariharan et al. 2015, https://arxiv.org/abs/1411.5752), and with small first
+    weights a head loses nothing by features that it does not need. A mean, like the final map's own pool, keeps the
+    class-activation map exact on the grid of the stage.
     """
     if stride is None:
         return features
@@ -52,17 +52,17 @@ class SkinNet(nn.Module):
     Args:
         backbone: what all heads share.
         schema: the attributes, in the order of the heads.
-        recipes: one a head.
-        counts: training grades of each attribute (K), which class-balanced losses weigh by and priors follow from.
+        recipes: one per head.
+        counts: how many training photos have each grade, (K,) per attribute; class-balanced losses and priors use them.
 
     Attributes:
-        strides: of the finer stage that each head reads, None for none.
+        strides: the stride of the finer stage that each head reads, None for none.
 
     Raises:
         UserError: a recipe that cannot be followed, or a stage that the backbone does not have.
     """
 
-    priors: Tensor  # (H, Kmax), the grades that each head's sampler draws
+    priors: Tensor  # (H, Kmax), what each head's probabilities stand for
     credit: Tensor  # (H, Kmax, Kmax), what each head's decisions earn, true grade in rows
 
     def __init__(
@@ -75,7 +75,7 @@ class SkinNet(nn.Module):
             for attribute, recipe in zip(schema, recipes, strict=True)
         ]
         self.strides = [recipe.stride for recipe in recipes]
-        self.backbone = backbone.to(memory_format=torch.channels_last)  # on a CPU twice as fast
+        self.backbone = backbone.to(memory_format=torch.channels_last)  # twice as fast on a CPU
         self.heads = nn.ModuleList(
             create_head(attribute, self._width(attribute, recipe), recipe, count)
             for attribute, recipe, count in zip(schema, recipes, counts, strict=True)
@@ -112,13 +112,13 @@ class SkinNet(nn.Module):
         return torch.stack([nn.functional.pad(row, (0, width - row.shape[1])) for row in rows], dim=1)
 
     def rules(self) -> list[Rule]:
-        """How each head decides, of probabilities that are those of its training."""
+        """How each head decides from the probabilities that it was trained to give."""
         sizes = [attribute.grades for attribute in self.schema]
         each = zip(self.decisions, self.priors, self.credit, sizes, strict=True)
         return [Rule(decision, prior[:k], credit[:k, :k]) for decision, prior, credit, k in each]
 
     def decide(self, probabilities: Tensor) -> Tensor:
-        """One grade a head (B, H) from probabilities (B, H, Kmax), each by its own rule."""
+        """One grade per head (B, H) from probabilities (B, H, Kmax), each by its own rule."""
         return decide_heads(probabilities, self.rules())
 
     def _width(self, attribute: Attribute, recipe: Recipe) -> int:
@@ -129,7 +129,7 @@ class SkinNet(nn.Module):
         return self.backbone.num_features + stage.channels
 
     def _priors(self, recipes: Sequence[Recipe], counts: Sequence[Sequence[int]]) -> Tensor:
-        """What each head's probabilities stand for (H, Kmax): the grades it draws, as its loss counts them."""
+        """What each head's probabilities stand for (H, Kmax): the grades' shares as drawn and as its loss counts."""
         priors = torch.zeros(len(self.schema), self.schema.max_grades)
         for h, (attribute, recipe, count) in enumerate(zip(self.schema, recipes, counts, strict=True)):
             if any(count):

@@ -1,4 +1,4 @@
-"""Where a backbone's first weights come from: timm's published file, fetched once, or a file of one's own."""
+"""Where a backbone's first weights come from: timm's published file, fetched once, or your own file."""
 
 import sys
 from http.client import HTTPException
@@ -17,15 +17,15 @@ REMEDY = "give a local file under model.weights, or 'none' to start from random 
 
 
 def find_weights(weights: str, published: dict[str, Any], *, offline: bool) -> Path | None:
-    """The file that model.weights stands for, or None for 'none'.
+    """The file that model.weights refers to, or None for 'none'.
 
     Args:
         weights: 'auto', 'none' or a path.
         published: the backbone's pretrained configuration in timm.
-        offline: never reach for the network; a file fetched before is still used.
+        offline: never access the network; a file fetched before is still used.
 
     Raises:
-        UserError: no such file, nothing published for this backbone, or the hub is out of reach.
+        UserError: no such file, nothing published for this backbone, or the hub cannot be reached.
     """
     if weights == "none":
         return None
@@ -60,21 +60,21 @@ def _published_weights(published: dict[str, Any], *, offline: bool) -> Path:
 
 
 def _require_reachable(host: str) -> None:
-    """One short look before the hub's client, which would try again for half a minute."""
+    """Checks briefly before the hub's client is asked, which would retry for half a minute."""
     try:
         urlopen(Request(host, method="HEAD"), timeout=TIMEOUT).close()
     except HTTPError:
         return  # it answered
-    except (OSError, HTTPException, ValueError) as error:  # ValueError: an endpoint that is no address
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: an endpoint that is not an address
         reason = getattr(error, "reason", error)
         raise UserError(f"model.weights: {host} is out of reach ({reason}); {REMEDY}") from error
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors or .pth file; nothing else in a file is ever unpickled.
+    """The tensors of a .safetensors or .pth file; nothing else in it is ever unpickled.
 
     Raises:
-        UserError: a file that holds anything but tensors by name.
+        UserError: the file holds anything but tensors by name.
     """
     try:
         if path.suffix == ".safetensors":
@@ -82,7 +82,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # every reader has its own kinds
+    except Exception as error:  # every reader raises its own kinds
         raise UserError(
             f"model.weights: {path} is not readable as weights ({type(error).__name__}); {REMEDY}"
         ) from error

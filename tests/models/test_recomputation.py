@@ -43,5 +43,5 @@ def test_a_network_to_be_used_recomputes_nothing():
 
 
 def test_a_network_that_cannot_is_a_users_mistake():
-    with pytest.raises(UserError, match=r"model\.gradient_checkpointing: legacy_xception has no such thing"):
+    with pytest.raises(UserError, match=r"model\.gradient_checkpointing: legacy_xception does not support it"):
         pretrained_backbone(ModelConfig("legacy_xception", "none", 64, gradient_checkpointing=True))
