@@ -395,7 +395,7 @@ class TestProgram:
 
         monkeypatch.setitem(COMMANDS, "fit", fit)
         assert main(["fit"]) == 2
-        said = "multiskin: error: DataLoader worker (pid 7) is killed by signal: Killed, most likely for want of memory"
+        said = "multiskin: error: DataLoader worker (pid 7) is killed by signal: Killed, most likely for lack of memory"
         assert capsys.readouterr().err.startswith(said)
 
     def test_a_process_lost_in_the_midst_of_handing_over_photos_is_told_and_no_other_connection(
@@ -410,7 +410,7 @@ class TestProgram:
 
         monkeypatch.setitem(COMMANDS, "fit", lambda _: [*torch.utils.data.DataLoader(Lost())])
         assert main(["fit"]) == 2
-        said = "multiskin: error: DataLoader worker is gone (Connection reset by peer), most likely for want of memory"
+        said = "multiskin: error: DataLoader worker is gone (Connection reset by peer), most likely for lack of memory"
         assert capsys.readouterr().err.startswith(said)
         monkeypatch.setitem(COMMANDS, "fit", lambda _: Lost()[0])
         assert main(["fit"]) == 2

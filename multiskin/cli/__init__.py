@@ -1,6 +1,6 @@
 """The command line: parses, calls the library, and turns a user's mistake into one message and exit status 2.
 
-Imports stay inside the commands, so that help comes at once.
+Imports stay inside the commands, so that help appears at once.
 """
 
 import errno
@@ -31,18 +31,18 @@ from multiskin.cli.training import fit
 from multiskin.errors import UserError, unknown
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
-WANT = "most likely for want of memory; lower num_workers"
-GO_ON = {  # what takes long keeps what is finished
-    "fit": "; the same command with --ckpt_path last goes on",
-    "compare": "; the same command goes on",
-    "study": "; the same command goes on",
-    "sweep": "; the same command goes on",
-    "suspects": "; the same command goes on",
+WANT = "most likely for lack of memory; lower num_workers"
+GO_ON = {  # commands that take long keep what is finished
+    "fit": "; the same command with --ckpt_path last resumes it",
+    "compare": "; the same command resumes it",
+    "study": "; the same command resumes it",
+    "sweep": "; the same command resumes it",
+    "suspects": "; the same command resumes it",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit status: 0 done, 2 something to mend, 130 interrupted, 143 terminated."""
+    """Runs one command and returns its exit status: 0 done, 2 something to fix, 130 interrupted, 143 terminated."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     go_on = GO_ON.get(arguments[0], "") if arguments else ""
     with _sigterm_interrupts() as terminated:
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             remedy = "; make room or choose another place" if error.errno in UNWRITABLE else ""
             return _end(2, f"error: {place}{error.strerror or error}{remedy}{go_on}")
         except (KeyboardInterrupt, EOFError, RuntimeError) as error:
-            if terminated:  # SLURM stops the processes that read photos, too, of which torch makes an error
+            if terminated:  # SLURM also stops the processes that read photos, which torch turns into an error
                 return _end(143, f"terminated{go_on}")
             if not isinstance(error, RuntimeError):
                 return _end(130, f"interrupted{go_on}")
@@ -72,9 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _of_a_lost_worker(error: BaseException | None) -> BaseException | None:
-    """What torch said when a process that read photos was gone, from which the error came; None if there is no such.
+    """Torch's error about a lost process that read photos, if that caused this error; else None.
 
-    It says so by a signal, in the midst of anything, of which a further error may come.
+    A signal raises it in the middle of anything, which may cause a further error.
     """
     while error is not None and not str(error).startswith("DataLoader worker"):
         error = error.__cause__ or error.__context__
@@ -82,7 +82,7 @@ def _of_a_lost_worker(error: BaseException | None) -> BaseException | None:
 
 
 def _is_of_a_lost_worker(error: OSError) -> bool:
-    """Whether a process that read photos was gone in the midst of handing them over, which torch may not notice."""
+    """Whether a process that read photos was lost while handing them over, which torch may not notice."""
     frames = (frame for frame, _ in walk_tb(error.__traceback__))
     loading = any(frame.f_globals.get("__name__") == "torch.utils.data.dataloader" for frame in frames)
     return loading and isinstance(error, ConnectionResetError)
@@ -110,7 +110,7 @@ def _sigterm_interrupts() -> Iterator[list[int]]:
 
 
 def _words(error: UserError) -> str:
-    """The message alone: an error from a process that reads photos arrives with that process's traceback before it."""
+    """The message alone: an error from a process that reads photos arrives after that process's traceback."""
     _, traceback, rest = str(error).partition("Original Traceback")
     return rest.strip().splitlines()[-1].partition(": ")[2] if traceback else str(error)
 
@@ -136,7 +136,7 @@ def _overview() -> str:
             "Grade several ordered skin attributes from one photograph with one network.",
             "\ncommands:",
             *lines,
-            "\n'multiskin COMMAND --help' tells a command's options. multiskin is no medical device.",
+            "\n'multiskin COMMAND --help' lists a command's options. multiskin is not a medical device.",
         ]
     )
 

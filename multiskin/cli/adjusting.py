@@ -1,4 +1,4 @@
-"""A model as a command's options ask for it: how it decides, on how many views, for which group."""
+"""A model as a command's options ask for it: how it decides, on how many views, and for which group."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Adjustable(Protocol):
-    """A model that can decide otherwise and see more views, whatever runs it."""
+    """A model that can decide differently and see more views, whatever runs it."""
 
     @property
     def schema(self) -> "Schema": ...
@@ -46,30 +46,30 @@ def with_decisions(predictor: Model, options: Namespace) -> Model:
     """The model with the decisions that were asked for with --decision and --credit.
 
     Raises:
-        UserError: one that does not fit its head, or that another one stands in the way of.
+        UserError: a decision that does not fit its head, or that contradicts another option.
     """
     for name, decision in of_one(options.decision).items():
         if name in options.credit and decision != CREDIT:
-            raise UserError(f"--decision {name}={decision}: --credit says otherwise of {name}; leave one of the two")
+            raise UserError(f"--decision {name}={decision}: --credit says otherwise of {name}; leave one of them out")
     ordinal = [attribute.name for attribute in predictor.schema if attribute.ordinal]
     return predictor.with_decisions(by_head(options.decision, ordinal)).with_credit(options.credit, "--credit")
 
 
 def with_group(predictor: Model, asked: str | None) -> Model:
-    """The model for photos of one group, which tells the sets that were promised for it.
+    """The model for photos of one group, which gives the sets that were promised for it.
 
     Raises:
-        UserError: it has no sets, or none by that group.
+        UserError: the model has no sets, or none for that group.
     """
     if asked is None:
         return predictor
     if predictor.conformal is None:
-        raise UserError("--group: there are no sets of grades to tell; 'multiskin conform RUN --by NAME' finds them")
+        raise UserError("--group: the model has no sets of grades; 'multiskin conform RUN --by NAME' finds them")
     return predictor.for_group(asked)
 
 
 def with_views(predictor: Model, asked: str | None) -> Model:
-    """The model with the views that were asked for with --tta; that this costs its sets of grades is said."""
+    """The model with the views that were asked for with --tta; warns that this costs its sets of grades."""
     if asked is None:
         return predictor
     warn_of_sets(predictor.conformal, f"--tta {asked}", "on single views")
@@ -80,14 +80,14 @@ def add_views_option(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--tta",
         choices=[*VIEWS],
-        help="score each photo as the mean over several views, each of which takes a forward pass: mirror, itself and "
-        "its mirror image, or dihedral, all eight flips and quarter turns; default: itself alone",
+        help="score each photo as the mean over several views, one forward pass each: mirror (the photo and its mirror "
+        "image) or dihedral (all eight flips and quarter turns); default: the photo alone",
     )
 
 
 def add_group_option(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--group",
-        help="of photos that all have one value of the group that sets were promised for ('multiskin conform --by'), "
+        help="where all photos have one value of the group that sets were promised for ('multiskin conform --by'), "
         "such as a skin tone: that value; default: the widest sets of all values",
     )

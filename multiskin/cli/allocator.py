@@ -1,4 +1,4 @@
-"""How this process asks the kernel for memory, and how often it looks for objects that nobody holds any more."""
+"""How this process asks the kernel for memory, and how often it looks for objects that are no longer used."""
 
 import ctypes
 import gc
@@ -7,15 +7,15 @@ import sys
 # Of mallopt(3), glibc's malloc.h
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 MOST = 2**31 - 1  # the largest value it takes
-NEW_OBJECTS = 20_000  # Python's own is 700
+NEW_OBJECTS = 20_000  # Python's default is 700
 
 
 def keep_freed_memory() -> bool:
-    """Has the C library keep what is freed for the next tensor, and says whether it can.
+    """Makes the C library keep freed memory for the next tensor, and returns whether it can.
 
     A network asks for the same large tensors at every step. glibc gets those beyond 32 MiB, and by default many smaller
     ones, from the kernel each time, which clears every page anew; in batches that took longer than the network itself
-    (benchmarks/allocation.py). Threads share one arena, for other arenas have no room for large tensors. Other C
+    (benchmarks/allocation.py). Threads share one arena, since other arenas have no room for large tensors. Other C
     libraries are left alone.
     """
     if not sys.platform.startswith("linux"):
@@ -28,9 +28,9 @@ def keep_freed_memory() -> bool:
 
 
 def collect_rarely() -> None:
-    """Has Python look for cycles of objects after many new ones.
+    """Makes Python look for cycles of objects only after many new ones.
 
-    What packages bring in when they are imported stays, and to look through it all the time is a good part of the time
-    to the first score. Tensors are freed without it.
+    What packages create when they are imported stays, and looking through it again and again takes a good part of the
+    time to the first score. Tensors are freed without it.
     """
     gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])

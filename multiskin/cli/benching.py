@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def bench_data(arguments: list[str]) -> None:
-    """Measure each stage on a photo's way to the network, and tell which one training waits for."""
+    """Measure each stage on a photo's way to the network, and say which one training waits for."""
     config, photos, options = _prepare("multiskin bench data", summary(bench_data), arguments)
     import numpy as np
 
@@ -32,13 +32,13 @@ def bench_data(arguments: list[str]) -> None:
     _print_stages(stages)
     loader = photos_a_second(loops.data)
     network = 1 / float(np.median(rounds_of([loops.fit], range(options.rounds))))
-    print(f"\nloader, {loops.data.train_dataloader().num_workers} workers: {loader:.0f} photos a second")
-    print(f"network, a training step on {loops.device}: {network:.0f} photos a second")
+    print(f"\nloader, {loops.data.train_dataloader().num_workers} workers: {loader:.0f} photos per second")
+    print(f"network, a training step on {loops.device}: {network:.0f} photos per second")
     print(bottleneck(stages, loader, network))
 
 
 def bench_train(arguments: list[str]) -> None:
-    """Measure training beside a bare loop of the same network, on batches in memory and on photos."""
+    """Measure training against a bare loop of the same network, on batches in memory and on photos."""
     config, photos, options = _prepare("multiskin bench train", summary(bench_train), arguments)
     import numpy as np
 
@@ -49,11 +49,11 @@ def bench_train(arguments: list[str]) -> None:
     seconds = rounds_of([loops.bare, loops.fit, loops.loading], range(options.rounds))  # (R, 3)
     bare, fit, loading = 1 / np.median(seconds, axis=0)
     preloaded, photographs = ratio_of_speeds(seconds[:, :2]), ratio_of_speeds(seconds[:, 1:])
-    print(f"{'bare loop, batches in memory':<34}{bare:8.0f} photos a second")
-    print(f"{'fit, the same batches':<34}{fit:8.0f} photos a second{_share(preloaded, 'of the bare loop')}")
-    print(f"{'fit, photos, after the first epoch':<34}{loading:8.0f} photos a second{_share(photographs, 'of that')}")
+    print(f"{'bare loop, batches in memory':<34}{bare:8.0f} photos per second")
+    print(f"{'fit, the same batches':<34}{fit:8.0f} photos per second{_share(preloaded, 'of the bare loop')}")
+    print(f"{'fit, photos, after the first epoch':<34}{loading:8.0f} photos per second{_share(photographs, 'of that')}")
     print(
-        f"{loops.device}, {options.rounds} rounds of {options.steps} steps of {config.data.batch_size} photos by turns"
+        f"{loops.device}, {options.rounds} rounds of {options.steps} steps of {config.data.batch_size} photos in turns"
     )
 
 
@@ -66,18 +66,18 @@ def _prepare(name: str, description: str, arguments: list[str]) -> tuple["FitCon
 def _add_options(parser: "ArgumentParser") -> None:
     from jsonargparse.typing import PositiveInt
 
-    parser.add_argument("--rounds", type=PositiveInt, default=5, help="of each loop; default: 5")
+    parser.add_argument("--rounds", type=PositiveInt, default=5, help="rounds of each loop; default: 5")
     parser.add_argument(
-        "--steps", type=PositiveInt, default=20, help="of a round, beside three to warm up; default: 20"
+        "--steps", type=PositiveInt, default=20, help="steps per round, besides three to warm up; default: 20"
     )
-    parser.add_argument("--photos", type=PositiveInt, default=32, help="that stages are timed on; default: 32")
+    parser.add_argument("--photos", type=PositiveInt, default=32, help="photos to time the stages on; default: 32")
 
 
 def _print_stages(stages: Sequence["Stage"]) -> None:
-    print("milliseconds a photo, in one process:")
+    print("milliseconds per photo, in one process:")
     for stage in stages:
         spared = "  first epoch only, then cached" if stage.once else ""
-        print(f"  {stage.name:<36}{1000 * stage.seconds:9.3f}{1 / stage.seconds:12.0f} a second{spared}")
+        print(f"  {stage.name:<36}{1000 * stage.seconds:9.3f}{1 / stage.seconds:12.0f} per second{spared}")
 
 
 def _share(found: "Sequence[float]", of: str) -> str:
@@ -86,17 +86,17 @@ def _share(found: "Sequence[float]", of: str) -> str:
 
 
 def bottleneck(stages: Sequence["Stage"], loader: float, network: float) -> str:
-    """What training waits for, in words, from photos a second of both sides."""
+    """What training waits for, in words, from the photos per second of both sides."""
     if network <= loader:
         return f"Training waits for the network: photos come {loader / network:.1f} times as fast as it learns."
     slowest = max((stage for stage in stages if not stage.once), key=lambda stage: stage.seconds)
     spared = [stage for stage in stages if stage.name.endswith(("read", "decode")) and not stage.once]
     remedy = (
-        "data.cache spares reading and decoding after the first epoch"
+        "data.cache saves reading and decoding after the first epoch"
         if slowest in spared
         else "raise data.num_workers if cores are idle, or drop the step from the recipe"
     )
     return (
         f"Training waits for photos: the network learns {network / loader:.1f} times as fast as they come. The slowest "
-        f"stage is {slowest.name}, {1000 * slowest.seconds:.2f} ms a photo; {remedy}."
+        f"stage is {slowest.name}, {1000 * slowest.seconds:.2f} ms per photo; {remedy}."
     )

@@ -32,25 +32,25 @@ WHAT = ("decision", "credit", "tta", "group", "detector")
 def add_engine_options(parser: ArgumentParser) -> None:
     parser.add_argument("--engine", choices=["ray"], help="ray: many processes, which fill the folder --out with parts")
     only = "with --engine ray: "
-    parser.add_argument("--part_rows", type=whole(1), help=f"{only}photos of a part, one file; default: {PART_ROWS}")
-    parser.add_argument("--address", help=f"{only}of a cluster that is there; default: one of this machine's own")
+    parser.add_argument("--part_rows", type=whole(1), help=f"{only}photos per part, one file; default: {PART_ROWS}")
+    parser.add_argument("--address", help=f"{only}address of a running cluster; default: start one on this machine")
     waiting = "MiB of read photos that wait for a GPU, without --address"
     parser.add_argument("--memory", type=whole(100), help=f"{only}{waiting}; default: {MEMORY}")
 
 
 def require_no_engine(options: Namespace) -> None:
-    """Makes sure that nothing is asked of an engine that was not asked for.
+    """Makes sure that no engine option is given without --engine.
 
     Raises:
-        UserError: something is.
+        UserError: one is.
     """
     for name in ("part_rows", "address", "memory"):
         if getattr(options, name) is not None:
-            raise UserError(f"--{name}: means nothing without --engine ray")
+            raise UserError(f"--{name}: has no meaning without --engine ray")
 
 
 def predict_collection(options: Namespace) -> None:
-    """Grades photographs by many processes, to parts in a folder that the same command goes on with.
+    """Grades photographs with many processes, writing parts to a folder; the same command resumes it.
 
     Raises:
         UserError: no folder to write to, an option that the engine does not take, or no Ray.
@@ -62,12 +62,12 @@ def predict_collection(options: Namespace) -> None:
     require_ray()
     photos = list_photos(options.photos, options.column)
     tally = _score(options, photos)
-    print(f"{tally.photos} photos, of which {tally.now} were scored now: {Path(options.out) / 'parts'}")
+    print(f"{tally.photos} photos, {tally.now} of them scored now: {Path(options.out) / 'parts'}")
     reasons = Path(options.out) / "failed.parquet"
     if tally.failed == tally.photos:
-        raise UserError(f"none of {tally.photos} photos could be read; the reasons stand in {reasons}")
+        raise UserError(f"none of {tally.photos} photos could be read; the reasons are in {reasons}")
     if tally.failed:
-        warn([f"{tally.failed} of {tally.photos} photos could not be read; the reasons stand in {reasons}"])
+        warn([f"{tally.failed} of {tally.photos} photos could not be read; the reasons are in {reasons}"])
 
 
 def _check(options: Namespace) -> None:
@@ -80,10 +80,10 @@ def _check(options: Namespace) -> None:
     if options.num_workers == 0:
         raise UserError("--num_workers 0: with --engine ray, photos are read by processes; give 1 or more")
     for name, value in vars(options).items():
-        if value and name not in (*HOW, *HOW_HERE, *WHAT):  # which would be passed over in silence
-            raise UserError(f"--{name}: cannot be had with --engine ray; leave one of the two")
+        if value and name not in (*HOW, *HOW_HERE, *WHAT):  # which would be silently ignored
+            raise UserError(f"--{name}: cannot be combined with --engine ray; leave one of them out")
     if options.address is not None and options.memory is not None:
-        raise UserError(f"--memory: the cluster at {options.address} has its own; leave one of the two")
+        raise UserError(f"--memory: the cluster at {options.address} has its own setting; leave one of them out")
 
 
 def _score(options: Namespace, photos: Sequence[Path]) -> "Tally":
@@ -105,7 +105,7 @@ def _score(options: Namespace, photos: Sequence[Path]) -> "Tally":
 
 
 def chunk_size(batch: int, photos: int, processes: int) -> int:
-    """Photos of a chunk: a batch, or fewer where some processes would otherwise have none of them."""
+    """Photos per chunk: a batch, or fewer where some processes would otherwise get none."""
     return min(batch, -(-photos // processes))
 
 

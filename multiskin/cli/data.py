@@ -17,7 +17,7 @@ def data_init(arguments: list[str]) -> None:
     parser.add_argument("table", help="a .csv or .parquet table with a column of photos and columns of grades")
     parser.add_argument("--out", default=".", help="the folder to write to; default: the working directory")
     parser.add_argument("--yes", action="store_true", help="ask nothing, take the likeliest answers")
-    parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
     options = parser.parse_args(arguments)
     from multiskin.data.first_config import write
     from multiskin.data.proposal import propose
@@ -33,13 +33,13 @@ def data_import(arguments: list[str]) -> None:
     from multiskin.data.adapters import LAYOUTS
 
     parser = Parser("multiskin data import", description=summary(data_import))
-    parser.add_argument("layout", help=f"of the data set: {', '.join(LAYOUTS)}")
+    parser.add_argument("layout", help=f"layout of the data set: {', '.join(LAYOUTS)}")
     parser.add_argument("source", type=Path, help="its folder")
     parser.add_argument(
         "out",
         type=Path,
         help="the folder to write to: labels.csv, report.csv of what was left out and why, and schema.yaml, "
-        "mapping.yaml and config.yaml, which are yours to edit: if they are there, they are used and stay",
+        "mapping.yaml and config.yaml, which are yours to edit: existing ones are used and kept",
     )
     options = parser.parse_args(arguments)
     from multiskin.data.adapters.importer import import_labels
@@ -65,7 +65,7 @@ def data_check(arguments: list[str]) -> None:
 
 
 def data_stats(arguments: list[str]) -> None:
-    """Tell how photos are graded: by attribute, part and group, what is missing, and what goes together."""
+    """Show how photos are graded: by attribute, part and group, what is missing, and what goes together."""
     config, schema = fit_config("multiskin data stats", summary(data_stats), arguments)
     from multiskin.reports.data_page import write_data_page
     from multiskin.reports.data_tables import GradeTables, print_tables, write_tables
@@ -94,7 +94,7 @@ def data_render(arguments: list[str]) -> None:
         help=f"how many persons, five photos each; default: {' '.join(map(str, default.persons))}",
     )
     parser.add_argument("--size", type=whole(1), default=default.size, help=f"pixels; default: {default.size}")
-    parser.add_argument("--seed", type=whole(0), default=default.seed, help="another one draws another set; default: 0")
+    parser.add_argument("--seed", type=whole(0), default=default.seed, help="each one draws another set; default: 0")
     parser.add_argument("--faces", help="draw on photographs of faces: a folder with faces.csv and landmarks.json")
     options = parser.parse_args(arguments)
     from multiskin.data.render.folder import render_into

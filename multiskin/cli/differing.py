@@ -1,4 +1,4 @@
-"""The command that sets a second run against a first."""
+"""The command that compares a second run with a first."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from multiskin.errors import unknown
 NAME = "multiskin difference"
 HOW = """
 Both are judged on the photos that both were measured on, paired by photo. Where true grades differ, as after a
-correction, it is said, and those of the second run count, or with --grades first those of the first. Written are
+correction, a warning says so, and those of the second run count, or with --grades first those of the first. It writes
 difference.csv, difference_photos.csv (every answer that changed), difference.md and difference.html."""
 
 
 def difference(arguments: list[str]) -> None:
-    """Set a second run against a first: which is better, how sure that is, and which photos changed."""
+    """Compare a second run with a first: which is better, how sure that is, and which photos changed."""
     options = _parser().parse_args(arguments)
     from multiskin.reports.difference import Difference, write_difference
     from multiskin.reports.difference_table import print_difference
@@ -37,11 +37,11 @@ def difference(arguments: list[str]) -> None:
 
 def _parser() -> Parser:
     parser = Parser(NAME, description=f"{summary(difference)}\n{HOW}")
-    parser.add_argument("first", help="the run folder to set against")
-    parser.add_argument("second", help="the run folder that is set against it")
+    parser.add_argument("first", help="the run folder to compare with")
+    parser.add_argument("second", help="the run folder that is compared with it")
     parser.add_argument("--side", default="test", help="the photos: test or val; default: test")
     parser.add_argument(
         "--grades", default="second", help="whose true grades both are judged by: second or first; default: second"
     )
-    parser.add_argument("--out", type=Path, help="a folder for what is written; default: that of the second run")
+    parser.add_argument("--out", type=Path, help="a folder for the results; default: that of the second run")
     return parser

@@ -67,40 +67,40 @@ def _parser() -> Parser:
     parser = Parser("multiskin explain", description=summary(explain))
     parser.add_argument("model", help="a run folder or a .ckpt file")
     parser.add_argument("photos", nargs="*", help="pictures, folders of pictures, .csv or .parquet tables")
-    parser.add_argument("--out", required=True, help="a new folder for what is written")
+    parser.add_argument("--out", required=True, help="a new folder for the results")
     parser.add_argument("--column", default="image", help="the tables' column of paths, relative to the table")
     parser.add_argument("--heads", nargs="+", metavar="HEAD", help="which attributes; default: all")
     parser.add_argument(
         "--of",
         default="score",
         help="what is explained: score, the expected grade; p2, the probability of grade 2; '>1', that of a grade "
-        "above 1; logit2; default: score",
+        "above 1; logit2, the logit of grade 2; default: score",
     )
     parser.add_argument(
         "--scale",
         default="shared",
-        help="shared: a colour is the same amount in every head and photo; each: every head's strongest place has the "
-        "full colour unless it is too weak; default: shared",
+        help="shared: a colour means the same amount in every head and photo; each: every head's strongest place has "
+        "the full colour unless it is too weak; default: shared",
     )
-    parser.add_argument("--signed", action="store_true", help="show what speaks for less, too")
+    parser.add_argument("--signed", action="store_true", help="also show what speaks for a lower grade")
     parser.add_argument(
         "--skin",
         action="store_true",
-        help="look for skin: show maps on it alone, and tell how much of them lies outside",
+        help="look for skin: show maps only on skin, and say how much of them lies outside it",
     )
     parser.add_argument("--worst", type=whole(1), default=0, metavar="N", help="each head's N worst errors in the run")
     parser.add_argument(
         "--side", default="test", help="the photos of --worst and --evaluate: test or val; default: test"
     )
     parser.add_argument("--root", help="where the run's photos are now; default: where they were")
-    parser.add_argument("--against", metavar="MODEL", help="another model, to be shown or measured beside")
+    parser.add_argument("--against", metavar="MODEL", help="another model, to show or measure alongside")
     parser.add_argument("--evaluate", action="store_true", help="measure the maps on the run's photos")
     parser.add_argument(
         "--sample",
         type=whole(0),
         default=40,
         metavar="N",
-        help="photos for what takes long in --evaluate: deletion, insertion and randomised networks; default: 40",
+        help="photos for the slow parts of --evaluate: deletion, insertion and randomised networks; default: 40",
     )
     add_inference_options(parser)
     return parser
@@ -119,7 +119,7 @@ def _require_all_apply(options: Namespace, arguments: Sequence[str]) -> None:
 
 
 def _run_of(options: Namespace) -> "RunFolder | None":
-    """The run of whose photos something is asked; None where it is of photos given alone."""
+    """The run whose photos the options ask for; None where they ask only for the photos given."""
     from multiskin.run import RunFolder
 
     asked = [option for option in ("worst", "evaluate") if getattr(options, option)]
@@ -129,7 +129,7 @@ def _run_of(options: Namespace) -> "RunFolder | None":
 
 
 def _heads(names: Sequence[str] | None, schemas: Sequence["Schema"]) -> "Schema":
-    """The heads asked for, or all that the models share, in the words of the first.
+    """The heads asked for, or all that the models share, as the first model describes them.
 
     Raises:
         UserError: no such head, or one that not every model has with the same grades.
@@ -139,7 +139,7 @@ def _heads(names: Sequence[str] | None, schemas: Sequence["Schema"]) -> "Schema"
     graded = [{(each.name, each.kind, each.grades) for each in schema} for schema in schemas]
     shared = [each for each in schemas[0] if (each.name, each.kind, each.grades) in set.intersection(*graded)]
     if not shared:
-        raise UserError("--against: no attribute with the same grades in both models; name a model of the same ones")
+        raise UserError("--against: no attribute with the same grades in both models; name a model that shares one")
     known = [attribute.name for attribute in shared]
     for name in names or ():
         if name not in known:
@@ -148,7 +148,7 @@ def _heads(names: Sequence[str] | None, schemas: Sequence["Schema"]) -> "Schema"
 
 
 def _graded(predictor: "Predictor") -> list[tuple["Attribute", "Head"]]:
-    """What each head grades, beside it."""
+    """Each head with the attribute that it grades."""
     return [(each, head) for each, (_, head) in zip(predictor.schema, predictor.net.named_heads(), strict=True)]
 
 
@@ -200,7 +200,7 @@ def _write_pictures(
 
 
 def _called(options: Namespace) -> list[str]:
-    """A short name for each model, or where these would be the same, the shortest ends of their paths that are not."""
+    """A short name for each model, or where these would be equal, the shortest ends of their paths that differ."""
     paths = [Path(model).resolve() for model in (options.model, options.against) if model is not None]
     short = [_short_name(path) for path in paths]
     longest = max(len(path.parts) for path in paths)
@@ -209,7 +209,7 @@ def _called(options: Namespace) -> list[str]:
 
 
 def _short_name(path: Path) -> str:
-    """A run's folder, or a checkpoint's file without its ending where that lies in no run."""
+    """The name of a run's folder, or of a checkpoint file without its ending where it lies in no run."""
     if path.parent.name == "checkpoints":
         return path.parents[1].name
     return path.name if path.is_dir() else path.stem

@@ -1,4 +1,4 @@
-"""The command that writes a trained model for others, and what loads a model in whatever form it was written."""
+"""The command that writes a trained model for others, and a loader for every form of model that it writes."""
 
 import json
 from argparse import Namespace
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from multiskin.portable.predictor import OnnxPredictor
     from multiskin.run import RunFolder
 
-    Photos = Callable[[str, int], list[np.ndarray]]  # of a side, and at most so many
+    Photos = Callable[[str, int], list[np.ndarray]]  # of a side, and at most this many
 
 ONNX = ".onnx"
 
@@ -52,10 +52,10 @@ def _parser() -> Parser:
     parser.add_argument("model", help="a run folder, a .ckpt file, or a folder for the hub")
     parser.add_argument("--out", required=True, help="a new .onnx file, or a new folder")
     parser.add_argument(
-        "--int8", action="store_true", help="ONNX in 8 bits, with what that costs told; needs a run folder"
+        "--int8", action="store_true", help="ONNX in 8 bits; reports what that costs; needs a run folder"
     )
     parser.add_argument("--root", help="where the run's photos are now; default: where they were")
-    parser.add_argument("--detector", help="where the YuNet .onnx file is now, of a model that was trained with one")
+    parser.add_argument("--detector", help="where the YuNet .onnx file is now, for a model that was trained with one")
     return parser
 
 
@@ -71,7 +71,7 @@ def _write_onnx(options: Namespace, out: Path, predictor: "Predictor", run: "Run
     photos = [] if run is None else run_photos(run, root, "val", COMPARED)
     learned = [] if run is None or not options.int8 else run_photos(run, root, "train", LEARNED)
     if options.int8 and not (photos and learned):
-        raise UserError("--int8: needs photos of the run; give its folder, and with --root where they are now")
+        raise UserError("--int8: needs photos of the run; give its folder, and where the photos are now with --root")
     if not photos:
         warn(["no photo of the run could be read, so the export is compared on drawn ones"])
     compared = photos or drawn_photos()
@@ -87,7 +87,7 @@ def _write_onnx(options: Namespace, out: Path, predictor: "Predictor", run: "Run
 
 
 def _root(options: Namespace, run: "RunFolder | None") -> Path:
-    """Where photos are; of no account where there is no run."""
+    """Where the photos are; irrelevant where there is no run."""
     from multiskin.reports.page import settings_of
 
     return Path(options.root or ("" if run is None else settings_of(run)["data"]["root"]))
@@ -108,7 +108,7 @@ def load_model(options: Namespace) -> "Predictor | OnnxPredictor":
     """The model that a command names: an .onnx file, a run folder, a folder for the hub, or a checkpoint.
 
     Raises:
-        UserError: no such file, none of multiskin's, or a device that it cannot run on.
+        UserError: no such file, one that is not multiskin's, or a device that it cannot run on.
     """
     if Path(options.model).suffix.lower() == ONNX:
         from multiskin.portable.predictor import OnnxPredictor

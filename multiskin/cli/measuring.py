@@ -45,7 +45,7 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
 
     if any((options.table, options.checkpoint, options.decision, options.credit, options.tta)) and not options.out:
         raise UserError(
-            "--out: name a folder for the results; those of the run's own photos, model, decisions and views stay"
+            "--out: name a folder for the results; those of the run's own photos, model, decisions and views are kept"
         )
     run = RunFolder.open(options.run)
     out = RunFolder.create(options.out) if options.out else run
@@ -77,14 +77,14 @@ def measure(run: "RunFolder", predictor: "Predictor", photos: "Manifest", name: 
 
 
 def errors(arguments: list[str]) -> None:
-    """Show where a model errs: which grades it mistakes for which, in which groups, on which photos."""
+    """Show where a model errs: which grades it confuses, in which groups, on which photos."""
     parser = Parser("multiskin errors", description=summary(errors))
     parser.add_argument("run", help="the run folder")
     parser.add_argument(
         "--side", default="test", help="the photos: test or val, which goes to errors-val.*; default: test"
     )
     parser.add_argument("--root", help="where the photos are now; default: where they were")
-    parser.add_argument("--examples", type=whole(0), default=12, help="worst errors a head, with maps; default: 12")
+    parser.add_argument("--examples", type=whole(0), default=12, help="worst errors per head, with maps; default: 12")
     options = parser.parse_args(arguments)
     from multiskin.reports.errors import write_errors
     from multiskin.reports.page import settings_of
@@ -102,7 +102,7 @@ def report(arguments: list[str]) -> None:
     parser = Parser("multiskin report", description=summary(report))
     parser.add_argument("run", help="the run folder")
     parser.add_argument("--root", help="where the photos are now; default: where they were")
-    parser.add_argument("--examples", type=whole(0), default=4, help="photos by head and kind; 0: none; default: 4")
+    parser.add_argument("--examples", type=whole(0), default=4, help="photos per head and kind; 0: none; default: 4")
     options = parser.parse_args(arguments)
     from multiskin.reports.page import settings_of, write_report
     from multiskin.run import RunFolder
@@ -131,7 +131,7 @@ def predict(arguments: list[str]) -> None:
     with open_output(options.out) as file:
         errors = writer_for(options.out, predictor.conformal is not None)(results, predictor.schema, file)
     if errors == len(paths):
-        raise UserError(f"none of {len(paths)} photos could be read; the reasons stand in the column 'error'")
+        raise UserError(f"none of {len(paths)} photos could be read; the reasons are in the column 'error'")
     if errors:
         warn([f"{errors} of {len(paths)} photos could not be read"])
 
@@ -139,7 +139,7 @@ def predict(arguments: list[str]) -> None:
 def _predict_parser() -> Parser:
     parser = Parser("multiskin predict", description=summary(predict))
     parser.add_argument(
-        "model", help="a run folder, a .ckpt file, or what 'export' wrote; of that an .onnx file needs no torch"
+        "model", help="a run folder, a .ckpt file, or what 'export' wrote; an .onnx file needs no torch"
     )
     parser.add_argument("photos", nargs="+", help="pictures, folders of pictures, .csv or .parquet tables")
     parser.add_argument("--column", default="image", help="the tables' column of paths, relative to the table")

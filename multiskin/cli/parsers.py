@@ -9,7 +9,7 @@ from multiskin.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are the user's one message."""
+    """A parser that reports an error as one message to the user."""
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
@@ -36,9 +36,9 @@ def whole(lowest: int) -> Callable[[str], int]:
 
 def add_inference_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; default: auto")
-    parser.add_argument("--detector", help="where the YuNet .onnx file is now, of a model that was trained with one")
+    parser.add_argument("--detector", help="where the YuNet .onnx file is now, for a model that was trained with one")
     parser.add_argument("--batch_size", type=whole(1), default=32, help="photos at once; default: 32")
-    parser.add_argument("--num_workers", type=whole(0), help="processes that read photos; default: by the cores")
+    parser.add_argument("--num_workers", type=whole(0), help="processes that read photos; default: by core count")
 
 
 def add_decision_options(parser: argparse.ArgumentParser) -> None:
@@ -47,31 +47,31 @@ def add_decision_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[HEAD=]NAME",
-        help="how probabilities become grades: argmax, median, expectation or credit; of all ordered attributes, or as "
-        "HEAD=NAME of one; may be repeated; default: as the model has it",
+        help="how probabilities become grades: argmax, median, expectation or credit; NAME for all ordered attributes, "
+        "HEAD=NAME for one; may be repeated; default: as the model has it",
     )
     parser.add_argument(
         "--credit",
         type=_credit,
         default={},
         metavar="FILE",
-        help="YAML with a matrix by HEAD: a row for each true grade, in it what deciding each grade earns; decides so",
+        help="YAML with a matrix by HEAD, to decide by: a row for each true grade of what deciding each grade earns",
     )
 
 
 def _credit(path: str) -> dict[str, Any]:
-    """By head, not looked at yet."""
+    """Matrices by head, not checked yet."""
     from multiskin.documents import LoaderOfNumbers, read_document
 
     remedy = "name a YAML file of what decisions earn, by attribute"
     content = read_document(path, "--credit", remedy, LoaderOfNumbers)
     if not isinstance(content, dict) or not content:
-        raise UserError(f"--credit {path}: give rows of numbers by attribute, a row for each true grade")
+        raise UserError(f"--credit {path}: give rows of numbers by attribute, one row per true grade")
     return content
 
 
 def by_head(asked: Sequence[str], names: Iterable[str]) -> dict[str, str]:
-    """What is asked of each head, by its name: NAME of all of these, HEAD=NAME of one; what comes later counts."""
+    """What is asked of each head, by its name: NAME is for all heads, HEAD=NAME for one; later ones win."""
     found: dict[str, str] = {}
     for word in asked:
         head, _, name = word.rpartition("=")
@@ -80,6 +80,6 @@ def by_head(asked: Sequence[str], names: Iterable[str]) -> dict[str, str]:
 
 
 def of_one(asked: Sequence[str]) -> dict[str, str]:
-    """What is asked of single heads, by their names, and was not taken back by what is asked of all."""
+    """What is asked of single heads, by their names, and not overridden by a later one for all heads."""
     since = [*takewhile(lambda word: "=" in word, reversed(asked))]
     return by_head(since[::-1], ())

@@ -21,7 +21,7 @@ SIDES = ("val", "test")  # of a run's split, that a model is measured on
 
 
 def checked_photos(config: "FitConfig", schema: "Schema") -> "Photos":
-    """The checked photos; what need not stop a command is said."""
+    """The checked photos; problems that need not stop a command are warned of."""
     from multiskin.data.photos import load_photos
 
     with progress("checking photos") as advance:
@@ -43,7 +43,7 @@ def with_photos_drawn(config: "FitConfig") -> "FitConfig":
     data = config.data
     if data.render is None:
         if data.faces is not None:
-            raise UserError("data.faces: faces are for drawing on; add data.render, which says how many photos to draw")
+            raise UserError("data.faces: faces are to draw on; add data.render, which says how many photos to draw")
         return config
     from multiskin.data.render.cache import rendered
 
@@ -60,13 +60,13 @@ def faces_in(folder: str | None) -> list["Face"]:
 
 
 def data_of(run: "RunFolder", options: Namespace, name: str, description: str) -> "DataConfig":
-    """Where a run's photos are, and how they are read; those that were drawn and are gone are drawn again.
+    """Where a run's photos are, and how they are read; drawn photos that are gone are drawn again.
 
     Args:
         run: a trained one.
         options: the command's: root, and those of inference.
-        name: the command's.
-        description: likewise.
+        name: the command's name.
+        description: the command's description.
     """
     from dataclasses import replace
 
@@ -83,7 +83,7 @@ def photos_of_side(run: "RunFolder", side: str, data: "DataConfig", schema: "Sch
     """The checked photos of one side of the run's split.
 
     Raises:
-        UserError: there is none, which the remedy is for.
+        UserError: there is none; the message ends in the remedy.
     """
     from multiskin.data.photos import load_side
 

@@ -23,9 +23,9 @@ def demo(arguments: list[str]) -> None:
     """Score photos in the browser, with accounts, history and an API."""
     settings = _settings(_options(arguments))
     if not settings.local:
-        reason = "other machines can reach it; let a proxy with https stand before it, for passwords and photos pass"
+        reason = "other machines can reach it; put a proxy with https before it, since passwords and photos pass"
         warn([f"--host {settings.host}: {reason}"])
-    with _listen(settings.host, settings.port) as listener:  # before all that takes long
+    with _listen(settings.host, settings.port) as listener:  # before anything that takes long
         _serve(settings, listener)
 
 
@@ -36,25 +36,25 @@ def _options(arguments: list[str]) -> Namespace:
     parser.add_argument("--port", type=whole(0), default=7860, help="default: 7860; 0 takes any that is free")
     parser.add_argument("--root-path", default="", metavar="PATH", help="where a proxy serves it, such as /skin")
     parser.add_argument(
-        "--hosts", nargs="+", default=[], metavar="NAME", help="by which names a proxy asks for it, such as skin.lab"
+        "--hosts", nargs="+", default=[], metavar="NAME", help="names that a proxy asks for it by, such as skin.lab"
     )
     parser.add_argument(
         "--data", default="multiskin-demo", metavar="FOLDER", help="accounts and history; default: multiskin-demo"
     )
     parser.add_argument("--members-only", action="store_true", help="nobody scores a photo without an account")
     parser.add_argument(
-        "--max-upload", type=whole(1), default=20, metavar="MB", help="of one request; default: 20 megabytes"
+        "--max-upload", type=whole(1), default=20, metavar="MB", help="size of one request; default: 20 megabytes"
     )
     parser.add_argument(
-        "--max-accounts", type=whole(0), default=1000, metavar="N", help="that there may be; default: 1000"
+        "--max-accounts", type=whole(0), default=1000, metavar="N", help="number of accounts; default: 1000"
     )
     parser.add_argument(
         "--training",
         default="owner",
-        help="who may train a model on the page where there is none: owner, at this machine and through no proxy; "
-        "anyone; nobody; default: owner",
+        help="who may train a model on the page if there is none: owner (on this machine, not through a proxy), "
+        "anyone or nobody; default: owner",
     )
-    parser.add_argument("--language", default="en", help="of pages, for browsers that ask for no other: en or ko")
+    parser.add_argument("--language", default="en", help="of pages where a browser asks for no language: en or ko")
     parser.add_argument(
         "--advice", metavar="FILE", help="YAML: what to do about each grade, such as configs/advice/skin5.yaml"
     )
@@ -62,7 +62,7 @@ def _options(arguments: list[str]) -> Namespace:
         "--clinics", metavar="FILE", help="CSV: name, latitude, longitude, phone; shows the nearest, as list and map"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; default: auto")
-    parser.add_argument("--detector", help="where the YuNet .onnx file is now, of a model that was trained with one")
+    parser.add_argument("--detector", help="where the YuNet .onnx file is now, for a model that was trained with one")
     return parser.parse_args(arguments)
 
 
@@ -75,7 +75,7 @@ def _settings(options: Namespace) -> "Settings":
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """The socket that callers come to.
+    """The socket that callers connect to.
 
     Raises:
         UserError: another program has the port, or this machine has no such address.
@@ -85,7 +85,7 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((address[0], port), family=family, backlog=CALLERS)
     except OSError as error:
         reason = error.strerror or error
-        raise UserError(f"--host {host} --port {port}: {reason}; stop what is there, or give another port") from error
+        raise UserError(f"--host {host} --port {port}: {reason}; stop what uses it, or give another port") from error
 
 
 def _serve(settings: "Settings", listener: socket.socket) -> None:
@@ -96,7 +96,7 @@ def _serve(settings: "Settings", listener: socket.socket) -> None:
 
     config = uvicorn.Config(
         create_application(settings),
-        access_log=False,  # the guard writes its own, without what nobody should read
+        access_log=False,  # the guard writes its own, without anything private
         log_level="warning",
         server_header=False,
         limit_concurrency=CONNECTIONS,
@@ -105,7 +105,7 @@ def _serve(settings: "Settings", listener: socket.socket) -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("multiskin.serve").setLevel("INFO")
     print(f"multiskin demo: {_address(settings, listener)} (Ctrl-C ends it)", flush=True)
-    with suppress(KeyboardInterrupt):  # as it is meant to end
+    with suppress(KeyboardInterrupt):  # the normal way to end it
         uvicorn.Server(config).run([listener])
 
 

@@ -29,7 +29,7 @@ def parse(
 ) -> tuple["FitConfig", "Schema", "Namespace"]:
     """The settings of training, the schema that they name, and all that was parsed, a command's own options too.
 
-    A schema that a config file names is looked for beside that file first. Without a config and a schema the settings
+    A schema that a config file names is looked for next to that file first. Without a config and a schema the settings
     are the embedded ones, which draw their photos themselves.
     """
     from multiskin.schema import Schema
@@ -39,7 +39,7 @@ def parse(
     parser = _fit_parser(name, description)
     if add_options is not None:
         add_options(parser)
-    for path in given_for("--config", arguments):  # the parser would take the last of equal keys without a word
+    for path in given_for("--config", arguments):  # the parser would silently take the last of equal keys
         read_document(path, "--config", "'multiskin data init TABLE' writes one")
     try:
         parsed = parser.parse_args(arguments)
@@ -49,19 +49,19 @@ def parse(
     for option in ("--data.root", "--data.manifest"):
         if is_given(option, arguments) and config.data.render is not None:
             raise UserError(
-                f"{option}: this config draws its photos; name a config for yours with --config, which "
+                f"{option}: this config draws its photos; name a config for your own with --config, which "
                 "'multiskin data init TABLE' writes"
             )
     return config, Schema.load(_schema_path(config.schema, parsed.config or [], arguments)), parsed
 
 
 def is_given(option: str, arguments: Sequence[str]) -> bool:
-    """Whether an option stands on the command line itself, and not in a config file alone."""
+    """Whether an option is given on the command line itself, not just in a config file."""
     return any(argument.partition("=")[0] == option for argument in arguments)
 
 
 def given_for(option: str, arguments: Sequence[str]) -> list[str]:
-    """What stands behind an option on the command line, each time that it does."""
+    """The values of an option on the command line, one for each time that it is given."""
     behind = [after for argument, after in pairwise(arguments) if argument == option]
     return behind + [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{option}=")]
 
@@ -82,7 +82,7 @@ def _fit_parser(name: str, description: str) -> "ArgumentParser":
     parser = ArgumentParser(prog=name, description=description, exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--config", action="config", help="a YAML file of the options below")
     parser.add_class_arguments(FitConfig, as_group=False, skip={"offline"})
-    parser.add_argument("--offline", action="store_true", help="never reach for the network")
+    parser.add_argument("--offline", action="store_true", help="never access the network")
     return parser
 
 

@@ -19,7 +19,7 @@ NAME = "multiskin suspects"
 
 
 def suspects(arguments: list[str]) -> None:
-    """Rank labels by how wrong they look to models that have not seen the photo, for a list to leave out."""
+    """Rank labels by how wrong they look to models that have not seen the photo, and list those to leave out."""
     config, schema, options = parse(NAME, summary(suspects), arguments, _add_options)
     from multiskin.compare.folds import FEWEST, graded_photos, out_of_fold, plan_folds
     from multiskin.compare.runs import Runs
@@ -29,7 +29,7 @@ def suspects(arguments: list[str]) -> None:
 
     for option in ("--ckpt_path", "--test"):
         if is_given(option, arguments):
-            raise UserError(f"{option}: every fold is measured, and what was stopped goes on when it is started again")
+            raise UserError(f"{option}: every fold is measured, and a stopped command resumes when it is started again")
     if options.folds < FEWEST:
         raise UserError(f"--folds is {options.folds}; give {FEWEST} or more: to judge, to validate and to learn from")
     check(config, schema)
@@ -60,13 +60,13 @@ def _add_options(parser: "ArgumentParser") -> None:
         choices=["train", "val", "test"],
         nargs="+",
         default=["train", "val"],
-        help="of the split whose labels are looked at; photos of no other side are used",
+        help="the sides of the split whose labels are checked; photos of other sides are not used",
     )
     parser.add_argument("--jobs", type=PositiveInt, default=1, help="runs at the same time; they share the cores")
 
 
 def _keep_other(path: Path, text: str) -> None:
-    """Moves a list away that says something else, for somebody may have worked through it."""
+    """Moves a list with other content out of the way, since somebody may have worked through it."""
     if path.is_file() and path.read_bytes() != text.encode():
         names = (path.with_stem(f"{path.stem}-{number}") for number in count(1))
         other = path.rename(next(name for name in names if not name.exists()))

@@ -24,13 +24,13 @@ NAME = "multiskin sweep"
 
 
 def sweep(arguments: list[str]) -> None:
-    """Search settings: train many runs, each with what the results of those before suggest."""
+    """Search settings: train many runs, each with settings that the results so far suggest."""
     config, schema, options = parse(NAME, summary(sweep), arguments, _add_options)
     from multiskin.search.space import load_space, wandb_sweep
     from multiskin.training.checks import check, check_weights, monitor_mode
 
     if is_given("--ckpt_path", arguments):
-        raise UserError("--ckpt_path: a sweep goes on by itself when it is started again")
+        raise UserError("--ckpt_path: a sweep resumes by itself when it is started again")
     check(config, schema)
     space = load_space(Path(options.space), config.trainer.monitor, schema.names)
     _check_space(space, config, schema, arguments)
@@ -66,14 +66,14 @@ def _add_options(parser: "ArgumentParser") -> None:
 
 
 def _check_space(space: "Space", config: "FitConfig", schema: "Schema", arguments: list[str]) -> None:
-    """Finds the mistakes in what would be tried before hours are spent on the rest."""
+    """Finds the mistakes in the values to try before hours are spent on the rest."""
     from multiskin.search.space import with_options
     from multiskin.training.checks import check
 
     for option, dimension in space.items():
         for value in dimension.bounds:
             try:
-                if not option.startswith("heads."):  # whose values the check looks at
+                if not option.startswith("heads."):  # `check` looks at the values of these
                     parse(NAME, "", [*arguments, f"--{option}={json.dumps(value, default=str)}"], _add_options)
                 check(with_options(config, {option: value}), schema)
             except UserError as error:
@@ -87,7 +87,7 @@ def _require_optuna() -> None:
 
 
 def _report(search: "Sweep") -> None:
-    """Draws and prints what the sweep has come to so far.
+    """Draws and prints the sweep's results so far.
 
     Raises:
         UserError: no trial has finished.
@@ -97,20 +97,20 @@ def _report(search: "Sweep") -> None:
 
     ranking, importances, folder = search.ranking(), search.importances(), RunFolder(search.root)
     if ranking.empty:
-        raise UserError(f"--out {search.root}: no trial has finished, and what they said stands in its runs/*.log")
+        raise UserError(f"--out {search.root}: no trial has finished; their output is in its runs/*.log")
     with search.locked():
         draw_trials(ranking, search.space, search.mode, folder.figure("parallel_coordinates"))
         if importances:
             draw_importances(importances, len(ranking), search.config.trainer.monitor, folder.figure("importances"))
     print_best(ranking, console())
     if unfinished := (search.table()["state"] == "unfinished").sum():
-        print(f"{unfinished} unfinished: at work in other processes, or stopped and gone on with at the next start")
+        print(f"{unfinished} unfinished: running in other processes, or stopped and resumed at the next start")
     print(f"all trials: {search.root / 'trials.csv'}, figures/")
     print(f"train with the best: multiskin fit --config {search.best}")
 
 
 def _command(arguments: list[str], config: "FitConfig", root: Path) -> str:
-    """What an agent of W&B runs: each run in the folder of its id, with the options that it is told."""
+    """What a W&B agent runs: each run in the folder of its id, with the options that the agent gives it."""
     own = Parser(NAME, add_help=False)
     for option in ("--space", "--trials", "--jobs", "--wandb", "--out"):
         own.add_argument(option)
@@ -128,6 +128,6 @@ def _write_wandb_sweep(path: Path, content: dict[str, Any], config: "FitConfig")
     if path.exists():
         raise UserError(f"--wandb {path}: there is something already; name another file or remove this one")
     if config.offline:
-        raise UserError("--wandb: W&B's agents reach for the network; leave --offline out")
+        raise UserError("--wandb: W&B's agents need the network; leave --offline out")
     write_whole(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000))
     print(f"run: wandb sweep {path}\nand then in this folder the 'wandb agent' that it names, as often as you like")

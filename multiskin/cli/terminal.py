@@ -1,4 +1,4 @@
-"""What is said on the terminal while a command runs, and asked there."""
+"""What a command says and asks on the terminal while it runs."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def warn(problems: Iterable[object]) -> None:
-    """Says what need not stop a command, once however many processes there are."""
+    """Says what need not stop a command, once no matter how many processes there are."""
     from multiskin.run import first_process
 
     for problem in problems if first_process() else ():
@@ -20,9 +20,9 @@ def warn(problems: Iterable[object]) -> None:
 
 
 def warn_of_sets(sets: "ConformalSets | None", option: str, found: str) -> None:
-    """Says that an option costs a model its sets of grades, if it has any, which were found otherwise."""
+    """Warns that an option costs a model its sets of grades, if any, since they were found without it."""
     if sets is not None:
-        warn([f"{option}: no sets of grades are told, for what they promise was found {found}"])
+        warn([f"{option}: no sets of grades are given, since what they promise was found {found}"])
 
 
 def console() -> "Console":
@@ -33,7 +33,7 @@ def console() -> "Console":
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on the terminal, gone when done; nothing where there is none."""
+    """A progress bar on the terminal, gone when done; nothing where there is no terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -50,7 +50,7 @@ def teller(work: int) -> Callable[[str, int], None]:
 
     def tell(what: str, done: int) -> None:
         nonlocal time_left
-        if time_left is None:  # what is done at the first call was done before
+        if time_left is None:  # what is done by the first call was done earlier
             time_left = TimeLeft()
             time_left.begin(done)
         print(f"{what}  ({done / work:.0%} of all, left {time_left(done, work)})", flush=True)

@@ -17,10 +17,10 @@ def test_stages_are_measured_and_the_bottleneck_named(write_settings, tmp_path, 
     assert main(["bench", "data", "--config", str(config), *FEW, "--data.cache", "memory"]) == 0
     said = capsys.readouterr().out
     for stage in ("read", "decode", "RandomResizedCrop", "HorizontalFlip", "Normalize", "collate", "sampler"):
-        assert re.search(rf"^  {stage} +\d+\.\d{{3}} +\d+ a second", said, re.MULTILINE)
+        assert re.search(rf"^  {stage} +\d+\.\d{{3}} +\d+ per second", said, re.MULTILINE)
     assert re.search(r"^  decode .* first epoch only, then cached$", said, re.MULTILINE)
-    assert re.search(r"^loader, 0 workers: \d+ photos a second$", said, re.MULTILINE)
-    assert re.search(r"^network, a training step on cpu: \d+ photos a second$", said, re.MULTILINE)
+    assert re.search(r"^loader, 0 workers: \d+ photos per second$", said, re.MULTILINE)
+    assert re.search(r"^network, a training step on cpu: \d+ photos per second$", said, re.MULTILINE)
     assert "Training waits for" in said
 
 
@@ -29,10 +29,10 @@ def test_loops_are_measured_side_by_side(write_settings, tmp_path, capsys):
     assert main(["bench", "train", "--config", str(config), *FEW]) == 0
     said = capsys.readouterr().out
     share = r"\d\.\d{3} of [a-z ]+ \(\d+\.\d{3} to \d+\.\d{3}\)"
-    assert re.search(r"^bare loop, batches in memory +\d+ photos a second$", said, re.MULTILINE)
-    assert re.search(rf"^fit, the same batches +\d+ photos a second, {share}$", said, re.MULTILINE)
-    assert re.search(rf"^fit, photos, after the first epoch +\d+ photos a second, {share}$", said, re.MULTILINE)
-    assert "cpu, 2 rounds of 1 steps of 4 photos by turns" in said
+    assert re.search(r"^bare loop, batches in memory +\d+ photos per second$", said, re.MULTILINE)
+    assert re.search(rf"^fit, the same batches +\d+ photos per second, {share}$", said, re.MULTILINE)
+    assert re.search(rf"^fit, photos, after the first epoch +\d+ photos per second, {share}$", said, re.MULTILINE)
+    assert "cpu, 2 rounds of 1 steps of 4 photos in turns" in said
 
 
 def test_an_unknown_bench_is_named(capsys):
@@ -48,9 +48,9 @@ KEPT = [Stage("decode", 0.1, True), Stage("ISONoise", 0.002, False)]
     ("stages", "loader", "network", "said"),
     [
         (READ, 100, 50, "waits for the network: photos come 2.0 times as fast as it learns"),
-        (READ, 50, 100, "learns 2.0 times as fast as they come. The slowest stage is oil: decode, 100.00 ms a photo"),
-        (READ, 50, 100, "data.cache spares"),
-        (KEPT, 50, 100, "The slowest stage is ISONoise, 2.00 ms a photo; raise data.num_workers"),
+        (READ, 50, 100, "learns 2.0 times as fast as they come. The slowest stage is oil: decode, 100.00 ms per photo"),
+        (READ, 50, 100, "data.cache saves"),
+        (KEPT, 50, 100, "The slowest stage is ISONoise, 2.00 ms per photo; raise data.num_workers"),
     ],
 )
 def test_the_bottleneck_is_what_the_other_waits_for(stages, loader, network, said):

@@ -151,7 +151,7 @@ class TestWhole:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all
             said = process.communicate(timeout=120)[1]
         assert process.returncode == 130
-        assert said == "multiskin: interrupted; the same command goes on\n"
+        assert said == "multiskin: interrupted; the same command resumes it\n"
         with pytest.raises(ProcessLookupError):
             os.killpg(process.pid, 0)
         assert not (out / "results.json").exists()

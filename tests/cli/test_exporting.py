@@ -75,7 +75,7 @@ def test_8_bits_tell_that_sets_are_left_out_where_there_are_some(
     model = untrained_run(3, **({"conformal": sets.to_dict()} if promising else {}))
     monkeypatch.setattr("multiskin.export.onnx.export_onnx", stop)
     assert run("export", model.root, "--out", tmp_path / "int8.onnx", "--int8") == 130
-    told = "multiskin: warning: --int8: no sets of grades are told"
+    told = "multiskin: warning: --int8: no sets of grades are given"
     assert capsys.readouterr().err.count(told) == promising
 
 

@@ -110,7 +110,7 @@ def test_values_that_no_run_could_have_are_refused_before_the_first(folder, spac
     [
         (["--trials", "0"], "trials"),
         (["--jobs", "0"], "jobs"),
-        (["--ckpt_path", "last"], "goes on by itself"),
+        (["--ckpt_path", "last"], "resumes by itself"),
         (["--wandb", "space.yaml"], "there is something already"),
         (["--wandb", "w.yaml", "--offline"], "leave --offline out"),
         (["--wandb", "w.yaml", "--jobs", "2"], "start as many agents"),

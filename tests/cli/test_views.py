@@ -15,7 +15,7 @@ from multiskin.conformal.prediction import ConformalSets, Threshold
 from multiskin.inference.predictor import Predictor
 from multiskin.portable.views import VIEWS
 
-WITHOUT_SETS = "multiskin: warning: --tta mirror: no sets of grades are told"
+WITHOUT_SETS = "multiskin: warning: --tta mirror: no sets of grades are given"
 
 
 def run(*arguments: object) -> int:
@@ -43,7 +43,7 @@ def test_predictions_are_the_mean_over_views(name, trained, graded_folder, tmp_p
     shares = [each.prediction.probabilities[0] for each in expected]
     found = numbers(table)
     np.testing.assert_allclose(found, [[*shine, *lines[:3]] for shine, lines in shares], atol=1e-3)
-    assert capsys.readouterr().err.count("no sets of grades are told") == 1
+    assert capsys.readouterr().err.count("no sets of grades are given") == 1
     assert not [column for column in table if column.endswith(("_low", "_high"))]
 
 
@@ -77,7 +77,7 @@ def test_what_they_are_worth_is_measured_beside_the_run(command, side, trained, 
     alone, both = measured.values()
     assert alone.shape == both.shape
     assert np.abs(alone - both).max() > 0.02
-    assert "views stay" in failure(command, trained.root, "--tta", "mirror")
+    assert "views are kept" in failure(command, trained.root, "--tta", "mirror")
 
 
 @pytest.mark.parametrize("command", ["predict", "validate", "test"])
@@ -112,7 +112,7 @@ class TestCollection:
         assert again == mirror
         assert "shine_low" in alone[1]
         assert "shine_low" not in mirror[1] + dihedral[1]
-        assert capsys.readouterr().err.count("no sets of grades are told") == 3
+        assert capsys.readouterr().err.count("no sets of grades are given") == 3
 
     def test_every_process_has_them(self, trained):
         options = Namespace(model=str(trained.root), decision=[], credit={}, detector=None, tta="dihedral", group=None)

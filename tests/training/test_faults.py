@@ -30,7 +30,7 @@ from multiskin.training.fit import fit
 resource = pytest.importorskip("resource", reason="file sizes are limited as Unix does it")
 slow = pytest.mark.slow
 
-GO_ON = "the same command with --ckpt_path last goes on\n"
+GO_ON = "the same command with --ckpt_path last resumes it\n"
 ENDS = {
     signal.SIGINT: (130, f"multiskin: interrupted; {GO_ON}"),
     signal.SIGTERM: (143, f"multiskin: terminated; {GO_ON}"),
@@ -294,7 +294,7 @@ def test_a_worker_that_the_system_kills(start, tmp_path, assert_goes_on):
     *_, told = said.splitlines(keepends=True)  # another worker may complain of the connection that it lost
     at_work, between = "is gone (Connection reset by peer)", r"\(pid"  # of handing over photos
     assert re.match(rf"multiskin: error: DataLoader worker ({re.escape(at_work)}|{between})", told)
-    assert told.endswith(f", most likely for want of memory; lower num_workers; {GO_ON}")
+    assert told.endswith(f", most likely for lack of memory; lower num_workers; {GO_ON}")
     assert_goes_on(fitting.run)
 
 
