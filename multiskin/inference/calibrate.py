@@ -24,15 +24,15 @@ def calibrated(
 
     Args:
         predictor: the model.
-        checkpoint: its file, which knows the grades that it was trained on.
-        photos: N of them, that no weight was learned from.
-        probabilities: (N, H, Kmax), the network's own of these photos.
-        methods: by the names of the heads to calibrate; one without a graded photo is left as it is.
+        checkpoint: its file, which records the grades that it was trained on.
+        photos: N of them, from which no weight was learned.
+        probabilities: (N, H, Kmax), the network's own for these photos.
+        methods: by the names of the heads to calibrate; a head without a graded photo is left as it is.
     """
     blueprint = Blueprint.from_dict(read_checkpoint(checkpoint)["blueprint"])
     drawn = drawn_shares(predictor.net, blueprint)
     fitted = fit_calibrators(predictor.schema, methods, probabilities.numpy(), photos.grades, drawn, blueprint.counts)
-    return replace(predictor, calibrators=fitted, conformal=None)  # what was promised was of other probabilities
+    return replace(predictor, calibrators=fitted, conformal=None)  # its promise was about other probabilities
 
 
 def drawn_shares(net: SkinNet, blueprint: Blueprint) -> np.ndarray:
@@ -54,10 +54,10 @@ def keep_calibration(predictor: Predictor, checkpoint: Path, target: Path) -> bo
         target: where to; may be the same.
 
     Returns:
-        Whether sets of grades were left out that rest on another calibration.
+        Whether sets of grades were left out because they rest on another calibration.
 
     Raises:
-        OSError: no room, or no right to write.
+        OSError: no space, or no permission to write.
     """
     content = read_checkpoint(checkpoint)
     before = content.pop(CALIBRATION, {})

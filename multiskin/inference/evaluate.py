@@ -1,4 +1,4 @@
-"""How good a network is on graded photographs, beside the best constant answer."""
+"""How good a network is on graded photographs, compared with the best constant answer."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,10 +30,10 @@ class Evaluation:
         prediction: for each of them.
         metrics: by "HEAD/METRIC" and "mean/METRIC".
         confusion: (H, Kmax, Kmax), true grade in rows.
-        second_rater: the metrics of a second rater's grades on the photos that both have graded; empty where there is
+        second_rater: the metrics of a second rater's grades on the photos that both raters graded; empty where there is
             none.
         uncalibrated: the predictions without calibration; None where there is none.
-        persons: what is made of all photos of a person together; None where there are not several of anyone known.
+        persons: results for all photos of a person together; None where no known person has several photos.
     """
 
     manifest: Manifest
@@ -49,7 +49,7 @@ class Evaluation:
         return self.manifest.schema
 
     def table(self) -> pd.DataFrame:
-        """A line a photo: where it stands in the table and whose it is, true grades, and what was predicted."""
+        """One line per photo: its row in the table, its subject, true grades, and predictions."""
         manifest = self.manifest
         columns: dict[str, Any] = {"row": manifest.rows, "image": manifest.paths}
         known = {"subject": manifest.subject, "part": manifest.part, **manifest.groups}
@@ -57,7 +57,7 @@ class Evaluation:
         return pd.DataFrame(columns | _graded_columns(manifest.grades, self.prediction, self.schema))
 
     def table_of_persons(self) -> pd.DataFrame | None:
-        """A line a person: how many photos there are, true grades, and what was predicted of them together."""
+        """One line per person: the number of photos, true grades, and predictions from all photos together."""
         if self.persons is None:
             return None
         columns = {"subject": self.persons.photos.index, "photos": self.persons.photos.to_numpy()}
@@ -75,7 +75,7 @@ class Evaluation:
 
 
 def _graded_columns(grades: np.ndarray, prediction: Prediction, schema: Schema) -> dict[str, Any]:
-    """Each head's true grades, NAME_true, of grades (B, H), and what was predicted."""
+    """Each head's true grades, NAME_true, from grades (B, H), and its predictions."""
     columns: dict[str, Any] = {}
     for h, attribute in enumerate(schema):
         columns[attribute.true_column] = _blank_missing(grades[:, h])
@@ -113,7 +113,7 @@ def network_probabilities(
 
 
 def judge(predictor: Predictor, manifest: Manifest, probabilities: Tensor) -> Evaluation:
-    """Measures what a model makes of its network's own probabilities (N, H, Kmax) of a manifest's photos."""
+    """Measures what a model makes of its network's own probabilities (N, H, Kmax) for a manifest's photos."""
     prediction = predictor.judge(predictor.calibrate(probabilities.to(predictor.device)))
     return Evaluation(
         manifest,
@@ -126,15 +126,15 @@ def judge(predictor: Predictor, manifest: Manifest, probabilities: Tensor) -> Ev
 
 
 def second_rater(manifest: Manifest) -> dict[str, float]:
-    """What the second rater's grades get, measured by the first one's as a model's are; empty where there are none.
+    """The metrics of the second rater's grades, measured against the first's like a model's; empty without any.
 
-    The probability of a rater's grade is 1, so that the ranked probability scores are those of sure answers.
+    A rater's grade has probability 1, so that the ranked probability scores are those of certain answers.
     """
     if manifest.second_grades is None:
         return {}
     metrics = GradeMetrics(manifest.schema)
     second = torch.from_numpy(manifest.second_grades)
     first = torch.from_numpy(manifest.grades).where(second != MISSING, MISSING)
-    answers = second.clamp(min=0)  # of no account where the second rater gave none, for the first one's is left out
+    answers = second.clamp(min=0)  # does not matter where the second rater gave none: the first one's is left out, too
     metrics.update(one_hot(answers, manifest.schema.max_grades).double(), answers, first)
     return {key: value.item() for key, value in metrics.compute().items()}

@@ -8,7 +8,7 @@ from multiskin.errors import UserError, unknown
 
 
 def find_photos(inputs: Sequence[str | Path], column: str = "image") -> list[Path]:
-    """The photos meant, in order: a file is itself, a folder all pictures below it, a table those of its column.
+    """The photos meant, in order: a file is itself, a folder all pictures below it, a table the paths in its column.
 
     Raises:
         UserError: nothing there, a table without the column, or no photo at all.
@@ -29,7 +29,7 @@ def _photos_of(path: Path, column: str) -> Iterator[Path]:
 
 
 def _listed(path: Path, column: str) -> Iterator[Path]:
-    """Those of a table; a file that is none is a photo, whatever its name ends in."""
+    """The photos of a table; a file that is not a table is a photo, whatever its name ends in."""
     from multiskin.data.table import READERS, read_table  # pandas, which takes longer to import than photos to grade
     from multiskin.data.validation import photo_path
 

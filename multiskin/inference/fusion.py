@@ -1,4 +1,4 @@
-"""Photos of one person to one prediction: each attribute is asked of the photos that show it."""
+"""From photos of one person to one prediction: each attribute is judged by the photos that show it."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ class Fused(NamedTuple):
     """What photos of one person say together.
 
     Attributes:
-        probabilities: (H, Kmax), the mean of those of the photos that count; 0 throughout where none does.
+        probabilities: (H, Kmax), the mean over the photos that count; 0 throughout where none does.
         counted: (N, H) bool, which photos count for which attribute.
     """
 
@@ -21,14 +21,14 @@ class Fused(NamedTuple):
 
 
 def graded_in(schema: Schema, parts: Mapping[str, Sequence[str]], shown: Sequence[str | None]) -> np.ndarray:
-    """For which attributes photos of these parts of the face or body can be asked: (N, H) bool.
+    """Which attributes photos of these parts of the face or body can be judged for: (N, H) bool.
 
-    A part that nobody was trained on, or that nobody named, may show anything; so may any part an attribute without a
-    record.
+    A part that no attribute was trained on, or an unnamed part, may show any attribute; an attribute without an entry
+    in `parts` may show on any part.
 
     Args:
         schema: the attributes.
-        parts: in which each was graded in training.
+        parts: the parts on which each was graded in training.
         shown: the part on each photo; None where it is not known.
     """
     known = {part for graded in parts.values() for part in graded}

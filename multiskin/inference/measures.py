@@ -1,4 +1,4 @@
-"""What predictions are worth, by the true grades: every metric of every head, also in plain containers."""
+"""How good predictions are by the true grades: every metric of every head, also in plain containers."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""A model card: what a model is, what it was measured at, what it is for, and what it cannot do."""
+"""A model card: what a model is, how well it measured, what it is for, and what it cannot do."""
 
 import re
 from collections.abc import Mapping
@@ -40,11 +40,11 @@ LIMITS = """- Grades with few training photos are learned badly; their number st
 
 
 def model_card(blueprint: Blueprint, metrics: Mapping[str, Any], conformal: ConformalSets | None) -> str:
-    """The text, Markdown with the hub's own heading.
+    """The text, in Markdown with the hub's own heading.
 
     Args:
         blueprint: what the network is made of.
-        metrics: of a run's metrics.json; empty where nothing was measured.
+        metrics: the content of a run's metrics.json; empty where nothing was measured.
         conformal: the sets of grades that the model gives, if any.
     """
     counts = zip(blueprint.schema, blueprint.counts, strict=True)
@@ -78,7 +78,7 @@ def _described(attribute: Attribute, counts: tuple[int, ...]) -> str:
 
 
 def _measured(result: Mapping[str, Any], side: str) -> list[str]:
-    """A line a head."""
+    """One line per head."""
     return [f"- {side}, **{name}**: {_numbers(of_head)}" for name, of_head in result["heads"].items()]
 
 
@@ -88,5 +88,5 @@ def _numbers(of_head: Mapping[str, Any]) -> str:
 
 
 def _plain(words: str) -> str:
-    """Words of a schema, which may hold anything, on one line and as words."""
+    """Words of a schema, which may hold anything, on one line and without markup."""
     return " ".join(re.sub(r"([\\*_`\[\]<>|#])", r"\\\1", words).split())

@@ -1,4 +1,4 @@
-"""Predictions as files: CSV or JSON lines, written as they come, so that a stop loses nothing."""
+"""Predictions as files: CSV or JSON lines, written as they come, so that nothing is lost when a command is stopped."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ from multiskin.schema import Attribute, Schema
 
 
 def write_csv(results: Iterable[PhotoResult], schema: Schema, file: TextIO, with_sets: bool = False) -> int:
-    """A line a photo: image, each head's columns, what follows from grades, error. Returns how many have an error.
+    """One line per photo: image, each head's columns, what follows from grades, error. Returns the number of errors.
 
     Args:
         results: in order.
@@ -61,12 +61,12 @@ def _set_cells(grades: np.ndarray, attribute: Attribute) -> dict[str, Any]:
 
 
 def _grades(prediction: Prediction, schema: Schema) -> dict[str, int]:
-    """Of one photo, by attribute."""
+    """The grades of one photo, by attribute."""
     return dict(zip(schema.names, prediction.grades[0].tolist(), strict=True))
 
 
 def write_json_lines(results: Iterable[PhotoResult], schema: Schema, file: TextIO) -> int:
-    """An object a line: image and, by head, grade, score, probabilities and set, if any; what follows; or the error.
+    """One object per line: image and, by head, grade, score, probabilities, any set; what follows; or the error.
 
     Returns how many have an error.
     """
@@ -96,7 +96,7 @@ SUFFIXES = (".csv", ".jsonl")
 
 
 def check_output(path: str | None) -> None:
-    """Makes sure that predictions can be written in the form that a file's name asks for.
+    """Makes sure that predictions can be written in the format that a file's name asks for.
 
     Raises:
         UserError: a name that ends in neither .csv nor .jsonl.
@@ -106,7 +106,7 @@ def check_output(path: str | None) -> None:
 
 
 def writer_for(path: str | None, with_sets: bool) -> Writer:
-    """The writer that a file's name asks for, which has been checked; CSV for the terminal."""
+    """The writer for a file's name, which has been checked; CSV for the terminal."""
     if path is None or Path(path).suffix.lower() == ".csv":
         return partial(write_csv, with_sets=with_sets)
     return write_json_lines
@@ -121,7 +121,7 @@ def open_output(path: str | None) -> Iterator[TextIO]:
     """
     if path is None:
         if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(line_buffering=True)  # a score is told when it is there, through a pipe as well
+            sys.stdout.reconfigure(line_buffering=True)  # each score appears at once, also through a pipe
         yield sys.stdout
         return
     try:

@@ -1,4 +1,4 @@
-"""How good a network is on persons, each judged by all of their photos together, beside how good it is on photos."""
+"""How good a network is on persons, each judged by all of their photos together, rather than on single photos."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +17,12 @@ from multiskin.schema import MISSING, Schema
 
 @dataclass(frozen=True)
 class Persons:
-    """What is made of S persons, and what is measured of it.
+    """The predictions for S persons, and how good they are.
 
     Attributes:
         schema: the heads.
-        photos: (S,) int64, how many there are of each, by name.
-        graded: (S, H, Kmax) int64, how many of them have each grade.
+        photos: (S,) int64, how many there are of each person, by name.
+        graded: (S, H, Kmax) int64, how many of these have each grade.
         grades: (S, H) int64, their true grades, -1 where no photo is graded.
         prediction: for each person; grade -1 and the rest NaN where no photo shows the attribute.
         metrics: by "HEAD/METRIC" and "mean/METRIC".
@@ -42,12 +42,12 @@ class Persons:
 
     @property
     def several(self) -> np.ndarray:
-        """(H,) of how many persons several photos are graded."""
+        """For each head, how many persons have several graded photos: (H,)."""
         return (self.graded.sum(axis=-1) > 1).sum(axis=0)
 
     @property
     def differing(self) -> np.ndarray:
-        """(H,) of how many persons the photos do not all have the same grade."""
+        """For each head, how many persons have photos with different grades: (H,)."""
         return ((self.graded > 0).sum(axis=-1) > 1).sum(axis=0)
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,10 +59,10 @@ class Persons:
 
 
 def measure_persons(predictor: Predictor, manifest: Manifest, prediction: Prediction) -> Persons | None:
-    """Measures what a model makes of the known persons of whom a photo is graded.
+    """Measures a model on the known persons who have a graded photo.
 
-    As when the model is used, each attribute is asked of all photos of parts that show it, whether somebody has graded
-    them or not, and their probabilities are averaged; a photo that is graded for an attribute shows it.
+    As when the model is used, each attribute is judged by all photos of parts that show it, graded or not, and their
+    probabilities are averaged; a photo that is graded for an attribute counts as showing it.
 
     Args:
         predictor: the model.
@@ -70,7 +70,7 @@ def measure_persons(predictor: Predictor, manifest: Manifest, prediction: Predic
         prediction: for each of them.
 
     Returns:
-        None where no person is known of whom several photos are graded: photos then say all there is to say.
+        None where no known person has several graded photos: single photos then say everything.
     """
     by_person = _photos_by_person(manifest)
     if not any((manifest.grades[rows] != MISSING).any(axis=1).sum() > 1 for rows in by_person.values()):
@@ -88,7 +88,7 @@ def measure_persons(predictor: Predictor, manifest: Manifest, prediction: Predic
 
 
 def _where(asked: np.ndarray, prediction: Prediction) -> Prediction:
-    """The prediction with nothing in it where a person has no photo to ask; asked (S, H) bool."""
+    """The prediction, emptied where a person has no photo to judge an attribute by; asked (S, H) bool."""
     return Prediction(
         np.where(asked, prediction.grades, MISSING),
         np.where(asked, prediction.scores, np.nan),
@@ -97,7 +97,7 @@ def _where(asked: np.ndarray, prediction: Prediction) -> Prediction:
 
 
 def _photos_by_person(manifest: Manifest) -> dict[str, np.ndarray]:
-    """The positions of the photos of each person who is known and of whom one is graded, by name."""
+    """The positions of all photos of each known person who has a graded one, by name."""
     if manifest.subject is None:
         return {}
     graded = (manifest.grades != MISSING).any(axis=1)
@@ -119,8 +119,8 @@ def _grade_counts(grades: np.ndarray, schema: Schema) -> np.ndarray:
 def true_grades(graded: np.ndarray, schema: Schema) -> np.ndarray:
     """Persons' true grades (S, H), -1 where no photo is graded.
 
-    The median of the photos' grades, the lower one of two in the middle, has the least absolute error to them; of
-    nominal grades it is the most frequent one, the lowest of equals.
+    The median of the photos' grades, the lower of two in the middle, has the least absolute error to them; for nominal
+    grades it is the most frequent one, the lowest in a tie.
 
     Args:
         graded: (S, H, Kmax) how many photos have each grade.

@@ -31,9 +31,9 @@ from multiskin.schema import Schema
 
 NETWORK = "net."  # what the training module calls the network in a checkpoint
 CALIBRATION = "calibration"  # what a checkpoint calls the calibrators, by head
-CONFORMAL = "conformal"  # the promise that sets of grades keep
-DECISIONS = "decisions"  # and the decisions that have taken the place of the recipes', by head
-CREDITS = "credit"  # and what they earn in place of what the recipes say, by head
+CONFORMAL = "conformal"  # the sets of grades and what they promise
+DECISIONS = "decisions"  # the decisions that have replaced the recipes', by head
+CREDITS = "credit"  # what they earn in place of what the recipes say, by head
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class Predictor:
         net: in evaluation mode, on the device.
         preprocessing: how a photo becomes its input.
         device: where it runs.
-        parts: in which parts of the face or body each attribute was graded in training; empty where nobody said.
-        calibrators: of the heads whose probabilities are calibrated, by name.
-        decisions: of the heads that decide otherwise than their recipe says, by name.
-        credit: what decisions on these heads earn, where that is not what their recipe says, by name.
-        conformal: what gives each grade a set around it that holds the true one as often as promised, if anything.
+        parts: the parts of the face or body on which each attribute was graded in training; empty where nobody said.
+        calibrators: by name, for the heads whose probabilities are calibrated.
+        decisions: by name, for the heads that decide differently from their recipe.
+        credit: what decisions earn, by name, for the heads where it differs from their recipe.
+        conformal: gives each grade a set around it that holds the true one as often as promised, if anything does.
         blueprint: what the network is made of, where it was loaded.
-        views: of each photo, that its probabilities are the mean over.
+        views: the views of each photo that its probabilities are averaged over.
     """
 
     net: SkinNet
@@ -70,7 +70,7 @@ class Predictor:
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, device: str = "auto", detector: str | None = None) -> "Predictor":
-        """Loads any checkpoint of a run, or a folder for the hub; where averaged weights were trained, those.
+        """Loads any checkpoint of a run, or a folder for the hub; with the averaged weights if there are any.
 
         Args:
             path: the file or folder.
@@ -86,7 +86,7 @@ class Predictor:
             blueprint = Blueprint.from_dict(content["blueprint"])
             net = _build_net(blueprint, content["state_dict"])
             preprocessing = Preprocessing.from_dict(content["preprocessing"])
-            fitted = content.get(CALIBRATION, {})  # most checkpoints are as training left them
+            fitted = content.get(CALIBRATION, {})  # absent from most checkpoints
             calibrators = {name: Calibrator.from_dict(entry) for name, entry in fitted.items()}
             decisions = dict(content.get(DECISIONS, {}))
             credit = checked_credits(content.get(CREDITS, {}), blueprint.schema, CREDITS)
@@ -111,10 +111,10 @@ class Predictor:
             name: the folder, or OWNER/NAME on the hub.
             device: as in from_checkpoint.
             detector: likewise.
-            offline: never reach for the network; what was fetched before is still used.
+            offline: never access the network; what was fetched before is still used.
 
         Raises:
-            UserError: as from_checkpoint, or neither, or the hub is out of reach.
+            UserError: as from_checkpoint, or there is neither, or the hub cannot be reached.
         """
         return cls.from_checkpoint(find_pretrained(str(name), offline=offline), device, detector)
 
@@ -123,11 +123,11 @@ class Predictor:
 
         Args:
             folder: where to.
-            metrics: what was measured, of a run's metrics.json, for the model card.
+            metrics: a run's results, from its metrics.json, for the model card.
 
         Raises:
             ValueError: the network was not loaded from a file, or has other heads now.
-            OSError: no room, or no right to write.
+            OSError: no space, or no permission to write.
         """
         blueprint = self.blueprint
         if blueprint is None or blueprint.schema != self.schema:
@@ -155,11 +155,11 @@ class Predictor:
         return replace(self, decisions={**self.decisions, **decisions})
 
     def with_credit(self, credit: Mapping[str, Credit], where: str = CREDIT) -> "Predictor":
-        """The same model, whose heads of these names decide for what earns most by these matrices (K, K).
+        """The same model, with the heads of these names deciding for what earns most by these matrices (K, K).
 
         Args:
             credit: true grades in rows, decisions in columns.
-            where: it is said, for messages.
+            where: the option or file that says it, for messages.
 
         Raises:
             UserError: an unknown head, one without ordered grades, or a matrix of other grades.
@@ -169,21 +169,21 @@ class Predictor:
         return replace(deciding, credit={**self.credit, **checked})
 
     def uncalibrated(self) -> "Predictor":
-        """The same model with the probabilities that it was trained to give, of which nothing was promised."""
+        """The same model with the probabilities that it was trained to give, and without sets of grades."""
         return replace(self, calibrators={}, conformal=None)
 
     def for_group(self, value: str) -> "Predictor":
         """The same model for photos that all have this value of the group that its sets are promised for.
 
         Raises:
-            UserError: they are for no group, or not for this value.
+            UserError: the sets are for no group, or not for this value.
         """
         return replace(self, conformal=self.conformal and self.conformal.for_group(value))
 
     def with_views(self, views: str) -> "Predictor":
         """The same model, which scores a photo as the mean over these views of it, by their name in VIEWS.
 
-        Calibrators and priors stay, although they were found on single views; what sets of grades promise does not.
+        Calibrators and priors are kept, although they were found on single views; sets of grades are not.
 
         Raises:
             UserError: an unknown name.
@@ -204,12 +204,12 @@ class Predictor:
 
     @torch.inference_mode()
     def predict_logits(self, logits: Mapping[str, Tensor]) -> Prediction:
-        """What the logits (B, *) of all heads say, of a forward pass that is done."""
+        """The prediction from the logits (B, *) of all heads, of a finished forward pass."""
         return self.judge(self.calibrate(self.net.probabilities(dict(logits))))
 
     @torch.inference_mode()
     def calibrate(self, probabilities: Tensor) -> Tensor:
-        """The network's own probabilities (B, H, Kmax), made as sure as they deserve to be where that is known."""
+        """The network's own probabilities (B, H, Kmax), calibrated where the head has a calibrator."""
         calibrated = probabilities.clone()
         for h, attribute in enumerate(self.schema):
             if attribute.name in self.calibrators:
@@ -219,7 +219,7 @@ class Predictor:
 
     @torch.inference_mode()
     def judge(self, probabilities: Tensor) -> Prediction:
-        """What calibrated probabilities (B, H, Kmax) mean, on whatever photos they rest."""
+        """The prediction from calibrated probabilities (B, H, Kmax), whatever photos they come from."""
         grades = decide_heads(probabilities, self.rules())
         columns = [
             head.score(probabilities[:, h, : attribute.grades])
@@ -234,15 +234,15 @@ class Predictor:
         """Sets of grades (B, H, Kmax) that hold the true ones as often as promised; None where nothing was.
 
         Args:
-            prediction: of photos one by one; of what is made of several together nothing was promised.
-            groups: (B,) by name, of those that the promise is kept for; what is not known gets the widest sets.
+            prediction: for single photos; nothing is promised for several photos together.
+            groups: (B,) by name, for the groups that the promise is kept for; unknown values get the widest sets.
         """
         if self.conformal is None:
             return None
         return self.conformal.around(prediction.grades, prediction.probabilities, groups)
 
     def rules(self) -> list[Rule]:
-        """How each head decides: by its recipe or what was asked for, and by what its probabilities average to now."""
+        """How each head decides: by its recipe or as asked for, and by what its probabilities average to now."""
         return [self._rule(name, rule) for name, rule in zip(self.schema.names, self.net.rules(), strict=True)]
 
     def _rule(self, name: str, trained: Rule) -> Rule:
@@ -263,7 +263,7 @@ class Predictor:
     def predict_files(
         self, paths: Sequence[str | Path], batch_size: int = 32, num_workers: int | None = 0
     ) -> Iterator[PhotoResult]:
-        """Grades files in order; a bad file gives a result with its error and costs nothing else."""
+        """Grades files in order; a bad file gives a result with its error and does not affect the others."""
         photos = PhotoFiles(paths, self.transform())
         workers = worker_count(num_workers)
         loader = DataLoader(photos, batch_size, num_workers=workers, collate_fn=list, worker_init_fn=one_thread)
@@ -292,22 +292,22 @@ def find_device(name: str) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise UserError(f"device {name!r}: not to be had here; give auto, cpu or cuda") from error
+        raise UserError(f"device {name!r}: not available here; give auto, cpu or cuda") from error
 
 
 def _require_fit(calibrators: Mapping[str, Calibrator], decisions: Mapping[str, str], schema: Schema) -> None:
-    """Makes sure that they are those of the heads, whoever wrote them.
+    """Makes sure that calibrators and decisions fit the heads, whoever wrote them.
 
     Raises:
         UserError: an unknown head, or a decision that does not fit it.
-        TypeError, ValueError: a calibration of other grades, or of no numbers.
+        TypeError, ValueError: a calibration for other grades, or one that is not of numbers.
     """
     for name, decision in decisions.items():
         require_decision(decision, schema[name])
     for name, calibrator in calibrators.items():
         numbers = torch.tensor([calibrator.weight, calibrator.bias, calibrator.prior])
         if numbers.shape != (3, schema[name].grades):
-            raise ValueError(f"the calibration of {name} is not of its grades")
+            raise ValueError(f"the calibration of {name} does not fit its grades")
 
 
 def _build_net(blueprint: Blueprint, state: Mapping[str, Tensor]) -> SkinNet:

@@ -1,1 +1,1 @@
-"""Bayesian search over the settings of a run: where it looks, what it remembers, and the trials it trains."""
+"""Bayesian search over the settings of a run: where it searches, what it remembers, and the trials it trains."""

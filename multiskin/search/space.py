@@ -1,4 +1,4 @@
-"""What a sweep searches: options of training by their dotted names, each with a range or with choices."""
+"""What a sweep searches: training options by their dotted names, each with a range or choices."""
 
 import json
 import math
@@ -45,7 +45,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """A few values of any kind, with no order among them."""
+    """A few values of any kind, without an order."""
 
     values: tuple[Any, ...]
 
@@ -55,15 +55,15 @@ class Choices:
 
     @property
     def labels(self) -> list[Scalar]:
-        """One for each value: itself, or its text if it is a list or a mapping, which no database keeps as such."""
+        """One for each value: itself, or its text if it is a list or a mapping, which no database can keep."""
         return [value if isinstance(value, Scalar) else json.dumps(value, ensure_ascii=False) for value in self.values]
 
     def value(self, label: Any) -> Any:
-        """What a label stands for."""
+        """The value that a label stands for."""
         return self.values[self.labels.index(label)]
 
     def to_wandb(self) -> dict[str, Any]:
-        """Nothing is written as YAML has it, for an agent would hand it on as Python has it."""
+        """None is written as YAML's null, since an agent would hand it on as Python's None."""
         return {"values": ["null" if value is None else value for value in self.values]}
 
 
@@ -76,7 +76,7 @@ def load_space(path: Path, monitor: str, names: Sequence[str]) -> Space:
     Args:
         path: the file; an option has low and high, and log: true for a logarithmic scale, or a list of choices.
         monitor: what trials are compared by.
-        names: of the attributes, whose recipes are options too, as heads.NAME.OPTION.
+        names: the attributes' names; their recipes are options too, as heads.NAME.OPTION.
 
     Raises:
         UserError: no such file, an unknown option, or a range or choices that cannot be searched.
@@ -99,7 +99,7 @@ def _options(settings: type, above: str = "") -> Iterator[tuple[str, Any]]:
     for option in fields(settings):
         if isinstance(option.type, type) and is_dataclass(option.type):
             yield from _options(option.type, f"{above}{option.name}.")
-        elif option.name != "heads":  # whose options are those of a recipe
+        elif option.name != "heads":  # its options are those of a recipe
             yield f"{above}{option.name}", option.type
 
 
@@ -109,7 +109,7 @@ def _kind(option: str, kinds: Mapping[str, Any], monitor: str, where: str) -> An
     if option not in kinds and get_origin(above) is not dict:
         raise unknown("option", option, kinds, where)
     if any(option == name or option.startswith(f"{name}.") for name in (*FREE, *SHARED)):
-        raise UserError(f"{where}: {option} is the same for all trials, or changes nothing; set it in the config")
+        raise UserError(f"{where}: {option} must be the same for all trials, or changes nothing; set it in the config")
     if monitor == "val/loss" and re.match(r"(recipe|heads\.[^.]+)\.loss", option):
         raise UserError(
             f"{where}: {option} changes what val/loss measures, so trials could not be compared; "
@@ -125,7 +125,7 @@ def _dimension(entry: Any, kind: Any, where: str) -> Range | Choices:
     if "choices" not in entry:
         return _range(entry, get_args(kind) if isinstance(kind, UnionType) else (kind,), where)
     if len(entry) > 1 or not isinstance(entry["choices"], list) or not entry["choices"]:
-        raise UserError(f"{where}: give a list of choices with at least one, and no range beside it")
+        raise UserError(f"{where}: give a list of choices with at least one, and no range besides")
     return Choices(tuple(entry["choices"]))
 
 
@@ -166,15 +166,15 @@ def _changed(settings: Any, names: Sequence[str], value: Any) -> Any:
 
 
 def wandb_sweep(space: Space, monitor: str, mode: str, project: str, trials: int, command: str) -> dict[str, Any]:
-    """The same search as a W&B sweep file holds it.
+    """The same search in the form of a W&B sweep file.
 
     Args:
-        space: the options; a head's recipe is not among them.
+        space: the options, without those of a head's recipe.
         monitor: what trials are compared by.
         mode: min or max.
         project: where W&B keeps it.
         trials: runs of all agents together.
-        command: of the shell, which trains one run; it has the run's options in "$@" and its id in $WANDB_RUN_ID.
+        command: a shell command that trains one run; it has the run's options in "$@" and its id in $WANDB_RUN_ID.
 
     Raises:
         UserError: an option of one head, which the command line cannot give by itself.

@@ -35,7 +35,7 @@ STATES = {TrialState.COMPLETE: "finished", TrialState.FAIL: "failed", TrialState
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One that this process has for itself while it holds the lock."""
+    """A trial that this process has for itself while it holds the lock."""
 
     number: int
     options: Mapping[str, Any]
@@ -48,36 +48,36 @@ class Trial:
 
     @property
     def log(self) -> Path:
-        """What its training says."""
+        """The output of its training."""
         return self.run.root.with_suffix(".log")
 
 
 class Sweep:
     """A search and its folder, in which other processes may be at work, too.
 
-    Trials are drawn by a tree-structured Parzen estimator (Bergstra et al. 2011), away from those that others are at
-    work on, each with a seed of its own, so that no two workers draw the same, and one that is started again goes on as
+    Trials are drawn by a tree-structured Parzen estimator (Bergstra et al. 2011), away from those that other workers
+    are training, each with its own seed, so that no two workers draw the same trial and a restarted worker continues as
     if it had not been stopped.
 
     Args:
-        root: the folder; what it holds of the same search is gone on with.
+        root: the folder; a search that it already holds is resumed.
         config: what all trials have in common.
         photos: checked, with their split.
         space: the options to search.
-        mode: whether config.trainer.monitor is better at its min or its max.
+        mode: whether config.trainer.monitor is best at its min or its max.
 
     Raises:
-        UserError: the folder cannot be used, or is that of another search.
+        UserError: the folder cannot be used, or belongs to another search.
     """
 
     def __init__(self, root: Path, config: FitConfig, photos: Photos, space: Space, mode: str) -> None:
         self.root = root
-        self.settings = root / "settings"  # that trials are trained from
+        self.settings = root / "settings"  # from which trials are trained
         self.best = root / "best.yaml"  # the settings of the best one, for a run of its own
         self.config = replace(config, ckpt_path=None)
         self.space = space
         self.mode = mode
-        self.taken: set[int] = set()  # by this process, which tries none twice
+        self.taken: set[int] = set()  # trials of this process, which tries none twice
         database = root / "sweep.db"
         self._make_folder(database)
         with self.locked():
@@ -88,12 +88,12 @@ class Sweep:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps the study and the results for one process, as none does for more than a moment."""
+        """Locks the study and the results for one process, never for more than a moment."""
         with FileLock(self.root / ".lock"):
             yield
 
     def _make_folder(self, database: Path) -> None:
-        """With the database, which comes first, the folder is a sweep's."""
+        """Makes the folder; the database comes first and marks it as a sweep's."""
         if self.root.exists() and not database.exists():
             RunFolder.require_free(self.root)
         with require_writable(self.root):
@@ -121,10 +121,10 @@ class Sweep:
         return sorted(trials, key=lambda trial: trial.values[0], reverse=self.mode == "max")
 
     def take(self, total: int) -> Trial | None:
-        """A trial to train, one that was stopped or else a new one; None if there are enough.
+        """A trial to train, a stopped one or else a new one; None if there are enough.
 
         Args:
-            total: trials of all processes; one that failed before this process began does not count.
+            total: trials of all processes; those that failed before this process began do not count.
         """
         with self.locked():
             trials = self._trials()
@@ -148,7 +148,7 @@ class Sweep:
         return self._own(self.study.ask({option: _distribution(dimension) for option, dimension in self.space.items()}))
 
     def _own(self, trial: FrozenTrial | optuna.Trial) -> Trial | None:
-        """None if another process is at work on it, be it no more than the training that a killed one has left."""
+        """None if another process is at work on it, even if only the training that a killed process left behind."""
         run = RunFolder(self.root / "runs" / trial_name(trial.number))
         run.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(run.root.with_suffix(".lock"), timeout=0)
@@ -162,24 +162,24 @@ class Sweep:
         return Trial(trial.number, self._options(trial.params), run, lock)
 
     def _options(self, labels: Mapping[str, Any]) -> dict[str, Any]:
-        """What the labels that a study keeps stand for."""
+        """The values that the labels in a study stand for."""
         return {option: dimension.value(labels[option]) for option, dimension in self.space.items()}
 
     def write_settings(self, trial: Trial, at_once: int = 1) -> Path:
-        """The file that a trial is trained from, beside so many others."""
+        """The file that a trial is trained from, for `at_once` trials at the same time."""
         config = replace(with_options(self.config, trial.options), schema="schema.yaml", out=str(trial.run.root))
         config = replace(config, data=replace(config.data, num_workers=worker_count(config.data.num_workers, at_once)))
         return _write(replace(config, test=False), self.settings / f"{trial.name}.yaml")
 
     def finish(self, trial: Trial) -> None:
-        """Keeps what a trained trial has come to, the best value of all epochs; without any it has failed."""
+        """Records a trained trial's result, the best value of all epochs; without a value it has failed."""
         values = pd.read_csv(trial.run.curves)[self.config.trainer.monitor].dropna()
         if values.empty:
             return self.fail(trial)
         return self._tell(trial, TrialState.COMPLETE, float(values.min() if self.mode == "min" else values.max()))
 
     def fail(self, trial: Trial) -> None:
-        """Keeps that nothing is to be learnt from a trial."""
+        """Records that a trial has failed."""
         self._tell(trial, TrialState.FAIL)
 
     def _tell(self, trial: Trial, state: TrialState, value: float | None = None) -> None:
@@ -196,7 +196,7 @@ class Sweep:
             _write(replace(config, schema=schema, out=str(self.root / "best")), self.best)
 
     def table(self) -> pd.DataFrame:
-        """Every trial: its name, its state, what it has come to, and its options."""
+        """Every trial: its name, its state, its result, and its options."""
         monitor = self.config.trainer.monitor
         rows = [
             {"trial": trial_name(trial.number), "state": STATES[trial.state], monitor: trial.value}
@@ -214,7 +214,7 @@ class Sweep:
     def importances(self) -> dict[str, float]:
         """Each option's share of what explains the differences between trials by fANOVA (Hutter et al. 2014).
 
-        Empty if there are too few trials to tell.
+        Empty if there are too few trials to say.
         """
         if len(self.space) < 2 or len({trial.value for trial in self.finished()}) < ENOUGH:
             return {}
@@ -223,7 +223,7 @@ class Sweep:
 
 
 def _digests(config: FitConfig, photos: Photos) -> dict[str, str]:
-    """Of what trials learn from that settings only name, by what it is called where it is another."""
+    """Digests of what settings only name but trials learn from, by what messages call it where it differs."""
     table = split_table(photos.manifest, photos.split).to_csv(index=False)
     names = (parted(path)[0] for path in photos.manifest.paths)
     found = {"table with its split": table, "photos": json.dumps(photo_digests(photos.manifest.root, names))}

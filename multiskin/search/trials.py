@@ -1,4 +1,4 @@
-"""The trials of a sweep are trained, each in a process and a run folder of its own."""
+"""Trains the trials of a sweep, each in its own process and run folder."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,19 +8,19 @@ from multiskin.compare.process import FitProcess, threads_each
 from multiskin.compare.words import plural
 from multiskin.search.sweep import Sweep, Trial, trial_name
 
-PARTS = 1000  # of a trial, in which progress is told
+PARTS = 1000  # of a trial, for reporting progress
 
 
 def train(sweep: Sweep, total: int, at_once: int, tell: Tell) -> dict[str, str]:
-    """Trains trials until there are enough; what fails is named, and the others go on.
+    """Trains trials until there are enough; failures are named, and the others continue.
 
-    One that was killed is left as it is, for another process or the next start to go on with.
+    A trial that was killed is left as it is, for another process or the next start to resume.
 
     Args:
         sweep: the search.
         total: trials of all processes that are at work on it.
-        at_once: how many this one trains at the same time; they share the cores.
-        tell: called as the trials go on, with how many parts of all trials are done.
+        at_once: how many this process trains at the same time; they share the cores.
+        tell: called as the trials proceed, with how many parts of all trials are done.
 
     Returns:
         Why trials failed or were killed, by name.
@@ -40,7 +40,7 @@ class _TrialJob(Job):
 
 
 class _Trials:
-    """Taken from a sweep as long as there are not enough."""
+    """Takes trials from a sweep until there are enough."""
 
     def __init__(self, sweep: Sweep, total: int, at_once: int) -> None:
         self.sweep = sweep

@@ -64,7 +64,7 @@ def test_an_option_has_a_range_or_choices(tmp_path, text, dimension):
         ("data.split.ratios: {low: 1, high: 3}", "the same for all trials"),
         ("data.batch_size: {choices: []}", "list of choices with at least one"),
         ("data.batch_size: {choices: 16}", "list of choices with at least one"),
-        ("data.batch_size: {choices: [16], low: 1}", "no range beside it"),
+        ("data.batch_size: {choices: [16], low: 1}", "no range besides"),
         ("trainer.monitor: {choices: [val/loss]}", "the same for all trials"),
         ("seed: {low: 0, high: 9}", "the same for all trials"),
         ("log.project: {choices: [a]}", "changes nothing"),
