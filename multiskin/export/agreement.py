@@ -1,4 +1,4 @@
-"""How far an exported model says what the model itself says, of the same photos."""
+"""How far an exported model agrees with the model itself on the same photos."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,16 +11,16 @@ from multiskin.explain.cam import head_maps
 from multiskin.inference.predictor import Predictor
 from multiskin.portable.predictor import OnnxPredictor
 
-MOST = 1e-4  # a float model may differ by, of a probability or of the strongest place of a map
+MOST = 1e-4  # by which a float model may differ, in a probability or as a share of a map's strongest place
 
 
 class Agreement(NamedTuple):
-    """Of an exported model with the model itself.
+    """Agreement of an exported model with the model itself.
 
     Attributes:
         photos: how many were compared.
-        probability: the largest difference of any.
-        mean: of the differences of all probabilities.
+        probability: the largest difference of any probability.
+        mean: the mean difference of all probabilities.
         map: the largest difference of any place, as a share of the strongest of all, or of 1; None if there are no
             maps.
         grades: (H,) the share of photos with the same grade.
@@ -64,8 +64,8 @@ def require_same(found: Agreement, where: str) -> None:
         UserError: it differs by more than rounding.
     """
     for what, apart in (("a probability", found.probability), ("a map", found.map)):
-        if apart is not None and not apart <= MOST:  # NaN is not either
+        if apart is not None and not apart <= MOST:  # also refuses NaN
             raise UserError(
                 f"{where}: not kept, for {what} differs by {apart:.2g} from the model's own, and at most {MOST:g} is "
-                "rounding; predict from the run itself, and tell us the backbone"
+                "rounding; predict from the run itself, and report the backbone to us"
             )

@@ -23,7 +23,7 @@ PIXEL = 255  # the brightest value
 
 
 class PixelsToGrades(nn.Module):
-    """Prepared photos (B, S, S, 3) uint8 to each head's calibrated probabilities (B, K), and then its map (B, h, w).
+    """Prepared photos (B, S, S, 3) uint8 to each head's calibrated probabilities (B, K), then each map (B, h, w).
 
     Args:
         predictor: the model, on the CPU.
@@ -61,7 +61,7 @@ class PixelsToGrades(nn.Module):
 
 @torch.no_grad()
 def traceable(predictor: Predictor) -> PixelsToGrades:
-    """The module of a model; without maps where these take more than the final map's mean."""
+    """The module of a model; without maps where the heads depend on more than the final map's mean."""
     size = predictor.preprocessing.input_size
     maps = have_maps(predictor.net(torch.randn(1, 3, size, size)))
     return PixelsToGrades(predictor, maps).eval()
@@ -73,16 +73,16 @@ def onnx_graph(module: PixelsToGrades, size: int, backbone: str) -> "ModelProto"
     Args:
         module: what is exported.
         size: S, pixels.
-        backbone: what an error calls the network.
+        backbone: the network's name, for errors.
 
     Raises:
-        UserError: no exporter, or a backbone that it cannot follow.
+        UserError: no exporter, or a backbone that it cannot trace.
     """
-    photos = torch.zeros(2, size, size, 3, dtype=torch.uint8)  # two, for of one it would think that it is always one
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # what it cannot do, it raises
+    photos = torch.zeros(2, size, size, 3, dtype=torch.uint8)  # two: a batch of one would be taken as fixed
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # real failures are raised anyway
     try:
         with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # of its own inner ways
+            warnings.simplefilter("ignore")  # about its own internals
             program = torch.onnx.export(
                 module,
                 (photos,),
@@ -95,7 +95,7 @@ def onnx_graph(module: PixelsToGrades, size: int, backbone: str) -> "ModelProto"
             )
     except ImportError as error:
         raise UserError(INSTALL) from error
-    except Exception as error:  # the exporter has a kind for each of its steps
+    except Exception as error:  # the exporter raises another kind at each of its steps
         reason = f"{type(error.__cause__ or error).__name__}: {error.__cause__ or error}".splitlines()[0]
         raise UserError(
             f"{backbone} cannot be exported as ONNX ({reason[:200]}); predict from the run itself, or choose another "
@@ -107,7 +107,7 @@ def onnx_graph(module: PixelsToGrades, size: int, backbone: str) -> "ModelProto"
 
 
 def _without_places(model: "ModelProto") -> "ModelProto":
-    """Takes out where in which files each node was made: nobody's folders are anybody's business."""
+    """Removes the source files and lines of each node, since folder names are private."""
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""

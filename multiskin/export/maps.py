@@ -1,7 +1,7 @@
-"""The maps of all heads without automatic differentiation, which graphs for other runtimes have not.
+"""The maps of all heads without automatic differentiation, which graphs for other runtimes lack.
 
-They are those of multiskin.explain.cam for the scalar `score`: the derivatives by logits and through a small layer of a
-head are written out. Below, s is the expected grade.
+They are those of multiskin.explain.cam for the scalar `score`: the derivatives with respect to logits and through a
+head's small layer are written out. Below, s is the expected grade.
 """
 
 import math
@@ -20,12 +20,12 @@ from multiskin.schema import Attribute
 
 
 def have_maps(output: SkinOutput) -> bool:
-    """Whether all that heads see of the final map is its mean as it is, as in most convolutional networks."""
+    """Whether heads see nothing of the final map but its unchanged mean, as in most convolutional networks."""
     return are_features(output.maps.mean(dim=(2, 3)), output)
 
 
 def score_maps(net: SkinNet, output: SkinOutput) -> Tensor:
-    """What each position adds to the expected grade (B, H, h, w); of nominal grades to the logit of the predicted one.
+    """What each position adds to the expected grade (B, H, h, w); for nominal ones to the predicted grade's logit.
 
     Args:
         net: in evaluation mode.
@@ -41,7 +41,7 @@ def score_maps(net: SkinNet, output: SkinOutput) -> Tensor:
 
 
 def _of_logits(attribute: Attribute, head: Head, logits: Tensor) -> Tensor:
-    """The derivative of the scalar by the logits, (B, D)."""
+    """The derivative of the scalar with respect to the logits, (B, D)."""
     if not attribute.ordinal:
         return F.one_hot(logits.argmax(dim=1), logits.shape[1]).float()
     return DERIVATIVES[head.logits](logits.float())
@@ -75,7 +75,7 @@ DERIVATIVES: dict[Logits, Callable[[Tensor], Tensor]] = {  # of the expected gra
 
 
 def _through_layer(head: Head, of_hidden: Tensor, output: SkinOutput, stride: int | None) -> Tensor:
-    """Derivatives (B, C) by what a head reads, from those by its hidden units (B, U)."""
+    """Derivatives (B, C) with respect to what a head reads, from those with respect to its hidden units (B, U)."""
     if isinstance(head.hidden, nn.Identity):
         return of_hidden
     linear = head.hidden.get_submodule("0")

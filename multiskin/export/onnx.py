@@ -1,4 +1,4 @@
-"""A trained model as one ONNX file, which is checked against the model itself before it is kept."""
+"""A trained model as one ONNX file, which is kept only after a check against the model itself."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,21 +19,21 @@ from multiskin.run import whole
 
 
 def export_onnx(predictor: Predictor, path: Path, photos: Sequence[np.ndarray]) -> Agreement:
-    """Writes a model as ONNX and says how far it agrees with the model itself.
+    """Writes a model as ONNX and returns how far it agrees with the model itself.
 
     Args:
         predictor: the model, on the CPU.
         path: where to.
-        photos: (h, w, 3) uint8 RGB each, that both are compared on.
+        photos: (h, w, 3) uint8 RGB each, on which both are compared.
 
     Raises:
-        UserError: a backbone or a preprocessing that cannot be exported, or an export that differs; no file is kept.
+        UserError: a backbone or preprocessing that cannot be exported, or an export that differs; no file is kept.
     """
     card, detector = card_of(predictor), predictor.preprocessing.skin.detector
     Pixels(card.preprocessing)  # before the export, which takes long
     try:
         import onnx
-        import onnxruntime  # noqa: F401  # what the file is checked with
+        import onnxruntime  # noqa: F401  # the file is checked with it
     except ImportError as error:
         raise UserError(INSTALL) from error
     backbone = type(predictor.net.backbone.net).__name__
@@ -49,15 +49,15 @@ def export_onnx(predictor: Predictor, path: Path, photos: Sequence[np.ndarray]) 
 def export_int8(
     predictor: Predictor, source: Path, path: Path, photos: Sequence[np.ndarray], learned: Sequence[np.ndarray]
 ) -> Agreement:
-    """Writes an exported model in 8 bits and says how far it agrees with the model itself, which it does not quite.
+    """Writes an exported model in 8 bits and returns how far it agrees with the model itself, which is not quite.
 
-    What sets of grades promise was found with the model's own probabilities, and is left out.
+    Sets of grades are left out, since their promise was found with the model's own probabilities.
 
     Args:
         predictor: the model, on the CPU.
         source: what export_onnx has made of it.
         path: where to.
-        photos: (h, w, 3) uint8 RGB each, that both are compared on.
+        photos: (h, w, 3) uint8 RGB each, on which both are compared.
         learned: photos that the ranges of activations are taken from.
     """
     detector = predictor.preprocessing.skin.detector
@@ -69,7 +69,7 @@ def export_int8(
 
 
 def _describe(path: Path, card: Card) -> None:
-    """Has a file say this of itself, and nothing else."""
+    """Replaces a file's metadata with this card."""
     import onnx
 
     model = onnx.load(path)
@@ -78,7 +78,7 @@ def _describe(path: Path, card: Card) -> None:
 
 
 def card_of(predictor: Predictor) -> Card:
-    """What the model's file is to say of it."""
+    """What the model's file is to say about it."""
     rules = {
         name: Rule(rule.decision, tuple(rule.prior.tolist()), tuple(map(tuple, rule.credit.tolist())))
         for name, rule in zip(predictor.schema.names, predictor.rules(), strict=True)

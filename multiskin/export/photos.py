@@ -1,4 +1,4 @@
-"""Photos that an exported model is compared on and measured out with."""
+"""Photos to compare an exported model on and to quantise it with."""
 
 from pathlib import Path
 
@@ -17,13 +17,13 @@ LEARNED = 128  # photos that ranges of activations are taken from
 
 
 def run_photos(run: RunFolder, root: Path, side: str, most: int) -> list[np.ndarray]:
-    """Some photos (h, w, 3) uint8 RGB of one side of a run's split, spread over it; those that cannot be read are not.
+    """Some photos (h, w, 3) uint8 RGB spread over one side of a run's split, without those that cannot be read.
 
     Args:
         run: the run.
         root: where its photos are.
         side: train or val.
-        most: how many.
+        most: how many at most.
 
     Raises:
         UserError: no split.
@@ -46,6 +46,6 @@ def _read(path: Path) -> np.ndarray | None:
 
 
 def drawn_photos() -> list[np.ndarray]:
-    """One of every part of a face, drawn, each on another tone of skin."""
+    """One drawn photo of every part of a face, each with another skin tone."""
     shots = (Shot(0, person, 0, part, False, person, ()) for person, part in enumerate(PARTS))
     return [photograph(shot).pixels for shot in shots]

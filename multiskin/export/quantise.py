@@ -1,4 +1,4 @@
-"""A float ONNX model with its products in 8 bits: static quantisation, a scale for each channel of weights.
+"""A float ONNX model with its products in 8 bits: static quantisation, one scale per channel of weights.
 
 Jacob et al. 2018, https://arxiv.org/abs/1712.05877; the ranges of activations come from photos.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
 PRODUCTS = ("Conv", "Gemm", "MatMul")  # what takes the time
-HEADS = ".heads."  # in the names of their weights: they take no time, and probabilities hang on them
+HEADS = ".heads."  # in the names of their weights: heads take no time, and probabilities depend on them
 
 
 class PhotosInTurn:
@@ -32,12 +32,12 @@ class PhotosInTurn:
 
 
 def quantise(source: Path, target: Path, pixels: np.ndarray) -> None:
-    """Writes a model in 8 bits beside the float one, with the same inputs and outputs.
+    """Writes a copy of the float model in 8 bits, with the same inputs and outputs.
 
     Args:
         source: the float model.
         target: where to.
-        pixels: (B, S, S, 3) uint8, prepared photos such as the model is for.
+        pixels: (B, S, S, 3) uint8, prepared photos of the kind that the model is for.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
@@ -57,10 +57,10 @@ def quantise(source: Path, target: Path, pixels: np.ndarray) -> None:
 
 
 def heavy_nodes(model: "ModelProto") -> list[str]:
-    """The names of the products of the backbone with its weights that 8 bits are enough for.
+    """The names of the backbone's products with weights for which 8 bits are enough.
 
-    The first one, of pixels, has the widest range of all; products of one channel each have next to nothing to do, and
-    lose most (Sheng et al. 2018, https://arxiv.org/abs/1803.08607).
+    The first one, of pixels, has the widest range of all; products of single channels save next to nothing and lose
+    most (Sheng et al. 2018, https://arxiv.org/abs/1803.08607).
     """
     weights = {each.name for each in model.graph.initializer}
     products = [
@@ -79,7 +79,7 @@ def _by_channel(node: "NodeProto") -> bool:
 
 @contextmanager
 def _without_advice() -> Iterator[None]:
-    """Without being told to fold and infer first, which torch's exporter has done."""
+    """Hides the advice to fold and infer shapes first, which torch's exporter has already done."""
 
     def other(record: logging.LogRecord) -> bool:
         return "pre-processing before quantization" not in record.getMessage()

@@ -1,4 +1,4 @@
-"""What a model's file says of the model beside its weights: all that turns a photo into grades, as JSON.
+"""What a model's file says about the model besides its weights: all that turns a photo into grades, as JSON.
 
 Such a file may come from anybody: what it says is checked before it is used.
 """
@@ -18,7 +18,7 @@ from multiskin.errors import UserError
 from multiskin.portable.decisions import Rule
 from multiskin.schema import Schema
 
-FORMAT = 1  # of what is written here; a change that earlier versions would misread raises it
+FORMAT = 1  # of what is written here; raised by a change that earlier versions would misread
 PREFIX = "multiskin."
 DISCLAIMER = "No medical device. Grades are estimates from a photograph, for research and cosmetic use; no diagnosis."
 
@@ -29,9 +29,9 @@ class Card:
 
     Attributes:
         schema: the attributes.
-        preprocessing: how a photo becomes pixels; that these are normalised is the network's own first step.
+        preprocessing: how a photo becomes pixels; normalising them is the network's own first step.
         rules: how each attribute's probabilities become a grade, by its name.
-        conformal: what gives each grade a set around it, if anything.
+        conformal: gives each grade a set around it, if anything does.
     """
 
     schema: Schema
@@ -54,14 +54,14 @@ class Card:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], where: str) -> "Card":
-        """From what to_metadata gives, of whatever origin.
+        """Reads what to_metadata gives, of whatever origin.
 
         Args:
-            metadata: of the file; may hold more than is ours.
+            metadata: the file's metadata; may hold other things, too.
             where: the file.
 
         Raises:
-            UserError: not ours, of a later version, or damaged.
+            UserError: not multiskin's, of a later version, or damaged.
         """
         if PREFIX + "format" not in metadata:
             raise UserError(f"{where}: not one of multiskin's; give a file that 'multiskin export' wrote")
@@ -75,7 +75,7 @@ class Card:
             raise UserError(f"{where}: {error}") from error
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise UserError(f"{where}: what it says of itself is damaged ({reason}); export the run again") from error
+            raise UserError(f"{where}: its description is damaged ({reason}); export the run again") from error
 
     @classmethod
     def _from_dict(cls, content: Mapping[str, Any]) -> "Card":
@@ -98,7 +98,7 @@ def checked_sets(content: Mapping[str, Any], schema: Schema) -> ConformalSets:
     """Sets of grades from what their to_dict gives, of whatever origin.
 
     Raises:
-        UserError: another coverage than a share.
+        UserError: a coverage that is not a share.
         KeyError, TypeError, ValueError: another form.
     """
     sets = ConformalSets.from_dict(content, schema)
@@ -113,7 +113,7 @@ def checked_sets(content: Mapping[str, Any], schema: Schema) -> ConformalSets:
 
 
 def finite(sets: ConformalSets) -> ConformalSets:
-    """The same sets without infinite thresholds, which JSON has not; no score is above 1."""
+    """The same sets without infinite thresholds, which JSON does not have; no score is above 1."""
     heads = {
         name: {cell: replace(limit, score=min(limit.score, sys.float_info.max)) for cell, limit in limits.items()}
         for name, limits in sets.thresholds.items()

@@ -1,4 +1,4 @@
-"""The decisions of multiskin.decisions in NumPy: from probabilities (B, K) to one grade (B,) a row, int64.
+"""The decisions of multiskin.decisions in NumPy: from probabilities (B, K) to one grade per row (B,), int64.
 
 Each row must be non-negative and sum to 1.
 """
@@ -35,11 +35,11 @@ class Rule:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], attribute: Attribute) -> "Rule":
-        """From what to_dict gives, of whatever origin.
+        """Reads what to_dict gives, of whatever origin.
 
         Raises:
             UserError: a decision that does not fit the attribute.
-            ValueError: numbers of another shape, or that are none.
+            ValueError: another shape, or something other than numbers.
         """
         k = attribute.grades
         prior, credit = (np.array(content[key], dtype=np.float64) for key in ("prior", "credit"))
@@ -51,24 +51,24 @@ class Rule:
 
 
 def argmax(probabilities: np.ndarray) -> np.ndarray:
-    """The most probable grade, the lowest of equals."""
+    """The most probable grade, the lowest in a tie."""
     return probabilities.argmax(axis=1)
 
 
 def median(probabilities: np.ndarray) -> np.ndarray:
-    """The lowest grade whose cumulated probability reaches 1/2."""
+    """The lowest grade whose cumulative probability reaches 1/2."""
     return (probabilities.cumsum(axis=1) < 0.5 - ROUNDING).sum(axis=1)
 
 
 def expectation(probabilities: np.ndarray) -> np.ndarray:
-    """The grade nearest to the expected one, the lower of two."""
+    """The grade nearest to the expected one, the lower in a tie."""
     highest = probabilities.shape[1] - 1
     expected = probabilities.astype(np.float64) @ np.arange(highest + 1)  # (B,)
     return np.nan_to_num(np.ceil(expected - 0.5 - ROUNDING * highest)).astype(np.int64)
 
 
 def expected_credit(probabilities: np.ndarray, rule: Rule) -> np.ndarray:
-    """The grade that adds most credit, each true grade counting by how much likelier than usual a photo makes it."""
+    """The grade that earns most credit, each true grade counting by how much likelier than usual it is here."""
     prior = np.array(rule.prior, dtype=np.float32)
     seen = prior > 0
     shrunk = (1 - SHRINKAGE) * prior + SHRINKAGE * seen / max(seen.sum(), 1)

@@ -1,4 +1,4 @@
-"""From a photograph to the network's pixels, the same ones as with albumentations, which needs seconds to import."""
+"""From a photograph to the network's pixels, identical to those of albumentations, which takes seconds to import."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,7 +18,7 @@ class Pixels:
     """A photo (h, w, 3) uint8 RGB to (S, S, 3) uint8.
 
     Raises:
-        UserError: a step that needs torch or albumentations, or no detector of faces where it should be.
+        UserError: a step that needs torch or albumentations, or no face detector where it should be.
     """
 
     def __init__(self, preprocessing: Preprocessing) -> None:
@@ -54,14 +54,14 @@ def _create(name: str, options: dict[str, Any], size: int) -> Step:
     for option, value in options.items():
         if option not in known or type(value) is not int:
             raise UserError(
-                f"{WHERE}: {name}: {option} {value!r} cannot be had without torch, which can do size and "
+                f"{WHERE}: {name}: {option} {value!r} is not available without torch, only size and "
                 f"{', '.join(known)} with a number; predict from the run itself"
             )
     return STEPS[name][0](*sides, **options)
 
 
 def _sides(options: Mapping[str, Any], size: int) -> tuple[tuple[int, int], dict[str, Any]]:
-    """Height and width, and the options beside them."""
+    """Height and width, and the other options."""
     others = dict(options)
     given = others.pop("size", size)
     height, width = (given, given) if isinstance(given, int) else given
@@ -89,7 +89,7 @@ def _center_crop(height: int, width: int, border_mode: int = cv2.BORDER_REFLECT_
 
 
 def _cropped(picture: np.ndarray, height: int, width: int, border_mode: int) -> np.ndarray:
-    """The middle of a picture, which is made larger first where it is too small."""
+    """The middle of a picture, which is padded first where it is too small."""
     over, across = (max(side - own, 0) for side, own in zip((height, width), picture.shape[:2], strict=True))
     edges = (over // 2, over - over // 2, across // 2, across - across // 2)
     if any(edges):
@@ -98,7 +98,7 @@ def _cropped(picture: np.ndarray, height: int, width: int, border_mode: int) -> 
     return picture[top : top + height, left : left + width]
 
 
-STEPS: dict[str, tuple[Callable[..., Step], tuple[str, ...]]] = {  # with the options that they take beside a size
+STEPS: dict[str, tuple[Callable[..., Step], tuple[str, ...]]] = {  # with the options that they take besides a size
     "Resize": (_resize, ("interpolation",)),
     "CenterCrop": (_center_crop, ("border_mode",)),
 }

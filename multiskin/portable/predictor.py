@@ -1,4 +1,4 @@
-"""Photographs in, grades out, by ONNX Runtime: what multiskin.inference.predictor does, without torch."""
+"""Photographs in, grades out, with ONNX Runtime: what multiskin.inference.predictor does, without torch."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ INSTALL = "ONNX Runtime is not installed; pip install 'multiskin[onnx]'"
 
 
 def map_of(name: str) -> str:
-    """What the output is called that maps an attribute, (B, h, w); its probabilities (B, K) have its own name."""
+    """The name of an attribute's map output (B, h, w); its probabilities (B, K) have the attribute's own name."""
     return f"{name}.map"
 
 
@@ -39,10 +39,10 @@ class OnnxPredictor:
     """An exported network with its way of preparing photographs.
 
     Args:
-        session: that runs it.
-        card: what its file says of it.
+        session: what runs it.
+        card: what its file says about it.
         pixels: how a photo becomes its input.
-        views: of each photo, that its probabilities are the mean over.
+        views: the views of each photo that its probabilities are averaged over.
     """
 
     session: "InferenceSession"
@@ -64,12 +64,12 @@ class OnnxPredictor:
 
         Args:
             path: the .onnx file.
-            detector: where the file that finds faces is now, if the model was trained with one; else it is looked for
-                beside the model by its name.
-            threads: of the network; 0 for as many as there are cores.
+            detector: where the file that finds faces is now, if the model was trained with one; by default it is looked
+                for next to the model by its name.
+            threads: how many the network uses; 0 for as many as there are cores.
 
         Raises:
-            UserError: no such file, none of multiskin's, or one whose outputs are not those that it says it has.
+            UserError: no such file, one that is not multiskin's, or one without the outputs that it says it has.
         """
         session = open_session(Path(path), threads)
         card = Card.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
@@ -93,7 +93,7 @@ class OnnxPredictor:
         return self._ruled({name: replace(self.card.rules[name], decision=to) for name, to in decisions.items()})
 
     def with_credit(self, credit: Mapping[str, Credit], where: str = CREDIT) -> "OnnxPredictor":
-        """As Predictor.with_credit: these heads decide for what earns most by their matrices (K, K).
+        """Like Predictor.with_credit: these heads decide for what earns most by their matrices (K, K).
 
         Raises:
             UserError: likewise.
@@ -109,15 +109,15 @@ class OnnxPredictor:
         """The same model for photos that all have this value of the group that its sets are promised for.
 
         Raises:
-            UserError: they are for no group, or not for this value.
+            UserError: the sets are for no group, or not for this value.
         """
         return replace(self, card=replace(self.card, conformal=self.conformal and self.conformal.for_group(value)))
 
     def with_views(self, views: str) -> "OnnxPredictor":
         """The same model, which scores a photo as the mean over these views of it, by their name in VIEWS.
 
-        The mean is over the probabilities that the file gives, which are calibrated if the model is. Priors stay,
-        although they were found on single views; what sets of grades promise does not.
+        The mean is over the probabilities that the file gives, which are calibrated if the model is. Priors are kept,
+        although they were found on single views; sets of grades are not.
 
         Raises:
             UserError: an unknown name.
@@ -127,7 +127,7 @@ class OnnxPredictor:
     def predict(self, pixels: np.ndarray) -> Prediction:
         """Grades prepared photos (B, S, S, 3) uint8."""
         names = list(self.schema.names)
-        by_view = [self.session.run(names, {IMAGE: seen(pixels, view)}) for view in self.views]  # (B, K) a head
+        by_view = [self.session.run(names, {IMAGE: seen(pixels, view)}) for view in self.views]  # (B, K) per head
         rows = [np.mean(of_head, axis=0) for of_head in zip(*by_view, strict=True)]
         return judge(rows, self.schema, self.card.rules)
 
@@ -140,7 +140,7 @@ class OnnxPredictor:
     def maps(self, pixels: np.ndarray) -> np.ndarray:
         """What each position of prepared photos (B, S, S, 3) adds to each expected grade: (B, H, h, w).
 
-        Of a nominal attribute it is what it adds to the logit of the predicted grade.
+        For a nominal attribute it is what each adds to the logit of the predicted grade.
         """
         return np.stack(self.session.run([map_of(name) for name in self.schema.names], {IMAGE: pixels}), axis=1)
 
@@ -157,12 +157,12 @@ class OnnxPredictor:
     def predict_files(
         self, paths: Sequence[str | Path], batch_size: int = 32, num_workers: int | None = None
     ) -> Iterator[PhotoResult]:
-        """Grades files in order; a bad file gives a result with its error and costs nothing else.
+        """Grades files in order; a bad file gives a result with its error and does not affect the others.
 
         Args:
-            paths: of the files.
+            paths: the files.
             batch_size: photos at once.
-            num_workers: threads that read photos; default: by the cores.
+            num_workers: threads that read photos; default: by the number of cores.
         """
         threads = os.cpu_count() if num_workers is None else num_workers
         with ThreadPoolExecutor(max(threads or 1, 1)) as pool:
@@ -200,7 +200,7 @@ def seen(pixels: np.ndarray, view: View) -> np.ndarray:
 
 
 def judge(rows: Sequence[np.ndarray], schema: Schema, rules: Mapping[str, Rule]) -> Prediction:
-    """What probabilities (B, K), one array a head, mean."""
+    """The prediction from probabilities (B, K), one array per head."""
     photos, width = len(rows[0]), schema.max_grades
     probabilities = np.zeros((photos, len(schema), width), np.float32)
     grades = np.zeros((photos, len(schema)), np.int64)
@@ -214,10 +214,10 @@ def judge(rows: Sequence[np.ndarray], schema: Schema, rules: Mapping[str, Rule])
 
 
 def open_session(path: Path, threads: int = 0) -> "InferenceSession":
-    """What runs an ONNX file on the CPU, whoever wrote it.
+    """A session that runs an ONNX file on the CPU, whoever wrote it.
 
     Raises:
-        UserError: no such file, no ONNX, or no ONNX Runtime.
+        UserError: no such file, not an ONNX file, or no ONNX Runtime.
     """
     try:
         import onnxruntime
@@ -230,13 +230,13 @@ def open_session(path: Path, threads: int = 0) -> "InferenceSession":
     options.log_severity_level = 4  # what stops it is raised as well
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # it has a kind of its own for each that there is
+    except Exception as error:  # it raises many kinds of its own
         reason = type(error).__name__
         raise UserError(f"{path}: not readable as ONNX ({reason}), or cut short; {REMEDY}") from error
 
 
 def _with_detector(preprocessing: Preprocessing, folder: Path, given: str | None) -> Preprocessing:
-    """With the detector that is given, or the one of that name in a folder; no file may send us anywhere else."""
+    """With the given detector, or the one of that name in the folder; no file may point us anywhere else."""
     own = preprocessing.skin.detector
     if given is None and own is None:
         return preprocessing
@@ -253,4 +253,4 @@ def _require_shapes(session: "InferenceSession", card: Card, where: str) -> None
     there = {each.name: (each.type, each.shape[1:]) for each in (*session.get_inputs(), *session.get_outputs())}
     for name, (kind, shape) in expected.items():
         if there.get(name) != (kind, shape):
-            raise UserError(f"{where}: its {name!r} is not what its own schema says; {REMEDY}")
+            raise UserError(f"{where}: its {name!r} does not match its own schema; {REMEDY}")

@@ -1,4 +1,4 @@
-"""What a network says of photos, whatever runs it."""
+"""What a network predicts for photos, whatever runs it."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -9,10 +9,10 @@ from multiskin.schema import Schema
 
 
 class Prediction(NamedTuple):
-    """What the network says of some photos.
+    """What the network predicts for some photos.
 
     Attributes:
-        grades: (B, H) int64, decided.
+        grades: (B, H) int64, as decided.
         scores: (B, H), expected grades; NaN for nominal attributes, whose grades have no order.
         probabilities: (B, H, Kmax), calibrated where the model is, 0 beyond a head's own K.
     """
@@ -23,7 +23,7 @@ class Prediction(NamedTuple):
 
 
 class PhotoResult(NamedTuple):
-    """One photo's line: a prediction with B = 1 and its sets of grades (1, H, Kmax), if any, or why there is none."""
+    """One photo's line: a prediction with B = 1 and any sets of grades (1, H, Kmax), or why there is no prediction."""
 
     path: str
     prediction: Prediction | None
@@ -32,7 +32,7 @@ class PhotoResult(NamedTuple):
 
 
 def rows_of(prediction: Prediction) -> Iterator[Prediction]:
-    """Of B photos, one by one, with B = 1 each."""
+    """The predictions of B photos one by one, each with B = 1."""
     for row in range(len(prediction.grades)):
         yield Prediction(*(values[row : row + 1] for values in prediction))
 

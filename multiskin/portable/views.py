@@ -1,4 +1,4 @@
-"""The views of a photo that a model may be asked about together, whatever runs it.
+"""The views of a photo that a model may be averaged over, whatever runs it.
 
 The mean over a photo and its mirror image is that of Simonyan and Zisserman, ICLR 2015, section 3.2. All eight flips
 and quarter turns are the dihedral group of a square, so that the mean over them is the same however a photo is turned.
@@ -13,7 +13,7 @@ class View(NamedTuple):
     """How a square photo is moved onto itself.
 
     Attributes:
-        mirrored: whether left and right change places first.
+        mirrored: whether left and right are swapped first.
         turns: quarter turns after that, counterclockwise.
     """
 
@@ -30,10 +30,10 @@ VIEWS = {
 
 
 def views_of(name: str) -> tuple[View, ...]:
-    """All that are meant by a name.
+    """All views that a name stands for.
 
     Raises:
-        UserError: an unknown one.
+        UserError: an unknown name.
     """
     if name not in VIEWS:
         raise unknown("views", name, VIEWS)

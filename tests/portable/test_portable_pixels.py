@@ -36,7 +36,7 @@ def test_they_are_those_of_the_evaluation_transform(steps: tuple, shape: tuple[i
     ("step", "words"),
     [
         ("HorizontalFlip", "unknown transform 'HorizontalFlip'"),
-        ({"CenterCrop": {"size": 24, "pad_position": "top_left"}}, "pad_position 'top_left' cannot be had"),
+        ({"CenterCrop": {"size": 24, "pad_position": "top_left"}}, "pad_position 'top_left' is not available"),
         ({"Resize": {"size": 0}}, "size 0"),
         ({"Resize": {"size": 10**9}}, "size 1000000000"),
     ],

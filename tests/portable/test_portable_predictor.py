@@ -155,11 +155,11 @@ def test_a_file_whose_outputs_are_others_is_refused(
 ) -> None:
     for other in (Schema(graded.attributes[:2]), Schema((Attribute("shine", 4), *graded.attributes[1:]))):
         path = write_model(tmp_path / "other.onnx", other, card.to_metadata())
-        with pytest.raises(UserError, match="is not what its own schema says"):
+        with pytest.raises(UserError, match="does not match its own schema"):
             OnnxPredictor.from_file(path)
     larger = replace(card, preprocessing=replace(card.preprocessing, input_size=32))
     path = write_model(tmp_path / "larger.onnx", graded, larger.to_metadata())
-    with pytest.raises(UserError, match="'image' is not what"):
+    with pytest.raises(UserError, match="'image' does not match"):
         OnnxPredictor.from_file(path)
     with pytest.raises(UserError, match="not one of multiskin's"):
         OnnxPredictor.from_file(write_model(tmp_path / "bare.onnx", graded, {}))

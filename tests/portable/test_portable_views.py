@@ -71,7 +71,7 @@ def test_an_onnx_file_is_asked_for_them_by_the_same_option(
         assert main(["predict", str(model), str(photo), *asked]) == 0
         told = capsys.readouterr()
         headings[asked] = told.out.splitlines()[0].split(",")
-        assert told.err.count("no sets of grades are told") == bool(asked)
+        assert told.err.count("no sets of grades are given") == bool(asked)
     alone, several = headings.values()
     sets = [name for name in alone if name.endswith(("_low", "_high", "_set"))]
     assert sets
