@@ -1,1 +1,1 @@
-"""Collections of photos too large for one process: many score them, and what is stopped goes on where it was."""
+"""Collections of photos too large for one process: many score them, and stopped work resumes where it was."""

@@ -1,4 +1,4 @@
-"""Ray itself: a cluster of this machine's own, or one that is there, told to keep quiet and to tidy up."""
+"""Ray itself: a cluster of this machine's own, or a running one, told to keep quiet and to tidy up."""
 
 import logging
 import os
@@ -22,16 +22,16 @@ STDERR = 2
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "^")  # of what it would repeat here, such as that a process died
-os.environ.setdefault("RAY_worker_niceness", "0")  # that of the command: Ray's own, 15, starves beside any other work
+os.environ.setdefault("RAY_worker_niceness", "0")  # the command's own: Ray's default, 15, starves next to other work
 
 
 class Scorers(NamedTuple):
     """The processes that hold the model.
 
     Attributes:
-        most: of them at the same time.
-        device: that each runs it on.
-        gpus: that each has for itself, 1, or 0 where they read the photos as well.
+        most: how many at the same time.
+        device: what each runs the model on.
+        gpus: how many each has for itself: 1, or 0 where they read the photos as well.
     """
 
     most: int
@@ -44,9 +44,9 @@ class Cluster:
     """Where processes run.
 
     Args:
-        address: of a cluster that is there; none for one of this machine, which ends with the command.
-        cpus: of this machine's.
-        memory: bytes of photos, read and not yet scored by a GPU, that one of this machine's holds at most.
+        address: of a running cluster; none for one on this machine, which ends with the command.
+        cpus: how many a cluster on this machine has.
+        memory: most bytes of photos, read and not yet scored by a GPU, that a cluster on this machine holds.
     """
 
     address: str | None
@@ -55,9 +55,9 @@ class Cluster:
 
     @classmethod
     def of(cls, address: str | None, readers: int | None, memory: int) -> "Cluster":
-        """The cluster that so many processes read photos on; by the cores where None."""
+        """The cluster on which this many processes read photos; by the number of cores if None."""
         cpus = (os.cpu_count() or 1) if readers is None else readers + 1
-        return cls(address, max(cpus, 2), memory)  # beside a GPU one reads and one scores, on a single core as well
+        return cls(address, max(cpus, 2), memory)  # with a GPU one reads and one scores, even on a single core
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -74,7 +74,7 @@ class Cluster:
         with TemporaryDirectory(prefix="ray-", dir=_place(), ignore_cleanup_errors=True) as folder:
             try:
                 self._init(folder)
-                signal.signal(signal.SIGTERM, handler)  # Ray's own would end the command without a word
+                signal.signal(signal.SIGTERM, handler)  # Ray's own would end the command silently
                 yield
             finally:
                 ray.shutdown()
@@ -109,7 +109,7 @@ class Cluster:
             if self.address is None:
                 raise
             reason = " ".join(str(error).split())
-            raise UserError(f"--address {self.address}: no Ray cluster to be had there ({reason})") from error
+            raise UserError(f"--address {self.address}: no Ray cluster can be reached there ({reason})") from error
 
     def _where(self, folder: str) -> dict[str, object]:
         if self.address is not None:
@@ -124,7 +124,7 @@ class Cluster:
 
 
 def require_ray() -> None:
-    """Makes sure that Ray is there.
+    """Makes sure that Ray is installed.
 
     Raises:
         UserError: it is not installed.
@@ -136,7 +136,7 @@ def require_ray() -> None:
 
 
 def _require_answer(address: str) -> None:
-    """Makes sure that somebody listens at HOST:PORT, where Ray would go on asking for minutes."""
+    """Makes sure that something listens at HOST:PORT, since Ray would keep trying for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdecimal():
         socket.create_connection((host, int(port)), timeout=ANSWER).close()
@@ -149,7 +149,7 @@ def _place() -> str:
 
 @contextmanager
 def _stderr_closed() -> Iterator[None]:
-    """For what compiled code says as it begins, even when told to keep quiet; errors are raised all the same."""
+    """Hides what compiled code prints as it starts, even when told to keep quiet; errors are still raised."""
     sys.stderr.flush()
     stderr = os.dup(STDERR)
     with open(os.devnull, "w") as nowhere:

@@ -20,7 +20,7 @@ class CollectionFolder:
     """The folder of one plan.
 
     A part is finished when its file is there: it is moved to its place once it is written. The record therefore lists
-    no parts, as a list could say otherwise than the files do.
+    no parts, since a list could contradict the files.
     """
 
     root: Path
@@ -33,7 +33,7 @@ class CollectionFolder:
 
     @property
     def parts(self) -> Path:
-        """The folder of parts alone, so that it can be read as one table."""
+        """The folder of nothing but parts, so that it can be read as one table."""
         return self.root / "parts"
 
     @property
@@ -46,7 +46,7 @@ class CollectionFolder:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Begins the folder or goes on with it, and keeps it from other processes meanwhile.
+        """Begins or resumes the folder, and locks it against other processes meanwhile.
 
         Raises:
             UserError: it holds something else, is of other photos or of another model, or is in use.
@@ -60,28 +60,28 @@ class CollectionFolder:
             else:
                 write_json(self.record, self._content())
             self.parts.mkdir(exist_ok=True)
-            for stray in self.parts.glob("*.part"):  # of a process that was killed as it wrote
+            for stray in self.parts.glob("*.part"):  # of a process that was killed while writing
                 stray.unlink()
             yield
 
     def _require_ours(self) -> None:
-        """It holds a collection, or no more than one that was stopped as it began."""
+        """Makes sure that it holds a collection, or at most the start of one that was stopped as it began."""
         others = {path.name for path in self.root.iterdir()} - {".lock", f"{self.record.name}.part"}
         if others and not self.record.is_file():
             found = min(others)
-            raise UserError(f"--out {self.root}: holds {found} and no collection to go on with; name another folder")
+            raise UserError(f"--out {self.root}: holds {found} and no collection to resume; name another folder")
 
     def _require_same(self) -> None:
         had, now = self._recorded(), self._content()
         where = f"--out {self.root}: was begun with"
         if had.get("rows") != now["rows"]:
-            raise UserError(f"{where} parts of {had.get('rows')} rows, not {now['rows']}; give that many to go on")
+            raise UserError(f"{where} parts of {had.get('rows')} rows, not {now['rows']}; give that many to resume")
         for key, what in (
             ("photos", f"another list of photos, of {had.get('count')}, not {now['count']}"),
             ("model", "another model, other settings of it, or another version of multiskin"),
         ):
             if had.get(key) != now[key]:
-                raise UserError(f"{where} {what}; give the same to go on, or name another folder")
+                raise UserError(f"{where} {what}; give the same to resume, or name another folder")
 
     def _recorded(self) -> dict[str, Any]:
         try:
@@ -94,7 +94,7 @@ class CollectionFolder:
         return {"model": plan.model, "photos": plan.photos, "count": len(plan.names), "rows": plan.rows}
 
     def finished(self) -> set[int]:
-        """The numbers of the parts that are there; one that is damaged is done again."""
+        """The numbers of the finished parts; a damaged one is done again."""
         return {number for number in range(self.plan.parts) if self._is_whole(number)}
 
     def _is_whole(self, number: int) -> bool:
@@ -108,7 +108,7 @@ class CollectionFolder:
             parquet.write_table(rows, file, compression="zstd")
 
     def finish(self) -> int:
-        """Lists the photos that failed, and returns how many they are; all parts are there."""
+        """Lists the photos that failed, and returns how many there are, once all parts are done."""
         files = [str(self.part(number)) for number in range(self.plan.parts)]
         reason = dataset.field("error")
         columns = {"path": dataset.field("image"), "reason": reason}

@@ -1,4 +1,4 @@
-"""Which photos a collection is made of."""
+"""Which photos a collection consists of."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ LINES = ".txt"
 
 
 def list_photos(inputs: Sequence[str], column: str) -> list[Path]:
-    """What `find_photos` finds, and the paths that .txt files have, one a line, relative to the file.
+    """What `find_photos` finds, and the paths in .txt files, one per line, relative to the file.
 
     Raises:
         UserError: as `find_photos`, or a list that cannot be read.
@@ -19,7 +19,7 @@ def list_photos(inputs: Sequence[str], column: str) -> list[Path]:
     others = [name for name in inputs if Path(name).suffix.lower() != LINES]
     listed = [photo for path in lists for photo in _lines(path)]
     if lists and not (listed or others):
-        raise UserError(f"{lists[0]}: no path in it; give one a line")
+        raise UserError(f"{lists[0]}: no path in it; give one per line")
     return listed + (find_photos(others, column) if others else [])
 
 
@@ -28,4 +28,4 @@ def _lines(path: Path) -> Iterator[Path]:
         with path.open(encoding="utf-8-sig") as file:
             yield from (path.parent / line.rstrip("\n") for line in file if line.strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); give paths in UTF-8, one a line") from error
+        raise UserError(f"{path}: cannot be read ({error}); give paths in UTF-8, one per line") from error

@@ -1,4 +1,4 @@
-"""Which photos make which part of a collection: the same ones each time."""
+"""Which photos belong to which part of a collection: the same ones each time."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ Key = tuple[int, int]  # a chunk's part, and the row of the part that it begins 
 
 
 class Chunk(NamedTuple):
-    """Photos that are read and scored together: some of a part, which begin at its row `first`."""
+    """Photos that are read and scored together: those of a part from its row `first` on."""
 
     part: int
     first: int
@@ -39,9 +39,9 @@ class Plan:
     """A collection cut into parts.
 
     Attributes:
-        names: of its photos, sorted, each once.
-        rows: of a part; the last one may have fewer.
-        model: digest of all that decides on what is said of a photo.
+        names: the names of its photos, sorted, each once.
+        rows: per part; the last one may have fewer.
+        model: digest of all that affects what is predicted for a photo.
     """
 
     names: Sequence[str]
@@ -50,7 +50,7 @@ class Plan:
 
     @classmethod
     def of(cls, paths: Iterable[str | Path], rows: int, model: str) -> "Plan":
-        """The plan for these photos, whatever order they come in and however often.
+        """The plan for these photos, in whatever order and however often each is given.
 
         Raises:
             UserError: a name that no table can hold.
@@ -58,7 +58,7 @@ class Plan:
         names = sorted({str(path) for path in paths})
         for name in names:
             if not _is_text(name):
-                raise UserError(f"{name!r}: its name is not UTF-8, and cannot stand in a table; rename the file")
+                raise UserError(f"{name!r}: its name is not UTF-8 and cannot be written to a table; rename the file")
         return cls(names, rows, model)
 
     @property
@@ -75,7 +75,7 @@ class Plan:
             yield Chunk(part, first, names[first : first + size])
 
     def file(self, part: int) -> str:
-        """What a part is called: by its number, and by its photos and the model, so that no other can pass for it."""
+        """A part's file name: by its number, its photos and the model, so that no other can be mistaken for it."""
         return f"part-{part:06}-{_digest(self.names_of(part), self.model)[:SHOWN]}.parquet"
 
     @cached_property
@@ -85,7 +85,7 @@ class Plan:
 
 
 def model_digest(model: Path, settings: Mapping[str, Any]) -> str:
-    """Digest of all that decides on what is said of a photo: the model's files, what is asked of it, and this program.
+    """Digest of all that affects what is predicted for a photo: the model's files, the settings, and this program.
 
     Args:
         model: a checkpoint, or a folder for the hub.
@@ -114,7 +114,7 @@ def _is_text(name: str) -> bool:
 
 
 def _digest(names: Iterable[str], salt: str = "") -> str:
-    """Of names and of the files that they mean: a relative one means another file in another folder."""
+    """Digest of names and of the files they mean: a relative name means another file in another folder."""
     digest = hashlib.sha256(salt.encode())
     for name in names:
         digest.update(f"\0{name}\0{os.path.abspath(name)}".encode())

@@ -1,4 +1,4 @@
-"""Predictions as rows of a Parquet file: what `multiskin predict` writes as CSV, to the digit, with types."""
+"""Predictions as rows of a Parquet file: what `multiskin predict` writes as CSV, digit for digit, with types."""
 
 import io
 from collections.abc import Iterable
@@ -12,20 +12,20 @@ from multiskin.schema import Schema
 
 
 def to_csv(results: Iterable[PhotoResult], schema: Schema, with_sets: bool) -> str:
-    """Lines under their headings, as they travel from the process that scores to the one that writes."""
+    """The results as CSV with headings, to be sent from the process that scores to the one that writes."""
     file = io.StringIO(newline="")
     write_csv(results, schema, file, with_sets)
     return file.getvalue()
 
 
 def from_csv(text: str, types: pa.Schema) -> pa.Table:
-    """Those lines with types; blank cells are null."""
+    """The lines of that CSV with types; blank cells are null."""
     return csv.read_csv(
         pa.BufferReader(text.encode()),
-        parse_options=csv.ParseOptions(newlines_in_values=True),  # as names of files may have
+        parse_options=csv.ParseOptions(newlines_in_values=True),  # file names may hold them
         convert_options=csv.ConvertOptions(
             column_types=types,
-            null_values=[""],  # no more than that: a folder may well be called NA
+            null_values=[""],  # nothing else: a folder may well be called NA
             strings_can_be_null=True,
         ),
     )

@@ -1,4 +1,4 @@
-"""Scores a collection part by part, and what is left of it where that was begun before."""
+"""Scores a collection part by part, or what is left of it where that was begun before."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -14,14 +14,14 @@ from multiskin.collection.rows import from_csv
 from multiskin.errors import UserError
 
 CRASHED = "{}: the process that read or scored it died each time; look at the file"
-MOST_LOST = 100  # batches; of each, processes died again and again
+MOST_LOST = 100  # batches that processes died of again and again
 
 # Gives the rows of chunks as CSV, in any order, and None for a chunk that processes died of.
 Stream = Callable[[Sequence[Chunk]], Iterable[tuple[Key, str | None]]]
 
 
 class Tally(NamedTuple):
-    """What came of a collection: its photos, those scored now and not before, and those without a grade."""
+    """The result for a collection: its photos, those scored now rather than before, and those without a grade."""
 
     photos: int
     now: int
@@ -35,15 +35,15 @@ def score_collection(
     connected: Callable[[], AbstractContextManager[Stream]],
     advance: Callable[[int, int], None],
 ) -> Tally:
-    """Scores the parts that are not there yet.
+    """Scores the parts that are not finished yet.
 
-    A chunk that processes died of is done again photo by photo; a photo that they die of then is one that failed.
+    A chunk that processes died of is done again photo by photo; a photo that they then die of has failed.
 
     Args:
         folder: of the collection.
         types: of its columns.
-        size: photos of a chunk.
-        connected: begins what scores chunks, and ends it; not called where nothing is missing.
+        size: photos per chunk.
+        connected: starts and ends what scores chunks; not called where nothing is missing.
         advance: called with (photos done, photos) as rows come.
 
     Raises:
@@ -72,17 +72,17 @@ class Gathering:
     rows: dict[int, dict[int, pa.Table]] = field(default_factory=lambda: defaultdict(dict))  # by part and first row
 
     def take_all(self, stream: Stream, chunks: Sequence[Chunk]) -> None:
-        """Adds rows of all chunks, of photos that processes died of such as say so."""
+        """Adds rows of all chunks; photos that processes died of get rows that say so."""
         lost = self.take(stream, chunks)
         hopeless = self.take(stream, [single for chunk in lost for single in chunk.singles()])
         for chunk in hopeless:
             self.add(chunk, _crashed(chunk.names[0], self.types))
 
     def take(self, stream: Stream, chunks: Sequence[Chunk]) -> list[Chunk]:
-        """Adds what a stream gives of chunks, and returns those that processes died of.
+        """Adds the rows that a stream gives for chunks, and returns the chunks that processes died of.
 
         Raises:
-            UserError: these are so many that it is not the photos.
+            UserError: these are too many for the photos to be the reason.
         """
         left = {chunk.key: chunk for chunk in chunks}
         lost = []
@@ -110,12 +110,12 @@ class Gathering:
 def _require_few(lost: Sequence[Chunk]) -> None:
     if len(lost) > MOST_LOST:
         first = lost[0].names[0]
-        remedy = "lower --num_workers or --batch_size; the same command goes on"
+        remedy = "lower --num_workers or --batch_size; the same command resumes it"
         raise UserError(
-            f"processes died of {len(lost)} batches, as of {first}: most likely for want of memory; {remedy}"
+            f"processes died of {len(lost)} batches, as of {first}: most likely for lack of memory; {remedy}"
         )
 
 
 def _crashed(name: str, types: pa.Schema) -> pa.Table:
-    """The row of a photo that no process outlived."""
+    """The row of a photo that no process survived."""
     return pa.Table.from_pylist([{"image": name, "error": CRASHED.format(name)}], schema=types)

@@ -22,7 +22,7 @@ from multiskin.inference.loading import PhotoFiles
 from multiskin.inference.predictor import Predictor
 from multiskin.portable.results import PhotoResult, rows_of
 
-MOST_BLOCKS = 10_000  # of a stream: each costs the first process some milliseconds
+MOST_BLOCKS = 10_000  # per stream: each costs the first process some milliseconds
 
 Row = dict[str, Any]
 
@@ -32,10 +32,10 @@ class Pipeline:
     """Scores chunks on the cluster that this process is connected to.
 
     Args:
-        load: gives the model, in each process that holds it.
+        load: returns the model, in each process that holds it.
         transform: its way of preparing photos.
-        home: the folder that relative names of photos begin in.
-        readers: processes that read photos, at most, by themselves or as scorers; None for as many as there are CPUs.
+        home: the folder that relative names of photos start from.
+        readers: most processes that read photos, by themselves or as scorers; None for as many as there are CPUs.
         scorers: processes that hold the model.
     """
 
@@ -49,7 +49,7 @@ class Pipeline:
         """Each chunk's rows as CSV, in any order; None for one that processes died of again and again.
 
         Raises:
-            RuntimeError: something else than the photos or the machines is wrong; with that process's traceback.
+            RuntimeError: the fault is not in the photos or the machines; with that process's traceback.
         """
         DataContext.get_current().enable_progress_bars = False
         begun = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Begun).remote()
@@ -64,7 +64,7 @@ class Pipeline:
         return self._in_two(data, begun) if self.scorers.gpus else self._in_one(data, begun, len(rows))
 
     def _in_two(self, data: Dataset, begun: ActorHandle) -> Dataset:
-        """CPUs read what GPUs score, as fast as those can take it."""
+        """CPUs read what GPUs score, no faster than the GPUs can take it."""
         read = data.map(
             read_chunk,
             fn_args=(self.transform, self.home, begun),
@@ -80,7 +80,7 @@ class Pipeline:
         )
 
     def _in_one(self, data: Dataset, begun: ActorHandle, chunks: int) -> Dataset:
-        """Each CPU scores what it has read: none waits for another, and no photo travels."""
+        """Each CPU scores what it has read: none waits for another, and no photo is sent."""
         processes = min(chunks, self.scorers.most, self.readers or self.scorers.most)
         return data.map(
             ReadingScorer,
@@ -102,7 +102,7 @@ def read_chunk(row: Row, transform: PhotoTransform, home: str, begun: ActorHandl
             os.chdir(home)
         photos = PhotoFiles(row["names"], transform)
         items = [photos[position] for position in range(len(photos))]
-    except Exception:  # in no way the photo's fault
+    except Exception:  # certainly not the photo's fault
         return row | nothing | {"trouble": traceback.format_exc()}
     images = [item.image.numpy().tobytes() for item in items if item.image is not None]
     return row | nothing | {"images": b"".join(images), "errors": [item.error for item in items]}
@@ -117,11 +117,11 @@ class Scorer:
 
     @cached_property
     def predictor(self) -> Predictor:
-        """Loaded for the first chunk, whose row then tells what is wrong with it on this machine."""
+        """The model, loaded for the first chunk, whose row then says what is wrong with it on this machine."""
         return self.load()
 
     def __call__(self, row: Row) -> Row:
-        """A chunk's rows as CSV, none where it is given up; the photos stay behind."""
+        """A chunk's rows as CSV, none where it is given up; its photos are not passed on."""
         found = _place(row) | {"csv": "", "trouble": row["trouble"]}
         if row["trouble"] or row["given_up"]:
             return found

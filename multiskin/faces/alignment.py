@@ -1,4 +1,4 @@
-"""A face upright in a square, and what was found there brought back to the photo."""
+"""A face turned upright in a square, and what was found there mapped back to the photo."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ def align(photo: np.ndarray, face: DetectedFace, size: int, margin: float) -> tu
     Args:
         photo: (h, w, 3) or (h, w).
         face: where it is.
-        size: height and width of the crop, pixels.
+        size: height and width of the crop, in pixels.
         margin: what is added on each side, as a share of half the face's height.
 
     Returns:
@@ -24,17 +24,17 @@ def align(photo: np.ndarray, face: DetectedFace, size: int, margin: float) -> tu
 
 
 def upright(face: DetectedFace, size: int, margin: float) -> np.ndarray:
-    """The transform (2, 3) of `align`, for which the photo itself is not needed."""
+    """The transform (2, 3) of `align`, which does not need the photo itself."""
     return similarity(np.array(face.landmarks), in_crop(LANDMARKS, size, margin))
 
 
 def in_crop(points: np.ndarray, size: int, margin: float) -> np.ndarray:
-    """Where points (N, 2) in the units of `anatomy` lie in a crop, pixels."""
+    """Where points (N, 2) in the units of `anatomy` lie in a crop, in pixels."""
     return (points - CENTRE) * (size / (2 * REACH * (1 + margin))) + (size - 1) / 2
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Turn, scale and shift (2, 3) that take points (N, 2) nearest to others in the sense of least squares."""
+    """The rotation, scale and shift (2, 3) that bring points (N, 2) nearest to others by least squares."""
     z, w = source @ (1, 1j), target @ (1, 1j)
     factor = np.vdot(z - z.mean(), w - w.mean()) / np.vdot(z - z.mean(), z - z.mean()).real
     shift = w.mean() - factor * z.mean()
@@ -49,7 +49,7 @@ def moved(points: np.ndarray, transform: np.ndarray) -> np.ndarray:
 def cut(photo: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:
     """The crop of `align` from another picture of the same height and width, such as a mask."""
     shrink = min(1.0, float(np.sqrt(np.linalg.det(transform[:, :2]))))
-    if shrink < 1:  # by area first, for sampling would skip pixels
+    if shrink < 1:  # by area first, since sampling would skip pixels
         width, height = (max(round(shrink * side), 1) for side in photo.shape[1::-1])
         ratio = np.array([width, height]) / photo.shape[1::-1]
         photo = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)

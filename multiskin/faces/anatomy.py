@@ -11,17 +11,17 @@ Points = Sequence[tuple[float, float]]
 
 
 def _pair(right: Points) -> tuple[np.ndarray, np.ndarray]:
-    """Outlines to the right and to the left."""
+    """An outline on the right and its mirror image on the left."""
     return np.array(right), np.array(right) * (-1, 1)
 
 
 def _both(right: Points) -> np.ndarray:
-    """The whole of an outline of which only the half to the right is given, from top to bottom."""
+    """A whole outline from its right half, which is given from top to bottom."""
     half, mirrored = _pair(right)
     return np.concatenate([half, mirrored[::-1]])
 
 
-LANDMARKS = np.array([(-1, 0), (1, 0), (0, 1.09), (-0.82, 2.22), (0.82, 2.22)])  # what MTCNN takes for them
+LANDMARKS = np.array([(-1, 0), (1, 0), (0, 1.09), (-0.82, 2.22), (0.82, 2.22)])  # where MTCNN places them
 CENTRE, REACH = np.array([0, 0.63]), 3.07  # the middle of a face, and from there to its hairline and to its chin
 
 OUTLINE = _both(

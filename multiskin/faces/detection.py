@@ -1,4 +1,4 @@
-"""Faces in a photograph, by the detector that the user names: the one that comes along, or a file of another."""
+"""Faces in a photograph, by the detector that the user names: the included one, or a file of another."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from multiskin.errors import UserError
 from multiskin.faces.yunet import YuNet
 
-SIDE = 320  # pixels: the longer side of what detectors see, whatever the photo, so that time and memory have a bound
+SIDE = 320  # pixels: the longer side of what detectors see, whatever the photo, so that time and memory are bounded
 
 Detector = Callable[[np.ndarray], np.ndarray]
 """Pixels (h, w, 3) uint8 RGB to faces (N, 15): left, top, width, height, five landmarks x and y, confidence 0..1."""
@@ -24,9 +24,9 @@ class DetectedFace:
 
     Attributes:
         box: left, top, width, height.
-        landmarks: x and y of the eyes, the tip of the nose and the corners of the mouth, each pair's left in the
-            photo, which is the person's right, first.
-        confidence: 0..1, on a scale of the detector's own.
+        landmarks: x and y of the eyes, the tip of the nose and the corners of the mouth; of each pair, the one on the
+            left of the photo (the person's right) first.
+        confidence: 0..1, on the detector's own scale.
     """
 
     box: tuple[float, float, float, float]
@@ -35,11 +35,11 @@ class DetectedFace:
 
 
 def find_faces(photo: np.ndarray, detector: str | None = None) -> list[DetectedFace]:
-    """The faces of a photo (h, w, 3) uint8 RGB, the largest first; none is an answer too.
+    """The faces of a photo (h, w, 3) uint8 RGB, the largest first; may be empty.
 
     Args:
         photo: decoded pixels.
-        detector: the path of a YuNet model, an .onnx file; None for MTCNN, which comes along.
+        detector: the path of a YuNet model, an .onnx file; None for MTCNN, which is included.
 
     Raises:
         UserError: no such detector.
@@ -64,18 +64,18 @@ def load_detector(path: str | None) -> Detector:
     """A detector by its file, or MTCNN; kept from one call to the next.
 
     Raises:
-        UserError: no such file, or no detector.
+        UserError: no such file, or not a detector.
     """
     return _load_detector(path, getpid())
 
 
 @lru_cache
 def _load_detector(path: str | None, _process: int) -> Detector:
-    """Each process loads its own: one that was forked would inherit locks and threads in whatever state they were."""
+    """Loads one per process: a forked process would inherit locks and threads in whatever state they are."""
     if path is None:
-        from multiskin.faces.mtcnn import Mtcnn  # needs torch, which the other one can do without
+        from multiskin.faces.mtcnn import Mtcnn  # needs torch, unlike the other one
 
         return Mtcnn()
     if not Path(path).is_file():
-        raise UserError(f"face detector {path!r}: no such file; give a YuNet .onnx file, or none to take MTCNN")
+        raise UserError(f"face detector {path!r}: no such file; give a YuNet .onnx file, or none to use MTCNN")
     return YuNet(path)

@@ -25,7 +25,7 @@ MOST = 200  # boxes between networks, so that no picture takes long
 class Mtcnn:
     """Finds faces in pixels, (h, w, 3) uint8 RGB to (N, 15), as `detection.Detector` says.
 
-    In between, a box is a row of left, top, right, bottom and confidence.
+    Until then, a box is a row of left, top, right, bottom and confidence.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Mtcnn:
         return np.concatenate([found[:, :2], _sizes(found), found[:, 5:], found[:, 4:5]], axis=1)
 
     def _proposals(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
-        """Boxes of the picture at each of its sizes, for the first network knows only one size of face."""
+        """Boxes at each size of the picture, since the first network knows only one size of face."""
         scale = CELL / SMALLEST
         while scale * min(pixels.shape[:2]) >= CELL:
             height, width = (round(scale * side) for side in pixels.shape[:2])
@@ -71,7 +71,7 @@ def _refined(boxes: np.ndarray, offsets: Tensor, logits: Tensor) -> np.ndarray:
 
 
 def _landmarks(boxes: np.ndarray, points: Tensor) -> np.ndarray:
-    """(N, 10) x and y in turn, from five x and then five y in units of the boxes."""
+    """Landmarks (N, 10), x and y in turn, from five x and then five y in units of the boxes."""
     within = points.numpy().reshape(-1, 2, 5).swapaxes(1, 2)  # (N, 5, 2)
     return (boxes[:, None, :2] + within * _sizes(boxes)[:, None]).reshape(-1, 10)
 
@@ -81,7 +81,7 @@ def _confident(boxes: np.ndarray, least: float) -> np.ndarray:
 
 
 def _distinct(boxes: np.ndarray, overlap: float) -> np.ndarray:
-    """The most confident of boxes that mean the same, MOST at most."""
+    """The most confident of boxes that mean the same face, MOST at most."""
     rectangles = np.concatenate([boxes[:, :2], _sizes(boxes)], axis=1)
     best = np.argsort(-boxes[:, 4], kind="stable")[: 10 * MOST]
     kept = cv2.dnn.NMSBoxes(rectangles[best].tolist(), boxes[best, 4].tolist(), 0.0, overlap)
@@ -89,14 +89,14 @@ def _distinct(boxes: np.ndarray, overlap: float) -> np.ndarray:
 
 
 def _square(boxes: np.ndarray) -> np.ndarray:
-    """As wide as high, around the same middle."""
+    """Boxes made as wide as high, around the same middle."""
     half = _sizes(boxes).max(axis=1, keepdims=True) / 2
     middle = (boxes[:, :2] + boxes[:, 2:4]) / 2
     return np.concatenate([middle - half, middle + half, boxes[:, 4:]], axis=1)
 
 
 def _patches(pixels: np.ndarray, boxes: np.ndarray, side: int) -> Tensor:
-    """What is in each square box, black where that is outside the picture: (N, 3, side, side)."""
+    """The pixels in each square box, black outside the picture: (N, 3, side, side)."""
     patches = np.zeros((len(boxes), side, side, 3), np.uint8)
     for patch, (left, top, right, *_) in zip(patches, boxes.tolist(), strict=True):
         pitch = (right - left) / side

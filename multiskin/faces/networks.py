@@ -1,6 +1,6 @@
-"""The three small networks of MTCNN, with the weights that the package of that name brings along.
+"""The three small networks of MTCNN, with the weights from the package of that name.
 
-That package's own code needs TensorFlow, which its weights do not: they are lists of arrays.
+That package's own code needs TensorFlow, but its weights do not: they are lists of arrays.
 """
 
 from importlib.metadata import distribution
@@ -12,12 +12,12 @@ from torch.nn import functional as F
 
 
 class Network:
-    """Convolutions and a full connection, with PReLU after each and the maximum over windows after the first ones.
+    """Convolutions and a fully connected layer, with PReLU after each and max pooling after the first ones.
 
     Args:
         name: of the file of weights.
-        windows: the size of each maximum, in pixels.
-        outputs: how many last layers stand side by side, and not one on the other.
+        windows: the size of each max pooling window, in pixels.
+        outputs: how many of the last layers are parallel outputs rather than stacked.
     """
 
     def __init__(self, name: str, windows: tuple[int, ...], outputs: int) -> None:

@@ -1,6 +1,6 @@
-"""Where in a photo there is skin: by the form of a face and the colour of its cheeks; in a close-up by colour alone.
+"""Where there is skin in a photo: by the form of a face and the colour of its cheeks; in a close-up by colour alone.
 
-Colours are CIELAB (D65). What skin looks like is measured in each photo, so that no tone and no light has to be known.
+Colours are CIELAB (D65). What skin looks like is measured in each photo, so that tone and light need not be known.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from multiskin.faces.alignment import align, moved, restore, similarity
 from multiskin.faces.anatomy import BARE, BROWS, EYES, LANDMARKS, LIPS, NOSTRILS, OUTLINE, REACH
 from multiskin.faces.detection import DetectedFace
 
-SIDE = 384  # pixels of what masks are made on, whatever the photo
+SIDE = 384  # pixels of the picture that masks are made on, whatever the photo
 MARGIN = 0.15  # around the face, for those whose outline is wider than the average
 UNIT = SIDE / (2 * REACH * (1 + MARGIN))  # pixels for a unit of `anatomy`
-LARGEST_MARK = (0.5 * UNIT) ** 2  # square pixels: a larger patch of another colour within a face is no mark on its skin
+LARGEST_MARK = (0.5 * UNIT) ** 2  # square pixels: a larger patch of another colour in a face is not a mark on its skin
 RIM = round(0.06 * UNIT)  # pixels: around eyes and brows, whose forms differ
 SOFT = 1.0  # pixels: deviation of the blur of edges
 
@@ -27,11 +27,11 @@ FARTHEST = 4.0, 5.0  # deviations from skin: up to the first a pixel is skin, fr
 ROUNDS, OUTLYING = 3, 2.5  # of measuring, and the deviations from which a pixel is left out of the next
 DARK = 0.45  # of the lightness of skin: no lip, but the gap between lips
 
-# What no skin is, whatever its tone and its light: black, grey, green and blue, or more colourful than blood.
+# What skin never is, whatever its tone and light: black, grey, green and blue, or more colourful than blood.
 BLACK, GREEN, BLUE, GREY, GAUDY = 4, 0, -12, 3, 60
 GREY_IN_DARK = 0.25  # of the lightness: colours fade with the light, so that less than GREY is enough there
-EVEN = 3.0  # pixels: deviation of the blur after which what is left of colour is no noise
-LITTLE = 0.05  # share of a close-up, or of the square around a face: with less skin than that none is found
+EVEN = 3.0  # pixels: deviation of the blur after which remaining colour is not noise
+LITTLE = 0.05  # share of a close-up, or of the square around a face: less skin than that counts as none
 
 
 class Colours(NamedTuple):
@@ -44,13 +44,13 @@ class Colours(NamedTuple):
 def skin_mask(photo: np.ndarray, face: DetectedFace | None, lips: bool = False) -> np.ndarray:
     """How far each pixel of a photo is skin of one face, or of whatever a close-up shows: (h, w) float32, 0..1.
 
-    Eyes, brows, nostrils, open mouths and what is not of the colour of skin, such as hair, are left out; marks on skin
-    are skin. Neck and ears are left out beside a face. The mask is 0 throughout where no skin is found, which proves
-    nothing: a close-up may be black and white.
+    Eyes, brows, nostrils, open mouths and what does not have the colour of skin, such as hair, are left out; marks on
+    skin count as skin. Neck and ears next to a face are left out. The mask is 0 throughout where no skin is found,
+    which proves nothing: a close-up may be black and white.
 
     Args:
         photo: (h, w, 3) uint8 RGB.
-        face: whose skin is meant; None takes the photo for a close-up.
+        face: whose skin is meant; None treats the photo as a close-up.
         lips: whether the lips of a face count as skin.
     """
     if face is None:
@@ -90,7 +90,7 @@ def _lab(photo: np.ndarray) -> np.ndarray:
 
 
 def measure(lab: np.ndarray) -> Colours:
-    """The colours of pixels (N, 3) that are mostly skin; hair, shine and shade among them are left out."""
+    """The colours of pixels (N, 3) that are mostly skin, ignoring hair, shine and shade among them."""
     for _ in range(ROUNDS):
         median = np.median(lab, axis=0)
         least = [LEAST_LIGHTNESS * median[0], LEAST_CHROMA, LEAST_CHROMA]
@@ -100,7 +100,7 @@ def measure(lab: np.ndarray) -> Colours:
 
 
 def likeness(lab: np.ndarray, colours: Colours) -> np.ndarray:
-    """How far each pixel (h, w, 3) is of these colours: (h, w) float32, 0..1."""
+    """How far each pixel (h, w, 3) has these colours: (h, w) float32, 0..1."""
     apart = (lab - colours.median) / colours.deviation
     apart[..., 0] *= np.where(apart[..., 0] > 0, BRIGHTER, 1)
     near, far = FARTHEST
@@ -129,7 +129,7 @@ def _drawn(outlines: Sequence[np.ndarray], anchors: np.ndarray, landmarks: np.nd
 
 
 def _without_holes(skin: np.ndarray, largest: float) -> np.ndarray:
-    """Patches of other colours that are surrounded by skin count as skin, up to a number of pixels."""
+    """Counts patches of other colours that are surrounded by skin as skin, up to a number of pixels."""
     height, width = skin.shape
     _, labels, patches, _ = cv2.connectedComponentsWithStats((skin < 1).astype(np.uint8), connectivity=4)
     left, top, across, down, pixels = patches.T

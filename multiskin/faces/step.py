@@ -1,4 +1,4 @@
-"""The step of preprocessing that shows the network the face alone, or skin alone."""
+"""The step of preprocessing that shows the network only the face, or only skin."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Framing = Callable[[np.ndarray], np.ndarray]
 
 
 class Portrait:
-    """A photo with its largest face, which is looked for once, and not before somebody asks for it.
+    """A photo with its largest face, which is looked for only once, when first asked for.
 
     Args:
         photo: (h, w, 3) uint8 RGB.
@@ -35,7 +35,7 @@ class Portrait:
         return next(iter(find_faces(self.photo, self.detector)), None)
 
     def skin(self, lips: bool = False) -> np.ndarray:
-        """The mask of skin (h, w) float32, 0..1, of the face, or of a close-up without one; 0 where none is found."""
+        """The skin mask (h, w) float32, 0..1, of the face, or of a close-up without a face; 0 where none is found."""
         return skin_mask(self.photo, self.face, lips)
 
 
@@ -43,18 +43,18 @@ class Portrait:
 class SkinStep:
     """A photo (h, w, 3) uint8 RGB to what the network is to see of it.
 
-    It holds settings only, so that it goes to worker processes, each of which loads the detector for itself.
+    It holds only settings, so that it can be sent to worker processes, each of which loads the detector for itself.
 
     Attributes:
         config: what is done.
-        size: height and width of a face that is cut out, pixels.
+        size: height and width of a face that is cut out, in pixels.
     """
 
     config: SkinConfig
     size: int
 
     def check(self) -> None:
-        """Finds out whether faces could be found.
+        """Makes sure that faces can be looked for.
 
         Raises:
             UserError: no such detector.
@@ -66,7 +66,7 @@ class SkinStep:
         return self.view(self.portrait(photo))[0]
 
     def portrait(self, photo: np.ndarray) -> Portrait:
-        """A photo as `view` takes it."""
+        """A photo in the form that `view` takes."""
         return Portrait(photo, self.config.detector)
 
     def view(self, portrait: Portrait) -> tuple[np.ndarray, Framing]:
@@ -81,12 +81,12 @@ class SkinStep:
 
 
 def uncut(picture: np.ndarray) -> np.ndarray:
-    """The framing of a photo that is shown whole; worker processes send it, as no lambda can be sent."""
+    """The framing of a photo that is shown whole; not a lambda, since worker processes have to send it."""
     return picture
 
 
 def bared(portrait: Portrait) -> np.ndarray:
-    """A photo (h, w, 3) uint8 on which all but skin and lips is grey; as it is where no skin is found."""
+    """A photo (h, w, 3) uint8 with all but skin and lips turned grey; unchanged where no skin is found."""
     mask = portrait.skin(lips=True)
     return on_grey(portrait.photo, mask) if mask.any() else portrait.photo
 

@@ -14,11 +14,11 @@ class YuNet:
     """Finds faces in pixels, (h, w, 3) uint8 RGB to (N, 15); see `detection.Detector`.
 
     Raises:
-        UserError: the file is no model of a YuNet.
+        UserError: the file is not a YuNet model.
     """
 
     def __init__(self, path: str) -> None:
-        self.lock = Lock()  # the size of the next picture is a state of the detector
+        self.lock = Lock()  # the size of the next picture is part of the detector's state
         try:
             self.detector = cv2.FaceDetectorYN.create(path, "", (32, 32), LEAST)
             self(np.zeros((32, 32, 3), np.uint8))
