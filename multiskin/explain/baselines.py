@@ -1,6 +1,6 @@
-"""Maps that know nothing of the photo: what any method has to be better than to say anything.
+"""Maps that know nothing about the photo: any method must beat them to show anything.
 
-Each has the resolution of the maps it stands beside, so that what is shown is not that of being finer or coarser.
+Each has the resolution of the maps that it is compared with, so that being finer or coarser makes no difference.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ def uniform(rows: np.ndarray, shape: Sequence[int]) -> np.ndarray:
 
 
 def centre_blob(rows: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """A Gaussian in the middle, since what is photographed is mostly there."""
+    """A Gaussian in the middle, where the subject of a photo mostly is."""
     down, across = (np.square((np.arange(n) + 0.5) / n - 0.5) for n in shape[1:])
     blob = np.exp(-(down[:, None] + across) / (2 * WIDTH**2))
     return np.broadcast_to(blob.astype(np.float32), (len(rows), *shape)).copy()

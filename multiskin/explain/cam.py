@@ -6,11 +6,11 @@ so that its Grad-CAM (Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391, e
 
     CAM(y, x) = sum over c of ds/dmean_c / (h w) * map_c(y, x),
 
-which takes no way back through the backbone. Where only linear layers follow, it is the class-activation map of Zhou
-et al. 2016, https://arxiv.org/abs/1512.04150, and its sum over positions is s without what the bias adds.
+which needs no backward pass through the backbone. Where only linear layers follow, it is the class-activation map of
+Zhou et al. 2016, https://arxiv.org/abs/1512.04150, and its sum over positions is s without what the bias adds.
 
-A head with a small layer of its own takes its derivative back through that. One that reads the mean of a finer stage
-beside the final map has a map at either, which are added on the finer grid: what enters the two pools is all it sees.
+For a head with a small layer of its own, the derivative goes back through that layer. A head that also reads the mean
+of a finer stage has a map at each, which are added on the finer grid: what enters the two pools is all it sees.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,13 +29,13 @@ from multiskin.models.skinnet import SkinNet, SkinOutput, head_features
 
 
 class HeadMaps(NamedTuple):
-    """What one forward pass says, and where it sees it.
+    """What one forward pass predicts, and where in the photos it sees that.
 
     Attributes:
         maps: (B, H, h, w) float32, signed, in units of the scalar: what each position adds to it, to first order; for
             all heads as fine as the finest map that one of them reads.
         scalars: (B, H) float32, what the maps explain.
-        output: of the network.
+        output: the network's output.
     """
 
     maps: Tensor
@@ -46,10 +46,10 @@ class HeadMaps(NamedTuple):
 def head_maps(net: SkinNet, images: Tensor, scalar: Scalar = score) -> HeadMaps:
     """The maps of all heads: in closed form where that is exact, else by captum's Grad-CAM, head by head.
 
-    Whether it is exact is seen on each batch: the features must come out again from the mean of the map.
+    Whether it is exact is checked on each batch: the mean of the map must give the same features again.
 
     Args:
-        net: of any backbone, in any mode; it is used in evaluation mode and left as it was.
+        net: with any backbone, in any mode; it is used in evaluation mode and left as it was.
         images: (B, 3, S, S), prepared.
         scalar: what is explained of each head.
 
@@ -76,13 +76,13 @@ def _evaluating(net: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _plain(device: torch.device) -> Iterator[None]:
-    """Autocast would round maps to half precision, and nothing made in inference mode can be derived by."""
+    """Switches off autocast, which would round maps to half precision, and inference mode, which has no gradients."""
     with torch.autocast(device.type, enabled=False), torch.inference_mode(False), torch.no_grad():
         yield
 
 
 def closed_form(net: SkinNet, output: SkinOutput, scalar: Scalar = score) -> HeadMaps | None:
-    """The maps of a forward pass that is done, or None where heads see more of the final map than its mean.
+    """The maps of a finished forward pass, or None where heads see more of the final map than its mean.
 
     Args:
         net: in evaluation mode.
@@ -103,9 +103,9 @@ def closed_form(net: SkinNet, output: SkinOutput, scalar: Scalar = score) -> Hea
 
 
 def _derivatives(net: SkinNet, output: SkinOutput, scalar: Scalar) -> tuple[Tensor, list[Tensor]]:
-    """The scalars (B, H) of all heads, and the derivative (B, C) of each by what its head reads.
+    """The scalars (B, H) of all heads, and the derivative (B, C) of each with respect to what its head reads.
 
-    A head's scalar depends on its own logits alone, so that the gradient of the sum of all is that of each.
+    A head's scalar depends only on its own logits, so that the gradient of the sum of all gives that of each.
     """
     heads, logits = list(zip(net.schema, net.named_heads(), strict=True)), output.logits
     leaves = [logits[name].to(torch.float32, copy=True).requires_grad_() for _, (name, _) in heads]  # (B, D) each
@@ -121,7 +121,7 @@ def _derivatives(net: SkinNet, output: SkinOutput, scalar: Scalar) -> tuple[Tens
 
 
 def _through_head(head: Head, of_logits: Tensor, output: SkinOutput, stride: int | None) -> Tensor:
-    """Derivatives (B, C) by what a head reads from those by its logits (B, D)."""
+    """Derivatives (B, C) with respect to what a head reads, from those with respect to its logits (B, D)."""
     of_hidden = of_logits @ head.readout.float()  # (B, U)
     if isinstance(head.hidden, nn.Identity):
         return of_hidden
@@ -133,14 +133,14 @@ def _through_head(head: Head, of_logits: Tensor, output: SkinOutput, stride: int
 
 
 def weighed(of_mean: Tensor, maps: Tensor) -> Tensor:
-    """Grad-CAM (B, H, h, w) at maps (B, C, h, w) from derivatives (H, B, C) by their mean."""
+    """Grad-CAM (B, H, h, w) at maps (B, C, h, w) from derivatives (H, B, C) with respect to their mean."""
     return torch.einsum("hbc,bcyx->bhyx", of_mean.float() / maps.shape[2:].numel(), maps.float())
 
 
 def with_stages(net: SkinNet, output: SkinOutput, maps: Tensor, of_read: Sequence[Tensor]) -> Tensor:
     """The maps (B, H, h, w) at the final map and at finer stages, from those at the final map alone.
 
-    What is left of derivatives (B, C) behind those by the features is by the mean of the stage.
+    The derivatives (B, C) are by the features first, and after these by the mean of the stage.
     """
     grid = finest_grid(output)
     maps = on_grid(maps, grid)

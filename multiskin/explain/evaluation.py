@@ -1,4 +1,4 @@
-"""How good a network's maps are on graded photos, beside other methods' and beside maps that know nothing."""
+"""How good a network's maps are on graded photos, compared with other methods and with maps that know nothing."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -28,10 +28,10 @@ class MapEvaluation:
 
     Attributes:
         schema: the heads.
-        units: (N,) what intervals draw each photo with: its subject, or itself where that is unknown.
-        sampled: of the photos, how many for deletion, insertion and randomisation.
-        seed: of the sample, the random maps, the networks that begin anew, and the resamples.
-        values: of every photo, by method and measure.
+        units: (N,) the unit that each photo is resampled with: its subject, or itself where that is unknown.
+        sampled: how many of the photos are used for deletion, insertion and randomisation.
+        seed: seed of the sample, the random maps, the reinitialised networks, and the resamples.
+        values: for every photo, by method and measure.
         means: of every measure by head and method, from means_of.
         groups: of some measures by group and head, from group_means_of.
         similarity: (H, H), the mean rank correlation of two heads' maps of one photo; NaN where there is none.
@@ -55,7 +55,7 @@ class MapEvaluation:
         return len(np.unique(self.units))
 
     def lead_over(self, other: "MapEvaluation") -> pd.DataFrame:
-        """What this network's own maps have more than another's, of the same heads on the same photos."""
+        """By how much this network's own maps exceed another's, for the same heads on the same photos."""
         return differences_of(self.values, other.values, self.schema, self.units, self.seed)
 
 
@@ -70,14 +70,14 @@ def evaluate_maps(
     num_workers: int | None = None,
     progress: Progress | None = None,
 ) -> MapEvaluation:
-    """Measures the maps of graded photos, of each those of the heads that it is graded for.
+    """Measures the maps of graded photos, for each photo those of the heads that it is graded for.
 
     Args:
         predictor: the network.
         photos: graded ones, for the network's heads.
-        masks: where each attribute shows; without them nothing is said of where maps ought to be.
-        skin: where skin is, with lips for the attributes that show on them; without it nothing is said of what lies
-            outside.
+        masks: where each attribute shows; without them nothing is measured about where maps ought to be.
+        skin: where skin is, with lips for the attributes that show on them; without it nothing is measured about what
+            lies outside.
         seed: decides on everything random.
         sampled: photos for deletion, insertion and randomisation, drawn at random; 0 to leave these out.
         batch_size: photos at a time.
@@ -107,7 +107,7 @@ def evaluate_maps(
 
 
 class _Record:
-    """Collects what is measured, and tells how far it has come."""
+    """Collects what is measured, and reports progress."""
 
     def __init__(self, shape: tuple[int, ...], steps: int, progress: Progress | None) -> None:
         self.values: Values = defaultdict(lambda: np.full(shape, np.nan))

@@ -1,4 +1,4 @@
-"""Whether the network uses what a map points at: what becomes of a head's score as pixels go, or come back.
+"""Whether the network uses what a map points at: how a head's score changes as pixels are removed or restored.
 
 Source: Petsiuk, Das and Saenko, 2018, https://arxiv.org/abs/1806.07421, section 3.2.
 """
@@ -63,7 +63,7 @@ def deletion_and_insertion(
 ) -> tuple[float, float]:
     """The areas under a head's score as a photo is blurred in the order of a map, and as it comes back from the blur.
 
-    A map that the network goes by has a small first and a large second one; of a random order both are as large.
+    A map of what the network uses has a small first and a large second area; for a random order both are equal.
 
     Args:
         net: in evaluation mode.

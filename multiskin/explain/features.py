@@ -1,4 +1,4 @@
-"""Whether what is taken for the way from the final map to the features is the network's own way.
+"""Whether an assumed way from the final map to the features is the network's own way.
 
 Networks hold their maps in many layouts and pool them in many ways. None is known by its name: whatever is tried counts
 if the features of the forward pass come out of it again.
@@ -25,7 +25,7 @@ def features_from(net: SkinNet, hidden: Tensor, output: SkinOutput) -> Tensor | 
     """
     try:
         features = net.backbone.net.forward_head(hidden, pre_logits=True)
-    except Exception:  # it wants another layout, or more positions; every network has its own kinds of error
+    except Exception:  # it needs another layout, or more positions; every network raises its own kinds of error
         return None
     return features if are_features(features[: len(output.features)], output) else None
 

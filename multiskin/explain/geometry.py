@@ -20,8 +20,8 @@ class Region(NamedTuple):
     """What a network looks at.
 
     Attributes:
-        frame: what becomes its whole input; reaches beyond what is seen where that is padded.
-        seen: what of the photo it sees, without padding.
+        frame: what becomes its whole input; reaches beyond `seen` where that is padded.
+        seen: the part of the photo that it sees, without padding.
     """
 
     frame: Box
@@ -32,7 +32,7 @@ WHOLE = Region(Box(0, 0, 1, 1), Box(0, 0, 1, 1))
 
 
 def region_of(transform: PhotoTransform, height: int, width: int) -> Region:
-    """What an evaluation transform makes of a photo of so many pixels."""
+    """What an evaluation transform shows of a photo of this many pixels."""
     size = np.array([width, height])  # of the picture between two steps, its own pixels
     photo = np.array([[0.0, 0.0], size])  # corners (x, y), pixels of the photo
     frame = seen = photo  # of the picture between two steps, likewise

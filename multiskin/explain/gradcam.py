@@ -1,4 +1,4 @@
-"""Captum's Grad-CAM, a pass forward and back for each head: for networks without a closed form, and to check it by."""
+"""Captum's Grad-CAM, one pass forward and back per head: for networks without a closed form, and to check that."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -46,7 +46,7 @@ def layer_grad_cam(net: SkinNet, images: Tensor, scalar: Scalar = score) -> Tens
 
 @torch.no_grad()
 def _stages(net: SkinNet, images: Tensor) -> Mapping[int, Tensor]:
-    """What heads read of finer stages, which stays as it is while the final map is varied."""
+    """What heads read of finer stages, which stays fixed while the final map is varied."""
     return net(images).stages if any(net.strides) else {}
 
 
@@ -87,7 +87,7 @@ def _read(backbone: Backbone, hidden: Tensor, size: torch.Size, look: Callable[[
 
 
 def _pass_through(hidden: Tensor, size: torch.Size, look: Callable[[Tensor], Tensor]) -> Tensor:
-    """What a network goes on with when `look` has been given its map or tokens as a picture (B, C, h, w)."""
+    """What a network continues with after `look` has been given its map or tokens as a picture (B, C, h, w)."""
     if hidden.ndim == 4:
         if hidden.shape[2:] == size:
             return look(hidden)

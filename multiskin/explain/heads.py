@@ -1,4 +1,4 @@
-"""Some of a network's heads alone: what is not asked for is neither derived nor measured, and cannot be in the way."""
+"""Only some of a network's heads: what is not asked for is neither derived nor measured, and cannot interfere."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -15,7 +15,7 @@ def with_heads(predictor: Predictor, schema: Schema) -> Predictor:
 
     Args:
         predictor: one that has them, each with as many grades.
-        schema: the attributes, in whose words they are spoken of.
+        schema: the attributes, with the words to describe them by.
 
     Raises:
         UserError: a head that it lacks.

@@ -15,7 +15,7 @@ from multiskin.models.skinnet import SkinNet, SkinOutput, head_features
 
 
 def layer_cam(net: SkinNet, output: SkinOutput) -> Tensor | None:
-    """The maps (B, H, h, w) of every head's score, nowhere below 0, from a forward pass that is done.
+    """The maps (B, H, h, w) of every head's score, nowhere below 0, from a finished forward pass.
 
     Returns:
         None where heads do not read the final map as it is shown: of tokens, or with its channels last.

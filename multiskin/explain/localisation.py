@@ -1,7 +1,7 @@
 """Whether a map lies where the condition is: measures of maps against regions, each a pure function on arrays.
 
-A map that is the same everywhere gets of each measure what is due to chance, and so does one that is nowhere above 0
-where only what is above 0 counts: no photo is left out, and none to a method's advantage.
+A map that is the same everywhere scores at chance level on each measure, and so does one that is nowhere above 0 where
+only what is above 0 counts: no photo is left out, so none to a method's advantage.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ def upsampled(maps: np.ndarray, size: int) -> np.ndarray:
 
 
 def widened(inside: np.ndarray, margin: float) -> np.ndarray:
-    """Regions (P, S, S) bool with all that lies within so many pixels of them."""
+    """Regions (P, S, S) bool with all that lies within this many pixels of them."""
     return np.stack([distance_transform_edt(~region) <= margin if region.any() else region for region in inside])
 
 

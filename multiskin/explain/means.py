@@ -1,4 +1,4 @@
-"""What was measured of single photos, in tables: means with intervals, over all, by group, and of differences.
+"""What was measured on single photos, in tables: means with intervals, over all, by group, and of differences.
 
 The bootstrap draws subjects, as that of the metrics does.
 """
@@ -22,13 +22,11 @@ GROUPS = ["column", "group", "measure", "head", "photos", "subjects", "value", "
 
 
 def means_of(values: Values, photos: Manifest, seed: int) -> pd.DataFrame:
-    """A line for each head, method and measure with a value.
+    """One line per head, method and measure with a value.
 
     Returns:
-        head, method, measure
-        photos, subjects: with a value
-        value, low, high: the mean and its 95 % interval
-        lead, lead_low, lead_high: what the network's own maps have more of it on the same photos; NaN for themselves
+        head, method, measure photos, subjects: with a value value, low, high: the mean and its 95 % interval lead,
+        lead_low, lead_high: by how much the network's own maps exceed it on the same photos; NaN for themselves
     """
     units, lines = photos.units, []
     for (method, measure), of_method in values.items():
@@ -42,7 +40,7 @@ def means_of(values: Values, photos: Manifest, seed: int) -> pd.DataFrame:
 
 
 def group_means_of(values: Values, photos: Manifest, seed: int) -> pd.DataFrame:
-    """A line for each group of photos, measure of BY_GROUP and head, of the network's own maps.
+    """One line per group of photos, measure of BY_GROUP and head, for the network's own maps.
 
     Returns:
         column, group: what the photos have in common: a value of one of their groups, or the head's true grade
@@ -63,7 +61,7 @@ def group_means_of(values: Values, photos: Manifest, seed: int) -> pd.DataFrame:
 
 
 def differences_of(values: Values, others: Values, schema: Schema, units: np.ndarray, seed: int) -> pd.DataFrame:
-    """A line for each head and measure of which both of two networks' own maps have values on the same photos.
+    """One line per head and measure for which both networks' own maps have values on the same photos.
 
     Args:
         values: of the one.
@@ -73,9 +71,8 @@ def differences_of(values: Values, others: Values, schema: Schema, units: np.nda
         seed: of the resamples.
 
     Returns:
-        head, measure
-        photos, subjects: with a value of both
-        value, low, high: the mean of what the first has more, and its 95 % interval
+        head, measure photos, subjects: with a value of both value, low, high: the mean by which the first exceeds the
+        other, and its 95 % interval
     """
     lines = []
     for (method, measure), of_method in values.items():
@@ -89,7 +86,7 @@ def differences_of(values: Values, others: Values, schema: Schema, units: np.nda
 
 
 def _known(values: np.ndarray, units: np.ndarray) -> np.ndarray:
-    """Of how many photos and of how many subjects (N, H) has values, by head: (H, 2)."""
+    """For how many photos and how many subjects values (N, H) are known, by head: (H, 2)."""
     known = ~np.isnan(values)
     return np.array([(np.count_nonzero(column), len(np.unique(units[column]))) for column in known.T])
 
@@ -113,8 +110,8 @@ def resampled_means(values: np.ndarray, units: np.ndarray, seed: int, resamples:
         resamples: R.
 
     Returns:
-        (1 + R, M); NaN where no photo drawn has a value, and in all resamples where those of one unit alone have, for
-        nothing is known then of how another one would do.
+        (1 + R, M); NaN where no photo drawn has a value, and in all resamples where only photos of one unit have, since
+        nothing is then known about how another one would do.
     """
     known = ~np.isnan(values)
     totals, counts = np.zeros((2, units.max() + 1, values.shape[1]))

@@ -1,4 +1,4 @@
-"""What is measured of the maps of some photos: for every method and measure a number a photo and head."""
+"""What is measured on the maps of some photos: for every method and measure one number per photo and head."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -46,7 +46,7 @@ def localisation(maps: Maps, masks: np.ndarray) -> Iterator[Measured]:
 def outside_skin(maps: Maps, skin: np.ndarray, graded: np.ndarray) -> Iterator[Measured]:
     """How much of maps (B, H, h, w) lies where no skin is, by the skin (B, S, S), 0 to 1, for the heads graded (B, H).
 
-    Nothing is said of photos in which no skin is found, for that does not prove that there is none.
+    Photos in which no skin is found are left out, since that does not prove that there is none.
     """
     found = skin.max(axis=(1, 2), keepdims=True)[..., 0] > 0  # (B, 1)
     at = np.nonzero(graded & found)
@@ -72,8 +72,8 @@ def faithfulness(
     Args:
         net: in evaluation mode.
         images: (B, 3, S, S), on its device.
-        maps: (B, H, h, w) each; a uniform one has no order, and is passed over.
-        grades: (B, H) decided ones; of an ordinal head's grade 0 there is nothing to delete.
+        maps: (B, H, h, w) each; a uniform one has no order and is skipped.
+        grades: (B, H) as decided; for an ordinal head's grade 0 there is nothing to delete.
         graded: (B, H) bool.
     """
     ordinal = np.array([attribute.ordinal for attribute in net.schema])
@@ -100,10 +100,10 @@ def faithfulness(
 def randomisation(
     net: SkinNet, images: Tensor, rows: np.ndarray, maps: Maps, graded: np.ndarray, seed: int, settling: Tensor
 ) -> Iterator[Measured]:
-    """How like the maps are to those of networks that began anew: mean rank correlations, and those without sign.
+    """How like the maps are to those of reinitialised networks: mean rank correlations, and those without sign.
 
-    Channels that are high at the same places make a network's maps alike or opposite whatever the read-outs, which the
-    mean over draws lets cancel and the correlations without sign do not.
+    Channels that are high at the same places make a network's maps alike or opposite whatever the read-outs; this
+    cancels in the mean over draws, but not in the correlations without sign.
 
     Args:
         net: in evaluation mode.

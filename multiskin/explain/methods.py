@@ -18,9 +18,9 @@ AT_ONCE = 32  # photos
 def maps_by_method(net: SkinNet, images: Tensor, rows: np.ndarray, seed: int) -> Maps:
     """Every method's maps of photos (B, 3, S, S), all as coarse as the network's own.
 
-    cam is signed and of the expected grade. grad_cam is as classifiers have it: of the logit of the likeliest grade,
-    and nothing below 0 (Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391). layer_cam is left out where the
-    network has none.
+    cam is signed and explains the expected grade. grad_cam is as for classifiers: it explains the logit of the
+    likeliest grade, without what is below 0 (Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391). layer_cam is
+    left out where the network has none.
 
     Args:
         net: in evaluation mode.

@@ -20,7 +20,7 @@ class Colours(NamedTuple):
     lowest: int
 
     def shown(self, values: np.ndarray) -> np.ndarray:
-        """What of a map these colours show, 0 for all else."""
+        """The part of a map that these colours show, 0 for all else."""
         return values if self.lowest < 0 else np.maximum(values, 0)
 
 

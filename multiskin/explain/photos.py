@@ -1,4 +1,4 @@
-"""Photographs in, maps out: what one or more models say of a photo, and where in it they see that."""
+"""Photographs in, maps out: what one or more models predict for a photo, and where in it they see that."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ SHOWN = 480  # pixels of a shown photo's longer side
 
 
 class HeadExplanation(NamedTuple):
-    """What one head says of one photo, and where it sees that.
+    """What one head predicts for one photo, and where it sees that.
 
     Attributes:
         attribute: the head's.
@@ -65,8 +65,8 @@ class ExplainedPhoto(NamedTuple):
     Attributes:
         path: as given.
         pixels: (h, w, 3) uint8, scaled to be shown.
-        explanations: by attribute, one such dict a model.
-        skin: where it is; None where nobody has asked.
+        explanations: by attribute, one such dict per model.
+        skin: where it is; None if not asked for.
     """
 
     path: str
@@ -100,18 +100,18 @@ def explain_files(
     num_workers: int | None = 0,
     with_skin: bool = False,
 ) -> Iterator[ExplainedPhoto | UnreadPhoto]:
-    """Explains files in order; a bad file gives its error and costs nothing else.
+    """Explains files in order; a bad file gives its error and does not affect the others.
 
     Args:
         predictors: the models, each with its own way of preparing photos.
         paths: the photos.
-        scalar: what of each head is explained.
+        scalar: what is explained for each head.
         batch_size: photos at once.
         num_workers: processes that read photos.
         with_skin: look for skin, too.
 
     Raises:
-        UserError: models of which some see faces alone and others whole photos, for one picture cannot show both.
+        UserError: some models see only faces and others whole photos, which one picture cannot show together.
     """
     _require_same_view([predictor.preprocessing.skin for predictor in predictors])
     photos = PreparedPhotos(paths, [predictor.transform() for predictor in predictors], with_skin)
@@ -139,10 +139,10 @@ class PreparedPhoto(NamedTuple):
     Attributes:
         path: as given.
         pixels: (h, w, 3) uint8, as shown.
-        images: (3, S, S), one a model.
-        regions: what of the photo each of them is.
-        framing: how the photo was cut, for all models alike.
-        skin: where it is; None where nobody has asked.
+        images: (3, S, S), one per model.
+        regions: which part of the photo each of them is.
+        framing: how the photo was cut, the same for all models.
+        skin: where it is; None if not asked for.
     """
 
     path: str
@@ -161,7 +161,7 @@ def prepare(
     Args:
         photo: (h, w, 3) uint8.
         path: what it is called.
-        transforms: one a network.
+        transforms: one per network.
         with_skin: look for skin, too.
     """
     portraits = {transform.skin.config.detector: transform.skin.portrait(photo) for transform in transforms}
@@ -176,7 +176,7 @@ def prepare(
 
 
 def _skin(portrait: Portrait, framing: Framing, shape: tuple[int, ...]) -> Skin:
-    """The skin of a photo as it is shown, in so many pixels."""
+    """The skin of a photo as it is shown, at this size in pixels."""
     masks = (framing(portrait.skin(lips)) for lips in (False, True))
     return Skin(*(cv2.resize(mask, shape[::-1], interpolation=cv2.INTER_AREA) for mask in masks))
 
@@ -202,7 +202,7 @@ class PreparedPhotos(Dataset[PreparedPhoto | UnreadPhoto]):
 
 
 def scaled(photo: np.ndarray, longer: int) -> np.ndarray:
-    """A photo (h, w, 3) uint8 with its longer side made so many pixels long."""
+    """A photo (h, w, 3) uint8 with its longer side scaled to this many pixels."""
     height, width = photo.shape[:2]
     sides = [max(1, round(side * longer / max(height, width))) for side in (width, height)]
     return np.asarray(Image.fromarray(photo).resize((sides[0], sides[1]), Image.Resampling.LANCZOS))
@@ -222,7 +222,7 @@ def _explain(
 def explanations(
     schema: Schema, prediction: Prediction, found: HeadMaps, regions: Sequence[Region]
 ) -> Iterator[dict[str, HeadExplanation]]:
-    """What a forward pass on B photos says, photo by photo.
+    """The explanations from a forward pass on B photos, photo by photo.
 
     Args:
         schema: the network's.

@@ -1,4 +1,4 @@
-"""Networks that have forgotten what they learned: a map that stays the same for them tells of the photo alone.
+"""Networks that have forgotten what they learned: a map that stays the same for them reflects only the photo.
 
 Source: the model parameter randomisation test of Adebayo et al., 2018, https://arxiv.org/abs/1810.03292, section 3.
 """
@@ -15,14 +15,14 @@ TOKENS = 0.02  # standard deviation of what no layer owns, such as tokens of cla
 
 
 def without_readouts(net: SkinNet, _images: Tensor, seed: int) -> SkinNet:
-    """A copy whose heads' layers begin anew, on the features that were learned."""
+    """A copy whose heads' layers are reinitialised, on the features that were learned."""
     copy = deepcopy(net)
     _begin_anew(copy.heads, seed)
     return copy
 
 
 def without_weights(net: SkinNet, images: Tensor, seed: int) -> SkinNet:
-    """A copy that begins anew from its first layer to its last, its norms with the statistics of images (B, 3, S, S).
+    """A copy with all layers reinitialised, its norms with the statistics of images (B, 3, S, S).
 
     Random layers on those of the trained ones would saturate, or end in maps of nothing.
     """

@@ -47,7 +47,7 @@ class MaskFolder:
 
         Args:
             root: the photos' folder.
-            photos: all of a set, whichever of them are looked at.
+            photos: all of a set, whichever of them are used.
             schema: the attributes that masks may show.
 
         Raises:
@@ -91,7 +91,7 @@ class MaskFolder:
 
 
 class PhotosWithRegions(Dataset[dict[str, Tensor]]):
-    """Photos with what is known of where to look.
+    """Photos with what is known about where to look.
 
     Every item has "image" (3, S, S), "row" () the position in the manifest, "masks" (H, S, S), 0 of what is not drawn
     or not graded, and "skin" (2, S, S), without lips and with them, 1 where nobody looks for it.
@@ -100,7 +100,7 @@ class PhotosWithRegions(Dataset[dict[str, Tensor]]):
         manifest: the photos; of a mask only graded attributes are asked.
         preprocessing: the network's.
         masks: where each attribute shows; None where nobody knows.
-        skin: where skin is; None to take all for skin.
+        skin: where skin is; None to treat everything as skin.
 
     Raises:
         UserError: at a photo whose mask is not of its size.

@@ -28,7 +28,7 @@ def probability(grade: int) -> Scalar:
 
 
 def more_than(grade: int) -> Scalar:
-    """The probability of a higher grade than this; it says something of ordered grades only."""
+    """The probability of a higher grade than this; meaningful for ordered grades only."""
 
     def of(_: Attribute, head: Head, logits: Tensor) -> Tensor:
         return head.probabilities(logits)[:, grade + 1 :].sum(dim=1)
@@ -70,7 +70,7 @@ def parse_scalar(word: str, heads: Iterable[tuple[Attribute, Head]]) -> Scalar:
 
 
 def scalars_by_word(attribute: Attribute, head: Head) -> dict[str, Scalar]:
-    """All that can be explained of what a head says of an attribute."""
+    """All scalars of a head that can be explained, by word."""
     scalars: dict[str, Scalar] = {"score": score}
     scalars |= {f"p{grade}": probability(grade) for grade in range(attribute.grades)}
     if attribute.ordinal:

@@ -1,8 +1,8 @@
 """How strong a map has to be for the full colour: absolute amounts, so that noise stays as faint as it is.
 
-What a place would add to a head's value, if the whole photo looked like it, has a natural size: that of the value's
-own range. Half of the range is the full colour, and colours mean the same in every head and every photo. A head may be
-given a scale of its own, but never one so fine that what is next to nothing looks like much.
+What a place would add to a head's value, if the whole photo looked like it, has a natural size: that of the value's own
+range. Half of the range is the full colour, and colours mean the same in every head and every photo. A head may be
+given its own scale, but never one so fine that next to nothing looks like much.
 """
 
 from collections.abc import Callable, Sequence

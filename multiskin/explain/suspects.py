@@ -1,10 +1,10 @@
-"""Labels that look wrong: grades that models which have not seen the photo hold unlikely.
+"""Labels that look wrong: grades that models which have not seen the photo consider unlikely.
 
 Networks are surer than they should be, and with balanced samplers name rare grades too often. So probabilities are
-calibrated first, on the labels that they are to judge (temperature scaling with a bias for each grade: Alexandari et
-al., ICML 2020). Then the probability of the given grade is divided by what is usual for that grade, as confident
-learning has a threshold for each class (Northcutt et al., JAIR 70, 2021): a network that knows little holds every rare
-grade improbable, right ones too. This ranks the labels of all attributes, ordered or not.
+calibrated first, on the labels that they will judge (temperature scaling with a bias for each grade: Alexandari et al.,
+ICML 2020). Then the probability of the given grade is divided by what is usual for that grade, as confident learning
+has a threshold for each class (Northcutt et al., JAIR 70, 2021): a network that knows little holds every rare grade
+improbable, right ones too. This ranks the labels of all attributes, ordered or not.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ RIDGE = 1e-3  # keeps what few or perfectly predicted labels leave open near wha
 
 
 def rank_suspects(manifest: Manifest, probabilities: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Every label, those first that look wrong.
+    """Every label, those that look most wrong first.
 
     Args:
         manifest: N photos.
@@ -107,5 +107,5 @@ def usual(probabilities: np.ndarray) -> np.ndarray:
 
 
 def of_grade(probabilities: np.ndarray, grades: np.ndarray) -> np.ndarray:
-    """The probability (N,) of one grade a photo."""
+    """The probability (N,) of one grade per photo."""
     return np.take_along_axis(probabilities, grades[:, None], axis=1)[:, 0]
