@@ -1,4 +1,4 @@
-"""The boxes that a table gives of parts of photos become their names."""
+"""Turns the boxes of parts of photos in a table into names of these parts."""
 
 import math
 from collections.abc import Sequence

@@ -1,7 +1,8 @@
-"""Where the pictures of a run are kept, if anywhere: what was asked for, as far as there is room.
+"""Where the pictures of a run are kept, if anywhere: as asked for, as far as there is space.
 
-Kept is what precedes a recipe's first random step, so that no result depends on it: decoded, upright, cut, the face
-alone if so asked, and resized where a recipe begins with that. Heads whose recipes begin alike share the pictures.
+Pictures are kept as they are before a recipe's first random step, so that no result depends on it: decoded, upright,
+cut, only the face if asked for, and resized where a recipe begins with that. Heads whose recipes begin alike share
+them.
 """
 
 import json
@@ -33,7 +34,7 @@ PROGRAM = ("crops.py", "images.py", "preprocessing.py", "transforms.py", "../fac
 
 
 def keep(wanted: Sequence[FreshPictures], config: DataConfig, processes: int = 1) -> list[Pictures]:
-    """The same pictures, kept as config.cache says; what does not fit is said and read each time.
+    """The same pictures, kept as config.cache says; if they do not fit, it warns and they are read each time.
 
     Args:
         wanted: of each table and recipe; those that are alike become one.
@@ -53,7 +54,7 @@ def keep(wanted: Sequence[FreshPictures], config: DataConfig, processes: int = 1
 
 
 def expected_bytes(fresh: FreshPictures) -> float:
-    """What all pictures take; by some of them where not all have the same size."""
+    """The space that all pictures take, estimated from some of them where sizes may differ."""
     rows = len(fresh.manifest)
     size = fresh.transform.settled_size()
     if size is not None:
@@ -125,7 +126,7 @@ def _key(fresh: FreshPictures) -> str:
 
 
 def _settings(fresh: FreshPictures) -> dict[str, Any]:
-    """All that decides on pictures beside their photos."""
+    """All that pictures depend on besides their photos."""
     transform = fresh.transform
     detector = Path(transform.skin.config.detector or "")
     return {

@@ -1,4 +1,4 @@
-"""Pictures on disk that all processes and all runs share: one file each, whole or not there, checked when read."""
+"""Pictures on disk, shared by all processes and all runs: one file each, complete or absent, checked when read."""
 
 import json
 import os
@@ -24,7 +24,7 @@ VARIABLE = "MULTISKIN_CACHE"  # of the environment; drawn sets are kept there, t
 HEADER = struct.Struct("<4sIII")  # what it is, height, width, and the pixels' checksum
 MAGIC = b"msk1"
 PREFIX = "pictures-"  # of the folder of a set
-ABANDONED = 3600  # seconds after which a part of a file is taken for that of a process that was killed
+ABANDONED = 3600  # seconds after which a partial file is assumed to be from a killed process
 
 
 class DiskStore:
@@ -102,7 +102,7 @@ def _packed(picture: np.ndarray) -> bytes:
 
 
 def _unpacked(content: bytes) -> np.ndarray | None:
-    """None where it is not what was written."""
+    """The picture that was written; None where the file holds something else."""
     if len(content) < HEADER.size:
         return None
     magic, height, width, checksum = HEADER.unpack_from(content)
@@ -124,7 +124,7 @@ def free_bytes() -> float:
 
 
 def make_room(bound: float, own: list[Path]) -> None:
-    """Removes the sets that were not used for longest, until together they take no more than `bound` bytes.
+    """Removes the least recently used sets until all together take no more than `bound` bytes.
 
     A run that still uses one reads its photos again.
 
@@ -157,7 +157,7 @@ def _size(folder: Path) -> int:
 
 def _sizes(folder: Path) -> Iterator[int]:
     for file in folder.glob("*/*"):
-        with suppress(OSError):  # gone meanwhile
+        with suppress(OSError):  # already gone
             yield file.stat().st_size
 
 

@@ -1,4 +1,4 @@
-"""Pictures in memory that a process and its workers share, and that is gone when the last of them is."""
+"""Pictures in memory that a process and its workers share, and that is freed when the last of them ends."""
 
 import mmap
 import multiprocessing
@@ -14,12 +14,12 @@ FIELDS = 3  # of each row: where its pixels begin, height (0 where there is none
 
 
 def available() -> bool:
-    """Whether the system has memory that other processes find however they are started: Linux has."""
+    """Whether the system has memory that other processes can open however they are started, as Linux has."""
     return hasattr(os, "memfd_create")
 
 
 def memory_bytes() -> float:
-    """Of this machine, or of the container that the process is confined to."""
+    """The memory of this machine, or of the container that the process is confined to."""
     total = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     try:
         with open("/sys/fs/cgroup/memory.max") as file:
@@ -31,8 +31,8 @@ def memory_bytes() -> float:
 class MemoryStore:
     """Keeps the pictures that come first, until its room is used up; memory is taken as they come.
 
-    The file behind it has no name, so that nothing is left of it when its processes end, however they do, and is not
-    of /dev/shm, of which containers have little.
+    The file behind it has no name, so that nothing of it is left when its processes end, however they do, and is not in
+    /dev/shm, which is small in containers.
 
     Args:
         rows: of the table.

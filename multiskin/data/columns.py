@@ -79,7 +79,7 @@ class Column:
 
     @cached_property
     def role(self) -> Role:
-        """The first reading that fits; a telling heading comes before numbers that look like grades."""
+        """The first reading that fits; a clear heading takes precedence over numbers that look like grades."""
         if not self.values:
             return "other"
         if self.holds_photos:
@@ -154,7 +154,7 @@ def _is_number(value: str) -> bool:
 
 
 def _number_scales(grades: set[int]) -> list[Scale]:
-    """Scales begin at 0 or 1; with neither in the table, nobody but its owner can tell."""
+    """Whether the scale's start is unclear: scales begin at 0 or 1, and the table holds neither."""
     if len(grades) < 2:
         return []
     lowest, highest = min(grades), max(grades)

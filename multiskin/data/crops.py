@@ -1,7 +1,7 @@
-"""A part of a photo as a picture of its own, which has a name of its own: the photo's with the part's place behind it.
+"""A part of a photo as its own picture with its own name: the photo's name followed by the part's position.
 
-face.jpg#xywh=300,1400,500,600 is 500 x 600 pixels of face.jpg that begin 300 from the left and 1400 from above (W3C
-Media Fragments URI 1.0, 4.2.2). Whatever reads a photo by its name reads such a part, and no two parts share a name.
+face.jpg#xywh=300,1400,500,600 is 500 x 600 pixels of face.jpg that begin 300 from the left and 1400 from the top (W3C
+Media Fragments URI 1.0, 4.2.2). Whatever reads a photo by its name also reads a part, and no two parts share a name.
 """
 
 import re

@@ -24,8 +24,8 @@ class SkinDataModule(pl.LightningDataModule):
     Args:
         train: photos to learn from.
         val: photos that decide on the best checkpoint.
-        recipes: one a head.
-        preprocessing: what all photos end in.
+        recipes: one per head.
+        preprocessing: the last step for all photos.
         config: batch size, workers, draws an epoch.
         seed: of draws and augmentation.
 
@@ -57,7 +57,7 @@ class SkinDataModule(pl.LightningDataModule):
         self.begun = (0, 0)  # an epoch and how many of its batches have been learned from
 
     def state_dict(self) -> dict[str, int]:
-        """Where in the stream of draws a checkpoint stands."""
+        """A checkpoint's position in the stream of draws."""
         assert self.trainer is not None
         progress = self.trainer.fit_loop.epoch_loop.batch_progress
         return {
@@ -71,12 +71,12 @@ class SkinDataModule(pl.LightningDataModule):
 
     @classmethod
     def finished_epochs(cls, checkpoint: Mapping[str, Any]) -> int:
-        """How many epochs were at their end when a checkpoint was written."""
+        """How many epochs were finished when a checkpoint was written."""
         state = checkpoint[cls.__qualname__]
         return state["epoch"] + (state["batches"] == state["batches_per_epoch"])
 
     def setup(self, stage: str) -> None:
-        """Has pictures kept from epoch to epoch as config.cache says; Lightning calls this in each process."""
+        """Keeps pictures from epoch to epoch as config.cache says; Lightning calls this in each process."""
         if self.training_photos.pictures is not self.training_photos.fresh:
             return  # they are, since an earlier call
         processes = self.trainer.num_devices if self.trainer else 1
@@ -90,7 +90,7 @@ class SkinDataModule(pl.LightningDataModule):
         return self._loader(self.validation_photos, EveryRow(len(self.validation_photos), *self._place()))
 
     def sampling_statistics(self, epoch: int) -> dict[str, float]:
-        """How much an epoch's draws are worth to each head: effective sample size and distinct photos behind it."""
+        """What an epoch's draws are worth to each head: their effective sample size and number of distinct photos."""
         sampler = self._training_sampler()
         sampler.set_epoch(epoch)
         rows, _ = sampler.draws()
@@ -106,7 +106,7 @@ class SkinDataModule(pl.LightningDataModule):
         rank, ranks = self._place()
         graded = int((self.training_photos.manifest.grades != MISSING).any(axis=1).sum())
         draws = graded if self.config.draws_per_epoch is None else self.config.draws_per_epoch
-        draws = -(-draws // ranks) * ranks  # every rank as many, or the last step would wait for ever
+        draws = -(-draws // ranks) * ranks  # equally many for every rank, or the last step would wait forever
         sampler = MixtureSampler(self.mixture, draws, self.seed, rank, ranks)
         epoch, batches = self.begun
         sampler.go_on(epoch, batches * self.config.batch_size)

@@ -33,9 +33,9 @@ class TrainingPhotos(Dataset[Item]):
 
     Args:
         manifest: the training photos, N of them.
-        weights: (N, H), how much each head counts a row.
-        transforms: one a head.
-        seed: of the augmentation; with a draw's epoch and number it decides the picture.
+        weights: (N, H), how much a row counts for each head.
+        transforms: one per head.
+        seed: seed of the augmentation; with a draw's epoch and number it decides the picture.
         reduced: decode JPEG photos no larger than a transform needs them.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Grades that are left out of training and validation: a list of photos and attributes, such as that of suspects."""
+"""Grades that are left out of training and validation: a list of photos and attributes, such as suspects."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class Exclusions:
 
     @classmethod
     def read(cls, path: str | Path, schema: Schema) -> "Exclusions":
-        """Reads a table, CSV or Parquet, with columns image and attribute and maybe exclude, which is yes, no or blank.
+        """Reads a table, CSV or Parquet, with columns image, attribute and optionally exclude: yes, no or blank.
 
         Raises:
             UserError: no such file, or not one; a column that it lacks, an unknown attribute, another word.
@@ -52,9 +52,9 @@ class Exclusions:
         return cls(path, table.cells.loc[counts, list(REQUIRED)])
 
     def leave_out(self, manifest: Manifest, split: np.ndarray) -> tuple[Manifest, list[Problem]]:
-        """The photos without the listed grades, which photos to judge by keep, and notices of how many those are.
+        """The photos without the listed grades, except on sides to judge by, and notices of how many were left out.
 
-        A listed photo that is not among them has no grade to learn from: it was skipped, or has left the table.
+        A listed photo that is not among them has no grade to learn from: it was skipped, or is no longer in the table.
 
         Args:
             manifest: N photos.
@@ -83,7 +83,7 @@ class Exclusions:
 
 
 def _marked(cells: pd.DataFrame, manifest: Manifest) -> np.ndarray:
-    """Which grades (N, H) are listed, all these photos being there."""
+    """Which grades (N, H) are listed, for listed photos that are all in the table."""
     places = {path: index for index, path in enumerate(manifest.paths.tolist())}
     marked = np.zeros(manifest.grades.shape, dtype=bool)
     for image, attribute in cells.itertuples(index=False):
@@ -92,7 +92,7 @@ def _marked(cells: pd.DataFrame, manifest: Manifest) -> np.ndarray:
 
 
 def _require_known(path: Path, column: pd.Series, known: Iterable[str]) -> None:
-    """Every cell is one of these, the first that is not being named with its place."""
+    """Makes sure that every cell is one of these; the error names the first that is not, and its place."""
     strange = column[~column.isin(list(known))]
     if len(strange):
         where = f"data.exclude {path}: row {strange.index[0]}, column {column.name}"

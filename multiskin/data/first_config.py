@@ -73,8 +73,8 @@ def config_text(proposal: Proposal) -> str:
     default = FitConfig()
     return _joined(
         [
-            "# A training run, for multiskin fit --config. What does not stand here is at its default.",
-            _line("schema", "schema.yaml", "what is graded; the file beside this one"),
+            "# A training run, for multiskin fit --config. What is not listed here is at its default.",
+            _line("schema", "schema.yaml", "what is graded; the file next to this one"),
             _line("out", default.out, "the run folder"),
             "data:",
             *_indented(_data_lines(proposal)),
@@ -121,7 +121,7 @@ def _data_lines(proposal: Proposal) -> Iterator[str]:
 
 
 def _recipe_lines(schema: Schema) -> list[str]:
-    """How ordered grades are decided, which is worth more than any loss."""
+    """How ordered grades are decided, which matters more than any loss."""
     if not any(attribute.ordinal for attribute in schema):
         return []
     how = "the grade that earns most as P-Recall counts; argmax: the likeliest one"

@@ -40,7 +40,7 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-ON_ITS_SIDE = [UPRIGHT[value] for value in (5, 6, 7, 8)]  # height and width change places
+ON_ITS_SIDE = [UPRIGHT[value] for value in (5, 6, 7, 8)]  # height and width are swapped
 Size = tuple[int, int]  # height and width, pixels
 
 
@@ -59,14 +59,14 @@ def read_image(path: str | Path, least: Size | None = None) -> np.ndarray:
 
     Args:
         path: of the photo, or the name of a part.
-        least: what it is going to be made smaller to; a part is read in full all the same (see decode_image).
+        least: the size that it will be reduced to; a part is still read in full (see decode_image).
 
     Raises:
         ImageError: nothing there, not a picture of a known format, damaged, cut short, too large, or without that part.
     """
     place, box = parted(str(path))
     try:
-        if not stat.S_ISREG(Path(place).stat().st_mode):  # opening a pipe would wait for ever
+        if not stat.S_ISREG(Path(place).stat().st_mode):  # opening a pipe would wait forever
             raise ImageError(f"{path}: a folder or device, not a picture")
         with Path(place).open("rb") as file:
             photo = decode_image(file, str(path), least=least if box is None else None)
@@ -122,7 +122,7 @@ def decode_image(file: BinaryIO, name: str, most_pixels: int | None = None, leas
 
 
 def format_of(content: bytes) -> str | None:
-    """What a file is by its first bytes: JPEG, PNG, WEBP, BMP or TIFF; None where it is no picture of these."""
+    """A file's format by its first bytes: JPEG, PNG, WEBP, BMP or TIFF; None where it is none of these."""
     decoder = _decoder(content[:LONGEST_START])
     return None if decoder is None else decoder.format
 
@@ -140,12 +140,12 @@ def _check_size(picture: Image.Image, name: str, most_pixels: int) -> None:
 
 
 def _reduce(picture: ImageFile.ImageFile, least: Size) -> None:
-    """Has a JPEG picture decoded no larger than it need be; other formats know of no such thing."""
+    """Makes a JPEG picture be decoded no larger than needed; other formats cannot do that."""
     picture.draft(None, least if _turn(picture) in ON_ITS_SIDE else least[::-1])
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    """Turned as its EXIF orientation asks; left as it is where the EXIF is malformed, for the pixels are good."""
+    """Turns a picture as its EXIF orientation asks; ignores malformed EXIF, since the pixels are good."""
     turn = _turn(picture)
     return picture if turn is None else picture.transpose(turn)
 

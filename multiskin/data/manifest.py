@@ -1,4 +1,4 @@
-"""The manifest: a table of photos and partial grades that has been checked, so that nobody after it has to."""
+"""The manifest: a table of photos and partial grades that has been checked, so that later code need not."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -49,7 +49,7 @@ class Manifest:
         split: (N,) of train, val, test and calibrate; None where the table has none.
         subject: (N,) str, "" where unknown; None where the table has none.
         part: (N,) str, "" where unknown; None where the table has none.
-        groups: (N, G) text, a column a group, "" where unknown.
+        groups: (N, G) text, one column per group, "" where unknown.
         second_grades: (N, H) int64, a second rater's, -1 where not graded; None where the table has none.
     """
 
@@ -69,7 +69,7 @@ class Manifest:
 
     @property
     def units(self) -> np.ndarray:
-        """(N,) int64: the number of what resampling draws each photo with, its subject or, of nobody known, itself."""
+        """(N,) int64: the unit that resampling draws each photo with: its subject or, if unknown, itself."""
         return sampling_units(unit_names(self.subject, self.paths))
 
     def path(self, index: int) -> Path:
@@ -169,7 +169,7 @@ def _problems(table: Table, config: DataConfig, schema: Schema, progress: Progre
 
 
 def _manifest(cells: pd.DataFrame, config: DataConfig, schema: Schema) -> Manifest:
-    """What good rows say."""
+    """The content of the good rows."""
 
     def column(heading: str | None) -> np.ndarray | None:
         return None if heading is None else cells[heading].to_numpy()

@@ -1,4 +1,4 @@
-"""All the photos of a run and the side of the split that each stands on."""
+"""All the photos of a run and the side of the split that each is on."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -53,8 +53,8 @@ class Photos:
 def load_photos(config: DataConfig, schema: Schema, progress: Progress | None = None) -> Photos:
     """The photos that a run learns from and is measured on, with the table's split or one made for it.
 
-    What config.relabel lists is corrected, and what config.exclude lists is no grade any more, but of photos to judge
-    by; the split stays what it would be.
+    Grades that config.relabel lists are corrected and those that config.exclude lists are removed, except on photos to
+    judge by; the split is not affected.
 
     Raises:
         UserError: a table or a list that cannot be used, or an attribute that is left without a training grade.
@@ -80,8 +80,8 @@ def load_side(
 ) -> tuple[Manifest, list[Problem]]:
     """The photos of one side of a finished run's split, and why rows were left out.
 
-    Grades that the run was not to learn from are left out again, and corrected ones are what they were for it, whatever
-    has become of the lists of them.
+    Grades that the run was not to learn from are left out again, and corrected ones are as they were for it, whatever
+    has happened to the lists since.
 
     Raises:
         UserError: a split or a table that cannot be used, or a table without some photo that the run had.

@@ -10,7 +10,7 @@ from multiskin.data.transforms import PhotoTransform
 
 
 class Pictures(Protocol):
-    """A picture (h, w, 3) uint8 for each row of a table, which is whoever asked's to write on."""
+    """A picture (h, w, 3) uint8 for each row of a table, which the caller may write to."""
 
     def __getitem__(self, row: int) -> np.ndarray: ...
 
@@ -35,7 +35,7 @@ class FreshPictures:
 
 
 class Store(Protocol):
-    """Keeps pictures by row, at most; what it has not, or not any more, is made anew."""
+    """May keep pictures by row; what it does not have, or no longer has, is made anew."""
 
     def get(self, row: int) -> np.ndarray | None: ...
 

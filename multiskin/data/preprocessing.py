@@ -1,4 +1,4 @@
-"""How a photograph becomes the network's input, as settings; imports no torch, for prediction can do without it."""
+"""How a photograph becomes the network's input, as settings; imports no torch, since prediction can do without it."""
 
 import math
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class Preprocessing:
 
     Attributes:
         input_size: height and width, pixels.
-        mean: of each channel, on the scale 0..1.
+        mean: per channel, on the scale 0..1.
         std: likewise.
         steps: what validation, test and prediction do to a photo.
         skin: what is done before, in training too.
@@ -59,7 +59,7 @@ class Preprocessing:
         return cls(size, mean, std, steps, skin)
 
     def for_others(self) -> "Preprocessing":
-        """With the detector by its file's name alone, for its folder is of this machine and nobody's business."""
+        """With the detector's file name only, since its folder is private to this machine."""
         detector = self.skin.detector
         return self if detector is None else replace(self, skin=replace(self.skin, detector=Path(detector).name))
 

@@ -1,4 +1,4 @@
-"""One stream of photos, every head its own sampler: draws from a mixture, with importance weights for each head.
+"""One stream of photos with a sampler per head: draws from a mixture, with importance weights for each head.
 
 Head h asks for a distribution over its grades, which is a distribution p_h over the rows graded for h. Rows are drawn
 from the mixture q = sum of a_h p_h, and head h counts a drawn row with w_h = p_h / q. Since E_q[w_h l] = E_{p_h}[l],
@@ -108,7 +108,7 @@ def effective_sample_size(weights: np.ndarray) -> np.ndarray:
 
 
 class EveryRow(Sampler[int]):
-    """Each of n rows once, in order, with no row added to fill up a rank: what counts in validation and test."""
+    """Each of n rows once, in order, without extra rows to fill up a rank, so that validation and test are exact."""
 
     def __init__(self, rows: int, rank: int = 0, ranks: int = 1) -> None:
         self.turns = range(rank, rows, ranks)

@@ -1,4 +1,4 @@
-"""Train, val, test and maybe calibrate: whole subjects, with each side's share of every grade of every attribute.
+"""Train, val, test and optionally calibrate: whole subjects, each side with its share of every attribute's grades.
 
 Iterative stratification (Sechidis, Tsoumakas, Vlahavas: On the Stratification of Multi-Label Data, ECML PKDD 2011)
 fits partial labels as it is: a grade that nobody gave counts nowhere. Here its labels are the cells (attribute, grade)

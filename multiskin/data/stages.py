@@ -1,4 +1,4 @@
-"""How long each stage takes on a photo's way to the network, photo by photo in one process."""
+"""How long each stage of a photo's way to the network takes, photo by photo in one process."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""What of a set of photos is graded together, and which grades come together."""
+"""Which attributes of a set of photos are graded together, and which grades go together."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pandas as pd
 from multiskin.data.manifest import Manifest
 from multiskin.schema import MISSING, Attribute
 
-FEWEST = 10  # photos graded for both, for a correlation to say something
+FEWEST = 10  # photos graded for both, for a correlation to mean something
 
 
 class Pair(NamedTuple):

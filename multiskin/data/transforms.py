@@ -88,7 +88,7 @@ class PhotoTransform:
         return self._steady(self.skin(photo))
 
     def finish(self, picture: np.ndarray, seed: int) -> torch.Tensor:
-        """From the first step on that may differ: (3, S, S) float32."""
+        """The rest, from the first step on that may differ: (3, S, S) float32."""
         # One stream for all steps: set_random_seed gives each step the same numbers, and all would happen at once.
         self.rest.set_random_state(np.random.default_rng(seed), random.Random(seed))
         pixels = self.rest(image=picture)["image"]
@@ -176,7 +176,7 @@ def _create(step: Step, input_size: int, where: str) -> A.BasicTransform:
 
 
 def _known_options(name: str) -> list[str]:
-    """The library's own, but one 'size' for all."""
+    """The library's own options, but a single 'size' for all."""
     hidden = ("self", "size", "height", "width", FIXED.get(name))
     own = [option for option in inspect.signature(CLASSES[name].__init__).parameters if option not in hidden]
     return ["size", *own] if name in SIZED else own

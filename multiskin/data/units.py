@@ -1,4 +1,4 @@
-"""What resampling draws as one: all photos of a subject, or all parts of a photo of nobody known."""
+"""What resampling draws as one: all photos of a subject, or all parts of a photo whose subject is unknown."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from multiskin.data.crops import parted
 
 
 def unit_names(subjects: Iterable[str] | None, paths: Iterable[str]) -> list[str]:
-    """What rows share that are no news of each other; the words in front keep subjects and photos apart.
+    """The key that dependent rows share; the words in front keep subjects and photos apart.
 
     Args:
         subjects: (N,) whose photos they are, "" where unknown; None where nobody's is known.

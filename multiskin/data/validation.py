@@ -1,4 +1,4 @@
-"""What may be wrong in a table of photos and grades, one function a kind: each returns all that it finds."""
+"""What may be wrong in a table of photos and grades, one function per kind: each returns all that it finds."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +30,7 @@ SPELLINGS = {side: side for side in SIDES} | {
 
 
 def check_columns(headings: list[str], schema: Schema, columns: Columns) -> list[Problem]:
-    """Headings that are wanted and lacking, that nobody asked for, or that are wanted and ignored at once."""
+    """Headings that are wanted but missing, that nobody asked for, or that are both wanted and ignored."""
     wanted = {attribute.heading: f"attribute {attribute.name} is read from it" for attribute in schema}
     named = {"image": columns.image, "split": columns.split, "subject": columns.subject, "part": columns.part}
     wanted |= {heading: f"data.columns.{option} names it" for option, heading in named.items() if heading is not None}
@@ -51,7 +51,7 @@ def check_columns(headings: list[str], schema: Schema, columns: Columns) -> list
 
 
 def second_headings(schema: Schema, pattern: str | None) -> list[str]:
-    """The headings under which a second rater's grades stand; none where there is no second rater."""
+    """The headings of a second rater's grades; none where there is no second rater."""
     return [] if pattern is None else [_heading(attribute, pattern) for attribute in schema]
 
 
@@ -154,12 +154,12 @@ def photo_path(root: Path, cell: str) -> Path:
 def check_photos(
     cells: pd.DataFrame, heading: str, root: Path, grades: np.ndarray, progress: Progress | None
 ) -> list[Problem]:
-    """Rows without a readable photo, and rows whose photo, or part of one, a row above them has, byte for byte."""
+    """Rows without a readable photo, and rows whose photo, or part of one, a row above already has, byte for byte."""
     rows, paths = cells.index.tolist(), cells[heading].tolist()
     photos = list(dict.fromkeys(parted(path)[0] for path in paths if path))  # each is decoded once, not by its parts
     wholes = dict(zip(photos, _inspect_all([photo_path(root, photo) for photo in photos], progress), strict=True))
     problems = []
-    first: dict[str, int] = {}  # what tells a picture from others -> the first position that has it
+    first: dict[str, int] = {}  # what distinguishes a picture -> the first position that has it
     for position, (row, path) in enumerate(zip(rows, paths, strict=True)):
         finding = _finding(path, root, wholes)
         if isinstance(finding, ImageError):
@@ -180,7 +180,7 @@ class _Whole(NamedTuple):
 
 
 def _finding(path: str, root: Path, wholes: Mapping[str, _Whole | ImageError]) -> str | ImageError:
-    """What tells a row's picture from others', or why there is none."""
+    """What distinguishes a row's picture from others', or why there is none."""
     if not path:
         return ImageError("blank; give the photo's path, or remove the row")
     photo, box = parted(path)

@@ -1,4 +1,4 @@
-"""Other layouts of photos and labels, each of which becomes a table, a schema and a first config."""
+"""Other layouts of photos and labels, each converted to a table, a schema and a first config."""
 
 from multiskin.data.adapters.aihub_face import AIHubFace
 from multiskin.data.adapters.aihub_scalp import AIHubScalp

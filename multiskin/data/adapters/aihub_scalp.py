@@ -1,4 +1,4 @@
-"""AI Hub 216, scalp images by type: a JSON file a photo with six grades, in folders named after one of them."""
+"""AI Hub 216, scalp images by type: one JSON file per photo with six grades, in folders named after one of them."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from multiskin.data.adapters.irregularities import FOLDER_DIFFERS, OTHER_LAYOUT,
 from multiskin.data.adapters.layout import Layout, Record, composed, lettered
 from multiskin.data.adapters.mapping import CellReader
 
-META = "_meta"  # behind the stem of a file that tells of the person
+META = "_meta"  # after the stem of a file that describes the person
 FOLDER = re.compile(r"(?:\[[^]]*\])?\s*(?P<condition>.+?)[\s_]*(?P<grade>\d)\s*\.[^/]*")
 
 
@@ -36,7 +36,7 @@ class AIHubScalp(Layout):
         yield Record(stem, "", None, grades, facts)
 
     def _check_folder(self, folder: PurePosixPath, grades: dict[str, str], reader: CellReader, tell: Tell) -> None:
-        """A folder is named after one of the grades, which stands in the label too."""
+        """Reports a folder whose name, one of the grades, differs from the label."""
         found = FOLDER.fullmatch(composed(folder.name))
         if found is None:
             return

@@ -45,7 +45,7 @@ def read_rows(path: Path, tell: Tell) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def read_text(path: Path, tell: Tell) -> str:
-    """What a file says, whichever way it is written.
+    """The text of a file in either encoding.
 
     Raises:
         LeftOutError: neither of them.

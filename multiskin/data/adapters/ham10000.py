@@ -1,4 +1,4 @@
-"""HAM10000: a table of diagnoses, several photos a lesion, in two folders."""
+"""HAM10000: a table of diagnoses, several photos per lesion, in two folders."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath

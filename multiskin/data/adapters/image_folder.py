@@ -1,4 +1,4 @@
-"""A folder a class, as ImageFolder has it: photos lie in a folder named after their class."""
+"""One folder per class, as in ImageFolder: photos lie in a folder named after their class."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -43,6 +43,6 @@ class ImageFolder(Layout):
 
 
 def _folders(root: Path) -> Iterator[Path]:
-    """Those with a picture below."""
+    """The folders with a picture below them."""
     folders = (path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     return (path for path in folders if any(file.suffix.lower() in SUFFIXES for file in path.rglob("*")))

@@ -1,4 +1,4 @@
-"""From photos and labels in a layout of others to a table, a schema and a first config, and what was left out."""
+"""From photos and labels in another layout to a table, a schema and a first config, and what was left out."""
 
 import csv
 import os
@@ -44,7 +44,7 @@ class Imported:
         rows: how many it has.
         report: report.csv, every irregularity.
         config: config.yaml.
-        found: a line for each kind of irregularity.
+        found: one line per kind of irregularity.
     """
 
     table: Path
@@ -56,7 +56,7 @@ class Imported:
 
 @dataclass(frozen=True)
 class _Row:
-    """A line of the table that is made."""
+    """A row of the table that is written."""
 
     image: str
     box: Sequence[int] | None
@@ -105,7 +105,7 @@ def import_labels(layout: Layout, source: Path, out: Path, progress: Progress | 
 
 
 def _rules(layout: Layout, source: Path, out: Path) -> tuple[Schema, Mapping]:
-    """The schema and the mapping that are there, and else first ones, which are written."""
+    """The existing schema and mapping, or else first ones, which are written."""
     schema, mapping = out / "schema.yaml", out / "mapping.yaml"
     if not schema.exists():
         write_whole(schema, layout.schema_text(source))
@@ -116,7 +116,7 @@ def _rules(layout: Layout, source: Path, out: Path) -> tuple[Schema, Mapping]:
 
 
 def _require_distinct(headings: Sequence[str], layout: Layout) -> None:
-    """The table has no heading twice."""
+    """Makes sure that no heading is in the table twice."""
     taken = [IMAGE, SPLIT, *(BOX if layout.parts else ())]
     for heading in headings:
         if heading in taken:
@@ -144,7 +144,7 @@ def _read(
 
 
 def _rows(scratch: Scratch, report: Report) -> Iterator[_Row]:
-    """What is left of all records, each picture or part of one once."""
+    """The rows that remain of all records, each picture or part of one once."""
     for found in scratch.rows():
         graded = [each for each in found if each.record.grades]
         if (why := _why_not(found, graded)) is not None:
@@ -168,7 +168,7 @@ def _why_not(found: Sequence[Found], graded: Sequence[Found]) -> tuple[Kind, str
 
 
 def _difference(graded: Sequence[Found]) -> str:
-    """What labels of one picture do not agree in; "" where they do."""
+    """What the labels of one picture disagree about; "" where they agree."""
     first = graded[0]
     for other in graded[1:]:
         if first.record.box != other.record.box:
@@ -181,7 +181,7 @@ def _difference(graded: Sequence[Found]) -> str:
 
 
 def _row(found: Sequence[Found], graded: Sequence[Found], report: Report) -> _Row:
-    """One row of records that agree; what else is known of the picture may stand in any of them."""
+    """One row from records that agree; further facts about the picture may come from any of them."""
     first, *others = graded
     for other in others:
         report.add(other.source, AGAIN, f"as in {first.source}")

@@ -16,7 +16,7 @@ class Kind(NamedTuple):
     """One way of being irregular.
 
     Attributes:
-        outcome: what becomes of it: of a row, LEFT_OUT; of a cell, BLANKED; MENDED and NOTED cost nothing.
+        outcome: what happens: a row is LEFT_OUT, a cell is BLANKED; MENDED and NOTED lose nothing.
         reason: in words.
     """
 
@@ -66,7 +66,7 @@ class LeftOutError(Exception):
 
 @dataclass
 class Report:
-    """Every irregularity as a line of a CSV file, and of each kind the number and the first.
+    """Every irregularity as a line of a CSV file, with the number and the first of each kind.
 
     Attributes:
         counts: by kind.
@@ -84,7 +84,7 @@ class Report:
     @classmethod
     @contextmanager
     def written(cls, path: Path) -> Iterator["Report"]:
-        """One that is moved to its place when it is whole."""
+        """A report that is moved to its place when it is complete."""
         with whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
             yield cls(file)
 
@@ -94,7 +94,7 @@ class Report:
         self._lines.writerow([file, *kind, detail])
 
     def lines(self) -> list[str]:
-        """Each kind with its number and its first, what is left out before what is not."""
+        """Each kind with its number and its first case, first those that are left out."""
         order = (LEFT_OUT, BLANKED, MENDED, NOTED)
         kinds = sorted(self.counts, key=lambda kind: (order.index(kind.outcome), -self.counts[kind]))
         return [self._line(kind) for kind in kinds]

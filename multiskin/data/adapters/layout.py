@@ -1,4 +1,4 @@
-"""What a layout has to tell of itself, so that one importer does for all."""
+"""What a layout has to define, so that one importer works for all."""
 
 import unicodedata
 from abc import ABC, abstractmethod
@@ -34,8 +34,8 @@ class Layout(ABC):
     """One way in which photos and labels lie in folders.
 
     Attributes:
-        title: what it is called where it is said that something is not of it.
-        texts: what the files of its first schema and mapping begin with.
+        title: its name in messages.
+        texts: the stem of the files of its first schema and mapping.
         labels: the suffixes of label files; those of pictures, where a picture's place is its label.
         parts: whether a row is about a part of a picture.
     """
@@ -61,7 +61,7 @@ class Layout(ABC):
         return (Path(__file__).parent / f"{self.texts}.{what}.yaml").read_text(encoding="utf-8")
 
     def picture(self, path: PurePosixPath) -> str:
-        """What all names of one picture have in common."""
+        """The key that all names of one picture share."""
         return composed(path.stem)
 
     def side(self, path: PurePosixPath) -> str:
@@ -89,5 +89,5 @@ def side_of(folders: Iterable[str]) -> str:
 
 
 def lettered(name: str) -> str:
-    """Its letters and digits alone, for people write folders with and without spaces and signs."""
+    """Only the letters and digits of a name, since people write folders with and without spaces and signs."""
     return "".join(filter(str.isalnum, composed(name)))

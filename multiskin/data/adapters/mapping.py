@@ -22,10 +22,10 @@ class Mapping:
     """What becomes of a label file.
 
     Attributes:
-        attributes: where the grade of each attribute stands, by its name; the first source with a value counts.
-        groups: where sex, age and the like stand, by the heading that they get.
-        subject: where it stands whose photo it is.
-        part: where it stands which part a label is about.
+        attributes: where to find the grade of each attribute, by its name; the first source with a value counts.
+        groups: where to find sex, age and the like, by the heading that they get.
+        subject: where to find whose photo it is.
+        part: where to find which part a label is about.
         whole: the parts that need no box.
         folders: the attributes that folders are named after, by their names there.
     """
@@ -74,7 +74,7 @@ class Mapping:
         return made
 
     def _check_parts(self, where: str) -> None:
-        """Parts go by the names that the mapping gives them, if it does."""
+        """Renames parts as the mapping says, if it does."""
         known = list(self.part.values.values()) if self.part is not None else []
         named = [part for sources in self.attributes.values() for source in sources for part in source.parts]
         for part in [*self.whole, *named]:
@@ -132,7 +132,7 @@ class CellReader:
 
     @property
     def headings(self) -> list[str]:
-        """Of all that is read: facts, then grades."""
+        """The headings of all that is read: facts, then grades."""
         return [*self._facts, *(heading for heading, _, _ in self._attributes)]
 
     def grades(self, document: Document, part: str, tell: Tell) -> dict[str, str]:
@@ -148,7 +148,7 @@ class CellReader:
         return found
 
     def facts(self, document: Document, tell: Tell) -> dict[str, str]:
-        """What else is known, by heading."""
+        """The other known facts, by heading."""
         found = {}
         for heading, source in self._facts.items():
             try:

@@ -1,4 +1,4 @@
-"""What an import has met so far, in a file: a hundred thousand labels take no more memory than ten."""
+"""What an import has found so far, in a file: a hundred thousand labels take no more memory than ten."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ FROM record LEFT JOIN named USING (name) ORDER BY path, unit, source
 
 
 class Found(NamedTuple):
-    """A record with where it comes from and what is its picture.
+    """A record with its source and its picture.
 
     Attributes:
         source: the label file.
@@ -73,7 +73,7 @@ class Scratch:
     @classmethod
     @contextmanager
     def opened(cls, beside: Path) -> Iterator["Scratch"]:
-        """A new one in a folder, and nothing of it left there afterwards."""
+        """A new one in a folder, which is removed completely afterwards."""
         with (
             TemporaryDirectory(prefix=".import-", dir=beside) as folder,
             closing(sqlite3.connect(Path(folder) / "scratch.sqlite", isolation_level=None)) as database,
@@ -90,8 +90,8 @@ class Scratch:
         Args:
             root: the folder.
             layout: which says what a label file is, and what a picture is known by.
-            but: a folder to pass over.
-            report: told of folders that cannot be read, and of names that cannot be written.
+            but: a folder to skip.
+            report: receives folders that cannot be read, and names that cannot be written.
         """
         with self.at_once():
             for path, size in _files(root, but.resolve(), report):
@@ -130,7 +130,7 @@ class Scratch:
         )
 
     def unlabelled(self) -> Iterator[str]:
-        """Pictures of which no label file tells, sorted."""
+        """Pictures without a label, sorted."""
         return (path for (path,) in self._database.execute(UNLABELLED))
 
     def sides(self) -> set[str]:
@@ -160,7 +160,7 @@ def _found(line: tuple) -> Found:
 
 
 def _files(root: Path, but: Path, report: Report) -> Iterator[tuple[str, int]]:
-    """The path from root, with slashes, and the size of every file below; hidden ones are no one's labels."""
+    """The path from root, with slashes, and the size of every file below, without hidden files."""
     folders = [root]
     while folders:
         folder = folders.pop()
@@ -187,7 +187,7 @@ def _is_text(path: str) -> bool:
 
 
 def _digest(path: Path) -> bytes | None:
-    """None of a file that cannot be read, which is then like no other."""
+    """The digest of a file; None if it cannot be read, so that it equals no other."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()

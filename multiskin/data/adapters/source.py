@@ -1,4 +1,4 @@
-"""Where a value stands in somebody's label file, and what becomes of it."""
+"""Where a value is in somebody's label file, and how it is converted."""
 
 import bisect
 import math
@@ -15,7 +15,7 @@ Document = Mapping[str, Any]  # what a label file holds
 
 
 class NotReadError(ValueError):
-    """Raised at a value of which nothing can be made."""
+    """Raised at a value that cannot be used."""
 
     def __init__(self, kind: Kind, detail: str) -> None:
         super().__init__(detail)
@@ -25,15 +25,15 @@ class NotReadError(ValueError):
 
 @dataclass(frozen=True)
 class Source:
-    """Where a value stands in a label file, and what becomes of it.
+    """Where a value is in a label file, and how it is converted.
 
     Attributes:
         field: the keys that lead there, with dots between them; a number counts in a list.
         values: what is written for each value, "" for none; empty where the value itself is.
         bins: limits of an instrument's values, rising: a value gets the number of limits that it reaches.
-        descending: it gets the number of those that it does not reach, for a low value is a high grade.
+        descending: it gets the number of those that it does not reach, since a low value is a high grade.
         names: what is written for the numbers 0, 1, ... of bins; empty where the numbers are.
-        parts: the only ones of which it is taken; empty for all.
+        parts: the only parts for which it is used; empty for all.
     """
 
     field: str

@@ -38,7 +38,7 @@ def rendered(config: RenderConfig, faces: Sequence[Face] = (), progress: Progres
         progress: called with (photos drawn, photos) after each.
 
     Raises:
-        UserError: settings or photographs that make no set; no room, or no right to write.
+        UserError: settings or photographs that make no set; no space, or no permission to write.
     """
     check(config, faces)
     cache = Path(os.environ.get(VARIABLE) or user_cache_path("multiskin")).expanduser().resolve()

@@ -43,7 +43,7 @@ def render_into(
         config: the settings; the same ones give the same bytes, on any number of processes.
         faces: photographs to draw on, none of which comes to stand on two sides; none for drawn faces.
         progress: called with (photos drawn, photos) after each.
-        workers: processes; None for one a core.
+        workers: processes; None for one per core.
 
     Raises:
         UserError: a folder that holds something, settings or faces that make no set, or a process killed from outside.
@@ -120,7 +120,7 @@ def _draw_all(folder: Path, shots: Sequence[Shot], workers: int | None) -> Itera
             yield from pool.map(_draw, repeat(folder), shots, chunksize=8)
     except BrokenProcessPool as error:
         raise UserError(
-            f"{folder}: the system killed a process that was drawing, most likely for want of memory; make room and "
+            f"{folder}: the system killed a process that was drawing, most likely for lack of memory; make room and "
             "start again"
         ) from error
 

@@ -1,4 +1,4 @@
-"""Whom to photograph and how severe each condition is: five photos a person, with grades spread as asked."""
+"""Whom to photograph and how severe each condition is: five photos per person, with grades spread as asked."""
 
 from collections.abc import Sequence
 from zlib import crc32

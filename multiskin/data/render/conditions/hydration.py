@@ -1,4 +1,4 @@
-"""Hydration, or the want of it: plates of horny skin that lift and whiten at the rim, fine cracks, split lips."""
+"""Hydration, or the lack of it: plates of horny skin that lift and whiten at the rim, fine cracks, split lips."""
 
 import cv2
 import numpy as np
