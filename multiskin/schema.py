@@ -16,7 +16,7 @@ Text = dict[str, str]  # language code -> words
 Texts = dict[str, tuple[str, ...]]  # language code -> words for each grade
 LANGUAGES = ("en", "ko")
 MISSING = -1  # a grade that nobody gave, in arrays and tensors; blank in files
-RESERVED = ("mean", "loss", "row", "image", "subject", "part", "error")  # what tables and logs have beside attributes
+RESERVED = ("mean", "loss", "row", "image", "subject", "part", "error")  # what tables and logs have besides attributes
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Attribute:
     """One thing that is graded 0..K-1, with the words people read for it.
 
     Raises:
-        UserError: a name that is no identifier, fewer than two grades, or words that do not fit the grades.
+        UserError: a name that is not an identifier, fewer than two grades, or words that do not fit the grades.
     """
 
     name: str
@@ -36,8 +36,8 @@ class Attribute:
     grade_names: tuple[str, ...] = ()  # what the table may hold in place of 0..K-1
     column: str = ""  # the table's heading, where it is not the name
     lips: bool = False  # whether it shows on lips as well as on skin
-    # What a run may be gone on with differently, for no weight depends on it, takes no part in comparisons.
-    meanings: Texts = field(default_factory=dict, compare=False)  # a sentence a grade
+    # No weight depends on these: a resumed run may have others, so they are left out of comparisons.
+    meanings: Texts = field(default_factory=dict, compare=False)  # one sentence per grade
     fine: bool = field(default=False, compare=False)  # whether it shows in detail that a blurred or small photo loses
 
     def __post_init__(self) -> None:
@@ -62,7 +62,7 @@ class Attribute:
         self._check_words(where)
 
     def _check_words(self, where: str) -> None:
-        """There are as many as grades."""
+        """Makes sure that there are as many words as grades."""
         if self.grade_names and len(self.grade_names) != self.grades:
             raise UserError(f"{where}: {len(self.grade_names)} grade_names for {self.grades} grades; name each one")
         if len(set(self.grade_names)) != len(self.grade_names):
@@ -110,7 +110,7 @@ class Attribute:
         return self.grade_names[grade] if self.grade_names else str(grade)
 
     def meaning(self, grade: int, language: str = "en") -> str:
-        """A sentence on a grade, in English where there is none in that language; "" where there is none at all."""
+        """A sentence about a grade, in English where there is none in that language; "" where there is none at all."""
         sentences = self.meanings.get(language) or self.meanings.get("en")
         return sentences[grade] if sentences else ""
 
@@ -140,7 +140,7 @@ class Attribute:
             values[key] = _words(values.get(key), f"{where}: {key}")
         names = values.get("grade_names") or ()
         if not isinstance(names, list | tuple):
-            raise UserError(f"{where}: grade_names is {names!r}; give a list, one name a grade")
+            raise UserError(f"{where}: grade_names is {names!r}; give a list, one name per grade")
         if any(isinstance(name, bool) for name in names):
             raise UserError(f"{where}: grade_names: YAML reads yes, no, on and off as true and false; quote them")
         values["grade_names"] = tuple(str(name) for name in names)
@@ -164,7 +164,7 @@ def _words(value: Any, where: str) -> Text:
 
 
 def _sentences(value: Any, where: str) -> Texts:
-    """Sentences by language, one a grade; a bare list is English."""
+    """Sentences by language, one per grade; a bare list is English."""
     if value is None:
         return {}
     by_language = {"en": value} if isinstance(value, list | tuple) else value
@@ -185,7 +185,7 @@ class Schema:
     """The attributes of a model, in the order of its heads, and the labels that follow from their grades.
 
     Raises:
-        UserError: no attribute, one name or column given twice, or rules that ask for what there is not.
+        UserError: no attribute, a name or column given twice, or rules that refer to something missing.
     """
 
     attributes: tuple[Attribute, ...]
@@ -210,7 +210,7 @@ class Schema:
         self._check_derived()
 
     def _check_derived(self) -> None:
-        """They have names of their own, and ask for grades that there are."""
+        """Makes sure that they have names of their own and refer to existing grades."""
         taken = {*RESERVED, *(column for attribute in self.attributes for column in attribute.prediction_columns)}
         for derived in self.derived:
             if derived.name in taken:
@@ -233,7 +233,7 @@ class Schema:
 
     @cached_property
     def max_grades(self) -> int:
-        """Kmax, the width of arrays that hold every head."""
+        """Kmax, the width of arrays that hold all heads."""
         return max(attribute.grades for attribute in self.attributes)
 
     def index(self, name: str) -> int:
