@@ -25,7 +25,7 @@ class SkinDataModule(pl.LightningDataModule):
         train: photos to learn from.
         val: photos that decide on the best checkpoint.
         recipes: one per head.
-        preprocessing: the last step for all photos.
+        preprocessing: how every photo is prepared, after augmentation where it learns.
         config: batch size, workers, draws an epoch.
         seed: of draws and augmentation.
 
