@@ -12,7 +12,7 @@ from multiskin.metrics.functional import credit_matrix
 
 
 class CreditLoss(Loss):
-    """1 - sum over k of p_k credit[grade, k], p = softmax(logits), plus a share of cross entropy.
+    """Sum over k of p_k (1 - credit[grade, k]), p = softmax(logits), plus a share of cross entropy.
 
     Args:
         counts: how many training photos have each grade, length K.
@@ -32,8 +32,8 @@ class CreditLoss(Loss):
         self.register_buffer("credit", credit_matrix(len(counts)).float(), persistent=False)  # (K, K)
 
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
-        expected = (logits.softmax(dim=1) * self.credit[grades]).sum(dim=1)  # (B,)
-        return 1 - expected + self.cross_entropy * F.cross_entropy(logits, grades, reduction="none")
+        lost = (logits.softmax(dim=1) * (1 - self.credit[grades])).sum(dim=1)  # (B,), exact where hardly any is
+        return lost + self.cross_entropy * F.cross_entropy(logits, grades, reduction="none")
 
 
 class ExpectedCredit(ClassBalanced):
