@@ -117,7 +117,8 @@ def test_equals_the_loop(
     grade = data.draw(st.integers(0, k - 1))
     value = loss(COUNTS[k], **options).per_row(torch.tensor([logits]), torch.tensor([grade]))
     assert value.shape == (1,)
-    assert float(value) == pytest.approx(oracle(logits, grade, **options), rel=1e-4, abs=1e-6)
+    # a float32 logarithm is off by up to 5e-7 at these logits, and the cross entropy counts up to 5 times
+    assert float(value) == pytest.approx(oracle(logits, grade, **options), rel=1e-4, abs=4e-6)
 
 
 @pytest.fixture
