@@ -18,8 +18,8 @@ class Calibrator:
         method: how it was fitted.
         weight: (K,) of the log-probabilities; 1 / T for each but under vector scaling.
         bias: (K,) what is added to them.
-        prior: (K,) what the calibrated probabilities average to on the photos that it was fitted on; 0 for a grade
-            that was never trained on.
+        prior: (K,) what the calibrated probabilities average to on the photos that it was fitted on and K more of the
+            natural shares; 0 for a grade that was never trained on.
         rows: how many photos these are.
         cuts: what is done at the cuts between grades after that, if anything.
     """

@@ -1,11 +1,10 @@
 """The command that writes a trained model for others, and a loader for every form of model that it writes."""
 
-import json
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from multiskin.cli.parsers import Parser, summary
 from multiskin.cli.terminal import warn, warn_of_sets
@@ -43,7 +42,7 @@ def export(arguments: list[str]) -> None:
     if to_onnx:
         _write_onnx(options, out, predictor, run)
     else:
-        predictor.save_pretrained(out, {} if run is None else _measured(run))
+        predictor.save_pretrained(out, {} if run is None else run.results())
     print(out)
 
 
@@ -57,10 +56,6 @@ def _parser() -> Parser:
     parser.add_argument("--root", help="where the run's photos are now; default: where they were")
     parser.add_argument("--detector", help="where the YuNet .onnx file is now, for a model that was trained with one")
     return parser
-
-
-def _measured(run: "RunFolder") -> dict[str, Any]:
-    return json.loads(run.metrics.read_text(encoding="utf-8")) if run.metrics.is_file() else {}
 
 
 def _write_onnx(options: Namespace, out: Path, predictor: "Predictor", run: "RunFolder | None") -> None:

@@ -90,7 +90,7 @@ def read_pair(attribute: Attribute, candidate: Sequence[Path], baseline: Sequenc
 
 def _read(path: Path, attribute: Attribute) -> pd.DataFrame:
     """The graded rows by image, sorted, with the facts, the predicted grade and its probabilities."""
-    columns = [attribute.true_column, attribute.name, *_probability_columns(attribute)]
+    columns = [attribute.true_column, attribute.name, *attribute.probability_columns]
     wanted, names = {"image", "subject", *columns}, {attribute.true_column: "true", attribute.name: "predicted"}
     try:
         text = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=lambda column: column in wanted)
@@ -104,16 +104,12 @@ def _read(path: Path, attribute: Attribute) -> pd.DataFrame:
     return table.assign(subject=text.get("subject", "")).astype({"true": np.int64, "predicted": np.int64})
 
 
-def _probability_columns(attribute: Attribute) -> list[str]:
-    return attribute.probability_columns
-
-
 def _check(table: pd.DataFrame, path: Path, attribute: Attribute) -> None:
     twice = table.index[table.index.duplicated()]
     if len(twice):
         raise UserError(f"{path}: photo {twice[0]} stands twice; measure again")
     whole = table[["true", "predicted"]].isin(range(attribute.grades)).all(axis=1)
-    whole &= table[_probability_columns(attribute)].ge(0).all(axis=1)  # no number is not
+    whole &= table[attribute.probability_columns].ge(0).all(axis=1)  # no number is not
     if not whole.all():
         raise UserError(
             f"{path}: photo {table.index[~whole][0]}: {attribute.name} has no grade of 0..{attribute.grades - 1} with "
@@ -140,5 +136,5 @@ def _require_same(first: pd.DataFrame, other: pd.DataFrame, first_path: Path, pa
 def _answers(tables: Sequence[pd.DataFrame], attribute: Attribute) -> Answers:
     return Answers(
         predicted=np.stack([table["predicted"].to_numpy() for table in tables]),
-        probabilities=np.stack([table[_probability_columns(attribute)].to_numpy(float) for table in tables]),
+        probabilities=np.stack([table[attribute.probability_columns].to_numpy(float) for table in tables]),
     )

@@ -48,15 +48,23 @@ class PairedDifference:
         """From the differences as they are and in R resamples (1 + R, S), and the shares of units (U,).
 
         A bootstrap's variance is too small by (n - 1) / n, n units having a share. Resamples without a value are left
-        out. Where none differs from another, as of sides that are wrong on the same photos, nothing is known of what
-        other units would show.
+        out.
         """
         known = differences[1:][~np.isnan(differences[1:]).any(axis=1)]
         seeds, effective, units = differences.shape[1], effective_number(shares), np.count_nonzero(shares)
-        if len(known) < 2 or not effective >= FEWEST or not np.ptp(known, axis=0).any():
+        if len(known) < 2 or not effective >= FEWEST:
             return cls(differences[0], np.full((seeds, seeds), np.nan), np.nan)
-        covariance = np.cov(known.T).reshape(seeds, seeds)
+        spread = np.ptp(known, axis=0).any()
+        covariance = np.cov(known.T).reshape(seeds, seeds) if spread else np.zeros((seeds, seeds))
         return cls(differences[0], covariance * units / (units - 1), effective - 1)
+
+    @property
+    def alike(self) -> bool:
+        """Whether no resample differs from another, as of sides that are wrong on the same photos.
+
+        Nothing is known then of what other units would show: the bootstrap draws nothing else than what it has.
+        """
+        return not self.covariance.any()
 
     @property
     def value(self) -> float:
@@ -114,9 +122,13 @@ class PairedDifference:
 
         (t(0.975) + t(0.8)) * standard error (Bloom, 1995), shown meaning that the two-sided 95 % interval is above 0.
         """
+        if self.alike:
+            return np.nan
         quantiles = stdtrit(self.freedom, LEVEL) + stdtrit(self.freedom, POWER)
         return float(quantiles * np.sqrt(self.sampling_variance))
 
     def _interval(self, variance: float, freedom: float) -> Interval:
+        if self.alike:
+            return Interval(self.value, np.nan, np.nan)
         half = float(stdtrit(freedom, LEVEL) * np.sqrt(variance))
         return Interval(self.value, self.value - half, self.value + half)

@@ -119,9 +119,9 @@ def _shares(true: np.ndarray, units: np.ndarray, number: int, by_grade: bool) ->
 def _rare_grades(pair: Pair) -> str:
     notes = []
     for grade in range(pair.attribute.grades):
-        of_grade = pair.subjects[pair.true == grade]
-        photos, strangers = len(of_grade), int((of_grade == "").sum())
-        subjects = len(np.unique(of_grade[of_grade != ""]))
+        graded = pair.true == grade
+        photos, subjects = int(graded.sum()), len(np.unique(pair.subjects[graded & (pair.subjects != "")]))
+        strangers = len(np.unique(pair.units[graded])) - subjects
         if subjects + strangers < FEW:
             owners = whose(subjects, strangers) if subjects + strangers < photos else ""
             notes.append(

@@ -60,8 +60,10 @@ def verdict(difference: PairedDifference, higher_is_better: bool, unit_kind: str
     """What the method's interval shows, or that of these trained models if there is one seed."""
     if math.isnan(difference.value):
         return "unknown: no graded photo"
+    if difference.alike:
+        return f"unknown: the same for all {unit_kind}" if difference.by_seed.any() else "no difference seen"
     if math.isnan(difference.trained.low):
-        return f"unknown: too few {unit_kind}" if difference.value else "no difference seen"
+        return f"unknown: too few {unit_kind}"
     if len(difference.by_seed) > 1:
         return in_words(difference.method, higher_is_better)
     return f"as trained: {in_words(difference.trained, higher_is_better)}; of the method one seed shows nothing"

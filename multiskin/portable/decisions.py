@@ -57,7 +57,7 @@ def argmax(probabilities: np.ndarray) -> np.ndarray:
 
 def median(probabilities: np.ndarray) -> np.ndarray:
     """The lowest grade whose cumulative probability reaches 1/2."""
-    return (probabilities.cumsum(axis=1) < 0.5 - ROUNDING).sum(axis=1)
+    return (probabilities.cumsum(axis=1)[:, :-1] < 0.5 - ROUNDING).sum(axis=1)
 
 
 def expectation(probabilities: np.ndarray) -> np.ndarray:

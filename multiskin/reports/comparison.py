@@ -120,7 +120,7 @@ def _figures(lines: Sequence[Line], cost: pd.DataFrame) -> Iterator[tuple[str, F
 
 
 def _may_stop_early(trainer: Mapping[str, Any]) -> bool:
-    return trainer["patience"] is not None and trainer["patience"] < trainer["max_epochs"]
+    return trainer["patience"] is not None and trainer["patience"] < trainer["max_epochs"] - 1
 
 
 def _content(comparison: Comparison) -> dict[str, Any]:

@@ -88,8 +88,8 @@ class GradedPredictions:
 
     @property
     def strangers(self) -> int:
-        """How many lines are of nobody known."""
-        return int((self.table["subject"] == "").sum()) if "subject" in self.table else len(self)
+        """How many photos are of nobody known, a photo and all parts of it being one."""
+        return len(np.unique(self.units)) - self.subjects
 
     @cached_property
     def units(self) -> np.ndarray:

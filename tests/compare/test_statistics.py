@@ -314,3 +314,14 @@ def test_ten_thousand_resamples_take_seconds() -> None:
     start = time.process_time()
     compare(pairs)
     assert time.process_time() - start < 20  # about one on a fast core
+
+
+def test_a_grade_on_parts_of_one_photo_is_rare() -> None:
+    pair = made(subjects=0)
+    true = np.minimum(pair.true, 1)
+    true[:4] = 2
+    images = np.array(
+        [f"face.jpg#xywh={place},0,1,1" if grade == 2 else f"{place}.jpg" for place, grade in enumerate(true)]
+    )
+    note = line(compare([replace(pair, true=true, images=images)], 20), "depth", "macro_mae")["note"]
+    assert note.startswith(f"grade 2: {(true == 2).sum()} photos")

@@ -1,12 +1,15 @@
 """Words and digits go as far as an interval does, and no further."""
 
+import math
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiskin.compare.words import caveat, in_words, limits, plural, rounded_down, rounded_up, whose
+from multiskin.compare.intervals import PairedDifference
+from multiskin.compare.words import caveat, in_words, limits, plural, rounded_down, rounded_up, verdict, whose
 from multiskin.metrics.bootstrap import Interval
 
 NUMBERS = st.floats(-2, 2, allow_subnormal=False)
@@ -91,3 +94,17 @@ def test_photos_of_nobody_known_are_no_subjects(subjects: int, strangers: int, w
 def test_only_two_seeds_need_a_warning_about_the_methods_interval() -> None:
     assert [bool(caveat(seeds)) for seeds in (1, 2, 3, 5)] == [False, True, False, False]
     assert caveat(2).startswith("Two seeds: too few")
+
+
+@pytest.mark.parametrize(
+    ("by_seed", "covariance", "words"),
+    [
+        ((0.0, 0.0), 0.0, "no difference seen"),
+        ((0.5, 0.5), 0.0, "unknown: the same for all subjects"),
+        ((0.0, 0.0), math.nan, "unknown: too few subjects"),
+    ],
+)
+def test_what_is_not_known_is_told_with_its_reason(by_seed: tuple[float, ...], covariance: float, words: str) -> None:
+    difference = PairedDifference(np.array(by_seed), np.full((2, 2), covariance), 9.0)
+    assert np.isnan([*difference.trained[1:], *difference.method[1:], difference.detectable]).all()
+    assert verdict(difference, True, "subjects") == words
