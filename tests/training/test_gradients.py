@@ -131,9 +131,10 @@ def test_a_run_with_them_has_the_weights_of_one_without(trainer, model, config, 
     assert logged["train/cosine/shine/lines"].between(-1, 1).all()
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+@pytest.mark.slow  # to compile takes its time
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_a_compiled_run_logs_them_too(backend, config, photos, monkeypatch):
-    """Compiled code frees what one more backward pass for each head reads; the former backend alone is quick."""
+    """Compiled code frees what one more backward pass for each head reads."""
     compile_ = torch.nn.Module.compile
     monkeypatch.setattr(torch.nn.Module, "compile", lambda net, mode: compile_(net, mode=mode, backend=backend))
     config = replace(config, data=replace(config.data, batch_size=2), model=replace(config.model, input_size=64))
