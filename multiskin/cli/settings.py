@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,9 +37,7 @@ def parse(
 
     if not any(is_given(option, arguments) for option in ("--config", "--schema", "--help", "-h")):
         arguments = ["--config", str(EMBEDDED), *arguments]
-    parser = _fit_parser(name, description)
-    if add_options is not None:
-        add_options(parser)
+    parser = _fit_parser(name, description, add_options)
     for path in given_for("--config", arguments):  # the parser would silently take the last of equal keys
         read_document(path, "--config", "'multiskin data init TABLE' writes one")
     try:
@@ -73,7 +72,11 @@ def _schema_path(schema: str, files: Sequence[Any], arguments: list[str]) -> Pat
     return next((path for path in reversed(beside) if path.is_file()), Path(schema))
 
 
-def _fit_parser(name: str, description: str) -> "ArgumentParser":
+@cache
+def _fit_parser(
+    name: str, description: str, add_options: Callable[["ArgumentParser"], None] | None
+) -> "ArgumentParser":
+    """Kept, since building it takes longer than using it, and a study parses the settings of each of its runs."""
     from jsonargparse import ArgumentParser, set_parsing_settings
 
     from multiskin.config import FitConfig
@@ -83,6 +86,8 @@ def _fit_parser(name: str, description: str) -> "ArgumentParser":
     parser.add_argument("--config", action="config", help="a YAML file of the options below")
     parser.add_class_arguments(FitConfig, as_group=False, skip={"offline"})
     parser.add_argument("--offline", action="store_true", help="never access the network")
+    if add_options is not None:
+        add_options(parser)
     return parser
 
 
