@@ -31,7 +31,7 @@ from multiskin.metrics.bootstrap import RESAMPLES
 from multiskin.models.blueprint import Blueprint
 from multiskin.run import write_json
 from multiskin.schema import Attribute, Schema
-from multiskin.timing import time_by_turns
+from multiskin.timing import time_alternately
 
 PICTURE = 640  # pixels a side
 BOUNDS = {"captum": 4.8, "predecessor": 20.0}  # times as long, at least
@@ -126,7 +126,7 @@ def of_likeliest(logits: dict[str, torch.Tensor]) -> torch.Tensor:
 
 def compare(ways: Mapping[str, Callable[[], object]], budget: float) -> dict[str, dict[str, object]]:
     """Milliseconds of each way, and of the others how many times as long as the first they take."""
-    rounds = 1000 * time_by_turns(list(ways.values()), budget)  # (R, T)
+    rounds = 1000 * time_alternately(list(ways.values()), budget)  # (R, T)
     draws = np.random.default_rng(0).integers(len(rounds), size=(RESAMPLES, len(rounds)))
     medians = np.median(np.concatenate([rounds[None], rounds[draws]]), axis=1)  # (1 + RESAMPLES, T)
     measured: dict[str, dict[str, object]] = {}

@@ -29,7 +29,7 @@ from multiskin.models.blueprint import Blueprint
 from multiskin.models.skinnet import SkinNet
 from multiskin.run import write_json
 from multiskin.schema import Attribute, Schema
-from multiskin.timing import time_by_turns
+from multiskin.timing import time_alternately
 
 BACKBONE, SIZE, HEADS, GRADES = "efficientnet_b0", 224, 5, 5
 BOUNDS = {1: "at most 1 ms added", 32: "at most 5 % added"}  # photos at once, and what is asked of them
@@ -96,7 +96,7 @@ def captum_maps(net: SkinNet, images: torch.Tensor) -> list[torch.Tensor]:
 
 def resamples(ways: Sequence[Callable[[], object]], budget: float) -> np.ndarray:
     """Milliseconds of each way in rounds by turns, as they are and as often drawn anew: (T, 1 + RESAMPLES, R)."""
-    rounds = 1000 * time_by_turns([finished(way) for way in ways], budget)  # (R, T)
+    rounds = 1000 * time_alternately([finished(way) for way in ways], budget)  # (R, T)
     draws = np.random.default_rng(0).integers(len(rounds), size=(RESAMPLES, len(rounds)))
     return np.concatenate([rounds[None], rounds[draws]]).transpose(2, 0, 1)
 

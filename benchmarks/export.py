@@ -35,7 +35,7 @@ from multiskin.portable.predictor import OnnxPredictor
 from multiskin.reports.page import settings_of
 from multiskin.run import RunFolder, write_json
 from multiskin.schema import Schema
-from multiskin.timing import resampled_rounds, time_by_turns
+from multiskin.timing import resampled_rounds, time_alternately
 
 Model = Predictor | OnnxPredictor
 
@@ -93,7 +93,7 @@ def latency(models: Mapping[str, Model], predictor: Predictor, budget: float) ->
     """
     size = predictor.preprocessing.input_size
     photo = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
-    rounds = 1000 * time_by_turns([answering(model, photo) for model in models.values()], budget)  # (R, T)
+    rounds = 1000 * time_alternately([answering(model, photo) for model in models.values()], budget)  # (R, T)
     medians = np.median(resampled_rounds(rounds), axis=1)  # (1 + RESAMPLES, T)
     return {
         way: {"ms": rounded(medians[:, t]), "times_as_fast": rounded(medians[:, 0] / medians[:, t])}

@@ -32,7 +32,7 @@ from multiskin.models.blueprint import Blueprint
 from multiskin.models.skinnet import SkinNet
 from multiskin.run import write_json
 from multiskin.schema import Attribute, Schema
-from multiskin.timing import ratio_of_sides, time_by_turns
+from multiskin.timing import ratio_of_sides, time_alternately
 
 BACKBONE, SIZE, GRADES = "efficientnet_b0", 224, 5
 HEADS, MOST_HEADS = 5, 16
@@ -65,8 +65,8 @@ def rivals(device: torch.device, batch: int, budget: float) -> dict[str, object]
     """One network with all heads, beside timm's with one, and beside as many of timm's as there are heads."""
     images = photos(batch, device)
     ours, theirs = network(HEADS).to(device), [bare().to(device) for _ in range(HEADS)]
-    with_five = time_by_turns([task(ours, images), *(task(each, images) for each in theirs)], budget / 2)
-    with_one = time_by_turns([task(ours, images), task(theirs[0], images)], budget / 2)
+    with_five = time_alternately([task(ours, images), *(task(each, images) for each in theirs)], budget / 2)
+    with_one = time_alternately([task(ours, images), task(theirs[0], images)], budget / 2)
     return {
         "device": name(device),
         "photos": batch,
@@ -79,7 +79,7 @@ def rivals(device: torch.device, batch: int, budget: float) -> dict[str, object]
 def by_heads(device: torch.device, batch: int, budget: float) -> dict[str, object]:
     """What one more head adds, as a share of what a network with one takes."""
     images, numbers = photos(batch, device), (1, HEADS, MOST_HEADS)
-    seconds = time_by_turns([task(network(heads).to(device), images) for heads in numbers], budget)
+    seconds = time_alternately([task(network(heads).to(device), images) for heads in numbers], budget)
     medians = np.median(seconds, axis=0)
     slope = np.polyfit(numbers, medians, 1)[0]
     return {
@@ -93,7 +93,7 @@ def by_heads(device: torch.device, batch: int, budget: float) -> dict[str, objec
 def by_photos(device: torch.device, budget: float) -> dict[str, object]:
     """Milliseconds of a batch by its photos, and how well a line through them fits."""
     net = network(HEADS).to(device)
-    seconds = time_by_turns([task(net, photos(batch, device)) for batch in PHOTOS], budget)
+    seconds = time_alternately([task(net, photos(batch, device)) for batch in PHOTOS], budget)
     medians = 1000 * np.median(seconds, axis=0)
     slope, start = np.polyfit(PHOTOS, medians, 1)
     return {

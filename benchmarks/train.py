@@ -23,7 +23,7 @@ from multiskin.config import FitConfig
 from multiskin.metrics.bootstrap import RESAMPLES
 from multiskin.run import write_json
 from multiskin.schema import Schema
-from multiskin.timing import ratio_of_speeds, rounds_of
+from multiskin.timing import ratio_of_speeds, time_rounds
 from multiskin.training.throughput import create_loops
 from multiskin.training.trainer import accelerator, precision
 
@@ -70,7 +70,7 @@ def measure(of_fit: Sequence[str], rounds: int, steps: int) -> dict[str, object]
     config, schema = settings(of_fit)
     config = with_photos_drawn(config)
     loops = create_loops(config, checked_photos(config, schema), steps)
-    seconds = rounds_of([loops.bare, loops.fit, loops.loading], range(rounds))  # (R, 3)
+    seconds = time_rounds([loops.bare, loops.fit, loops.loading], range(rounds))  # (R, 3)
     bare, fit, loading = (round(1 / value, 1) for value in np.median(seconds, axis=0).tolist())
     return {
         "device": name(loops.device),

@@ -34,7 +34,7 @@ from multiskin.portable.views import VIEWS
 from multiskin.reports.page import settings_of
 from multiskin.run import RunFolder, write_json
 from multiskin.schema import MISSING
-from multiskin.timing import ratio_of_sides, time_by_turns
+from multiskin.timing import ratio_of_sides, time_alternately
 
 ALONE = ""  # what stands for views where there is one
 
@@ -119,7 +119,7 @@ def times_as_long(predictor: Predictor, batch: int, budget: float) -> dict[str, 
     images = torch.randn(batch, 3, size, size, device=predictor.device)
     alone, found = partial(predictor.predict, images), {}
     for name in VIEWS:
-        seconds = time_by_turns([alone, partial(predictor.with_views(name).predict, images)], budget)
+        seconds = time_alternately([alone, partial(predictor.with_views(name).predict, images)], budget)
         found[name] = [round(each, 4) for each in ratio_of_sides(seconds)]
     return found
 

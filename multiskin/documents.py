@@ -27,11 +27,11 @@ class Loader(yaml.SafeLoader):
         return node
 
 
-class LoaderOfNumbers(Loader):
+class NumberLoader(Loader):
     """Takes 1e-4 for a number, as YAML 1.2 does."""
 
 
-LoaderOfNumbers.add_implicit_resolver(
+NumberLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
 )
 

@@ -32,11 +32,11 @@ def grade_distribution(resample: str | Sequence[float], counts: np.ndarray, attr
             raise unknown("resampling", resample, RESAMPLES, where)
         shares = RESAMPLES[resample](counts.astype(float))
     else:
-        shares = _asked_shares(resample, counts, where)
+        shares = _listed_shares(resample, counts, where)
     return shares / shares.sum()
 
 
-def _asked_shares(asked: Sequence[float], counts: np.ndarray, where: str) -> np.ndarray:
+def _listed_shares(asked: Sequence[float], counts: np.ndarray, where: str) -> np.ndarray:
     shares = np.asarray(asked, float)
     if shares.shape != counts.shape:
         raise UserError(f"{where}: {shares.size} shares for {counts.size} grades; give one for each grade")

@@ -102,7 +102,7 @@ class RunFolder:
         finally:
             lock.release()
 
-    def at_work(self) -> bool:
+    def in_use(self) -> bool:
         """Whether another process keeps the folder; where nothing can be written, none is known to."""
         try:
             with FileLock(self.root / ".lock", timeout=0):

@@ -8,10 +8,10 @@ import numpy as np
 
 from multiskin.metrics.bootstrap import RESAMPLES, Interval, interval
 
-FEWEST, MOST = 15, 200  # rounds
+MIN_ROUNDS, MAX_ROUNDS = 15, 200  # rounds
 
 
-def rounds_of(tasks: Sequence[Callable[[], float]], rounds: Iterable[int]) -> np.ndarray:
+def time_rounds(tasks: Sequence[Callable[[], float]], rounds: Iterable[int]) -> np.ndarray:
     """Does every task once to warm up, then all of them in each of the given rounds.
 
     Every other round goes backwards, so that a machine that becomes slower or faster favours none.
@@ -32,7 +32,7 @@ def rounds_of(tasks: Sequence[Callable[[], float]], rounds: Iterable[int]) -> np
     return np.array(found)
 
 
-def time_by_turns(
+def time_alternately(
     tasks: Sequence[Callable[[], object]], budget: float, clock: Callable[[], float] = time.perf_counter
 ) -> np.ndarray:
     """How long tasks take, round after round until the budget is spent.
@@ -45,13 +45,13 @@ def time_by_turns(
     Returns:
         (R, T) seconds.
     """
-    return rounds_of([partial(_seconds, task, clock) for task in tasks], _within(budget, clock))
+    return time_rounds([partial(_seconds, task, clock) for task in tasks], _within(budget, clock))
 
 
 def _within(budget: float, clock: Callable[[], float]) -> Iterator[int]:
     end = clock() + budget
-    for number in range(MOST):
-        if number >= FEWEST and clock() >= end:
+    for number in range(MAX_ROUNDS):
+        if number >= MIN_ROUNDS and clock() >= end:
             return
         yield number
 

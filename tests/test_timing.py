@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from multiskin.timing import FEWEST, MOST, medians_of_sides, ratio_of_sides, ratio_of_speeds, rounds_of, time_by_turns
+from multiskin.timing import (
+    MAX_ROUNDS,
+    MIN_ROUNDS,
+    medians_of_sides,
+    ratio_of_sides,
+    ratio_of_speeds,
+    time_alternately,
+    time_rounds,
+)
 
 
 class Machine:
@@ -33,27 +41,27 @@ class Machine:
 
 def test_warms_up_and_then_takes_turns_in_changing_order():
     machine = Machine()
-    seconds = time_by_turns([machine.task("a", 1.0), machine.task("b", 3.0)], 0, machine.clock)
-    assert "".join(machine.done) == "ab" + "".join(["ab", "ba"][n % 2] for n in range(FEWEST))
-    assert seconds.tolist() == [[1.0, 3.0]] * FEWEST
+    seconds = time_alternately([machine.task("a", 1.0), machine.task("b", 3.0)], 0, machine.clock)
+    assert "".join(machine.done) == "ab" + "".join(["ab", "ba"][n % 2] for n in range(MIN_ROUNDS))
+    assert seconds.tolist() == [[1.0, 3.0]] * MIN_ROUNDS
 
 
 def test_a_machine_that_grows_slower_favours_none():
     machine = Machine(tired=0.5)
-    seconds = time_by_turns([machine.task("a", 1.0), machine.task("b", 1.0)], 0, machine.clock)
-    first, second = seconds[: FEWEST // 2 * 2].sum(axis=0)
+    seconds = time_alternately([machine.task("a", 1.0), machine.task("b", 1.0)], 0, machine.clock)
+    first, second = seconds[: MIN_ROUNDS // 2 * 2].sum(axis=0)
     assert first == second
 
 
-ENOUGH = FEWEST + 3  # rounds, of 4 seconds each
+ENOUGH = MIN_ROUNDS + 3  # rounds, of 4 seconds each
 
 
 @pytest.mark.parametrize(
-    ("budget", "rounds"), [(0, FEWEST), (4 * ENOUGH, ENOUGH), (4 * ENOUGH + 0.1, ENOUGH + 1), (1e9, MOST)]
+    ("budget", "rounds"), [(0, MIN_ROUNDS), (4 * ENOUGH, ENOUGH), (4 * ENOUGH + 0.1, ENOUGH + 1), (1e9, MAX_ROUNDS)]
 )
 def test_begins_no_round_when_the_budget_is_spent(budget, rounds):
     machine = Machine()
-    assert len(time_by_turns([machine.task("a", 1.0), machine.task("b", 3.0)], budget, machine.clock)) == rounds
+    assert len(time_alternately([machine.task("a", 1.0), machine.task("b", 3.0)], budget, machine.clock)) == rounds
 
 
 def test_the_ratio_and_its_interval_are_those_of_plain_loops():
@@ -105,7 +113,7 @@ def test_tasks_take_turns_and_every_other_round_goes_backwards():
         called.append(name)
         return seconds
 
-    found = rounds_of([lambda: task("a", 1.0), lambda: task("b", 2.0)], range(3))
+    found = time_rounds([lambda: task("a", 1.0), lambda: task("b", 2.0)], range(3))
     assert called == ["a", "b", *"abbaab"]
     np.testing.assert_array_equal(found, [[1.0, 2.0]] * 3)
 

@@ -22,7 +22,7 @@ def bench_data(arguments: list[str]) -> None:
     import numpy as np
 
     from multiskin.data.stages import photo_stages, photos_a_second
-    from multiskin.timing import rounds_of
+    from multiskin.timing import time_rounds
     from multiskin.training.throughput import create_loops
 
     loops = create_loops(config, photos, options.steps)
@@ -31,7 +31,7 @@ def bench_data(arguments: list[str]) -> None:
     stages = photo_stages(loops.data, rows.tolist())
     _print_stages(stages)
     loader = photos_a_second(loops.data)
-    network = 1 / float(np.median(rounds_of([loops.fit], range(options.rounds))))
+    network = 1 / float(np.median(time_rounds([loops.fit], range(options.rounds))))
     print(f"\nloader, {loops.data.train_dataloader().num_workers} workers: {loader:.0f} photos per second")
     print(f"network, a training step on {loops.device}: {network:.0f} photos per second")
     print(bottleneck(stages, loader, network))
@@ -42,11 +42,11 @@ def bench_train(arguments: list[str]) -> None:
     config, photos, options = _prepare("multiskin bench train", summary(bench_train), arguments)
     import numpy as np
 
-    from multiskin.timing import ratio_of_speeds, rounds_of
+    from multiskin.timing import ratio_of_speeds, time_rounds
     from multiskin.training.throughput import create_loops
 
     loops = create_loops(config, photos, options.steps)
-    seconds = rounds_of([loops.bare, loops.fit, loops.loading], range(options.rounds))  # (R, 3)
+    seconds = time_rounds([loops.bare, loops.fit, loops.loading], range(options.rounds))  # (R, 3)
     bare, fit, loading = 1 / np.median(seconds, axis=0)
     preloaded, photographs = ratio_of_speeds(seconds[:, :2]), ratio_of_speeds(seconds[:, 1:])
     print(f"{'bare loop, batches in memory':<34}{bare:8.0f} photos per second")

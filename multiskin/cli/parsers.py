@@ -61,10 +61,10 @@ def add_decision_options(parser: argparse.ArgumentParser) -> None:
 
 def _credit(path: str) -> dict[str, Any]:
     """Matrices by head, not checked yet."""
-    from multiskin.documents import LoaderOfNumbers, read_document
+    from multiskin.documents import NumberLoader, read_document
 
     remedy = "name a YAML file of what decisions earn, by attribute"
-    content = read_document(path, "--credit", remedy, LoaderOfNumbers)
+    content = read_document(path, "--credit", remedy, NumberLoader)
     if not isinstance(content, dict) or not content:
         raise UserError(f"--credit {path}: give rows of numbers by attribute, one row per true grade")
     return content

@@ -19,7 +19,7 @@ from multiskin.errors import UserError
 from multiskin.inference.predictor import Predictor
 from multiskin.models.checkpoint import REMEDY
 from multiskin.run import ANEW, RunFolder
-from multiskin.timing import medians_of_sides, ratio_of_sides, time_by_turns
+from multiskin.timing import medians_of_sides, ratio_of_sides, time_alternately
 
 Device = Literal["cpu", "cuda"]
 PARAMETERS = "parameters"
@@ -200,7 +200,7 @@ def inference_cost(shared: Predictor, singles: Sequence[Predictor]) -> list[Cost
 
 def _seconds(predictors: Sequence[Predictor], photos: int) -> np.ndarray:
     """The seconds (R, 1 + H) of predictions by turns; each is done when it has come back from the device."""
-    return time_by_turns([partial(each.predict, _photos(each, photos)) for each in predictors], BUDGET)
+    return time_alternately([partial(each.predict, _photos(each, photos)) for each in predictors], BUDGET)
 
 
 def _photos(predictor: Predictor, number: int) -> torch.Tensor:

@@ -42,7 +42,7 @@ class Job:
         """
         if self.run.measured(self.side):
             return ""
-        if self.run.root.is_dir() and self.run.at_work():
+        if self.run.root.is_dir() and self.run.in_use():
             return LEFT_BEHIND
         reason = self.process.run(on_epoch)
         if reason or self.run.measured(self.side):

@@ -25,7 +25,7 @@ from multiskin.data.pictures import FreshPictures, KeptPictures, Pictures
 from multiskin.run import first_process
 
 SHARE = 0.25  # of the memory, or of the free disk, where no size is given
-LOOKED_AT = 8  # photos that say how large those of a table are
+SAMPLE = 8  # photos that say how large those of a table are
 SPARE = 1.25  # room for photos that are larger than these
 VERSIONS = {"numpy": np.__version__, "opencv": cv2.__version__, "pillow": PIL.__version__} | {
     name: version(name) for name in ("albumentations", "mtcnn")
@@ -59,7 +59,7 @@ def expected_bytes(fresh: FreshPictures) -> float:
     size = fresh.transform.settled_size()
     if size is not None:
         return rows * size[0] * size[1] * 3
-    some = np.unique(np.linspace(0, rows - 1, min(rows, LOOKED_AT)).round().astype(int))
+    some = np.unique(np.linspace(0, rows - 1, min(rows, SAMPLE)).round().astype(int))
     return rows * SPARE * float(np.mean([fresh[row].size for row in some.tolist()] or [0]))
 
 

@@ -43,7 +43,7 @@ class DiskStore:
         self.settings = settings
         self.folder = cache_root() / f"{PREFIX}{_digest(json.dumps(settings, sort_keys=True))}"
         self.writable = True
-        self.told_of_damage = False
+        self.warned_of_damage = False
 
     def open(self) -> None:
         """Makes the folder, for its owner alone, and marks it as used now.
@@ -64,8 +64,8 @@ class DiskStore:
         except OSError:
             return None
         picture = _unpacked(content)
-        if picture is None and not self.told_of_damage:
-            self.told_of_damage = True
+        if picture is None and not self.warned_of_damage:
+            self.warned_of_damage = True
             say(f"{self.folder}: a kept picture is damaged; its photo is read again")
         return picture
 

@@ -54,7 +54,7 @@ class SkinDataModule(pl.LightningDataModule):
         reduced = config.decoding == "reduced"
         self.training_photos = TrainingPhotos(train, self.mixture.weights, transforms, seed, reduced)
         self.validation_photos = GradedPhotos(val, evaluation_transform(preprocessing))
-        self.begun = (0, 0)  # an epoch and how many of its batches have been learned from
+        self.position = (0, 0)  # an epoch and how many of its batches have been learned from
 
     def state_dict(self) -> dict[str, int]:
         """A checkpoint's position in the stream of draws."""
@@ -67,7 +67,7 @@ class SkinDataModule(pl.LightningDataModule):
         }
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        self.begun = (state_dict["epoch"], state_dict["batches"])
+        self.position = (state_dict["epoch"], state_dict["batches"])
 
     @classmethod
     def finished_epochs(cls, checkpoint: Mapping[str, Any]) -> int:
@@ -108,8 +108,8 @@ class SkinDataModule(pl.LightningDataModule):
         draws = graded if self.config.draws_per_epoch is None else self.config.draws_per_epoch
         draws = -(-draws // ranks) * ranks  # equally many for every rank, or the last step would wait forever
         sampler = MixtureSampler(self.mixture, draws, self.seed, rank, ranks)
-        epoch, batches = self.begun
-        sampler.go_on(epoch, batches * self.config.batch_size)
+        epoch, batches = self.position
+        sampler.resume(epoch, batches * self.config.batch_size)
         return sampler
 
     def _place(self) -> tuple[int, int]:

@@ -160,7 +160,7 @@ def load_table(config: DataConfig, schema: Schema, progress: Progress | None = N
     if not graded:
         expected = ", ".join(attribute.heading for attribute in schema)
         raise UserError(f"{path}: no column of grades; it needs at least one of {expected}")
-    columns = _columns_there(config.columns, headings, Schema(tuple(graded)))
+    columns = _present_columns(config.columns, headings, Schema(tuple(graded)))
     manifest, skipped = load_manifest(replace(config, columns=columns), Schema(tuple(graded)), progress)
     second = manifest.second_grades
     return replace(
@@ -178,7 +178,7 @@ def _spread(grades: np.ndarray, graded: Schema, schema: Schema) -> np.ndarray:
     return spread
 
 
-def _columns_there(columns: Columns, headings: list[str], graded: Schema) -> Columns:
+def _present_columns(columns: Columns, headings: list[str], graded: Schema) -> Columns:
     """The named columns that a table has, its split not counting as one; all others are ignored."""
     second = [heading for heading in second_headings(graded, columns.second_rater) if heading in headings]
     there = Columns(

@@ -111,13 +111,13 @@ class EveryRow(Sampler[int]):
     """Each of n rows once, in order, without extra rows to fill up a rank, so that validation and test are exact."""
 
     def __init__(self, rows: int, rank: int = 0, ranks: int = 1) -> None:
-        self.turns = range(rank, rows, ranks)
+        self.own = range(rank, rows, ranks)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.turns)
+        return iter(self.own)
 
     def __len__(self) -> int:
-        return len(self.turns)
+        return len(self.own)
 
 
 class Draw(NamedTuple):
@@ -139,18 +139,18 @@ class MixtureSampler(Sampler[Draw]):
         self.rank = rank
         self.ranks = ranks
         self.epoch = 0
-        self.begun = (0, 0)
+        self.position = (0, 0)
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch."""
         self.epoch = epoch
 
-    def go_on(self, epoch: int, draws: int) -> None:
+    def resume(self, epoch: int, draws: int) -> None:
         """Passes over the first draws of one epoch, which a run that was stopped in it or after it has made.
 
         A loader with workers draws ahead before Lightning has told the epoch.
         """
-        self.begun = (epoch, draws)
+        self.position = (epoch, draws)
         self.epoch = epoch if draws < len(self) else epoch + 1
 
     def draws(self) -> Draws:
@@ -159,7 +159,7 @@ class MixtureSampler(Sampler[Draw]):
 
     def __iter__(self) -> Iterator[Draw]:
         rows, heads = self.draws()
-        epoch, made = self.begun
+        epoch, made = self.position
         for number in range(self.rank, self.draws_per_epoch, self.ranks)[made if epoch == self.epoch else 0 :]:
             yield Draw(int(rows[number]), int(heads[number]), self.epoch, number)
 

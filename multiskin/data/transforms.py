@@ -81,11 +81,11 @@ class PhotoTransform:
 
     def prepare(self, picture: np.ndarray, seed: int) -> torch.Tensor:
         """What follows the first step."""
-        return self.finish(self._steady(picture), seed)
+        return self.finish(self._apply_settled(picture), seed)
 
     def settle(self, photo: np.ndarray) -> np.ndarray:
         """What is the same each time: a picture (h, w, 3) uint8."""
-        return self._steady(self.skin(photo))
+        return self._apply_settled(self.skin(photo))
 
     def finish(self, picture: np.ndarray, seed: int) -> torch.Tensor:
         """The rest, from the first step on that may differ: (3, S, S) float32."""
@@ -109,15 +109,15 @@ class PhotoTransform:
 
     def settings(self) -> dict[str, Any]:
         """All that decides on what `settle` makes of a photo, beside the program."""
-        steps = self._leading()
-        telling = [step for before, step in zip([None, *steps], steps, strict=False) if not _idle(step, before)]
+        steps = self._settled_steps()
+        telling = [step for before, step in zip([None, *steps], steps, strict=False) if not _is_no_op(step, before)]
         return {"skin": asdict(self.skin), "steps": [step.to_dict() for step in telling]}
 
-    def _leading(self) -> list[A.BasicTransform]:
+    def _settled_steps(self) -> list[A.BasicTransform]:
         return self.compose.transforms[: self.settled]
 
-    def _steady(self, picture: np.ndarray) -> np.ndarray:
-        for step in self._leading():
+    def _apply_settled(self, picture: np.ndarray) -> np.ndarray:
+        for step in self._settled_steps():
             picture = step(image=picture)["image"]
         return picture
 
@@ -126,7 +126,7 @@ def _is_settled(step: A.BasicTransform) -> bool:
     return type(step) in (A.Resize, A.CenterCrop) and step.p == 1
 
 
-def _idle(step: A.BasicTransform, before: A.BasicTransform | None) -> bool:
+def _is_no_op(step: A.BasicTransform, before: A.BasicTransform | None) -> bool:
     """Whether a step resizes to the very size that the one before leaves."""
     return type(step) is A.Resize and before is not None and (step.height, step.width) == (before.height, before.width)
 

@@ -10,7 +10,7 @@ from types import UnionType
 from typing import Any, get_args, get_origin
 
 from multiskin.config import FitConfig, Recipe
-from multiskin.documents import LoaderOfNumbers, read_document
+from multiskin.documents import NumberLoader, read_document
 from multiskin.errors import UserError, require_known, unknown
 from multiskin.training.checkpoints import FREE
 
@@ -82,7 +82,7 @@ def load_space(path: Path, monitor: str, names: Sequence[str]) -> Space:
         UserError: no such file, an unknown option, or a range or choices that cannot be searched.
     """
     where = f"--space {path}"
-    content = read_document(path, "--space", "name a YAML file of options and what to try for them", LoaderOfNumbers)
+    content = read_document(path, "--space", "name a YAML file of options and what to try for them", NumberLoader)
     if not isinstance(content, dict) or not content:
         raise UserError(f"{where}: no option to search; list some, as 'optimizer.lr: {{low: 0.0001, high: 0.01}}'")
     kinds = dict(_options(FitConfig))

@@ -9,7 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, EarlyStopping, TQDMProgressBar
 
-EVERY = 0.2  # seconds, between numbers beside a bar
+UPDATE_INTERVAL = 0.2  # seconds, between numbers beside a bar
 
 
 class TimeLeft:
@@ -41,7 +41,7 @@ class ProgressBar(TQDMProgressBar):
         super().__init__()
         self.time_left = TimeLeft()
         self.items: dict[str, int | str | float | dict[str, float]] = {}
-        self.told = -math.inf
+        self.updated = -math.inf
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_train_start(trainer, pl_module)
@@ -50,11 +50,11 @@ class ProgressBar(TQDMProgressBar):
     def get_metrics(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
-        if time.monotonic() > self.told + EVERY:
+        if time.monotonic() > self.updated + UPDATE_INTERVAL:
             self.items = super().get_metrics(trainer, pl_module)
             self.items.pop("v_num", None)
             self.items["left"] = self.time_left(trainer.global_step, trainer.estimated_stepping_batches)
-            self.told = time.monotonic()
+            self.updated = time.monotonic()
         return self.items
 
 

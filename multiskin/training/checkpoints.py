@@ -20,7 +20,7 @@ from multiskin.run import ANEW, RunFolder
 from multiskin.schema import Schema
 
 # What a run may be gone on with differently, for no weight depends on it.
-FREE = (
+CHANGEABLE = (
     "ckpt_path",
     "out",
     "offline",
@@ -40,7 +40,7 @@ FREE = (
 )
 
 
-class WholeFiles(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes as write_checkpoint does.
 
     Lightning's own way collects the file where temporary ones go, and a move from another disk can be cut short.
@@ -137,7 +137,7 @@ def deciding_settings(values: Mapping[str, Any], where: str = "") -> Iterator[tu
     """What decides on the weights, by the option's full name."""
     for name, value in values.items():
         option = f"{where}{name}"
-        if option in FREE or option == "schema":
+        if option in CHANGEABLE or option == "schema":
             continue
         if isinstance(value, Mapping) and value:
             yield from deciding_settings(value, f"{option}.")

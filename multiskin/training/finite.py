@@ -11,19 +11,19 @@ from multiskin.errors import UserError
 Describe = Callable[[Sequence[int]], str]
 
 
-class Look(NamedTuple):
+class PendingCheck(NamedTuple):
     """Losses that were asked for, and will have come when the event has.
 
     Attributes:
         finite: (H,) bool on the CPU.
-        come: None where nothing had to come.
+        copied: None where nothing had to come.
         place: the epoch and step that they are of.
         rows: (B,) of the photos.
         describe: says which photos such rows are.
     """
 
     finite: Tensor
-    come: torch.cuda.Event | None
+    copied: torch.cuda.Event | None
     place: str
     rows: Tensor
     describe: Describe
@@ -40,7 +40,7 @@ class FiniteLosses:
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
-        self.last: Look | None = None
+        self.pending: PendingCheck | None = None
 
     def watch(self, losses: Tensor, place: str, rows: Tensor, describe: Describe) -> None:
         """Asks for losses (H,), and looks at those of the step before.
@@ -49,9 +49,9 @@ class FiniteLosses:
             UserError: one of these is not finite.
         """
         finite = torch.isfinite(losses.detach()).to("cpu", non_blocking=True)
-        come = torch.cuda.current_stream().record_event() if losses.is_cuda else None
-        before, self.last = self.last, Look(finite, come, place, rows, describe)
-        self._refuse(before)
+        copied = torch.cuda.current_stream().record_event() if losses.is_cuda else None
+        before, self.pending = self.pending, PendingCheck(finite, copied, place, rows, describe)
+        self._finish(before)
 
     def check(self) -> None:
         """Looks at the last ones: before what they may have spoilt is measured or kept.
@@ -59,14 +59,14 @@ class FiniteLosses:
         Raises:
             UserError: one of them is not finite.
         """
-        last, self.last = self.last, None
-        self._refuse(last)
+        last, self.pending = self.pending, None
+        self._finish(last)
 
-    def _refuse(self, look: Look | None) -> None:
+    def _finish(self, look: PendingCheck | None) -> None:
         if look is None:
             return
-        if look.come is not None:
-            look.come.synchronize()
+        if look.copied is not None:
+            look.copied.synchronize()
         lost = [name for name, finite in zip(self.names, look.finite.tolist(), strict=True) if not finite]
         if lost:
             raise UserError(

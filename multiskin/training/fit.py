@@ -19,7 +19,7 @@ from multiskin.training.checkpoints import find_checkpoint, finished_epochs, req
 from multiskin.training.checks import check, check_validation, monitor_mode
 from multiskin.training.interrupts import interruptible
 from multiskin.training.module import SkinModule
-from multiskin.training.processes import part_ways
+from multiskin.training.processes import end_process_group
 from multiskin.training.trainer import create_trainer, quiet_lightning
 
 
@@ -36,11 +36,11 @@ def fit(config: FitConfig, photos: Photos) -> RunFolder:
     mode = monitor_mode(config.trainer.monitor, schema)
     module, data = build(config, photos)
     with _opened(config) as run, quiet_lightning():  # last, so that a mistake above leaves no folder behind
-        checkpoint = _begin(run, config, photos)
+        checkpoint = _start(run, config, photos)
         trainer = create_trainer(config, mode, run, finished_epochs(checkpoint))
         with interruptible():
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        part_ways()
+        end_process_group()
     return run
 
 
@@ -90,7 +90,7 @@ def _opened(config: FitConfig) -> Iterator[RunFolder]:
         yield run
 
 
-def _begin(run: RunFolder, config: FitConfig, photos: Photos) -> Path | None:
+def _start(run: RunFolder, config: FitConfig, photos: Photos) -> Path | None:
     """Saves what it takes to do the run again; of one that was begun before, finds the checkpoint to go on from."""
     if first_process() and not (config.ckpt_path and run.config.is_file()):
         _save_inputs(run, config, photos)

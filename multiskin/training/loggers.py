@@ -32,10 +32,10 @@ def check_loggers(config: LogConfig) -> None:
             raise UserError(f"log.logger: {name} is not installed; run: pip install 'multiskin[{name}]'")
 
 
-class Earlier(NamedTuple):
+class Resumed(NamedTuple):
     """What a logger has of a run that is gone on with."""
 
-    name: str | None  # the logger's own for the run
+    run_id: str | None  # the logger's own for the run
     step: int  # from which on numbers come again
 
 
@@ -80,7 +80,7 @@ def create_loggers(config: FitConfig, run: RunFolder, finished: int = 0) -> list
     step = rows[-1]["step"] + 1 if rows else 0
     names = json.loads(run.tracking.read_text(encoding="utf-8")) if run.tracking.is_file() else {}
     asked = dict.fromkeys(config.log.logger)
-    others = {name: LOGGERS[name](config, run, Earlier(names.get(name), step)) for name in asked}
+    others = {name: LOGGERS[name](config, run, Resumed(names.get(name), step)) for name in asked}
     if first_process():
         run.curves.parent.mkdir(exist_ok=True)
         if others:
@@ -100,33 +100,33 @@ def _rows(curves: Path, finished: int) -> list[dict[str, Any]]:
         raise UserError(f"{curves}: not the log that 'fit' wrote; restore the file or remove it") from error
 
 
-def _tensorboard(config: FitConfig, run: RunFolder, earlier: Earlier) -> Logger:
+def _tensorboard(config: FitConfig, run: RunFolder, resumed: Resumed) -> Logger:
     """What it was told of later steps, before the run was stopped, it shows no more."""
-    place: dict[str, Any] = {"name": "", "version": "tensorboard", "purge_step": earlier.step}
+    place: dict[str, Any] = {"name": "", "version": "tensorboard", "purge_step": resumed.step}
     logger = TensorBoardLogger(run.root, default_hp_metric=False, **place)
     logger.log_hyperparams(without_places(asdict(config)))
     return logger
 
 
-def _mlflow(config: FitConfig, run: RunFolder, earlier: Earlier) -> Logger:
+def _mlflow(config: FitConfig, run: RunFolder, resumed: Resumed) -> Logger:
     """Into the run folder, or to the server that the environment names."""
     os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")
     from mlflow.exceptions import MlflowException
 
     server = None if config.offline else os.environ.get("MLFLOW_TRACKING_URI")
     place = server or f"sqlite:///{(run.root / 'mlflow.db').resolve()}"
-    logger = MLFlowLogger(config.log.project, run.root.name, place, run_id=earlier.name)
+    logger = MLFlowLogger(config.log.project, run.root.name, place, run_id=resumed.run_id)
     try:
-        if earlier.name is None:
+        if resumed.run_id is None:
             logger.log_hyperparams(without_places(asdict(config)))
         else:  # the settings that it was told it would not let change
-            logger.experiment.update_run(earlier.name, "RUNNING")
+            logger.experiment.update_run(resumed.run_id, "RUNNING")
     except MlflowException as error:
         raise UserError(f"log.logger: mlflow: {' '.join(str(error).split())}; see MLFLOW_TRACKING_URI") from error
     return logger
 
 
-def _wandb(config: FitConfig, run: RunFolder, earlier: Earlier) -> Logger:
+def _wandb(config: FitConfig, run: RunFolder, resumed: Resumed) -> Logger:
     """Offline unless a key is set, so that it never asks; code, pictures and machine details are never sent.
 
     Offline each start has a folder of its own, which 'wandb sync' appends to that of the same run before.
@@ -147,7 +147,9 @@ def _wandb(config: FitConfig, run: RunFolder, earlier: Earlier) -> Logger:
         silent=True,
     )
     options: dict[str, Any] = {"settings": settings, "dir": run.root}
-    logger = WandbLogger(run.root.name, run.root, earlier.name, project=config.log.project, log_model=False, **options)
+    logger = WandbLogger(
+        run.root.name, run.root, resumed.run_id, project=config.log.project, log_model=False, **options
+    )
     try:
         logger.log_hyperparams(without_places(asdict(config)))  # begins the run, and looks at the key
     except (wandb.Error, ValueError) as error:
@@ -167,7 +169,7 @@ def _has_wandb_key() -> bool:
         return False
 
 
-LOGGERS: dict[str, Callable[[FitConfig, RunFolder, Earlier], Logger]] = {
+LOGGERS: dict[str, Callable[[FitConfig, RunFolder, Resumed], Logger]] = {
     "wandb": _wandb,
     "tensorboard": _tensorboard,
     "mlflow": _mlflow,

@@ -108,10 +108,10 @@ def step_bytes(net: SkinNet, config: FitConfig, precision: str) -> int:
     weights = sum(weight.nbytes for weight in net.parameters())
     copies = 2 + STATES[config.optimizer.name] + (config.trainer.ema_decay is not None)  # 2: weights and gradients
     of_half = 0 if precision == "32-true" else weights // 2  # autocast keeps its copies of weights for the step
-    return weights * copies + of_half + _passing_bytes(net, config, TYPES[precision])
+    return weights * copies + of_half + _pass_bytes(net, config, TYPES[precision])
 
 
-def _passing_bytes(net: SkinNet, config: FitConfig, kind: torch.dtype) -> int:
+def _pass_bytes(net: SkinNet, config: FitConfig, kind: torch.dtype) -> int:
     """What a batch takes on its way through the network and back."""
     size = config.model.input_size
     backbone = net.backbone.to(kind).train()

@@ -30,7 +30,7 @@ class SharedStatistics(Callback):
                 buffer /= trainer.world_size
 
 
-def part_ways() -> None:
+def end_process_group() -> None:
     """The processes have trained together; what the first one does from here on waits for no other."""
     if dist.is_available() and dist.is_initialized():
         dist.barrier()

@@ -16,7 +16,7 @@ from multiskin.errors import UserError
 from multiskin.run import RunFolder
 from multiskin.training.averaging import EMA
 from multiskin.training.callbacks import EpochLine, Patience, ProgressBar
-from multiskin.training.checkpoints import WholeFiles, checkpoint_callbacks
+from multiskin.training.checkpoints import AtomicCheckpointIO, checkpoint_callbacks
 from multiskin.training.loggers import create_loggers
 from multiskin.training.processes import SharedStatistics, create_strategy
 
@@ -41,7 +41,7 @@ def create_trainer(config: FitConfig, mode: str, run: RunFolder, finished: int) 
         **step_options(options),
         logger=create_loggers(config, run, finished),
         callbacks=_callbacks(options, mode, run),
-        plugins=[WholeFiles()],
+        plugins=[AtomicCheckpointIO()],
         default_root_dir=run.root,
         enable_progress_bar=_shows_progress(options),
         enable_model_summary=False,

@@ -28,7 +28,7 @@ from multiskin.models.backbone import create_backbone
 from multiskin.models.skinnet import SkinNet
 from multiskin.run import RunFolder
 from multiskin.schema import Attribute, Schema
-from multiskin.timing import time_by_turns
+from multiskin.timing import time_alternately
 from multiskin.training.fit import fit
 
 SIZE = 8  # pixels
@@ -122,7 +122,7 @@ def test_a_photo_passes_through_every_single_network(monkeypatch):
         return predict(self, images)
 
     monkeypatch.setattr(Predictor, "predict", predict_and_tick)
-    monkeypatch.setattr(cost, "time_by_turns", partial(time_by_turns, clock=lambda: seconds))
+    monkeypatch.setattr(cost, "time_alternately", partial(time_alternately, clock=lambda: seconds))
     heads = A, B, C
     latency, throughput, _ = inference_cost(predictor_of(*heads), [predictor_of(head) for head in heads])
     assert (latency.shared, latency.singles, latency.unit) == (1000, 3000, "ms")

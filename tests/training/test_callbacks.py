@@ -4,7 +4,7 @@ import torch
 from pytorch_lightning.callbacks import TQDMProgressBar
 
 from multiskin.training import callbacks
-from multiskin.training.callbacks import EVERY, EpochLine, ProgressBar, TimeLeft
+from multiskin.training.callbacks import UPDATE_INTERVAL, EpochLine, ProgressBar, TimeLeft
 
 
 def test_time_left_follows_the_share_of_steps_done(monkeypatch):
@@ -41,10 +41,10 @@ def test_a_bar_asks_for_the_loss_now_and_then(monkeypatch):
     monkeypatch.setattr(TQDMProgressBar, "get_metrics", lambda *_: asked.append(True) or {"loss": 0.5, "v_num": 1})
     bar, trainer = ProgressBar(), SimpleNamespace(global_step=2, estimated_stepping_batches=10)
     first = bar.get_metrics(trainer, None)
-    now[0] += EVERY / 2
+    now[0] += UPDATE_INTERVAL / 2
     assert bar.get_metrics(trainer, None) == first
     assert first.keys() == {"loss", "left"}
     assert len(asked) == 1
-    now[0] += EVERY
+    now[0] += UPDATE_INTERVAL
     bar.get_metrics(trainer, None)
     assert len(asked) == 2

@@ -18,7 +18,7 @@ import yaml
 from multiskin.config import Columns, DataConfig, FitConfig, ModelConfig, Recipe, TrainerConfig
 from multiskin.errors import UserError
 from multiskin.run import RunFolder
-from multiskin.training.checkpoints import WholeFiles, changes
+from multiskin.training.checkpoints import AtomicCheckpointIO, changes
 from multiskin.training.fit import fit
 from multiskin.training.module import SkinModule
 
@@ -186,7 +186,7 @@ def test_a_folder_that_holds_something_else_is_no_run(config, photos, tmp_path):
 
 def test_a_full_disk_leaves_the_earlier_checkpoint_whole(tmp_path, monkeypatch):
     path = tmp_path / "last.ckpt"
-    WholeFiles().save_checkpoint({"epoch": 1}, path)
+    AtomicCheckpointIO().save_checkpoint({"epoch": 1}, path)
 
     def full(_, file):
         file.write(b"half")
@@ -194,7 +194,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_whole(tmp_path, monkeypatch):
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(OSError, match="No space"):
-        WholeFiles().save_checkpoint({"epoch": 2}, path)
+        AtomicCheckpointIO().save_checkpoint({"epoch": 2}, path)
     assert torch.load(path, weights_only=True) == {"epoch": 1}
     assert list(tmp_path.iterdir()) == [path]
 

@@ -18,7 +18,7 @@ class AIHubScalp(Layout):
     texts = "aihub_scalp"
 
     def __init__(self) -> None:
-        self._told: set[str] = set()  # folders, each named once
+        self._reported: set[str] = set()  # folders, each named once
 
     def records(self, root: Path, path: PurePosixPath, reader: CellReader, tell: Tell) -> Iterator[Record]:
         document = read_json(root / path, tell)
@@ -43,8 +43,8 @@ class AIHubScalp(Layout):
         headings = {lettered(name): heading for name, heading in reader.folders.items()}
         heading = headings.get(lettered(found["condition"]))
         if heading is None:
-            if folder.name not in self._told:
-                self._told.add(folder.name)
+            if folder.name not in self._reported:
+                self._reported.add(folder.name)
                 tell(STRANGE_FOLDER, folder.name)
         elif grades.get(heading, found["grade"]) != found["grade"]:
             tell(FOLDER_DIFFERS, f"{folder.name}: {heading} is {grades[heading]}")

@@ -129,12 +129,12 @@ def _read(
 ) -> None:
     """Keeps what every label file says."""
     files = scratch.count()
-    with scratch.at_once():
+    with scratch.transaction():
         for done, path in enumerate(scratch.labels(), start=1):
             place = PurePosixPath(path)
             try:
                 for record in layout.records(root, place, reader, partial(report.add, path)):
-                    scratch.keep(path, layout.side(place), record)
+                    scratch.add(path, layout.side(place), record)
             except LeftOutError as reason:
                 report.add(path, reason.kind, reason.detail)
             except OSError as error:

@@ -84,17 +84,17 @@ class Scratch:
             database.executescript(TABLES)
             yield cls(database)
 
-    def scan(self, root: Path, layout: Layout, but: Path, report: Report) -> None:
+    def scan(self, root: Path, layout: Layout, skip: Path, report: Report) -> None:
         """Lists all pictures and label files below a folder.
 
         Args:
             root: the folder.
             layout: which says what a label file is, and what a picture is known by.
-            but: a folder to skip.
+            skip: a folder to skip.
             report: receives folders that cannot be read, and names that cannot be written.
         """
-        with self.at_once():
-            for path, size in _files(root, but.resolve(), report):
+        with self.transaction():
+            for path, size in _files(root, skip.resolve(), report):
                 suffix = PurePosixPath(path).suffix.lower()
                 if suffix not in (*SUFFIXES, *layout.labels):
                     continue
@@ -116,13 +116,13 @@ class Scratch:
         return int(self._database.execute("SELECT COUNT(*) FROM file").fetchone()[0])
 
     @contextmanager
-    def at_once(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """What is kept within is written in one go."""
         self._database.execute("BEGIN")
         yield
         self._database.execute("COMMIT")
 
-    def keep(self, source: str, side: str, record: Record) -> None:
+    def add(self, source: str, side: str, record: Record) -> None:
         picture, unit, box, grades, facts = record
         content = (None if box is None else json.dumps(box), json.dumps(grades), json.dumps(facts))
         self._database.execute(
@@ -139,7 +139,7 @@ class Scratch:
 
     def identify(self, root: Path) -> None:
         """Finds pictures of the same bytes; only those of one size are read."""
-        with self.at_once():
+        with self.transaction():
             for (path,) in self._database.execute(SAME_SIZE):
                 if digest := _digest(root / path):
                     self._database.execute("INSERT INTO content VALUES (?, ?)", (path, digest))
@@ -159,7 +159,7 @@ def _found(line: tuple) -> Found:
     return Found(source, side, path, pictures or 0, Record(name, unit, corners, json.loads(grades), json.loads(facts)))
 
 
-def _files(root: Path, but: Path, report: Report) -> Iterator[tuple[str, int]]:
+def _files(root: Path, skip: Path, report: Report) -> Iterator[tuple[str, int]]:
     """The path from root, with slashes, and the size of every file below, without hidden files."""
     folders = [root]
     while folders:
@@ -172,7 +172,7 @@ def _files(root: Path, but: Path, report: Report) -> Iterator[tuple[str, int]]:
                         continue
                     if entry.is_file():
                         yield path.relative_to(root).as_posix(), entry.stat().st_size
-                    elif entry.is_dir(follow_symlinks=False) and path.resolve() != but:
+                    elif entry.is_dir(follow_symlinks=False) and path.resolve() != skip:
                         folders.append(path)
         except OSError as error:
             report.add(ascii(folder.relative_to(root).as_posix()), UNREADABLE, error.strerror or str(error))
