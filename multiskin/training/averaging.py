@@ -1,4 +1,4 @@
-"""Averaged weights that are of use from the first epoch on."""
+"""An exponential moving average of the weights that is usable from the first epoch on."""
 
 from itertools import chain
 
@@ -10,14 +10,14 @@ from torch.optim.swa_utils import AveragedModel
 
 
 def average(averaged: list[Tensor], current: list[Tensor], share: Tensor) -> None:
-    """Moves averaged tensors to share * averaged + (1 - share) * current, in place; all of them are of one kind.
+    """Updates averages in place to share * averaged + (1 - share) * current.
 
-    Floats are averaged at once and in one pass, which on a GPU is one kernel in place of some for each.
+    Floats are updated in one fused call: on a GPU one kernel instead of several per tensor.
 
     Args:
-        averaged: on any device.
-        current: there as well.
-        share: () float32 on the CPU.
+        averaged: tensors of one dtype, on any device.
+        current: tensors of the same dtype and device.
+        share: () float32 on the CPU, the weight of the old average.
     """
     if averaged[0].is_floating_point():
         torch._foreach_lerp_(averaged, current, float(1 - share))
@@ -29,16 +29,16 @@ def average(averaged: list[Tensor], current: list[Tensor], share: Tensor) -> Non
 class RampedAverage(AveragedModel):
     """An exponential moving average whose decay rises to its final value: min(decay, (1 + n) / (10 + n)) at step n.
 
-    With the final decay from the start, the weights of the first step, which know nothing, would keep a share of
-    decay ** n: half of the average after 70 steps at 0.99, which is all of a small data set's training.
+    With the final decay from the start, the untrained weights of the first step would keep a weight of decay ** n in
+    the average: half of it after 70 steps at 0.99, which may be the whole training on a small data set.
 
-    The steps are counted on the CPU, and torch's own update, which asks the device for them, is not used: it would wait
-    at every step until the device had done all that it was told.
+    Steps are counted on the CPU. Torch's own update is not used because it reads its step counter from the device, and
+    so would wait at every step for all queued kernels.
 
     Args:
-        model: whose parameters and buffers are averaged.
-        decay: the final one.
-        device: where the averages lie.
+        model: the model whose parameters and buffers are averaged.
+        decay: the final decay.
+        device: where the averages are stored.
     """
 
     n_averaged: Tensor  # () int64
@@ -67,10 +67,10 @@ def _tensors(model: nn.Module) -> chain[Tensor]:
 
 
 class EMA(WeightAveraging):
-    """Lightning's callback, with which the averaged weights are what is validated and saved.
+    """Validates and saves the averaged weights in place of the current ones.
 
     Args:
-        decay: of the average, in the end.
+        decay: the final decay of the average.
     """
 
     def __init__(self, decay: float) -> None:
@@ -78,6 +78,6 @@ class EMA(WeightAveraging):
         self.decay = decay
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Makes the average where the network is going to be; it is moved there only later."""
+        """Creates the average on the training device, to which Lightning moves the network only later."""
         if stage == "fit":
             self._average_model = RampedAverage(pl_module, self.decay, trainer.strategy.root_device)

@@ -1,4 +1,4 @@
-"""What is shown while a run goes on."""
+"""Progress output of a training run, and early stopping."""
 
 import math
 import sys
@@ -9,18 +9,18 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, EarlyStopping, TQDMProgressBar
 
-UPDATE_INTERVAL = 0.2  # seconds, between numbers beside a bar
+UPDATE_INTERVAL = 0.2  # seconds between updates of the numbers beside the progress bar
 
 
 class TimeLeft:
-    """Estimates the time left of a run from the share of its steps that are done."""
+    """Estimates the remaining time of a run from the share of its steps that are done."""
 
     def __init__(self) -> None:
         self.start = time.monotonic()
         self.first_step = 0
 
     def begin(self, step: int) -> None:
-        """Starts the clock; a resumed run begins at a later step."""
+        """Starts the clock; a resumed run starts at a later step."""
         self.start, self.first_step = time.monotonic(), step
 
     def __call__(self, step: int, steps: float) -> str:
@@ -32,9 +32,9 @@ class TimeLeft:
 
 
 class ProgressBar(TQDMProgressBar):
-    """Lightning's bar for the epoch, with the time left of the whole run beside it.
+    """Lightning's progress bar for the epoch, with the remaining time of the whole run beside it.
 
-    What stands beside it is brought up to date now and then only, for the loss has to be waited for.
+    The numbers beside the bar are updated only every UPDATE_INTERVAL, since reading the loss waits for the GPU.
     """
 
     def __init__(self) -> None:
@@ -59,14 +59,14 @@ class ProgressBar(TQDMProgressBar):
 
 
 class Patience(EarlyStopping):
-    """Lightning's, for a run that may be started again: one that it has stopped early has nothing to go on with."""
+    """Early stopping that also holds for a resumed run: one that was stopped early is not trained further."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
 
 class EpochLine(Callback):
-    """One line an epoch: the loss, what is monitored, and the time left; for people and for log files."""
+    """Prints one line per epoch: the loss, the monitored number and the remaining time."""
 
     def __init__(self, monitor: str) -> None:
         self.monitor = monitor
@@ -80,4 +80,4 @@ class EpochLine(Callback):
         left = self.time_left(trainer.global_step, trainer.estimated_stepping_batches)
         numbers = "  ".join(f"{key} {values[key]:.4f}" for key in ("train/loss", self.monitor) if key in values)
         pl_module.print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {numbers}  left {left}")
-        sys.stdout.flush()  # a log file shows it at once
+        sys.stdout.flush()  # so that a log file shows it at once

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there, and what it takes to go on from one as if nothing had happened."""
+"""Checkpoints that are written atomically, and the checks that let a run resume from one exactly."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -19,7 +19,7 @@ from multiskin.models.checkpoint import REMEDY, read_checkpoint, write_checkpoin
 from multiskin.run import ANEW, RunFolder
 from multiskin.schema import Schema
 
-# What a run may be gone on with differently, for no weight depends on it.
+# Options that may differ when a run is resumed, since no weight depends on them.
 CHANGEABLE = (
     "ckpt_path",
     "out",
@@ -28,8 +28,8 @@ CHANGEABLE = (
     "log",
     "data.root",
     "data.manifest",  # the photos themselves are compared
-    "data.exclude",  # and the grades that it leaves
-    "data.relabel",  # or corrects
+    "data.exclude",  # so are the remaining grades
+    "data.relabel",  # and the corrected ones
     "data.num_workers",
     "data.cache",
     "data.cache_size",
@@ -41,9 +41,10 @@ CHANGEABLE = (
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes as write_checkpoint does.
+    """Writes checkpoints with write_checkpoint, so that each is complete or absent.
 
-    Lightning's own way collects the file where temporary ones go, and a move from another disk can be cut short.
+    Lightning's own implementation writes to the directory for temporary files first, and moving the file from there to
+    another disk can be interrupted.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
@@ -51,7 +52,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class Checkpoints(ModelCheckpoint):
-    """Lightning's, for a run folder that may have been moved since it was stopped."""
+    """A ModelCheckpoint for a run folder that may have been moved since the run was stopped."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         there, here = str(state_dict["dirpath"]), str(self.dirpath)
@@ -65,7 +66,7 @@ class Checkpoints(ModelCheckpoint):
 
 
 class EverySteps(Checkpoints):
-    """last.ckpt every so many optimizer steps, but for an epoch's last one, after which it is written anyway."""
+    """Writes last.ckpt every so many optimizer steps, except after an epoch's last batch, when it is written anyway."""
 
     def on_train_batch_end(self, trainer: pl.Trainer, *arguments: Any, **options: Any) -> None:
         if not trainer.is_last_batch:
@@ -73,7 +74,7 @@ class EverySteps(Checkpoints):
 
 
 def checkpoint_callbacks(options: TrainerConfig, mode: Any, run: RunFolder) -> list[Callback]:
-    """best.ckpt by what is monitored; last.ckpt at the end of every epoch and, if asked, every so many steps."""
+    """best.ckpt by the monitored number; last.ckpt at the end of every epoch and, if asked for, every so many steps."""
     last: dict[str, Any] = {"dirpath": run.checkpoints, "filename": run.last.stem, "enable_version_counter": False}
     callbacks: list[Callback] = [
         Checkpoints(run.checkpoints, run.best.stem, options.monitor, mode=mode, enable_version_counter=False),
@@ -85,7 +86,7 @@ def checkpoint_callbacks(options: TrainerConfig, mode: Any, run: RunFolder) -> l
 
 
 def find_checkpoint(run: RunFolder, ckpt_path: str) -> Path | None:
-    """Where to go on from; None if the run was stopped before its first checkpoint.
+    """The checkpoint to resume from; None if the run was stopped before its first checkpoint.
 
     Raises:
         UserError: no such checkpoint.
@@ -93,48 +94,51 @@ def find_checkpoint(run: RunFolder, ckpt_path: str) -> Path | None:
     if ckpt_path == run.last.stem:
         return run.last if run.last.is_file() else None
     if not Path(ckpt_path).is_file():
-        raise UserError(f"ckpt_path: {ckpt_path}: no such file; give 'last', or a checkpoint of the run")
+        raise UserError(f"ckpt_path: {ckpt_path}: no such file; give 'last' or the path of a checkpoint of the run")
     return Path(ckpt_path)
 
 
 def finished_epochs(checkpoint: Path | None) -> int:
-    """How many epochs were at their end when a checkpoint was written.
+    """How many epochs were finished when a checkpoint was written.
 
     Raises:
         UserError: it cannot be read.
     """
     if checkpoint is None:
         return 0
-    lost = checkpoint.name == "last.ckpt"  # of which there is no other one
-    return SkinDataModule.finished_epochs(read_checkpoint(checkpoint, ANEW if lost else REMEDY))
+    is_last = checkpoint.name == "last.ckpt"  # which has no backup
+    return SkinDataModule.finished_epochs(read_checkpoint(checkpoint, ANEW if is_last else REMEDY))
 
 
 def require_same_run(run: RunFolder, config: FitConfig, photos: Photos) -> None:
-    """Makes sure that a run is gone on with as it began: another one would be neither the one nor the other.
+    """Makes sure that a run is resumed with the settings and photos that it was started with.
 
     Raises:
-        UserError: settings, attributes, photos or split that are not those of the run.
+        UserError: the settings, attributes, photos or split are not those of the run.
     """
     saved = yaml.safe_load(run.config.read_text(encoding="utf-8"))
     before, now = (dict(deciding_settings(each)) for each in (saved, asdict(config)))
     if changed := changes(before, now):
-        words = "; ".join(changed)
-        raise UserError(f"--out {run.root}: another run: {words}; go on with its own settings, or name another folder")
+        found = "; ".join(changed)
+        raise UserError(
+            f"--out {run.root}: holds a run with other settings: {found}; resume it with its own settings, or name "
+            "another folder"
+        )
     if Schema.load(run.schema) != photos.manifest.schema:
-        raise UserError(f"--out {run.root}: the attributes are not those of the run; name another folder")
+        raise UserError(f"--out {run.root}: holds a run with other attributes; name another folder")
     split = split_table(photos.manifest, photos.split).to_csv(index=False)
     if split != run.split.read_text(encoding="utf-8"):
-        raise UserError(f"--out {run.root}: the photos or their split are not those of the run; name another folder")
+        raise UserError(f"--out {run.root}: holds a run with other photos or another split; name another folder")
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What is another thing now than before, by its name."""
+    """A description of each option whose value has changed, in the order of their names."""
     changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
     return [f"{key} was {before.get(key)} and is {now.get(key)}" for key in changed]
 
 
 def deciding_settings(values: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
-    """What decides on the weights, by the option's full name."""
+    """The settings that the trained weights depend on, with their full option names."""
     for name, value in values.items():
         option = f"{where}{name}"
         if option in CHANGEABLE or option == "schema":

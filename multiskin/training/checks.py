@@ -1,4 +1,4 @@
-"""The mistakes in settings that can be found before training begins."""
+"""Finds mistakes in the settings before training starts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,10 +27,10 @@ from multiskin.training.trainer import accelerator, precision
 
 
 def check(config: FitConfig, schema: Schema) -> None:
-    """Finds the mistakes in settings that can be found without a photo, before an hour is spent on them.
+    """Finds the mistakes in the settings that can be found without reading a photo.
 
     Raises:
-        UserError: the first one.
+        UserError: the first mistake found.
     """
     check_values(config)
     preprocessing = Preprocessing.from_settings(config, (0.5,) * 3, (0.5,) * 3)
@@ -54,10 +54,10 @@ def check(config: FitConfig, schema: Schema) -> None:
 
 
 def _check_order(recipe: Recipe, attribute: Attribute, own: Mapping[str, Any]) -> None:
-    """What is said of a head by its name fits it; what is said of all may pass over those without ordered grades.
+    """Makes sure that options given for this head alone fit it; those given for all heads skip nominal attributes.
 
     Raises:
-        UserError: it needs an order where there is none.
+        UserError: an option needs ordered grades, and the head has none.
     """
     if "decision" in own:
         require_decision(recipe.decision, attribute)
@@ -68,23 +68,24 @@ def _check_order(recipe: Recipe, attribute: Attribute, own: Mapping[str, Any]) -
 
 
 def _check_credit(recipe: Recipe, name: str, own: Mapping[str, Any]) -> None:
-    """A matrix is of use to the head, unless it is all heads' and this one was told to decide otherwise.
+    """Makes sure that a credit matrix is used; one given for all heads may be unused by a head with its own decision.
 
     Raises:
-        UserError: it is not.
+        UserError: it is not used.
     """
     if recipe.credit is not None and recipe.decision != CREDIT and ("credit" in own or "decision" not in own):
         raise UserError(
-            f"heads.{name}.credit: nothing asks for it, for decision is {recipe.decision}; give decision: credit, or "
-            "leave it out"
+            f"heads.{name}.credit: not used, since decision is {recipe.decision}; set decision to credit, or leave "
+            "credit out"
         )
 
 
 def credit_in_doubt(config: FitConfig, schema: Schema) -> str:
-    """Which heads decide by credit on probabilities that are none of the grades, to be known before; "" if none.
+    """A warning about heads that decide by credit but do not learn the probabilities of the grades; "" if none does so.
 
-    Credit counts each probability by what it averages to, which is known of a calibrator, and of a loss that is proper
-    and learns from the grades themselves: of blurred ones, those beside a frequent grade look likelier than they are.
+    Decision credit divides each probability by its mean over the data. That mean is known after calibration, and after
+    training with a proper loss on the grades themselves. With softened labels, the neighbours of a frequent grade look
+    likelier than they are.
     """
     doubtful = [
         f"{attribute.name} ({recipe.loss})"
@@ -97,30 +98,30 @@ def credit_in_doubt(config: FitConfig, schema: Schema) -> str:
     if not doubtful:
         return ""
     return (
-        f"{', '.join(doubtful)}: decision credit takes probabilities for those of the grades, and after such a loss "
-        "they are not; give calibration: cumulative"
+        f"{', '.join(doubtful)}: decision credit needs the probabilities of the grades, which this loss does not "
+        "learn; set calibration to cumulative"
     )
 
 
 def _distorts(loss: Loss) -> bool:
-    """Whether what is learned by a loss is something else than the probabilities of the grades."""
+    """Whether a loss learns something other than the probabilities of the grades."""
     return loss.blurs or not loss.proper
 
 
 def check_weights(config: FitConfig) -> None:
-    """Finds out whether the network's first weights can be had, and what the network makes of a photo.
+    """Makes sure that the pretrained weights can be loaded and that the network can process a photo.
 
     Raises:
-        UserError: they cannot, or they do not fit.
+        UserError: the weights are not available, or do not fit the network.
     """
     pretrained_backbone(config.model, offline=config.offline)
 
 
 def monitor_mode(monitor: str, schema: Schema) -> str:
-    """Whether the monitored number is to be 'min' or 'max'.
+    """Whether the best value of the monitored number is its 'min' or its 'max'.
 
     Raises:
-        UserError: a number that validation does not give.
+        UserError: validation does not compute such a number.
     """
     empty = GradeMetrics(schema)
     keys = summarise(empty.confusion, empty.rps_sums, schema)
@@ -132,10 +133,10 @@ def monitor_mode(monitor: str, schema: Schema) -> str:
 
 
 def check_validation(monitor: str, val: Manifest) -> None:
-    """Validation has what the monitored number is computed from.
+    """Makes sure that the monitored number can be computed on the validation photos.
 
     Raises:
-        UserError: it has not.
+        UserError: it cannot.
     """
     schema, head = val.schema, monitor.split("/")[1]
     averaged = [attribute.name for attribute in schema if attribute.ordinal and head == "mean"] or list(schema.names)
@@ -143,5 +144,6 @@ def check_validation(monitor: str, val: Manifest) -> None:
     if (val.grades[:, [schema.index(name) for name in names]] == MISSING).all():
         raise UserError(
             f"trainer.monitor: no validation photo is graded for {' or '.join(names)}, so {monitor} has no value; "
-            "give validation photos in the split column, a larger share in data.split.ratios, or another monitor"
+            "assign such photos to val in the split column, raise its share in data.split.ratios, or monitor another "
+            "number"
         )

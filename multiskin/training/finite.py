@@ -1,4 +1,4 @@
-"""Losses that are not finite stop a training, which does not wait for its device to find out."""
+"""Stops training on a loss that is not finite, without waiting for the GPU in every step."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -12,14 +12,14 @@ Describe = Callable[[Sequence[int]], str]
 
 
 class PendingCheck(NamedTuple):
-    """Losses that were asked for, and will have come when the event has.
+    """The check of one step's losses, whose result may still be on its way from the GPU.
 
     Attributes:
-        finite: (H,) bool on the CPU.
-        copied: None where nothing had to come.
-        place: the epoch and step that they are of.
-        rows: (B,) of the photos.
-        describe: says which photos such rows are.
+        finite: (H,) bool on the CPU, valid once `copied` has happened.
+        copied: the end of the copy from the GPU; None for losses on the CPU.
+        place: the epoch and step of the losses.
+        rows: (B,) rows of the photos.
+        describe: names the photos of such rows.
     """
 
     finite: Tensor
@@ -30,12 +30,12 @@ class PendingCheck(NamedTuple):
 
 
 class FiniteLosses:
-    """Looks at each step's losses when the next one's have been asked for.
+    """Checks each step's losses one step later.
 
-    To look at them at once would wait for a GPU, which would have nothing to do while the next kernels are launched.
+    Checking them at once would wait for the GPU and leave it idle while the next kernels are launched.
 
     Args:
-        names: of the heads, H of them.
+        names: names of the H heads.
     """
 
     def __init__(self, names: tuple[str, ...]) -> None:
@@ -43,10 +43,10 @@ class FiniteLosses:
         self.pending: PendingCheck | None = None
 
     def watch(self, losses: Tensor, place: str, rows: Tensor, describe: Describe) -> None:
-        """Asks for losses (H,), and looks at those of the step before.
+        """Starts to check losses (H,) and finishes the check of the step before.
 
         Raises:
-            UserError: one of these is not finite.
+            UserError: a loss of the step before is not finite.
         """
         finite = torch.isfinite(losses.detach()).to("cpu", non_blocking=True)
         copied = torch.cuda.current_stream().record_event() if losses.is_cuda else None
@@ -54,22 +54,22 @@ class FiniteLosses:
         self._finish(before)
 
     def check(self) -> None:
-        """Looks at the last ones: before what they may have spoilt is measured or kept.
+        """Finishes the pending check, before weights that a bad loss may have spoilt are validated or saved.
 
         Raises:
-            UserError: one of them is not finite.
+            UserError: a loss of the last step is not finite.
         """
         last, self.pending = self.pending, None
         self._finish(last)
 
-    def _finish(self, look: PendingCheck | None) -> None:
-        if look is None:
+    def _finish(self, pending: PendingCheck | None) -> None:
+        if pending is None:
             return
-        if look.copied is not None:
-            look.copied.synchronize()
-        lost = [name for name, finite in zip(self.names, look.finite.tolist(), strict=True) if not finite]
-        if lost:
+        if pending.copied is not None:
+            pending.copied.synchronize()
+        bad = [name for name, finite in zip(self.names, pending.finite.tolist(), strict=True) if not finite]
+        if bad:
             raise UserError(
-                f"the loss of {', '.join(lost)} is not finite in {look.place}; lower optimizer.lr or set "
-                f"trainer.precision to 32-true; the batch was {look.describe(look.rows.tolist())}"
+                f"the loss of {', '.join(bad)} is not finite in {pending.place}; lower optimizer.lr or set "
+                f"trainer.precision to 32-true; the batch was {pending.describe(pending.rows.tolist())}"
             )

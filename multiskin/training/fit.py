@@ -24,18 +24,18 @@ from multiskin.training.trainer import create_trainer, quiet_lightning
 
 
 def fit(config: FitConfig, photos: Photos) -> RunFolder:
-    """Trains one model on graded photos; leaves settings, split, checkpoints and curves in config.out.
+    """Trains one model on graded photos and writes settings, split, checkpoints and logs to config.out.
 
     Raises:
-        UserError: settings that cannot be followed, or a loss that is not finite.
-        OSError: no room, or no right to write; what is finished stays, to go on from.
+        UserError: invalid settings, or a loss that is not finite.
+        OSError: the disk is full, or the folder is not writable; the run can be resumed from its last checkpoint.
     """
     schema = photos.manifest.schema
     check(config, schema)
     check_validation(config.trainer.monitor, photos.side("val"))
     mode = monitor_mode(config.trainer.monitor, schema)
     module, data = build(config, photos)
-    with _opened(config) as run, quiet_lightning():  # last, so that a mistake above leaves no folder behind
+    with _opened(config) as run, quiet_lightning():  # last, so that an error above leaves no folder behind
         checkpoint = _start(run, config, photos)
         trainer = create_trainer(config, mode, run, finished_epochs(checkpoint))
         with interruptible():
@@ -45,10 +45,10 @@ def fit(config: FitConfig, photos: Photos) -> RunFolder:
 
 
 def build(config: FitConfig, photos: Photos) -> tuple[SkinModule, SkinDataModule]:
-    """What is trained, and what it is trained on; all that is random begins with the seed.
+    """The module to train and its data; seeds all random number generators.
 
     Raises:
-        UserError: first weights that cannot be had, or recipes that cannot be followed.
+        UserError: pretrained weights that are not available, or invalid recipes.
     """
     train, val = photos.side("train"), photos.side("val")
     recipes = head_recipes(config, train.schema.names)
@@ -74,9 +74,9 @@ def build(config: FitConfig, photos: Photos) -> tuple[SkinModule, SkinDataModule
 
 @contextmanager
 def _opened(config: FitConfig) -> Iterator[RunFolder]:
-    """A fresh folder, or that of the run to go on with, which may have been stopped before it left anything.
+    """A new run folder, or that of the run to resume, which may have been stopped before it wrote anything.
 
-    Of several processes the first one opens it for all.
+    With several processes, the first one creates and locks it for all.
     """
     run = RunFolder(Path(config.out))
     if not first_process():
@@ -91,7 +91,7 @@ def _opened(config: FitConfig) -> Iterator[RunFolder]:
 
 
 def _start(run: RunFolder, config: FitConfig, photos: Photos) -> Path | None:
-    """Saves what it takes to do the run again; of one that was begun before, finds the checkpoint to go on from."""
+    """Saves the inputs of a new run; for a run that is resumed, returns the checkpoint to resume from, if any."""
     if first_process() and not (config.ckpt_path and run.config.is_file()):
         _save_inputs(run, config, photos)
     if config.ckpt_path is None:
@@ -101,7 +101,7 @@ def _start(run: RunFolder, config: FitConfig, photos: Photos) -> Path | None:
 
 
 def _save_inputs(run: RunFolder, config: FitConfig, photos: Photos) -> None:
-    """All that it takes to do the run again, the settings last: with them a run has begun."""
+    """Saves what is needed to reproduce the run, the settings last: a folder that has them holds a run."""
     with whole(run.schema) as part:
         photos.manifest.schema.save(part)
     photos.save(run.split, run.skipped)

@@ -1,4 +1,4 @@
-"""Whether heads pull the weights that they share in the same direction or apart."""
+"""Whether the heads' gradients on the shared weights agree or conflict."""
 
 from collections.abc import Callable, Sequence
 from itertools import combinations
@@ -6,24 +6,24 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-BATCHES = 4  # an epoch's first ones: a random sample of its photos, and H more backward passes for each
+BATCHES = 4  # the first ones of an epoch, a random sample of its photos; each costs H more backward passes
 
 
 class GradientCosines(nn.Module):
-    """The cosine between the gradients of every two heads' losses, its mean over an epoch's first batches.
+    """The cosine similarity between the gradients of every two heads' losses, averaged over an epoch's first batches.
 
     The gradients are with respect to all weights of the backbone, as in Yu et al. 2020,
-    https://arxiv.org/abs/2001.06782: below 0, what helps one head harms the other. With respect to the features, which
-    is cheaper, photos that are graded for one head each would always give 0. A batch in which a head has no gradient,
-    or in half precision one that is not finite, does not count for its pairs. Of several processes each measures its
-    own part of the batch, and the mean is over all of them.
+    https://arxiv.org/abs/2001.06782: below 0, a step that helps one head harms the other. Gradients with respect to the
+    features would be cheaper, but photos graded for one head each would always give 0. A batch in which a head has no
+    gradient, or in half precision one that is not finite, does not count for its pairs. With several processes, each
+    measures its own part of the batch, and the mean is over all of them.
 
     Args:
-        names: of the heads.
+        names: names of the H heads.
     """
 
-    epoch: Tensor  # (2, H, H), sums of cosines and, of how many, over the epoch's batches so far
-    batches: Tensor  # (), how many of the epoch were looked at
+    epoch: Tensor  # (2, H, H), sums and counts of cosines over the epoch's batches so far
+    batches: Tensor  # (), how many of the epoch's batches have been measured
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
@@ -33,16 +33,16 @@ class GradientCosines(nn.Module):
 
     @property
     def due(self) -> bool:
-        """Whether the batch at hand is one of the epoch's first."""
+        """Whether the current batch is one of those to measure."""
         return bool(self.batches < BATCHES)
 
     def update(self, losses: Tensor, shared: Sequence[nn.Parameter], scale: float = 1.0) -> None:
-        """Looks at a batch if it is one of the epoch's first; leaves the graph and all gradients as they are.
+        """Measures a batch if it is one of the epoch's first; keeps the graph and all .grad attributes as they are.
 
         Args:
-            losses: (H,) of the batch, with the graph behind them.
+            losses: (H,) of the batch, with their graph.
             shared: the weights that the heads share.
-            scale: what losses are multiplied with first, so that half precision has room for small gradients.
+            scale: factor on the losses that keeps small gradients from vanishing in half precision.
         """
         if self.due:
             cosines = gradient_cosines(losses * scale, shared)
@@ -50,7 +50,7 @@ class GradientCosines(nn.Module):
             self.batches += 1
 
     def compute(self, reduce: Callable[[Tensor], Tensor]) -> dict[str, float]:
-        """The means as "train/cosine/HEAD/HEAD", without pairs that never had gradients in one batch.
+        """The means as "train/cosine/HEAD/HEAD", without pairs of heads that never had gradients in the same batch.
 
         Args:
             reduce: the mean of a tensor over all processes.
@@ -65,8 +65,8 @@ class GradientCosines(nn.Module):
 
 
 def gradient_cosines(losses: Tensor, shared: Sequence[nn.Parameter]) -> Tensor:
-    """The cosines (H, H) between the gradients of losses (H,); NaN for a head that has none, or none that is finite."""
-    with torch.autocast(losses.device.type, enabled=False):  # which is for forward passes, and would round here too
+    """The cosines (H, H) between the gradients of losses (H,); NaN for a head whose gradient is zero or not finite."""
+    with torch.autocast(losses.device.type, enabled=False):  # it would round the products below
         gradients = torch.stack([_gradient(loss, shared) for loss in losses])  # (H, P)
         products = gradients @ gradients.T
     squares = products.diagonal()

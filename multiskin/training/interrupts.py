@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM on their way through Lightning."""
+"""Makes Ctrl-C and SIGTERM end a run as KeyboardInterrupt, whatever Lightning does with them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Lets them interrupt a run, where Lightning exits with some other status, or stumbles while it cleans up.
+    """Raises KeyboardInterrupt for whatever Lightning makes of an interrupt, such as SystemExit or a failed clean-up.
 
     Raises:
-        KeyboardInterrupt: the run was stopped.
+        KeyboardInterrupt: the run was interrupted.
     """
     try:
         yield
@@ -20,7 +20,7 @@ def interruptible() -> Iterator[None]:
 
 
 def _contexts(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what was being handled when it came, and so on."""
+    """An error, the one that was being handled when it was raised, and so on."""
     while error is not None:
         yield error
         error = error.__context__

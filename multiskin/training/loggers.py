@@ -1,4 +1,4 @@
-"""Where curves go: a CSV file always, other places by name; a run that is gone on with goes on there, too."""
+"""Loggers of a run: always a CSV file, others by name; each is continued when the run is resumed."""
 
 import csv
 import json
@@ -22,10 +22,10 @@ from multiskin.run import RunFolder, first_process, write_json, write_whole
 
 
 def check_loggers(config: LogConfig) -> None:
-    """Whether the loggers asked for by name can be had.
+    """Makes sure that the packages of the chosen loggers are installed.
 
     Raises:
-        UserError: one whose package is not installed.
+        UserError: one is not.
     """
     for name in config.logger:
         if find_spec(name) is None:
@@ -33,16 +33,17 @@ def check_loggers(config: LogConfig) -> None:
 
 
 class Resumed(NamedTuple):
-    """What a logger has of a run that is gone on with."""
+    """Where a logger continues."""
 
-    run_id: str | None  # the logger's own for the run
-    step: int  # from which on numbers come again
+    run_id: str | None  # the logger's own id of the run; None for one that it does not know yet
+    step: int  # the first one to be logged from now on
 
 
 class Curves(Logger):
-    """Every logged number in a CSV file, which is whole at any moment.
+    """Every logged number in a CSV file that is replaced atomically.
 
-    Lightning's own appends to the file, and for a new column writes it again in place: a full disk would cut it short.
+    Lightning's own CSVLogger appends to the file, and rewrites it in place for a new column, so that a full disk could
+    leave it incomplete.
     """
 
     name = version = None
@@ -62,29 +63,29 @@ class Curves(Logger):
         write_whole(self.path, text.getvalue())
 
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
-        """They stand in config.yaml."""
+        """Logs nothing: they are in config.yaml."""
 
 
 def create_loggers(config: FitConfig, run: RunFolder, finished: int = 0) -> list[Logger]:
-    """The CSV file, and the loggers asked for by name, which are told the settings.
+    """The CSV logger and the loggers that the config names, with the settings logged to them.
 
     Args:
-        config: of the run.
-        run: where the curves go.
-        finished: how many epochs are, whose curves stay; those of an epoch begun come again.
+        config: settings of the run.
+        run: its folder.
+        finished: number of finished epochs, whose rows are kept; an unfinished epoch is logged again.
 
     Raises:
-        UserError: a logger that refuses, as wandb does a key of the wrong form.
+        UserError: a logger fails, such as wandb on a malformed key.
     """
     rows = _rows(run.curves, finished)
     step = rows[-1]["step"] + 1 if rows else 0
-    names = json.loads(run.tracking.read_text(encoding="utf-8")) if run.tracking.is_file() else {}
-    asked = dict.fromkeys(config.log.logger)
-    others = {name: LOGGERS[name](config, run, Resumed(names.get(name), step)) for name in asked}
+    ids = json.loads(run.tracking.read_text(encoding="utf-8")) if run.tracking.is_file() else {}
+    chosen = dict.fromkeys(config.log.logger)
+    others = {name: LOGGERS[name](config, run, Resumed(ids.get(name), step)) for name in chosen}
     if first_process():
         run.curves.parent.mkdir(exist_ok=True)
         if others:
-            write_json(run.tracking, names | {name: logger.version for name, logger in others.items()})
+            write_json(run.tracking, ids | {name: logger.version for name, logger in others.items()})
     return [Curves(run.curves, rows), *others.values()]
 
 
@@ -97,11 +98,11 @@ def _rows(curves: Path, finished: int) -> list[dict[str, Any]]:
             rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
         return [row | {"step": int(row["step"])} for row in rows if int(row["epoch"]) < finished]
     except (KeyError, ValueError) as error:
-        raise UserError(f"{curves}: not the log that 'fit' wrote; restore the file or remove it") from error
+        raise UserError(f"{curves}: not the log that 'fit' wrote; restore the file, or remove it") from error
 
 
 def _tensorboard(config: FitConfig, run: RunFolder, resumed: Resumed) -> Logger:
-    """What it was told of later steps, before the run was stopped, it shows no more."""
+    """Hides what was logged beyond the checkpoint before the run was stopped."""
     place: dict[str, Any] = {"name": "", "version": "tensorboard", "purge_step": resumed.step}
     logger = TensorBoardLogger(run.root, default_hp_metric=False, **place)
     logger.log_hyperparams(without_places(asdict(config)))
@@ -109,7 +110,7 @@ def _tensorboard(config: FitConfig, run: RunFolder, resumed: Resumed) -> Logger:
 
 
 def _mlflow(config: FitConfig, run: RunFolder, resumed: Resumed) -> Logger:
-    """Into the run folder, or to the server that the environment names."""
+    """Logs to the server that MLFLOW_TRACKING_URI names, else to a database in the run folder."""
     os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")
     from mlflow.exceptions import MlflowException
 
@@ -119,7 +120,7 @@ def _mlflow(config: FitConfig, run: RunFolder, resumed: Resumed) -> Logger:
     try:
         if resumed.run_id is None:
             logger.log_hyperparams(without_places(asdict(config)))
-        else:  # the settings that it was told it would not let change
+        else:  # the settings are logged already, and it lets none change
             logger.experiment.update_run(resumed.run_id, "RUNNING")
     except MlflowException as error:
         raise UserError(f"log.logger: mlflow: {' '.join(str(error).split())}; see MLFLOW_TRACKING_URI") from error
@@ -127,11 +128,11 @@ def _mlflow(config: FitConfig, run: RunFolder, resumed: Resumed) -> Logger:
 
 
 def _wandb(config: FitConfig, run: RunFolder, resumed: Resumed) -> Logger:
-    """Offline unless a key is set, so that it never asks; code, pictures and machine details are never sent.
+    """Offline unless a key is set, so that it never prompts for one; code, pictures and machine details are never sent.
 
-    Offline each start has a folder of its own, which 'wandb sync' appends to that of the same run before.
+    Offline, each start writes a folder of its own; 'wandb sync' appends it to the earlier ones of the same run.
     """
-    os.environ["WANDB_ERROR_REPORTING"] = "false"  # to its makers, even offline
+    os.environ["WANDB_ERROR_REPORTING"] = "false"  # it would report errors to wandb, even offline
     import wandb
 
     settings = wandb.Settings(
@@ -147,11 +148,10 @@ def _wandb(config: FitConfig, run: RunFolder, resumed: Resumed) -> Logger:
         silent=True,
     )
     options: dict[str, Any] = {"settings": settings, "dir": run.root}
-    logger = WandbLogger(
-        run.root.name, run.root, resumed.run_id, project=config.log.project, log_model=False, **options
-    )
+    options |= {"project": config.log.project, "log_model": False}
+    logger = WandbLogger(run.root.name, run.root, resumed.run_id, **options)
     try:
-        logger.log_hyperparams(without_places(asdict(config)))  # begins the run, and looks at the key
+        logger.log_hyperparams(without_places(asdict(config)))  # starts the run and checks the key
     except (wandb.Error, ValueError) as error:
         raise UserError(f"log.logger: wandb: {' '.join(str(error).split())}; set WANDB_MODE=offline") from error
     return logger

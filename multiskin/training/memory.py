@@ -1,10 +1,9 @@
-"""The memory that a training step takes, worked out before the first one.
+"""The memory that a training step takes, computed before the first one.
 
-The step is gone through on torch's device "meta", where tensors have sizes and no content: it takes seconds, and no
-memory, whatever the network and the batch. What is counted is what torch gives to tensors: exact to a percent where
-nothing is passed through twice, and about a tenth too high where blocks are (benchmarks/memory.py). A process takes
-more beside that: on a GPU half a gigabyte to one for CUDA, its libraries and what lies between tensors, on a CPU some
-hundreds of megabytes for what convolutions work in.
+The step runs on torch's device "meta", where tensors have shapes but no data: that takes seconds and no memory, however
+large the network and the batch. Only the memory of tensors is counted: the result is exact to one percent, and about a
+tenth too high with gradient checkpointing (benchmarks/memory.py). The process itself needs more: on a GPU 0.5 to 1 GB
+for CUDA, its libraries and fragmentation, on a CPU some hundred megabytes of workspace for convolutions.
 """
 
 import weakref
@@ -22,15 +21,15 @@ from multiskin.models.recomputation import recompute_blocks
 from multiskin.models.skinnet import SkinNet
 
 TYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-STATES = {"adamw": 2, "adam": 2, "sgd": 1, "rmsprop": 1}  # numbers that an optimizer keeps for each weight
+STATES = {"adamw": 2, "adam": 2, "sgd": 1, "rmsprop": 1}  # numbers that the optimizer stores per weight
 
 
 class LiveBytes(TorchDispatchMode):
-    """Counts, while it is active, the bytes of the tensors that are made and of those that are gone.
+    """Tracks the bytes of all live tensors that are created while it is active.
 
     Attributes:
-        now: of tensors that live.
-        most: of tensors that lived at the same time.
+        now: bytes of the tensors that are alive.
+        most: the peak of `now`.
     """
 
     def __init__(self) -> None:
@@ -47,7 +46,7 @@ class LiveBytes(TorchDispatchMode):
         return result
 
     def _count(self, storage: torch.UntypedStorage) -> None:
-        """A view shares its storage with other tensors; it lives as long as the last of them."""
+        """Counts a storage once, since views share it; it is freed with the last tensor that uses it."""
         key, size = storage._cdata, storage.nbytes()
         if key in self._known:
             return
@@ -62,15 +61,15 @@ class LiveBytes(TorchDispatchMode):
 
 
 def check_memory(config: FitConfig, net: SkinNet, precision: str) -> None:
-    """Makes sure that a training step stays within trainer.memory_budget, if there is one.
+    """Makes sure that a training step fits trainer.memory_budget, if there is one.
 
     Args:
         config: the settings.
-        net: the network, which is of no use afterwards.
-        precision: of the step, one of TYPES.
+        net: the network, which is moved to the device "meta" and so cannot be used afterwards.
+        precision: precision of the step, one of TYPES.
 
     Raises:
-        UserError: it does not; told is what would.
+        UserError: it does not fit; the message says which settings would.
     """
     budget = config.trainer.memory_budget
     if budget is None:
@@ -84,7 +83,7 @@ def check_memory(config: FitConfig, net: SkinNet, precision: str) -> None:
         return
     model, ways = config.model, "; or ".join(_ways_to_fit(net, config, precision, most))
     photos = f"{config.data.batch_size} photos of {model.input_size} x {model.input_size} pixels"
-    remedy = f"within it are {ways}" if ways else "nor does one photo at a time fit; lower model.input_size"
+    remedy = f"these fit: {ways}" if ways else "not even one photo fits; lower model.input_size"
     raise UserError(
         f"trainer.memory_budget: {budget}, but a training step of {model.backbone} on {photos} takes "
         f"{_gigabytes(needed)}; {remedy}"
@@ -92,10 +91,10 @@ def check_memory(config: FitConfig, net: SkinNet, precision: str) -> None:
 
 
 def step_bytes(net: SkinNet, config: FitConfig, precision: str) -> int:
-    """The most that tensors take at any moment of a training step.
+    """The peak memory of all tensors in a training step, in bytes.
 
-    Where gradients of the step before are let go, once the next batch is through the network, all of them count beside
-    all that the backward pass needs.
+    The gradients of the step before are freed only after the next forward pass, so all of them count in addition to
+    what the backward pass needs.
 
     Args:
         net: the network, on the device "meta".
@@ -103,26 +102,26 @@ def step_bytes(net: SkinNet, config: FitConfig, precision: str) -> int:
         precision: one of TYPES.
 
     Raises:
-        UserError: a network that cannot be gone through without content.
+        UserError: a network that cannot run on the device "meta".
     """
     weights = sum(weight.nbytes for weight in net.parameters())
     copies = 2 + STATES[config.optimizer.name] + (config.trainer.ema_decay is not None)  # 2: weights and gradients
-    of_half = 0 if precision == "32-true" else weights // 2  # autocast keeps its copies of weights for the step
-    return weights * copies + of_half + _pass_bytes(net, config, TYPES[precision])
+    half = 0 if precision == "32-true" else weights // 2  # autocast keeps half-precision copies of the weights
+    return weights * copies + half + _pass_bytes(net, config, TYPES[precision])
 
 
 def _pass_bytes(net: SkinNet, config: FitConfig, kind: torch.dtype) -> int:
-    """What a batch takes on its way through the network and back."""
+    """The peak memory of the forward and backward pass of a batch, without the weights."""
     size = config.model.input_size
     backbone = net.backbone.to(kind).train()
     try:
         with LiveBytes() as live:
             images = torch.empty(config.data.batch_size, 3, size, size, device="meta")
-            _, features = backbone(images.to(kind))  # heads read a vector: what they take is beyond the third digit
+            _, features = backbone(images.to(kind))  # heads read a vector, so their memory is negligible
             features.sum().backward()
     except (RuntimeError, NotImplementedError) as error:
         raise UserError(
-            f"trainer.memory_budget: what {config.model.backbone} takes cannot be worked out "
+            f"trainer.memory_budget: the memory of {config.model.backbone} cannot be computed "
             f"({f'{error}'.splitlines()[0]}); leave the option out"
         ) from error
     finally:
@@ -132,7 +131,7 @@ def _pass_bytes(net: SkinNet, config: FitConfig, kind: torch.dtype) -> int:
 
 
 def _ways_to_fit(net: SkinNet, config: FitConfig, precision: str, most: float) -> Iterator[str]:
-    """Of batches whose size divides that of the config's, the largest that fits, by itself and with recomputation."""
+    """The largest divisor of the batch size that fits, without and with gradient checkpointing."""
     size = config.data.batch_size
     smaller = [each for each in range(size - 1, 0, -1) if size % each == 0]
     if not config.model.gradient_checkpointing:

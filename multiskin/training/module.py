@@ -32,16 +32,16 @@ class SkinModule(pl.LightningModule):
 
     Args:
         net: the network.
-        blueprint: what it is made of, kept in every checkpoint.
-        preprocessing: how a photo becomes its input, kept there too.
+        blueprint: its architecture, stored in every checkpoint.
+        preprocessing: how a photo becomes the network's input, stored in every checkpoint.
         optimizer: learning rate and schedule.
-        seed: of dropout, and of random weights.
-        weighting: what the heads' losses count beside their loss_weight, by name.
+        seed: seed of dropout and of random loss weights.
+        weighting: how the heads' losses are weighted in addition to their loss_weight, by name.
         gradients: log whether the heads' gradients agree.
     """
 
     loss_weights: Tensor  # (H,), summing to 1
-    epoch_losses: Tensor  # (H + 1,), sums over the epoch's steps and, last, how many
+    epoch_losses: Tensor  # (H + 1,), sums over the epoch's steps and, last, the number of steps
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class SkinModule(pl.LightningModule):
         self.register_buffer("epoch_losses", torch.zeros(len(net.schema) + 1), persistent=False)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Dropout in a step depends on the step alone, so that a run that was stopped goes on with the same numbers."""
+        """Makes dropout depend on seed, epoch, step and rank alone, so that a resumed run draws the same numbers."""
         place = [self.seed, self.current_epoch, batch_idx, self.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
@@ -87,7 +87,7 @@ class SkinModule(pl.LightningModule):
         return loss
 
     def training_losses(self) -> dict[str, Tensor]:
-        """Means over the epoch's steps so far: of every head, and by loss_weight of all, whatever else they count."""
+        """Means over the epoch's steps so far: of each head, and of all heads weighted by loss_weight alone."""
         losses = self.epoch_losses[:-1] / self.epoch_losses[-1]
         heads = {f"train/{name}/loss": loss for name, loss in zip(self.net.schema.names, losses, strict=True)}
         return {"train/loss": (losses * self.loss_weights).sum()} | heads
@@ -96,7 +96,7 @@ class SkinModule(pl.LightningModule):
         self.epoch_began = time.monotonic()
 
     def on_train_epoch_end(self) -> None:
-        """Logs before last.ckpt is written, as self.log does not: where an epoch is kept, so are its numbers."""
+        """Logs before last.ckpt is written, unlike self.log, so that the logs have each epoch that a checkpoint has."""
         self.finite.check()
         strategy = self.trainer.strategy
         values = {key: strategy.reduce(loss, reduce_op="mean").item() for key, loss in self.training_losses().items()}
@@ -130,20 +130,20 @@ class SkinModule(pl.LightningModule):
         self.finite.check()
 
     def on_validation_epoch_end(self) -> None:
-        self.finite.check()  # or a head that is lost would drop out of the mean that is monitored
-        # one state gives every number once an epoch, where a self.log for each metric and step would cost time
+        self.finite.check()  # otherwise a head with NaN outputs would drop out of the monitored mean
+        # One state gives all metrics once per epoch; logging each metric in each step would be slow.
         self.log("val/loss", self.validation_loss.compute())
         self.log_dict({f"val/{key}": value.float() for key, value in self.metrics.compute().items()})
         self.validation_loss.reset()
         self.metrics.reset()
 
     def _losses(self, batch: Batch) -> Tensor:
-        """Past compiled code where cosines look, for it frees what one more backward pass for each head reads."""
+        """Bypasses compiled code where gradients are compared: it frees buffers that their backward passes need."""
         forward = self.net.forward if self.cosines is not None and self.cosines.due else self.net
         return self.net.losses(forward(batch["image"]).logits, batch["grades"], batch["weight"])
 
     def _loss_scale(self) -> float:
-        """What half precision multiplies losses with, so that small gradients do not vanish."""
+        """The loss scale of 16-mixed precision, which keeps small gradients from vanishing; else 1."""
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         return 1.0 if scaler is None else float(scaler.get_scale())
 
@@ -167,7 +167,7 @@ class SkinModule(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips by norm; Lightning's own way refuses to before a fused step in mixed precision, bf16 among it."""
+        """Clips by norm; Lightning's own clipping refuses fused optimizers in mixed precision, even in bf16."""
         if gradient_clip_val:
             weights = [weight for group in optimizer.param_groups for weight in group["params"]]
             nn.utils.clip_grad_norm_(weights, gradient_clip_val)
@@ -176,12 +176,12 @@ class SkinModule(pl.LightningModule):
         self.finite.check()
         checkpoint["blueprint"] = self.blueprint.to_dict()
         checkpoint["preprocessing"] = self.preprocessing.to_dict()
-        checkpoint["epoch_losses"] = self.epoch_losses.clone()  # an epoch may have been begun
+        checkpoint["epoch_losses"] = self.epoch_losses.clone()  # the epoch may be unfinished
         if self.cosines is not None:
             checkpoint["epoch_cosines"] = {name: buffer.clone() for name, buffer in self.cosines.named_buffers()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.epoch_losses.copy_(checkpoint["epoch_losses"])
-        if self.cosines is not None and "epoch_cosines" in checkpoint:  # they may be asked for later than the run began
+        if self.cosines is not None and "epoch_cosines" in checkpoint:  # log.gradients may have been off before
             for name, buffer in self.cosines.named_buffers():
                 buffer.copy_(checkpoint["epoch_cosines"][name])

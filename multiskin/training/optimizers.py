@@ -1,4 +1,4 @@
-"""Optimizers by name, and which learning rate and weight decay each parameter has."""
+"""Optimizers by name, and the learning rate and weight decay of each parameter."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -19,30 +19,32 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "sgd": partial(SGD, momentum=0.9, nesterov=True),
     "rmsprop": RMSprop,
 }
-FUSED = ("adamw", "adam", "sgd")  # that torch has one kernel of
+FUSED = ("adamw", "adam", "sgd")  # those that torch has a fused kernel for
 
 
 def create_optimizer(config: OptimizerConfig, groups: list[dict[str, Any]], fused: bool) -> Optimizer:
-    """The optimizer of a config over groups of parameters; what a group says for itself goes first."""
+    """The optimizer of a config over parameter groups, whose own settings take precedence."""
     kernel = {"fused": True} if fused else {}
     return OPTIMIZERS[config.name](groups, lr=config.lr, weight_decay=config.weight_decay, **kernel)
 
 
 def fuses(config: OptimizerConfig, precision: str, clips: bool) -> bool:
-    """Whether steps are made in one kernel: as the config says, or else wherever they can be."""
+    """Whether to use the fused kernel: as the config says, else wherever possible."""
     if config.fused is not None:
         return config.fused
     return config.name in FUSED and not (precision == "16-mixed" and clips)
 
 
 def check_fused(config: OptimizerConfig, precision: str, clips: bool) -> None:
-    """Makes sure that a step can be made in one kernel, if that is asked for.
+    """Makes sure that the fused kernel can be used if the config asks for it.
 
     Raises:
         UserError: it cannot.
     """
     if config.fused and config.name not in FUSED:
-        raise UserError(f"optimizer.fused: {config.name} has no such kernel; leave it out, or use {' or '.join(FUSED)}")
+        raise UserError(
+            f"optimizer.fused: {config.name} has no fused kernel; leave it out, or use {' or '.join(FUSED)}"
+        )
     if config.fused and precision == "16-mixed" and clips:
         raise UserError(
             "optimizer.fused: unscales 16-mixed gradients within the kernel, too late to clip them; leave it out, or "
@@ -51,7 +53,7 @@ def check_fused(config: OptimizerConfig, precision: str, clips: bool) -> None:
 
 
 def parameter_groups(net: SkinNet, weighting: Weighting, config: OptimizerConfig) -> list[dict[str, Any]]:
-    """Heads have a rate of their own; biases and norms, which only shift and scale, are not decayed."""
+    """Groups with separate learning rates for backbone and heads, and without weight decay for biases and norms."""
     backbone = (
         _groups(net.backbone, config.lr) if config.layer_decay is None else layer_groups(net.backbone.net, config)
     )
@@ -61,9 +63,9 @@ def parameter_groups(net: SkinNet, weighting: Weighting, config: OptimizerConfig
 
 
 def layer_groups(net: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
-    """Parameters of a timm network by layer, each with its learning rate: the deeper, the nearer to lr.
+    """Parameter groups of a timm network with layer-wise learning rate decay: the last layers train with the full lr.
 
-    Bao et al. 2021, https://arxiv.org/abs/2106.08254. Biases and norms are not decayed.
+    Source: Bao et al. 2021, https://arxiv.org/abs/2106.08254. Biases and norms have no weight decay.
     """
     groups = param_groups_layer_decay(net, weight_decay=config.weight_decay, layer_decay=config.layer_decay)
     return [

@@ -1,4 +1,4 @@
-"""Several processes that train as one."""
+"""Distributed data-parallel training."""
 
 import pytorch_lightning as pl
 import torch.distributed as dist
@@ -9,17 +9,17 @@ from multiskin.config import TrainerConfig
 
 
 def create_strategy(options: TrainerConfig) -> Strategy | str:
-    """One process, or data parallelism over all of them.
+    """Lightning's default for a single process, else DDP without broadcasting buffers.
 
-    Torch would send the first process's batch-norm statistics round before every batch, in validation too, where the
-    processes have different numbers of batches and would wait for one another for ever.
+    DDP would broadcast the first process's batch-norm statistics before every batch. In validation, where processes may
+    have different numbers of batches, they would wait for each other forever.
     """
     alone = options.devices * options.num_nodes == 1
     return "auto" if alone else DDPStrategy(broadcast_buffers=False)
 
 
 class SharedStatistics(Callback):
-    """All processes validate and save the same network: the mean of their batch-norm statistics."""
+    """Averages batch-norm statistics over all processes, so that they validate and save the same network."""
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.world_size == 1:
@@ -31,7 +31,7 @@ class SharedStatistics(Callback):
 
 
 def end_process_group() -> None:
-    """The processes have trained together; what the first one does from here on waits for no other."""
+    """Ends distributed training, so that what the first process does from here on waits for no other."""
     if dist.is_available() and dist.is_initialized():
         dist.barrier()
         dist.destroy_process_group()

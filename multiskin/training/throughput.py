@@ -1,7 +1,7 @@
-"""How fast a run trains, beside a bare loop of the same network: what all that belongs to a run costs a step.
+"""The training speed of a run compared with a bare PyTorch loop of the same network: the overhead per step.
 
-Both loops learn from the same batches in the same process and take turns, for no machine is as fast now as it was a
-minute ago. Validation, checkpoints and loggers, which a run has once an epoch, are left out.
+Both loops train on the same batches in the same process and alternate, since a machine's speed changes over time.
+Validation, checkpoints and loggers, which a run has once per epoch, are left out.
 """
 
 import time
@@ -30,15 +30,15 @@ from multiskin.training.module import SkinModule
 from multiskin.training.optimizers import create_optimizer
 from multiskin.training.trainer import accelerator, precision, quiet_lightning, step_options
 
-WARM_UP = 3  # steps of each round that do not count
+WARM_UP = 3  # untimed steps at the start of each round
 
 
 class StepClock(Callback):
-    """Times a trainer's last epoch from its warmed-up steps on.
+    """Times a trainer's last epoch after its warm-up steps.
 
     Attributes:
-        seconds: from then to the end of the epoch.
-        steps: in that time.
+        seconds: from the end of the warm-up to the end of the epoch.
+        steps: number of steps in that time.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class StepClock(Callback):
 
 
 class Preloaded(pl.LightningDataModule):
-    """The same few batches over and over, on the device from the start, in place of a run's photos."""
+    """Repeats a few batches that are already on the device, in place of a run's photos."""
 
     def __init__(self, data: SkinDataModule, batches: Sequence[Item], steps: int) -> None:
         super().__init__()
@@ -81,13 +81,13 @@ def finish_kernels() -> None:
 
 
 class Loops:
-    """The loops of one config, on its own training photos, each of which takes so many seconds a photo.
+    """The training loops to compare for one config and its photos; each method returns its seconds per photo.
 
     Args:
-        config: of the run.
-        module: its network and what trains it.
-        data: its photos.
-        steps: that count, of a round.
+        config: settings of the run.
+        module: the module to train.
+        data: the photos of the run.
+        steps: number of timed steps per round.
     """
 
     def __init__(self, config: FitConfig, module: SkinModule, data: SkinDataModule, steps: int) -> None:
@@ -101,7 +101,7 @@ class Loops:
         self.bare_step = bare_step(config, module.net.schema, self.device)
 
     def bare(self) -> float:
-        """A plain loop over preloaded batches."""
+        """The bare loop over preloaded batches."""
         for batch in islice(cycle(self.batches), WARM_UP):
             self.bare_step(batch)
         finish_kernels()
@@ -113,11 +113,11 @@ class Loops:
         return (time.perf_counter() - start) / photos
 
     def fit(self) -> float:
-        """The loop of a run, over the same batches."""
+        """The loop of a run over the same preloaded batches."""
         return self._fitted(self.preloaded, epochs=1)
 
     def loading(self) -> float:
-        """The loop of a run over its photos, in its second epoch."""
+        """The loop of a run over its photos, loading included, in its second epoch."""
         return self._fitted(self.data, epochs=2)
 
     def _fitted(self, data: pl.LightningDataModule, epochs: int) -> float:
@@ -139,9 +139,10 @@ class Loops:
 
 
 def bare_step(config: FitConfig, schema: Schema, device: torch.device) -> Callable[[Item], Tensor]:
-    """A training step as one writes it by hand: a timm network, a linear layer, cross entropy, torch's optimizer.
+    """A training step in plain PyTorch: a timm network, a linear layer, cross entropy and a torch optimizer.
 
-    It returns the loss.
+    Returns:
+        A function that takes a step on a batch and returns the loss.
     """
     backbone = create_backbone(config.model)
     sizes = [attribute.grades for attribute in schema]
@@ -177,10 +178,10 @@ def _cross_entropy(logits: Iterable[Tensor], grades: Tensor) -> Tensor:
 
 
 def create_loops(config: FitConfig, photos: Photos, steps: int) -> Loops:
-    """The loops of a config on photos that `fit` would take, of which an epoch draws as many as a round needs.
+    """The loops for a config and its photos; an epoch draws as many photos as a round needs.
 
     Raises:
-        UserError: what `fit` would refuse.
+        UserError: invalid settings, as in `fit`.
     """
     check(config, photos.manifest.schema)
     draws = (WARM_UP + steps) * config.data.batch_size

@@ -1,4 +1,4 @@
-"""Lightning's trainer, told what a run's settings say."""
+"""Lightning's Trainer for the settings of a run."""
 
 import logging
 import sys
@@ -23,18 +23,18 @@ from multiskin.training.processes import SharedStatistics, create_strategy
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 THIRD_PARTY_WARNINGS = (
     ".*LeafSpec.* is deprecated",  # Lightning with a newer torch
-    "This DataLoader will create",  # how many is the user's setting
-    ".*does not have many workers",  # how many is the user's setting
-    ".*`broadcast_buffers` is deprecated",  # in torch; its successor is younger than the torch we ask for
-    ".*when logging on epoch level in distributed setting",  # what is logged so is the same on all of them
-    "Checkpoint directory .* exists and is not empty",  # of a run that is gone on with
+    "This DataLoader will create",  # the number of workers is the user's choice
+    ".*does not have many workers",  # the number of workers is the user's choice
+    ".*`broadcast_buffers` is deprecated",  # its replacement is missing from the oldest supported torch
+    ".*when logging on epoch level in distributed setting",  # all processes log the same values
+    "Checkpoint directory .* exists and is not empty",  # as it is for a resumed run
     ".*your dataloader is not resumable",  # its sampler is: see SkinDataModule
     ".*number of training batches .* is smaller than the logging interval",  # everything is logged by epoch
 )
 
 
 def create_trainer(config: FitConfig, mode: str, run: RunFolder, finished: int) -> pl.Trainer:
-    """Lightning's trainer for a run of which so many epochs are finished."""
+    """Lightning's Trainer for a run of which `finished` epochs are done."""
     options = config.trainer
     return pl.Trainer(
         max_epochs=options.max_epochs,
@@ -46,12 +46,12 @@ def create_trainer(config: FitConfig, mode: str, run: RunFolder, finished: int) 
         enable_progress_bar=_shows_progress(options),
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        use_distributed_sampler=False,  # ours knows the ranks, and draws what the heads ask for
+        use_distributed_sampler=False,  # MixtureSampler distributes the draws itself
     )
 
 
 def step_options(options: TrainerConfig) -> dict[str, Any]:
-    """What a trainer is told of its steps: on what they are taken, and how."""
+    """The options of a Trainer that decide where and how a step runs."""
     return {
         "accelerator": accelerator(options),
         "devices": options.devices,
@@ -65,19 +65,19 @@ def step_options(options: TrainerConfig) -> dict[str, Any]:
 
 
 def accelerator(options: TrainerConfig) -> str:
-    """Not Lightning's own auto, which takes a Mac's GPU, where the metrics' float64 does not exist.
+    """The device type to train on; Lightning's auto would choose a Mac's GPU, which lacks the metrics' float64.
 
     Raises:
-        UserError: cuda asked for where there is none.
+        UserError: cuda is asked for, but not available.
     """
-    there = torch.cuda.is_available()
-    if options.accelerator == "cuda" and not there:
+    available = torch.cuda.is_available()
+    if options.accelerator == "cuda" and not available:
         raise UserError("trainer.accelerator: cuda, but torch sees no CUDA device; use cpu or auto")
-    return "cuda" if there and options.accelerator != "cpu" else "cpu"
+    return "cuda" if available and options.accelerator != "cpu" else "cpu"
 
 
 def precision(options: TrainerConfig) -> Precision:
-    """Half precision where the GPU has a type for it that needs no scaling."""
+    """The precision asked for; auto means bf16 where the GPU supports it, which needs no loss scaling."""
     if options.precision != "auto":
         return options.precision
     return "bf16-mixed" if accelerator(options) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
@@ -87,7 +87,7 @@ def _callbacks(options: TrainerConfig, mode: str, run: RunFolder) -> list[Callba
     callbacks: list[Callback] = [*checkpoint_callbacks(options, mode, run), EpochLine(options.monitor)]
     if options.ema_decay is not None:
         callbacks.append(EMA(options.ema_decay))
-    callbacks.append(SharedStatistics())  # after the averaged weights have taken their place
+    callbacks.append(SharedStatistics())  # after EMA, which swaps in the averaged weights
     if options.patience is not None:
         callbacks.append(Patience(options.monitor, patience=options.patience, mode=mode))
     if _shows_progress(options):
@@ -96,13 +96,13 @@ def _callbacks(options: TrainerConfig, mode: str, run: RunFolder) -> list[Callba
 
 
 def _shows_progress(options: TrainerConfig) -> bool:
-    """A bar is drawn over and over, which only a terminal can."""
+    """Whether to show a progress bar, which needs a terminal."""
     return options.progress and sys.stdout.isatty()
 
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Without the warnings and notes that a user of this program can do nothing about."""
+    """Hides warnings and notes of libraries that the user can do nothing about."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""How the losses of several heads become the one that is minimised, beside the weights that recipes give them."""
+"""Multi-task loss weighting, in addition to each recipe's loss_weight."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,46 +10,45 @@ from torch import Tensor, nn
 
 
 class Weighting(nn.Module, ABC):
-    """What each head's loss counts in a step, next to its loss_weight."""
+    """Weights the heads' losses in each step, in addition to their loss_weight."""
 
-    lr_factor: ClassVar[float] = 1.0  # of what it learns, as a multiple of the learning rate
+    lr_factor: ClassVar[float] = 1.0  # learning rate of its parameters, as a multiple of optimizer.lr
 
     @abstractmethod
     def forward(self, losses: Tensor, shares: Tensor, step: int) -> Tensor:
-        """The heads' terms (H,), whose sum by loss_weight is minimised.
+        """The heads' terms (H,), whose sum weighted by loss_weight is minimised.
 
         Args:
-            losses: (H,) of a batch, 0 for a head without a grade in it.
-            shares: (H,) what the rows with a head's grade weigh, by all rows; 1 in expectation, 0 without a grade.
-            step: how many steps the optimizer has made.
+            losses: (H,) losses of a batch, 0 for a head without a grade in it.
+            shares: (H,) total weight of the rows graded for a head, divided by the batch size; 1 in expectation.
+            step: number of optimizer steps so far.
         """
 
     def learned(self) -> dict[str, Tensor]:
-        """What it has learned of the heads, (H,) by its name in the log."""
+        """The learned parameters, (H,) each, by their name in the log."""
         return {}
 
 
 class Fixed(Weighting):
-    """The losses as they are: with equal loss_weight, their mean."""
+    """Leaves the losses as they are: with equal loss_weight, the total is their mean."""
 
     def forward(self, losses: Tensor, shares: Tensor, step: int) -> Tensor:
         return losses
 
 
 class Uncertainty(Weighting):
-    """A head that is hard to be sure of counts less: exp(-s) * loss + s / 2, with a log variance s learned for each.
+    """Homoscedastic uncertainty: exp(-s) * loss + s / 2 with a learned log variance s per head.
 
-    Source: Kendall, Gal and Cipolla 2018, eq. 10, https://arxiv.org/abs/1705.07115, the form for classification. It
-    is the negative log likelihood of one observation, so that s / 2 is paid for each graded row, by the row's weight,
-    as the loss is. In expectation over the draws that is s / 2, as in the paper; paid for every batch, it would push
-    the log variance of a head without a grade in the batch, and left out of those, it would count a seldom graded
-    head's differently.
+    Source: Kendall, Gal and Cipolla 2018, eq. 10, https://arxiv.org/abs/1705.07115, the form for classification. The
+    expression is the negative log likelihood of one observation, so s / 2 is added for each graded row with the row's
+    weight, as the loss is; in expectation over the draws that is s / 2, as in the paper. If s / 2 were added for every
+    batch, it would push the log variance of a head that has no grade in the batch.
 
     Args:
-        heads: H.
+        heads: number of heads H.
     """
 
-    lr_factor = 10.0  # for Adam moves s by about the learning rate a step, and s has a way of about 1 to go
+    lr_factor = 10.0  # Adam moves s by about the learning rate per step, and s has to move by about 1
 
     def __init__(self, heads: int) -> None:
         super().__init__()
@@ -63,17 +62,16 @@ class Uncertainty(Weighting):
 
 
 class Random(Weighting):
-    """H times the softmax of normal numbers drawn anew each step: in expectation over the steps, the loss as it is.
+    """Random loss weighting: H times the softmax of normal numbers drawn in each step; 1 per head in expectation.
 
-    Source: Lin et al. 2022, https://arxiv.org/abs/2111.10603; what a better weighting has to be better than. The
-    numbers depend on seed and step alone, so that they are the same in all processes and for a run that is gone on
-    with.
+    Source: Lin et al. 2022, https://arxiv.org/abs/2111.10603, a baseline for other weightings. The numbers depend on
+    seed and step alone, so that they are the same in all processes and in a resumed run.
 
     Args:
-        seed: of the run.
+        seed: seed of the run.
     """
 
-    STREAM = (1,)  # of random numbers, apart from those that draw photos
+    STREAM = (1,)  # spawn key, which keeps these random numbers apart from those that draw photos
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -86,10 +84,10 @@ class Random(Weighting):
 
 
 def create_weighting(name: str | None, heads: int, seed: int) -> Weighting:
-    """The named way to weigh so many heads; by loss_weight alone if there is no name."""
-    ways: dict[str | None, Callable[[], Weighting]] = {
+    """The loss weighting of that name; None for loss_weight alone."""
+    weightings: dict[str | None, Callable[[], Weighting]] = {
         None: Fixed,
         "uncertainty": lambda: Uncertainty(heads),
         "random": lambda: Random(seed),
     }
-    return ways[name]()
+    return weightings[name]()

@@ -168,18 +168,18 @@ def test_another_run_is_not_gone_on_with(change, said, config, photos, whole):
 def test_other_photos_are_another_run(config, photos, whole):
     kept = photos.split != "test"
     fewer = replace(photos, manifest=photos.manifest.select(kept), split=photos.split[kept])
-    with pytest.raises(UserError, match="photos or their split"):
+    with pytest.raises(UserError, match="other photos or another split"):
         fit(replace(config, out=str(whole.root), ckpt_path="last"), fewer)
 
 
 def test_a_folder_has_one_run_at_a_time(config, photos, whole):
-    with whole.locked(), pytest.raises(UserError, match="another run is at work there"):
+    with whole.locked(), pytest.raises(UserError, match="in use by another run"):
         fit(replace(config, out=str(whole.root), ckpt_path="last"), photos)
 
 
 def test_a_folder_that_holds_something_else_is_no_run(config, photos, tmp_path):
     (tmp_path / "thesis.tex").write_text("chapter one")
-    with pytest.raises(UserError, match=r"holds thesis\.tex and no run to go on with"):
+    with pytest.raises(UserError, match=r"holds thesis\.tex but no run to resume"):
         fit(replace(config, out=str(tmp_path), ckpt_path="last"), photos)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 

@@ -62,7 +62,7 @@ class TestCredit:
     def test_that_no_decision_asks_for_is_a_mistake(self, recipe, heads, head, config):
         schema = Schema((Attribute("shine", 5), Attribute("lines", 5)))
         asked = replace(config, recipe=replace(config.recipe, **recipe), heads=heads)
-        with pytest.raises(UserError, match=rf"heads\.{head}\.credit: nothing asks for it, .* decision: credit"):
+        with pytest.raises(UserError, match=rf"heads\.{head}\.credit: not used, .* set decision to credit"):
             check(asked, schema)
 
     def test_of_all_heads_may_be_passed_over_by_one(self, config):
@@ -75,7 +75,7 @@ class TestCredit:
         recipe = replace(config.recipe, loss="focal", decision="credit")
         said = credit_in_doubt(replace(config, recipe=recipe), schema)
         assert said.startswith("shine (focal), lines (focal): decision credit")
-        assert said.endswith("give calibration: cumulative")
+        assert said.endswith("set calibration to cumulative")
 
     @pytest.mark.parametrize("loss", ["label_smoothing", "sord", "binomial_labels", "beta_labels", "triangular_labels"])
     def test_is_in_doubt_where_a_loss_blurs_the_grades(self, loss, config):
@@ -107,9 +107,9 @@ class TestGradesWithoutAnOrder:
     @pytest.mark.parametrize(
         ("own", "words"),
         [
-            ({"decision": "median"}, "decision 'median': needs ordered grades, and those of kind are nominal: argmax"),
+            ({"decision": "median"}, "decision 'median': needs ordered grades, but kind is nominal; use argmax"),
             ({"decision": "credit", "credit": [[1, 0], [0, 1]]}, "decision 'credit': needs ordered grades"),
-            ({"credit": [[1]]}, "decision 'credit': needs ordered grades, and those of kind are nominal: argmax"),
+            ({"credit": [[1]]}, "decision 'credit': needs ordered grades, but kind is nominal; use argmax"),
             ({"calibration": "cumulative"}, "method 'cumulative': needs .* those of kind are nominal: bias_corrected"),
         ],
     )

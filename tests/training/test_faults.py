@@ -279,7 +279,7 @@ def test_a_folder_that_cannot_be_written(small_disk, start):
     fitting = start(out)
     assert fitting.end() == (
         2,
-        f"multiskin: error: {out}: Read-only file system; name a folder that can be written\n",
+        f"multiskin: error: {out}: Read-only file system; name a writable folder\n",
     )
     assert list(out.iterdir()) == []
 
@@ -323,7 +323,7 @@ def test_of_two_runs_into_one_folder_one_goes_on(start, tmp_path, whole):
 def test_nobody_goes_on_with_a_run_that_is_at_work(start, tmp_path, whole):
     fitting = start(tmp_path / "run").after_an_epoch()
     other = start(tmp_path / "run", "--ckpt_path", "last")
-    said = "another run is at work there; wait until it has ended, or name another folder"
+    said = "in use by another run; wait until it has ended, or name another folder"
     assert other.end() == (2, f"multiskin: error: {tmp_path / 'run'}: {said}\n")
     assert fitting.end() == (0, "")
     assert_whole(fitting.run, whole)

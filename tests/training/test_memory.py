@@ -114,7 +114,7 @@ def test_what_fits_is_let_through():
 def test_what_does_not_fit_is_refused_with_what_would():
     message = said(with_budget(of() - 1))
     assert "a training step of test_efficientnet on 8 photos of 64 x 64 pixels takes 0.0" in message
-    assert "within it are data.batch_size 4 and trainer.accumulate_grad_batches 4 (0.0" in message
+    assert "these fit: data.batch_size 4 and trainer.accumulate_grad_batches 4 (0.0" in message
     assert "; or model.gradient_checkpointing true (0.0" in message
 
 
@@ -135,4 +135,4 @@ def test_a_network_without_checkpointing_has_its_batch_alone(monkeypatch):
 
 
 def test_nothing_may_fit():
-    assert "nor does one photo at a time fit" in said(with_budget(1000))
+    assert "not even one photo fits" in said(with_budget(1000))

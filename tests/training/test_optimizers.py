@@ -76,7 +76,7 @@ def test_steps_are_fused_wherever_they_can_be_unless_told_otherwise(config, prec
 
 @pytest.mark.parametrize(
     ("name", "precision", "clips", "said"),
-    [("rmsprop", "32-true", False, "rmsprop has no such kernel"), ("adamw", "16-mixed", True, "too late to clip")],
+    [("rmsprop", "32-true", False, "rmsprop has no fused kernel"), ("adamw", "16-mixed", True, "too late to clip")],
 )
 def test_what_cannot_be_fused_is_refused(name, precision, clips, said):
     with pytest.raises(UserError, match=said):
