@@ -1,1 +1,1 @@
-"""The embedded default: graded conditions drawn on skin, each with a mask of where it is, all from a seed."""
+"""Renders graded skin conditions, each with a mask, from a seed: the data of the embedded default."""

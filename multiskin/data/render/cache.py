@@ -1,4 +1,4 @@
-"""Drawn sets are kept: the same settings, photographs and program find the set that was drawn before."""
+"""A cache of rendered sets, keyed by the settings, the photographs and the source code of the renderer."""
 
 import json
 import os
@@ -23,14 +23,14 @@ from multiskin.data.validation import Progress
 from multiskin.errors import UserError
 from multiskin.run import write_json
 
-VARIABLE = "MULTISKIN_CACHE"  # of the environment: where drawn sets are kept
+VARIABLE = "MULTISKIN_CACHE"  # environment variable with the cache folder
 
 
 def rendered(config: RenderConfig, faces: Sequence[Face] = (), progress: Progress | None = None) -> Path:
-    """The folder of a drawn set, which is drawn if it is not there yet.
+    """The folder of a rendered set, which is rendered if it is not in the cache yet.
 
-    A set is drawn beside its place and moved there when it is whole, so that a run which is stopped leaves no part of
-    one. Of several runs that ask for the same set one draws it and the others wait.
+    A set is rendered in a temporary folder, which is renamed when it is complete, so that an interrupted run leaves no
+    partial set. If several runs ask for the same set, one renders it and the others wait.
 
     Args:
         config: the settings.
@@ -38,7 +38,7 @@ def rendered(config: RenderConfig, faces: Sequence[Face] = (), progress: Progres
         progress: called with (photos drawn, photos) after each.
 
     Raises:
-        UserError: settings or photographs that make no set; no space, or no permission to write.
+        UserError: invalid settings or photographs, a full disk, or no permission to write.
     """
     check(config, faces)
     cache = Path(os.environ.get(VARIABLE) or user_cache_path("multiskin")).expanduser().resolve()
@@ -52,12 +52,12 @@ def rendered(config: RenderConfig, faces: Sequence[Face] = (), progress: Progres
                     _draw(folder, config, faces, settings, progress)
         except OSError as error:
             found = error.strerror or error
-            raise UserError(f"{cache}: {found}; make room, or name another place with {VARIABLE}") from error
+            raise UserError(f"{cache}: {found}; free some space, or name another folder with {VARIABLE}") from error
     return folder
 
 
 def _settings(config: RenderConfig, faces: Sequence[Face]) -> dict[str, Any]:
-    """All that decides on the bytes of a set; other versions of the libraries may round differently."""
+    """Everything that the bytes of a set depend on, library versions included, since they may round differently."""
     return {
         "settings": asdict(config),
         "faces": _digest(part for face in faces for part in _contents(face)),
@@ -67,7 +67,7 @@ def _settings(config: RenderConfig, faces: Sequence[Face]) -> dict[str, Any]:
 
 
 def _contents(face: Face) -> tuple[bytes, bytes]:
-    """All of a face but the folder that it happens to lie in."""
+    """The contents of a face, without the folder of its photo."""
     return repr(replace(face, image=Path(face.image.name))).encode(), face.image.read_bytes()
 
 
@@ -78,14 +78,14 @@ def _digest(parts: Iterable[bytes]) -> str:
 def _draw(
     folder: Path, config: RenderConfig, faces: Sequence[Face], settings: dict[str, Any], progress: Progress | None
 ) -> None:
-    """Only who holds the folder's lock comes here: what lies beside it is of a run that was killed."""
+    """Renders a set; the caller holds the folder's lock, so partial sets beside it are from killed runs."""
     for abandoned in folder.parent.glob(f"{folder.name}.*-part"):
         shutil.rmtree(abandoned)
     part = Path(mkdtemp(prefix=f"{folder.name}.", suffix="-part", dir=folder.parent))
     try:
         render_into(part, config, faces, progress)
         write_json(part / "settings.json", settings)
-        part.chmod(folder.parent.stat().st_mode)  # mkdtemp's is for its owner alone
+        part.chmod(folder.parent.stat().st_mode)  # mkdtemp gives access to the owner only
         part.rename(folder)
     finally:
-        shutil.rmtree(part, ignore_errors=True)  # nothing is left there once it has been moved
+        shutil.rmtree(part, ignore_errors=True)  # has no effect after the rename

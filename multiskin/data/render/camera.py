@@ -1,4 +1,4 @@
-"""What a camera makes of the light: exposure, white balance, blur, noise, tone curve and JPEG."""
+"""The camera: exposure, white balance, blur, noise, tone curve and JPEG compression."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ COMPENSATION = 0.4  # how far it goes: dark skin stays darker than fair skin
 
 @dataclass(frozen=True)
 class Camera:
-    exposure: float  # stops away from what the automatic would choose
+    exposure: float  # stops relative to the automatic exposure
     balance: tuple[float, float, float]  # gain of red, green, blue
     blur: float  # deviation, thousandths of the photo's width
     shot_noise: float
@@ -21,7 +21,7 @@ class Camera:
 
 
 def draw_camera(rng: np.random.Generator) -> Camera:
-    """A phone, held by anyone, under any lamp."""
+    """A random phone camera."""
     warmth, tint = rng.normal(0, 0.09), rng.normal(0, 0.025)
     return Camera(
         exposure=rng.normal(0, 0.28),
@@ -35,7 +35,7 @@ def draw_camera(rng: np.random.Generator) -> Camera:
 
 
 def shoot(radiance: np.ndarray, skin: np.ndarray, camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """Takes the photo, uint8 RGB (h, w, 3); skin says what the exposure is measured on."""
+    """Takes the photo, uint8 RGB (h, w, 3); the exposure is measured on `skin`."""
     size = radiance.shape[1]
     light = cv2.GaussianBlur(radiance, (0, 0), camera.blur * size / 1000)
     light *= _gain(light, skin, camera) * _vignette(radiance.shape[:2], camera.vignette)[..., None]
@@ -65,6 +65,6 @@ def develop(light: np.ndarray) -> np.ndarray:
 
 
 def compress(photo: np.ndarray, quality: int) -> np.ndarray:
-    """What JPEG of this quality leaves of a photo."""
+    """A photo after JPEG compression of this quality."""
     _, code = cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.ascontiguousarray(np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR))[..., ::-1])

@@ -1,4 +1,4 @@
-"""A rendered set as a folder like any user's: photos, labels.csv, and beside them what only a renderer knows."""
+"""Writes a rendered set as a folder: photos and labels.csv as in any data set, plus masks and true severities."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ from multiskin.data.render.tones import TONES
 from multiskin.data.validation import Progress
 from multiskin.errors import UserError
 
-EVENNESS = {"train": 0.0, "val": 1.0, "test": 1.0}  # rare grades are measured on as many photos as frequent ones
+EVENNESS = {"train": 0.0, "val": 1.0, "test": 1.0}  # validation and test photos have all grades equally often
 JPEG_QUALITY = 95
 SMALLEST, LARGEST = 32, 2048  # pixels
 
@@ -36,17 +36,17 @@ def render_into(
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> None:
-    """Draws the whole set: images/, masks/, labels.csv as any manifest, and truth.csv with the severities.
+    """Renders a set: images/, masks/, the manifest labels.csv, and truth.csv with the severities.
 
     Args:
         folder: a new or empty folder.
-        config: the settings; the same ones give the same bytes, on any number of processes.
-        faces: photographs to draw on, none of which comes to stand on two sides; none for drawn faces.
+        config: the settings; equal settings give equal bytes, with any number of processes.
+        faces: photographs to draw on, each used on one side of the split only; none for drawn faces.
         progress: called with (photos drawn, photos) after each.
-        workers: processes; None for one per core.
+        workers: number of processes; None for one per core.
 
     Raises:
-        UserError: a folder that holds something, settings or faces that make no set, or a process killed from outside.
+        UserError: a folder that is not empty, invalid settings or faces, or a process that the system killed.
     """
     check(config, faces)
     if folder.exists() and any(folder.iterdir()):
@@ -63,25 +63,25 @@ def render_into(
 
 
 def check(config: RenderConfig, faces: Sequence[Face] = ()) -> None:
-    """Refuses settings that make no set, and faces that are too few to be shared out.
+    """Makes sure that the settings are valid and that every side can have faces of its own.
 
     Raises:
-        UserError: the first one that does not.
+        UserError: an invalid setting, or too few faces.
     """
     if len(config.persons) != len(EVENNESS) or min(config.persons) < 0 or not config.persons[0]:
         raise UserError(
-            f"persons is {config.persons}; give how many to train, validate and test, such as [420, 60, 150]"
+            f"persons is {config.persons}; give the numbers for train, val and test, such as [420, 60, 150]"
         )
     if config.size < SMALLEST:
-        raise UserError(f"size is {config.size}; give {SMALLEST} pixels or more, or nothing could be told by eye")
+        raise UserError(f"size is {config.size}; give {SMALLEST} pixels or more, since less shows no condition")
     if config.size > LARGEST:
-        raise UserError(f"size is {config.size}; give {LARGEST} pixels or fewer, which is more than any network sees")
+        raise UserError(f"size is {config.size}; give {LARGEST} pixels or fewer, which is more than any network uses")
     if config.seed < 0:
         raise UserError(f"seed is {config.seed}; give 0 or more")
     subjects, sides = len({face.subject for face in faces}), sum(number > 0 for number in config.persons)
     if 0 < subjects < sides:
         raise UserError(
-            f"faces: {subjects} cannot be shared out among {sides} sides, for none may stand on two; give more of them"
+            f"faces: {subjects} subjects are too few for {sides} sides of the split, which share none; give more"
         )
 
 
@@ -95,7 +95,7 @@ def _plan(config: RenderConfig, faces: Sequence[Face] = ()) -> Iterator[tuple[st
 
 
 def share_out(faces: Sequence[Face], persons: Sequence[int], seed: int) -> list[list[Face]]:
-    """Each side's faces in random order, of every tone in proportion to persons; a subject's photos stay together."""
+    """Each side's faces in random order, each tone shared out in proportion to persons; subjects stay together."""
     subjects: dict[str, list[Face]] = {}
     for face in faces:
         subjects.setdefault(face.subject, []).append(face)
@@ -108,27 +108,27 @@ def share_out(faces: Sequence[Face], persons: Sequence[int], seed: int) -> list[
         for side, number in zip(sides, apportion(persons, len(alike)), strict=True):
             side.extend(islice(shuffled, number))
     for number, side in zip(persons, sides, strict=True):
-        if number and groups and not side:  # its share was less than one
+        if number and groups and not side:  # its share of each tone was rounded to 0
             side.append(max(sides, key=len).pop())
     return [[side[i][j] for i in rng.permutation(len(side)) for j in range(len(side[i]))] for side in sides]
 
 
 def _draw_all(folder: Path, shots: Sequence[Shot], workers: int | None) -> Iterator[None]:
-    """Draws every shot, on several processes."""
+    """Draws every shot, in several processes."""
     try:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker) as pool:
             yield from pool.map(_draw, repeat(folder), shots, chunksize=8)
     except BrokenProcessPool as error:
         raise UserError(
-            f"{folder}: the system killed a process that was drawing, most likely for lack of memory; make room and "
-            "start again"
+            f"{folder}: the system killed a process that was drawing, most likely for lack of memory; free some memory "
+            "and start again"
         ) from error
 
 
 def _begin_worker() -> None:
-    """Every core has a process of its own, which ends with the one that asked for it, killed or not."""
+    """Turns off OpenCV's threads, since every core has a process, and ends the process when its parent ends."""
     cv2.setNumThreads(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process says what there is to say
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent handles it
     Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -153,7 +153,7 @@ def _draw(folder: Path, shot: Shot) -> None:
 
 def _write(path: Path, pixels: np.ndarray, options: Sequence[int] = ()) -> None:
     _, encoded = cv2.imencode(path.suffix, pixels, options)
-    path.write_bytes(encoded.tobytes())  # imwrite says nothing of a full disk
+    path.write_bytes(encoded.tobytes())  # cv2.imwrite would not report a full disk
 
 
 def _label(side: str, shot: Shot) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""From severity to grades and back: thresholds, raters who are sometimes off by one, and grades spread as asked."""
+"""From severities to grades and back: thresholds, raters who are sometimes off by one, and grade frequencies."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def draw_severity(grade: int, rng: np.random.Generator) -> float:
 
 
 def rate(grade: int, rng: np.random.Generator) -> int:
-    """What a rater writes down: the true grade, or in one of ten photos the next one up or down."""
+    """A rater's grade: the true one or, with probability RATER_ERROR, the next one up or down."""
     wrong, upwards = rng.random() < RATER_ERROR, rng.random() < 0.5
     if not wrong:
         return grade
@@ -38,10 +38,10 @@ def spread(histogram: Sequence[int], evenness: float, count: int, rng: np.random
     """Grades in random order whose frequencies follow a histogram.
 
     Args:
-        histogram: photos of each grade.
-        evenness: 0 keeps the histogram's skew, 1 makes every grade as frequent as the others.
-        count: how many grades.
-        rng: for the order.
+        histogram: number of photos of each grade.
+        evenness: 0 keeps the histogram's skew, 1 makes all grades equally frequent.
+        count: how many grades to return.
+        rng: random numbers for the order.
     """
     shares = np.asarray(histogram, dtype=float) ** (1 - evenness)
     return rng.permutation(np.repeat(np.arange(len(histogram)), apportion(shares.tolist(), count))).tolist()

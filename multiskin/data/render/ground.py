@@ -1,4 +1,4 @@
-"""What a condition is drawn on: layers of colour, form and shine, before any light falls on them."""
+"""The ground that conditions are drawn on: layers of colour, form and shine, before lighting."""
 
 from dataclasses import dataclass
 

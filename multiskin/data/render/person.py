@@ -1,4 +1,4 @@
-"""Who is photographed: the colours and habits of skin, hair and eyes that all photos of a person share."""
+"""The person in the photo: properties of skin, hair and eyes that all photos of a person share."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Person:
 
 
 def draw_person(rng: np.random.Generator, tone: int) -> Person:
-    """Anyone of that tone. What varies here is unrelated to any grade, and varies more than the grades do."""
+    """A random person of that tone, whose properties are unrelated to any grade and vary more than the grades do."""
     dark = rng.random() < tone / 3  # fair hair and light eyes come with fair skin
     hair, iris = (int(rng.integers(2)), 0) if dark else (int(rng.integers(5)), int(rng.integers(4)))
     return Person(

@@ -1,4 +1,4 @@
-"""One photo as a pure function of what it shows: the same bytes in whatever process it is drawn."""
+"""Renders one photo as a pure function of its description: the same bytes in any process."""
 
 from dataclasses import dataclass
 from zlib import crc32
@@ -15,12 +15,12 @@ from multiskin.data.render.parts import PARTS
 from multiskin.data.render.person import draw_person
 
 SIZE = 160  # pixels, height and width
-MILD = 0.5, 3  # ungraded conditions are there as well, mostly mild: so much of a uniform number to this power
+MILD = 0.5, 3  # factor and exponent of a uniform number: the severity of ungraded conditions, which is mostly mild
 
 
 @dataclass(frozen=True)
 class Shot:
-    """All that decides on a photo's bytes, and nothing else."""
+    """Everything that a photo's bytes depend on, and nothing else."""
 
     seed: int
     person: int
@@ -71,5 +71,5 @@ def draw_ground(shot: Shot, x: np.ndarray, y: np.ndarray) -> Ground:
 
 
 def generator(shot: Shot, purpose: str) -> np.random.Generator:
-    """Numbers for one purpose of one photo: what one condition draws changes no other."""
+    """A random generator for one purpose of one photo, so that the draws of one condition do not affect another."""
     return np.random.default_rng([shot.seed, shot.person, shot.number, crc32(purpose.encode())])

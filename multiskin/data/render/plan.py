@@ -1,4 +1,4 @@
-"""Whom to photograph and how severe each condition is: five photos per person, with grades spread as asked."""
+"""Plans the photos of a set: five per person, with the severity of each condition."""
 
 from collections.abc import Sequence
 from zlib import crc32
@@ -17,15 +17,15 @@ PHOTOS = (("side", False), ("side", True), ("forehead", False), ("centre", False
 def plan_shots(
     seed: int, persons: Sequence[int], evenness: float = 0, size: int = SIZE, faces: Sequence[Face] = ()
 ) -> list[Shot]:
-    """Five shots for each person, in order; tones have no say in the grades.
+    """Five shots for each person, in order; grades do not depend on tones.
 
     Args:
-        seed: of everything.
-        persons: their numbers; give every plan its own, for one person is one subject.
+        seed: seed of all random numbers.
+        persons: their numbers, which must differ between plans, since one person is one subject.
         evenness: 0 for grades as skewed as in the five-model system's training set, 1 for equally many of each grade.
         size: height and width of the photos, pixels.
-        faces: photographs to draw on, which the persons share as evenly as can be; none for drawn faces, whose tones
-            are as frequent as one another.
+        faces: photographs to draw on, distributed evenly over the persons; none for drawn faces, which have all tones
+            equally often.
     """
     rng = np.random.default_rng([seed, *persons])
     sitters = [faces[i % len(faces)] if faces else None for i in range(len(persons))]
@@ -45,12 +45,12 @@ def plan_shots(
 
 
 def true_grades(shot: Shot) -> dict[str, int]:
-    """The grades that the severities stand for."""
+    """The grades of the severities."""
     return {name: grade_of(severity) for name, severity in shot.severities}
 
 
 def rated_grades(shot: Shot, rater: int) -> dict[str, int]:
-    """The grades that one rater gives; raters err independently of one another."""
+    """The grades of one rater; raters err independently of each other."""
     return {
         name: rate(grade, np.random.default_rng([shot.seed, shot.person, shot.number, crc32(name.encode()), 1 + rater]))
         for name, grade in true_grades(shot).items()

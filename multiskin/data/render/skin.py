@@ -1,4 +1,4 @@
-"""Bare procedural skin: pigment that is never quite even, pores, and the moles that anyone may have."""
+"""Bare procedural skin: uneven pigment, pores and moles."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def bare_skin(
     person: Person,
     rng: np.random.Generator,
 ) -> Ground:
-    """Skin of this person over a form, with no graded condition on it; without lips and evenly dry where not said."""
+    """Skin of this person over a form, without any graded condition; by default without lips and evenly dry."""
     shape = x.shape
     ones = np.ones(shape, np.float32)
     pores = smooth(rng, shape, PORE_CELLS)
@@ -46,7 +46,7 @@ def bare_skin(
 
 
 def add_mole(ground: Ground, rng: np.random.Generator) -> None:
-    """A small raised mole, nearly black: on anyone's skin, and no sign of any condition."""
+    """A small raised mole, nearly black, which is not a sign of any condition."""
     centre, size = (rng.uniform(-0.8, 0.8), rng.uniform(-0.8, 0.8)), rng.uniform(0.018, 0.03)
     mole = step(1.25, 0.7, radius(ground.x, ground.y, centre, (size, size)))
     ground.stain(1.3 * mole, MELANIN)

@@ -92,7 +92,7 @@ def test_what_fails_leaves_nothing_and_can_be_done_again(home, draws, monkeypatc
 
     working = cache.render_into
     monkeypatch.setattr(cache, "render_into", full)
-    with pytest.raises(UserError, match=f"{home}: No space left on device; make room, or .* with {cache.VARIABLE}"):
+    with pytest.raises(UserError, match=f"{home}: No space left on device; free some space, or .* with {cache.VARIABLE}"):
         rendered(TINY)
     assert sets(home) == []
     monkeypatch.setattr(cache, "render_into", working)

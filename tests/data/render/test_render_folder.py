@@ -121,7 +121,7 @@ def test_a_face_is_the_subject_of_its_photos():
 
 
 def test_faces_that_are_too_few_are_named(tmp_path):
-    with pytest.raises(UserError, match="2 cannot be shared out among 3 sides"):
+    with pytest.raises(UserError, match="2 subjects are too few for 3 sides"):
         render_into(tmp_path / "new", TINY, faces_of([1, 2]))
     assert not (tmp_path / "new").exists()
 

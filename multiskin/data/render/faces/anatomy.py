@@ -1,4 +1,4 @@
-"""What an average face is like, in its own units: its form, and where its skin shines, flushes, tans and dries."""
+"""An average face in its own units: its form, and where its skin shines, flushes, tans and dries."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""One part of a photographed face as ground: cut from the photo, its form an average face's, its light taken out."""
+"""Cuts one part of a photographed face as ground: with the form of an average face, and its light removed."""
 
 from dataclasses import dataclass
 
@@ -39,20 +39,20 @@ CUTS = {
 
 
 def face_ground(face: Face, part: str, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> Ground:
-    """One part of a face, as the functions of `parts` give it.
+    """One part of a face, like the functions of `parts`.
 
-    Where x runs to the left, as it does in a mirrored pose, the part is cut from the other half of the face, with x
-    to the ear again: the photo shows the person's other cheek, and not a mirror image.
+    If x runs to the left, as in a mirrored pose, the part is cut from the other half of the face, with x towards the
+    ear again: the photo shows the person's other cheek, not a mirror image.
 
     Args:
         face: the photographed face.
         part: one of CUTS.
         x: coordinates in the window of the part, -1..1 over the photo whatever the pose, (h, w).
         y: the same, downwards.
-        rng: for the trace of pores that the photograph is too coarse to show.
+        rng: random numbers for the pores that the photograph is too coarse to show.
 
     Raises:
-        UserError: the photo cannot be read any more.
+        UserError: the photo can no longer be read.
     """
     sheet, cut = sheet_of(face), CUTS[part]
     side = 1.0 if x[0, -1] > x[0, 0] else -1.0

@@ -1,4 +1,4 @@
-"""A folder of photographed faces: faces.csv says whose each photo is, landmarks.json where its landmarks lie."""
+"""Reads a folder of photographed faces: faces.csv has their subjects, landmarks.json their landmarks."""
 
 import json
 from collections.abc import Sequence
@@ -32,13 +32,13 @@ class Face:
 
 
 def load_faces(folder: Path) -> list[Face]:
-    """The faces of a folder that have landmarks, in the order of their photos' names.
+    """The faces in a folder that have landmarks, sorted by the names of their photos.
 
     The folder holds faces.csv, with at least the columns image and subject, and landmarks.json, which maps a photo's
     path, relative to the folder, to its 189 points [x, y]. Rows of the table without landmarks are left out.
 
     Raises:
-        UserError: a file missing or malformed, or landmarks that do not lie on a face as they should.
+        UserError: a missing or malformed file, or landmarks that are not those of a frontal face.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give the one that holds {TABLE} and {LANDMARKS}")
@@ -52,7 +52,7 @@ def load_faces(folder: Path) -> list[Face]:
 
 
 def _check_apart(faces: Sequence[Face]) -> None:
-    """One picture under two names would stand on two sides of a split."""
+    """Makes sure that no two subjects have the same picture, which could then be on two sides of the split."""
     first: dict[bytes, Face] = {}
     for face in faces:
         other = first.setdefault(sha256(face.image.read_bytes()).digest(), face)
@@ -64,7 +64,7 @@ def _check_apart(faces: Sequence[Face]) -> None:
 
 
 def _read_subjects(path: Path) -> dict[str, str]:
-    """Whose each photo is."""
+    """The subject of each photo."""
     table = read_table(path)
     if table.problems:
         raise UserError(f"{path}: {table.problems[0]}")
@@ -76,7 +76,7 @@ def _read_subjects(path: Path) -> dict[str, str]:
         if not image or not subject:
             raise UserError(f"{path}: row {row}: no {'subject' if image else 'image'}; fill it in or remove the row")
         if image in subjects:
-            raise UserError(f"{path}: row {row}: image {shown(image)} stands twice; remove one")
+            raise UserError(f"{path}: row {row}: image {shown(image)} occurs twice; remove one")
         subjects[image] = subject
     return subjects
 
@@ -86,7 +86,7 @@ def _read_landmarks(path: Path) -> dict[str, Any]:
         landmarks = json.loads(path.read_bytes())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise UserError(f"{path}: {reason}; it maps photos to their landmarks") from error
+        raise UserError(f"{path}: {reason}; add this file, which maps photos to their landmarks") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({error}); restore the file") from error
     if not isinstance(landmarks, dict) or not landmarks:
@@ -126,11 +126,11 @@ def _as_points(points: Any, place: str) -> np.ndarray:
 
 
 def _check_arrangement(landmarks: np.ndarray, place: str) -> None:
-    """Landmarks in another order, of a profile or of a mirrored photo are as far from a face as any noise."""
+    """Makes sure that the landmarks lie like those of a frontal face, in the right order and not mirrored."""
     anchors = landmarks[ANCHORS]
     unit = float(np.sqrt(anchors.var(axis=0).sum() / TEMPLATE.var(axis=0).sum()))
     if unit < SMALLEST:
-        raise UserError(f"{place}: a face of {4 * unit:.0f} pixels across; give one of {4 * SMALLEST} or more")
+        raise UserError(f"{place}: the face is {4 * unit:.0f} pixels wide; give one of {4 * SMALLEST} pixels or more")
     there = np.stack(fit_similarity(TEMPLATE, anchors)(*TEMPLATE.T), axis=1)
     if np.sqrt(((there - anchors) ** 2).sum(axis=1).mean()) > FARTHEST * unit:
         raise UserError(f"{place}: the points do not lie as on a frontal face; number them as the London Set does")

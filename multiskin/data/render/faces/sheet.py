@@ -1,4 +1,4 @@
-"""A photographed face laid out for cutting: its linear light, and which of its pixels are skin, lips and form."""
+"""A photographed face prepared for cutting: its linear light, and which of its pixels are skin, lips and form."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,12 +35,12 @@ CACHED = 4  # faces: a person's photos are drawn one after another
 
 @dataclass(frozen=True)
 class Sheet:
-    """One face, on the photo's own pixels or on fewer.
+    """One face, at the photo's resolution or a lower one.
 
     Attributes:
-        landmarks: (189, 2) pixels of the sheet.
-        upright: takes pixels to nearly where they lie on an average face.
-        spline: takes those to where they lie on an average face.
+        landmarks: (189, 2) in pixels of the sheet.
+        upright: maps pixels approximately to an average face.
+        spline: maps the result of `upright` to an average face.
         light: (h, w, 3) linear light.
         masks: (h, w, 3), 0..1 each: skin that a condition may lie on, lips, and where the face's form holds.
     """
@@ -54,7 +54,7 @@ class Sheet:
 
 @lru_cache(maxsize=CACHED)
 def sheet_of(face: Face) -> Sheet:
-    """Reads the photo and finds skin, lips and outline; the arrays are shared, and not to be written to."""
+    """Reads the photo and finds skin, lips and outline; callers share the arrays and must not write to them."""
     pixels, landmarks = _head(read_image(face.image), np.array(face.landmarks))
     upright = fit_similarity(landmarks[ANCHORS], TEMPLATE)
     spline = fit_spline(np.stack(upright(*landmarks[ANCHORS].T), axis=1), TEMPLATE)
@@ -64,7 +64,7 @@ def sheet_of(face: Face) -> Sheet:
 
 
 def _head(pixels: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The photo without what is far from the head, reduced where it is finer than needed."""
+    """The photo cropped to the head and reduced if it is finer than needed, with its landmarks."""
     place = fit_similarity(TEMPLATE, landmarks[ANCHORS])
     corners = np.stack(place(*np.array([(x, y) for x in HEAD[:, 0] for y in HEAD[:, 1]]).T), axis=1)
     left, top = np.maximum(corners.min(axis=0), 0).astype(int).tolist()
@@ -102,7 +102,7 @@ def _masks(light: np.ndarray, landmarks: np.ndarray, unit: float) -> np.ndarray:
 
 
 def powder(light: np.ndarray, skin: np.ndarray) -> np.ndarray:
-    """Dulls the gleam that skin has in the photo, or a greasy forehead would stay so whatever is drawn on it."""
+    """Dulls the gleam that skin has in the photo, so that a greasy forehead does not stay greasy at every severity."""
     typical = np.median(light[skin > 0.5], axis=0) if (skin > 0.5).any() else light.mean(axis=(0, 1))
     brightness = light.mean(axis=-1, keepdims=True) / typical.mean()
     above = step(0.6, 1, skin)[..., None] * np.maximum(np.log(brightness + 1e-4) - GLEAM, 0)

@@ -66,7 +66,7 @@ def test_a_file_is_missing(folder, name):
         ("subject\n1\n", "no column image"),
         ("image,subject\na.png,\n", "row 2: no subject"),
         ("image,subject\n,1\n", "row 2: no image"),
-        ("image,subject\na.png,1\na.png,2\n", "row 3: image a.png stands twice"),
+        ("image,subject\na.png,1\na.png,2\n", "row 3: image a.png occurs twice"),
         ("image,subject\na.png,1,2,3\n", "row 2: 4 cells under 2 headings"),
         ("image,subject\nb.png,1\n", "photo a.png is not in faces.csv"),
         ("", "empty"),
