@@ -28,7 +28,7 @@ def test_an_import_can_be_checked_and_counted_by_the_command_that_it_names(class
     assert run("import", "folder", "photos", "made") == 0
     out = capsys.readouterr().out
     assert "made/labels.csv: 40 rows" in out
-    assert "1  left out: not of this layout (first: loose.png: in no folder of a class)" in out
+    assert "1  left out: not of this layout (first: loose.png: not in the folder of a class)" in out
     assert "next: multiskin data check --config made/config.yaml" in out
     assert run("check", "--config", "made/config.yaml") == 0
     assert "40 photos" in capsys.readouterr().out

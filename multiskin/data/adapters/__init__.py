@@ -1,4 +1,4 @@
-"""Other layouts of photos and labels, each converted to a table, a schema and a first config."""
+"""Imports photos and labels in other layouts as a table, a schema and a first config."""
 
 from multiskin.data.adapters.aihub_face import AIHubFace
 from multiskin.data.adapters.aihub_scalp import AIHubScalp

@@ -1,4 +1,4 @@
-"""AI Hub 71645, Korean facial skin condition: a JSON file for each part of a face in a photo, with the part's box."""
+"""AI Hub 71645, Korean facial skin condition: one JSON file per part of a face in a photo, with the part's box."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -52,7 +52,7 @@ def _mapping_in(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _box(images: Mapping[str, Any], tell: Tell) -> Box | None:
-    """The box with its corners in order, as far as it lies on the picture."""
+    """The box with its corners in order, clipped to the picture."""
     given = images.get("bbox")
     if given is None:
         return None
@@ -72,7 +72,7 @@ def _box(images: Mapping[str, Any], tell: Tell) -> Box | None:
 
 
 def _side(given: Any, otherwise: int) -> int:
-    """A picture's height or width as the label has it."""
+    """A picture's height or width according to the label."""
     return round(given) if _is_number(given) and given > 0 else otherwise
 
 

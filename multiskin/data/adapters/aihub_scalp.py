@@ -1,4 +1,4 @@
-"""AI Hub 216, scalp images by type: one JSON file per photo with six grades, in folders named after one of them."""
+"""AI Hub 216, scalp images by type: one JSON file per photo with six grades, in folders named after one of these."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from multiskin.data.adapters.irregularities import FOLDER_DIFFERS, OTHER_LAYOUT,
 from multiskin.data.adapters.layout import Layout, Record, composed, lettered
 from multiskin.data.adapters.mapping import CellReader
 
-META = "_meta"  # after the stem of a file that describes the person
+META = "_meta"  # suffix of the stem of files that describe the person
 FOLDER = re.compile(r"(?:\[[^]]*\])?\s*(?P<condition>.+?)[\s_]*(?P<grade>\d)\s*\.[^/]*")
 
 
@@ -18,7 +18,7 @@ class AIHubScalp(Layout):
     texts = "aihub_scalp"
 
     def __init__(self) -> None:
-        self._reported: set[str] = set()  # folders, each named once
+        self._reported: set[str] = set()  # unknown folders, each of which is reported once
 
     def records(self, root: Path, path: PurePosixPath, reader: CellReader, tell: Tell) -> Iterator[Record]:
         document = read_json(root / path, tell)
@@ -36,7 +36,7 @@ class AIHubScalp(Layout):
         yield Record(stem, "", None, grades, facts)
 
     def _check_folder(self, folder: PurePosixPath, grades: dict[str, str], reader: CellReader, tell: Tell) -> None:
-        """Reports a folder whose name, one of the grades, differs from the label."""
+        """Reports a folder whose name has another grade than the label, or is unknown."""
         found = FOLDER.fullmatch(composed(folder.name))
         if found is None:
             return

@@ -1,4 +1,4 @@
-"""Label files as people have them: in UTF-8, with or without a byte order mark, or as Korean Windows writes them."""
+"""Reads label files in UTF-8, with or without a byte order mark, or in CP949, the encoding of Korean Windows."""
 
 import csv
 import io
@@ -13,10 +13,10 @@ BOM = b"\xef\xbb\xbf"
 
 
 def read_json(path: Path, tell: Tell) -> dict[str, Any]:
-    """A file that holds one mapping.
+    """The content of a JSON file, which must be an object.
 
     Raises:
-        LeftOutError: it does not.
+        LeftOutError: it is not.
         OSError: it cannot be read.
     """
     text = read_text(path, tell)
@@ -30,7 +30,7 @@ def read_json(path: Path, tell: Tell) -> dict[str, Any]:
 
 
 def read_rows(path: Path, tell: Tell) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file below its headings, by their lines.
+    """The rows of a CSV file by heading, with their line numbers.
 
     Raises:
         LeftOutError: it is malformed.

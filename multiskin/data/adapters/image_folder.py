@@ -1,4 +1,4 @@
-"""One folder per class, as in ImageFolder: photos lie in a folder named after their class."""
+"""One folder per class, as in torchvision's ImageFolder: photos are in a folder named after their class."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -11,11 +11,11 @@ from multiskin.data.images import SUFFIXES
 from multiskin.errors import UserError
 from multiskin.schema import Attribute, Schema
 
-LABEL = "label"  # what is graded, until its owner gives it a name
+LABEL = "label"  # name of the attribute, which the user may change
 
 
 class ImageFolder(Layout):
-    title = "a folder a class"
+    title = "one folder per class"
     texts = "image_folder"
     labels = SUFFIXES
 
@@ -25,7 +25,7 @@ class ImageFolder(Layout):
         classes = sorted({each.name for side in sides for each in _folders(side)} or {each.name for each in folders})
         if len(classes) < 2:
             found = f"one folder, {classes[0]}" if classes else "no folder"
-            raise UserError(f"{root}: {found}; photos lie in a folder a class, and there are two classes or more")
+            raise UserError(f"{root}: {found}; put the photos of two or more classes in one folder per class")
         return schema_text(Schema((Attribute(LABEL, len(classes), "nominal", grade_names=tuple(classes)),)))
 
     def picture(self, path: PurePosixPath) -> str:
@@ -37,12 +37,12 @@ class ImageFolder(Layout):
     def records(self, root: Path, path: PurePosixPath, reader: CellReader, tell: Tell) -> Iterator[Record]:
         folders = path.parts[1:-1] if self.side(path) else path.parts[:-1]
         if not folders:
-            raise LeftOutError(OTHER_LAYOUT, "in no folder of a class")
+            raise LeftOutError(OTHER_LAYOUT, "not in the folder of a class")
         document = {"folder": folders[0], "file": {"stem": path.stem, "pieces": path.stem.split("_")}}
         yield Record(self.picture(path), "", None, reader.grades(document, "", tell), reader.facts(document, tell))
 
 
 def _folders(root: Path) -> Iterator[Path]:
-    """The folders with a picture below them."""
+    """The subfolders that contain pictures, at any depth."""
     folders = (path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     return (path for path in folders if any(file.suffix.lower() in SUFFIXES for file in path.rglob("*")))

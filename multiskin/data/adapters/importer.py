@@ -1,4 +1,4 @@
-"""From photos and labels in another layout to a table, a schema and a first config, and what was left out."""
+"""Converts photos and labels in another layout to a table, a schema and a config, and reports what was left out."""
 
 import csv
 import os
@@ -37,13 +37,13 @@ BOX = ("x0", "y0", "x1", "y1")
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import has made.
+    """The result of an import.
 
     Attributes:
-        table: labels.csv.
-        rows: how many it has.
-        report: report.csv, every irregularity.
-        config: config.yaml.
+        table: path of labels.csv.
+        rows: the number of its rows.
+        report: path of report.csv, which lists every irregularity.
+        config: path of config.yaml.
         found: one line per kind of irregularity.
     """
 
@@ -56,7 +56,7 @@ class Imported:
 
 @dataclass(frozen=True)
 class _Row:
-    """A row of the table that is written."""
+    """A row of labels.csv."""
 
     image: str
     box: Sequence[int] | None
@@ -65,21 +65,21 @@ class _Row:
 
 
 def import_labels(layout: Layout, source: Path, out: Path, progress: Progress | None = None) -> Imported:
-    """Writes labels.csv and report.csv, and schema.yaml, mapping.yaml and config.yaml unless they are there.
+    """Writes labels.csv and report.csv, and schema.yaml, mapping.yaml and config.yaml unless they exist.
 
-    No picture is decoded, and only pictures of one size are read, to find those that are there twice.
+    No picture is decoded. Only pictures with equal file sizes are read, to find duplicates.
 
     Args:
-        layout: of the source.
-        source: the folder of photos and labels, which stays as it is.
+        layout: the layout of the source.
+        source: the folder of photos and labels, which is not changed.
         out: the folder to write to.
         progress: called with (label files read, label files) after each.
 
     Raises:
-        UserError: no such folder, a schema or mapping that does not fit, or nothing that is left.
+        UserError: no such folder, a schema or mapping that does not fit, or no row that can be used.
     """
     if not source.is_dir():
-        raise UserError(f"{source}: no such folder; give the one with photos and labels")
+        raise UserError(f"{source}: no such folder; give the one with the photos and labels")
     out.mkdir(parents=True, exist_ok=True)
     schema, mapping = _rules(layout, source, out)
     reader = CellReader(mapping, schema)
@@ -95,8 +95,8 @@ def import_labels(layout: Layout, source: Path, out: Path, progress: Progress | 
         for path in scratch.unlabelled():
             report.add(path, NO_LABEL)
     if not rows:
-        lines = report.lines() or [f"no label of {layout.title} is below it"]
-        raise UserError("\n".join([f"{source}: nothing is left; {listed} names every file", *lines]))
+        lines = report.lines() or [f"it contains no label of {layout.title}"]
+        raise UserError("\n".join([f"{source}: no row could be imported; {listed} lists every file", *lines]))
     config = out / "config.yaml"
     if not config.exists():
         proposal = _proposal(schema, source, table, sides, reader, layout.parts)
@@ -105,7 +105,7 @@ def import_labels(layout: Layout, source: Path, out: Path, progress: Progress | 
 
 
 def _rules(layout: Layout, source: Path, out: Path) -> tuple[Schema, Mapping]:
-    """The existing schema and mapping, or else first ones, which are written."""
+    """The existing schema and mapping; writes the layout's own first if there are none."""
     schema, mapping = out / "schema.yaml", out / "mapping.yaml"
     if not schema.exists():
         write_whole(schema, layout.schema_text(source))
@@ -116,18 +116,18 @@ def _rules(layout: Layout, source: Path, out: Path) -> tuple[Schema, Mapping]:
 
 
 def _require_distinct(headings: Sequence[str], layout: Layout) -> None:
-    """Makes sure that no heading is in the table twice."""
+    """Makes sure that the table has no duplicate headings."""
     taken = [IMAGE, SPLIT, *(BOX if layout.parts else ())]
     for heading in headings:
         if heading in taken:
-            raise UserError(f"mapping and schema: {heading!r} would be the heading of two columns; name one otherwise")
+            raise UserError(f"mapping and schema: {heading!r} would be the heading of two columns; rename one")
         taken.append(heading)
 
 
 def _read(
     layout: Layout, root: Path, reader: CellReader, scratch: Scratch, report: Report, progress: Progress | None
 ) -> None:
-    """Keeps what every label file says."""
+    """Stores the records of every label file."""
     files = scratch.count()
     with scratch.transaction():
         for done, path in enumerate(scratch.labels(), start=1):
@@ -144,7 +144,7 @@ def _read(
 
 
 def _rows(scratch: Scratch, report: Report) -> Iterator[_Row]:
-    """The rows that remain of all records, each picture or part of one once."""
+    """The rows of the table: one for each picture, or part of one, whose records can be used."""
     for found in scratch.rows():
         graded = [each for each in found if each.record.grades]
         if (why := _why_not(found, graded)) is not None:
@@ -155,7 +155,7 @@ def _rows(scratch: Scratch, report: Report) -> Iterator[_Row]:
 
 
 def _why_not(found: Sequence[Found], graded: Sequence[Found]) -> tuple[Kind, str] | None:
-    """Why records of one picture make no row; None where they make one."""
+    """Why the records of a picture cannot be used; None if they can."""
     path = found[0].path
     if path is None:
         return NO_PICTURE, found[0].record.picture
@@ -168,7 +168,7 @@ def _why_not(found: Sequence[Found], graded: Sequence[Found]) -> tuple[Kind, str
 
 
 def _difference(graded: Sequence[Found]) -> str:
-    """What the labels of one picture disagree about; "" where they agree."""
+    """What the labels of a picture disagree about; "" if they agree."""
     first = graded[0]
     for other in graded[1:]:
         if first.record.box != other.record.box:
@@ -181,7 +181,7 @@ def _difference(graded: Sequence[Found]) -> str:
 
 
 def _row(found: Sequence[Found], graded: Sequence[Found], report: Report) -> _Row:
-    """One row from records that agree; further facts about the picture may come from any of them."""
+    """One row from records that agree; facts about the picture may come from any of them."""
     first, *others = graded
     for other in others:
         report.add(other.source, AGAIN, f"as in {first.source}")
@@ -216,10 +216,10 @@ def _write(path: Path, headings: Sequence[str], rows: Iterable[_Row]) -> int:
 def _proposal(
     schema: Schema, source: Path, table: Path, sides: set[str], reader: CellReader, has_boxes: bool
 ) -> Proposal:
-    """A first config: what the table's columns are."""
+    """The proposal for a first config, with the roles of the table's columns."""
     mapping, split = reader.mapping, sides >= {"train", "val", "test"} and "" not in sides
     own = ", ".join(sorted(sides - {""}))
-    ignored = {SPLIT: f"the folders' own, {own}; name it under split to use it"} if own and not split else {}
+    ignored = {SPLIT: f"from the folders: {own}; set split to it to use it"} if own and not split else {}
     columns = Columns(
         image=IMAGE,
         box=list(BOX) if has_boxes else None,

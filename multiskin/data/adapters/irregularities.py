@@ -1,4 +1,4 @@
-"""What may be wrong with somebody's label files: each kind by name, with what an import does about it."""
+"""The kinds of irregularities in label files, with what an import does about each."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -13,11 +13,11 @@ LEFT_OUT, BLANKED, MENDED, NOTED = "left out", "left blank", "mended", "noted"
 
 
 class Kind(NamedTuple):
-    """One way of being irregular.
+    """A kind of irregularity.
 
     Attributes:
-        outcome: what happens: a row is LEFT_OUT, a cell is BLANKED; MENDED and NOTED lose nothing.
-        reason: in words.
+        outcome: the consequence: a row is LEFT_OUT or a cell is BLANKED; MENDED and NOTED lose nothing.
+        reason: a description.
     """
 
     outcome: str
@@ -52,11 +52,11 @@ CLIPPED = Kind(MENDED, "box cut off at the picture's edge")
 FOLDER_DIFFERS = Kind(NOTED, "folder and label disagree, the label counts")
 STRANGE_FOLDER = Kind(NOTED, "folder that the mapping does not have")
 
-Tell = Callable[[Kind, str], None]  # of one file: what it is, and the details
+Tell = Callable[[Kind, str], None]  # reports an irregularity of the current file: its kind, and details
 
 
 class LeftOutError(Exception):
-    """Raised by a layout at what has no place in the table."""
+    """Raised by a layout for a label that cannot be used."""
 
     def __init__(self, kind: Kind, detail: str = "") -> None:
         super().__init__(detail)
@@ -66,11 +66,11 @@ class LeftOutError(Exception):
 
 @dataclass
 class Report:
-    """Every irregularity as a line of a CSV file, with the number and the first of each kind.
+    """Writes every irregularity as a row of a CSV file.
 
     Attributes:
-        counts: by kind.
-        first: the file and details of the first, by kind.
+        counts: the number of irregularities of each kind.
+        first: the file and details of the first irregularity of each kind.
     """
 
     file: TextIO
@@ -84,7 +84,7 @@ class Report:
     @classmethod
     @contextmanager
     def written(cls, path: Path) -> Iterator["Report"]:
-        """A report that is moved to its place when it is complete."""
+        """A report whose file replaces `path` when it is complete."""
         with whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
             yield cls(file)
 
@@ -94,7 +94,7 @@ class Report:
         self._lines.writerow([file, *kind, detail])
 
     def lines(self) -> list[str]:
-        """Each kind with its number and its first case, first those that are left out."""
+        """Each kind with its count and first case, those that are left out first."""
         order = (LEFT_OUT, BLANKED, MENDED, NOTED)
         kinds = sorted(self.counts, key=lambda kind: (order.index(kind.outcome), -self.counts[kind]))
         return [self._line(kind) for kind in kinds]

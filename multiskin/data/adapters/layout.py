@@ -1,4 +1,4 @@
-"""What a layout has to define, so that one importer works for all."""
+"""The base class of layouts, which the importer works with."""
 
 import unicodedata
 from abc import ABC, abstractmethod
@@ -13,14 +13,14 @@ from multiskin.data.validation import SPELLINGS
 
 
 class Record(NamedTuple):
-    """What one label file, or one row of it, says of one picture, or of one part of it.
+    """The content of a label file, or of a row of it, about one picture or one part of it.
 
     Attributes:
-        picture: what `Layout.picture` makes of the picture's path.
-        unit: which of several rows of one picture; "" where there is one only.
+        picture: the key of the picture (see `Layout.picture`).
+        unit: distinguishes several rows of one picture; "" if there is only one.
         box: the part of the picture that the row is about; None for all of it.
-        grades: by heading, those given.
-        facts: by heading, those known.
+        grades: the given grades, by heading.
+        facts: the other known facts, by heading.
     """
 
     picture: str
@@ -31,12 +31,12 @@ class Record(NamedTuple):
 
 
 class Layout(ABC):
-    """One way in which photos and labels lie in folders.
+    """A way of organising photos and labels in folders.
 
     Attributes:
         title: its name in messages.
-        texts: the stem of the files of its first schema and mapping.
-        labels: the suffixes of label files; those of pictures, where a picture's place is its label.
+        texts: the stem of the files with its default schema and mapping.
+        labels: the suffixes of label files; those of pictures if a picture's folder is its label.
         parts: whether a row is about a part of a picture.
     """
 
@@ -46,48 +46,48 @@ class Layout(ABC):
     parts = False
 
     def schema_text(self, root: Path) -> str:
-        """A first schema.yaml for the labels below a folder.
+        """The default schema.yaml for the labels in a folder.
 
         Raises:
-            UserError: nothing of this layout is there.
+            UserError: the folder does not have this layout.
         """
         return self._text("schema")
 
     def mapping_text(self) -> str:
-        """A first mapping.yaml."""
+        """The default mapping.yaml."""
         return self._text("mapping")
 
     def _text(self, what: str) -> str:
         return (Path(__file__).parent / f"{self.texts}.{what}.yaml").read_text(encoding="utf-8")
 
     def picture(self, path: PurePosixPath) -> str:
-        """The key that all names of one picture share."""
+        """A key that all paths of one picture share."""
         return composed(path.stem)
 
     def side(self, path: PurePosixPath) -> str:
-        """The side of the split that a label lies on, by its folders; "" where none says so."""
+        """The side of the split that a label's folders are named after; "" if there is none."""
         return side_of(path.parts[:-1])
 
     @abstractmethod
     def records(self, root: Path, path: PurePosixPath, reader: CellReader, tell: Tell) -> Iterator[Record]:
-        """What a label file says.
+        """The records of a label file.
 
         Raises:
-            LeftOutError: nothing that can be used.
-            OSError: it cannot be read.
+            LeftOutError: the file cannot be used.
+            OSError: the file cannot be read.
         """
 
 
 def composed(name: str) -> str:
-    """A name in one form: a Mac writes Korean syllables in pieces, and Windows minds no capitals."""
+    """A normalised name, since macOS decomposes Korean syllables and Windows ignores case."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def side_of(folders: Iterable[str]) -> str:
-    """The side of the split that one of these folders is called; "" where none is."""
+    """The side of the split that one of these folders is named after; "" if there is none."""
     return next((SPELLINGS[composed(name)] for name in folders if composed(name) in SPELLINGS), "")
 
 
 def lettered(name: str) -> str:
-    """Only the letters and digits of a name, since people write folders with and without spaces and signs."""
+    """The letters and digits of a name, since folder names vary in spaces and punctuation."""
     return "".join(filter(str.isalnum, composed(name)))

@@ -1,4 +1,4 @@
-"""mapping.yaml: which fields of somebody's labels become which grades and facts. It is the user's to edit."""
+"""mapping.yaml, which users edit: the fields of label files that grades and facts are read from."""
 
 from collections.abc import Container, Iterable
 from collections.abc import Mapping as Map
@@ -14,20 +14,20 @@ from multiskin.documents import read_document
 from multiskin.errors import UserError, require_known, unknown
 from multiskin.schema import Attribute, Schema
 
-PART, SUBJECT = "part", "subject"  # headings of the table that is made
+PART, SUBJECT = "part", "subject"  # headings of labels.csv
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """What becomes of a label file.
+    """Where to find the cells of a row in a label file.
 
     Attributes:
-        attributes: where to find the grade of each attribute, by its name; the first source with a value counts.
-        groups: where to find sex, age and the like, by the heading that they get.
-        subject: where to find whose photo it is.
-        part: where to find which part a label is about.
+        attributes: the sources of each attribute's grade, by its name; the first one with a value is used.
+        groups: the sources of groups such as sex and age, by their headings.
+        subject: the source of the subject.
+        part: the source of the part that a label is about.
         whole: the parts that need no box.
-        folders: the attributes that folders are named after, by their names there.
+        folders: the attributes that folders are named after, by the names of the folders.
     """
 
     attributes: Map[str, tuple[Source, ...]]
@@ -42,14 +42,14 @@ class Mapping:
         """Reads the file.
 
         Raises:
-            UserError: no mapping, or not one of these attributes.
+            UserError: not a mapping, or it does not fit the schema.
         """
         return cls.from_dict(read_document(path, "mapping"), schema, f"mapping {path}")
 
     @classmethod
     def from_dict(cls, content: Any, schema: Schema, where: str) -> "Mapping":
         if not isinstance(content, dict) or not isinstance(content.get("attributes"), dict):
-            raise UserError(f"{where}: give a mapping with 'attributes', and under each the fields with its grade")
+            raise UserError(f"{where}: give a mapping with 'attributes', and for each one the fields with its grade")
         require_known(content, [each.name for each in fields(cls)], where)
         for key in ("groups", "folders"):
             if not isinstance(content.get(key) or {}, dict):
@@ -74,7 +74,7 @@ class Mapping:
         return made
 
     def _check_parts(self, where: str) -> None:
-        """Renames parts as the mapping says, if it does."""
+        """Makes sure that the named parts are among those that the mapping defines, if it defines any."""
         known = list(self.part.values.values()) if self.part is not None else []
         named = [part for sources in self.attributes.values() for source in sources for part in source.parts]
         for part in [*self.whole, *named]:
@@ -90,7 +90,7 @@ def _sources(entries: Map[str, Any], attribute: Attribute, where: str) -> tuple[
     where = f"{where}: attributes: {attribute.name}"
     entry = entries.get(attribute.name)
     if not entry:
-        raise UserError(f"{where}: nothing given; name a field with its grade, or take it out of the schema")
+        raise UserError(f"{where}: no field; give one with its grade, or remove the attribute from the schema")
     sources = tuple(Source.from_dict(each, where) for each in (entry if isinstance(entry, list) else [entry]))
     for source in sources:
         if source.bins and len(source.bins) + 1 != attribute.grades:
@@ -102,7 +102,7 @@ def _sources(entries: Map[str, Any], attribute: Attribute, where: str) -> tuple[
 def _first_grade(
     sources: Iterable[Source], document: Document, spellings: Container[str]
 ) -> tuple[str, NotReadError | None]:
-    """The first source's that has one, "" where none has, and the first value that is none of these grades."""
+    """The first valid grade of the sources, "" if there is none, and the first value that could not be used."""
     bad: NotReadError | None = None
     for source in sources:
         try:
@@ -118,7 +118,7 @@ def _first_grade(
 
 
 class CellReader:
-    """The cells of a row from a label file, by a mapping."""
+    """Reads the cells of a row from a label file with a mapping."""
 
     def __init__(self, mapping: Mapping, schema: Schema) -> None:
         self.mapping = mapping
@@ -132,11 +132,11 @@ class CellReader:
 
     @property
     def headings(self) -> list[str]:
-        """The headings of all that is read: facts, then grades."""
+        """The headings of the cells: facts, then grades."""
         return [*self._facts, *(heading for heading, _, _ in self._attributes)]
 
     def grades(self, document: Document, part: str, tell: Tell) -> dict[str, str]:
-        """The grades of a label file, by heading, those of the schema alone."""
+        """The valid grades of a label file, by heading; reports attributes with invalid ones only."""
         found: dict[str, str] = {}
         for heading, sources, spellings in self._attributes:
             of_part = [source for source in sources if not source.parts or part in source.parts]

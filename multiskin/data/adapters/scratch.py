@@ -1,4 +1,4 @@
-"""What an import has found so far, in a file: a hundred thousand labels take no more memory than ten."""
+"""A temporary database of what an import has found, so that memory use does not grow with the number of labels."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ CREATE TABLE picture (path TEXT PRIMARY KEY, name TEXT, size INTEGER) WITHOUT RO
 CREATE TABLE content (path TEXT PRIMARY KEY, digest BLOB) WITHOUT ROWID;
 CREATE TABLE record (source TEXT, side TEXT, name TEXT, unit TEXT, box TEXT, grades TEXT, facts TEXT);
 """
-# A picture goes by the first path of its content, whatever it is called elsewhere.
+# Pictures with identical content are represented by the first of their paths.
 NAMES = """
 CREATE INDEX content_digest ON content (digest, path);
 CREATE TABLE named AS
@@ -50,11 +50,11 @@ class Found(NamedTuple):
     """A record with its source and its picture.
 
     Attributes:
-        source: the label file.
-        side: of the split, by its folder; "" where none is.
-        path: the picture's; None where there is none.
-        pictures: how many different ones have its name.
-        record: what the label says.
+        source: the path of the label file.
+        side: the side of the split by its folder; "" if there is none.
+        path: the path of the picture; None if there is none.
+        pictures: the number of different pictures with its name.
+        record: the content of the label.
     """
 
     source: str
@@ -65,7 +65,7 @@ class Found(NamedTuple):
 
 
 class Scratch:
-    """An SQLite file of paths, pictures and records, gone when the import is done."""
+    """A temporary SQLite database of label files, pictures and records."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -73,25 +73,25 @@ class Scratch:
     @classmethod
     @contextmanager
     def opened(cls, beside: Path) -> Iterator["Scratch"]:
-        """A new one in a folder, which is removed completely afterwards."""
+        """A new database in a temporary subfolder of `beside`, which is removed afterwards."""
         with (
             TemporaryDirectory(prefix=".import-", dir=beside) as folder,
             closing(sqlite3.connect(Path(folder) / "scratch.sqlite", isolation_level=None)) as database,
         ):
-            # What a crash would spoil is made anew anyway; sorting goes to files and not to memory.
+            # Durability is not needed for a temporary database; sorting uses files instead of memory.
             for setting in ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", "cache_size = -8000"):
                 database.execute(f"PRAGMA {setting}")
             database.executescript(TABLES)
             yield cls(database)
 
     def scan(self, root: Path, layout: Layout, skip: Path, report: Report) -> None:
-        """Lists all pictures and label files below a folder.
+        """Lists all pictures and label files in a folder and its subfolders.
 
         Args:
             root: the folder.
-            layout: which says what a label file is, and what a picture is known by.
+            layout: defines the suffixes of label files and the keys of pictures.
             skip: a folder to skip.
-            report: receives folders that cannot be read, and names that cannot be written.
+            report: receives folders that cannot be read and file names that are not UTF-8.
         """
         with self.transaction():
             for path, size in _files(root, skip.resolve(), report):
@@ -112,12 +112,12 @@ class Scratch:
         return (path for (path,) in self._database.execute("SELECT path FROM file ORDER BY path"))
 
     def count(self) -> int:
-        """Of label files."""
+        """The number of label files."""
         return int(self._database.execute("SELECT COUNT(*) FROM file").fetchone()[0])
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is kept within is written in one go."""
+        """Writes everything that is added within the block at once."""
         self._database.execute("BEGIN")
         yield
         self._database.execute("COMMIT")
@@ -134,11 +134,11 @@ class Scratch:
         return (path for (path,) in self._database.execute(UNLABELLED))
 
     def sides(self) -> set[str]:
-        """Of the split, among all records; "" for those on none."""
+        """The sides of the split that records are on; "" stands for records on none."""
         return {side for (side,) in self._database.execute("SELECT DISTINCT side FROM record")}
 
     def identify(self, root: Path) -> None:
-        """Finds pictures of the same bytes; only those of one size are read."""
+        """Finds pictures with identical content; only files of equal size are read."""
         with self.transaction():
             for (path,) in self._database.execute(SAME_SIZE):
                 if digest := _digest(root / path):
@@ -146,7 +146,7 @@ class Scratch:
         self._database.executescript(NAMES)
 
     def rows(self) -> Iterator[list[Found]]:
-        """All records of each row that may be: of one picture and one unit of it, sorted; without a picture, each."""
+        """The records of each candidate row, which share picture and unit; a record without a picture is on its own."""
         lines = self._database.execute(RECORDS)
         for (path, _), group in groupby(lines, key=itemgetter(0, 1)):
             found = map(_found, group)
@@ -160,7 +160,7 @@ def _found(line: tuple) -> Found:
 
 
 def _files(root: Path, skip: Path, report: Report) -> Iterator[tuple[str, int]]:
-    """The path from root, with slashes, and the size of every file below, without hidden files."""
+    """The path relative to root, with slashes, and the size of every file below it, without hidden files."""
     folders = [root]
     while folders:
         folder = folders.pop()
@@ -187,7 +187,7 @@ def _is_text(path: str) -> bool:
 
 
 def _digest(path: Path) -> bytes | None:
-    """The digest of a file; None if it cannot be read, so that it equals no other."""
+    """The digest of a file; None if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()

@@ -1,4 +1,4 @@
-"""Where a value is in somebody's label file, and how it is converted."""
+"""Where to find a value in a label file, and how to convert it."""
 
 import bisect
 import math
@@ -11,11 +11,11 @@ from multiskin.data.table import shown
 from multiskin.data.validation import numeral
 from multiskin.errors import UserError, require_known
 
-Document = Mapping[str, Any]  # what a label file holds
+Document = Mapping[str, Any]  # the content of a label file
 
 
 class NotReadError(ValueError):
-    """Raised at a value that cannot be used."""
+    """Raised for a value that cannot be used."""
 
     def __init__(self, kind: Kind, detail: str) -> None:
         super().__init__(detail)
@@ -25,15 +25,15 @@ class NotReadError(ValueError):
 
 @dataclass(frozen=True)
 class Source:
-    """Where a value is in a label file, and how it is converted.
+    """Where to find a value in a label file, and how to convert it.
 
     Attributes:
-        field: the keys that lead there, with dots between them; a number counts in a list.
-        values: what is written for each value, "" for none; empty where the value itself is.
-        bins: limits of an instrument's values, rising: a value gets the number of limits that it reaches.
-        descending: it gets the number of those that it does not reach, since a low value is a high grade.
-        names: what is written for the numbers 0, 1, ... of bins; empty where the numbers are.
-        parts: the only parts for which it is used; empty for all.
+        field: the keys that lead to the value, with dots between them; a number is an index of a list.
+        values: what to write for each value, "" to leave it blank; empty to write the value itself.
+        bins: ascending limits for measured values; what is written is the number of limits that a value reaches.
+        descending: write the number of limits that a value does not reach instead, since low values are high grades.
+        names: what to write for the bins 0, 1, ...; empty to write their numbers.
+        parts: the parts for which the source is used; empty for all.
     """
 
     field: str
@@ -45,20 +45,24 @@ class Source:
 
     @classmethod
     def from_dict(cls, entry: Any, where: str) -> "Source":
-        """Raises UserError: not a field, nor a mapping with one."""
+        """Reads an entry of mapping.yaml.
+
+        Raises:
+            UserError: neither a field nor a valid mapping with one.
+        """
         if isinstance(entry, str | int):
             return cls(str(entry), {})
         if not isinstance(entry, dict) or not isinstance(entry.get("field"), str):
-            raise UserError(f"{where}: {entry!r} is no source; give a field, or {{field: ..., bins: [...]}}")
+            raise UserError(f"{where}: {entry!r} is not a source; give a field, or {{field: ..., bins: [...]}}")
         require_known(entry, [each.name for each in fields(cls)], where)
         where = f"{where}: {entry['field']}"
         values, bins = entry.get("values") or {}, listed(entry, "bins", where)
         if not isinstance(values, dict):
-            raise UserError(f"{where}: values is {values!r}; give what becomes of each value, as {{0: 0, 3: 1}}")
+            raise UserError(f"{where}: values is {values!r}; give what to write for each value, such as {{0: 0, 3: 1}}")
         if not all(isinstance(each, int | float) for each in bins) or sorted(set(bins)) != list(bins):
             raise UserError(f"{where}: bins is {bins!r}; give limits, each above the one before")
         if bins and values:
-            raise UserError(f"{where}: values and bins; give one of them")
+            raise UserError(f"{where}: has both values and bins; give only one of them")
         made = cls(
             entry["field"],
             {numeral(text_of(value)): "" if becomes is None else text_of(becomes) for value, becomes in values.items()},
@@ -72,10 +76,10 @@ class Source:
         return made
 
     def read(self, document: Document) -> str:
-        """What is to be written; "" where there is no value.
+        """The converted value of a label file; "" if it has none.
 
         Raises:
-            NotReadError: a value of which nothing can be made.
+            NotReadError: a value that cannot be converted.
         """
         value = text_of(_value_at(document, self.field.split(".")))
         if not value:
@@ -101,7 +105,11 @@ class Source:
 
 
 def listed(entry: Mapping[str, Any], key: str, where: str) -> list[Any]:
-    """A list that may be given under a key. Raises UserError: something else is."""
+    """The list under a key; empty if there is none.
+
+    Raises:
+        UserError: not a list.
+    """
     value = entry.get(key) or []
     if not isinstance(value, list):
         raise UserError(f"{where}: {key} is {value!r}; give a list")
@@ -109,7 +117,7 @@ def listed(entry: Mapping[str, Any], key: str, where: str) -> list[Any]:
 
 
 def _value_at(document: Any, keys: list[str]) -> Any:
-    """What stands under these keys; None where they lead nowhere, the value that has none where one is in the way."""
+    """The value at these keys; None if there is none. Keys beyond a value that is no container are ignored."""
     for key in keys:
         if isinstance(document, list):
             document = document[int(key)] if key.isdecimal() and int(key) < len(document) else None
@@ -121,5 +129,5 @@ def _value_at(document: Any, keys: list[str]) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """A value as a cell has it; a list or mapping as it would be read out, which is no grade."""
+    """A value as the text of a cell; that of a list or mapping is never a valid grade."""
     return "" if value is None else str(value).strip()

@@ -58,7 +58,7 @@ def test_bins_have_names():
         ({**GOOD, "group": {}}, "unknown key 'group': did you mean 'groups'"),
         ({"attributes": {"shine": "a"}}, "attributes: lines: nothing given"),
         ({"attributes": {"shine": "a", "lines": "b", "glow": "c"}}, "unknown attribute 'glow'"),
-        ({"attributes": {"shine": {"bins": [1, 2]}, "lines": "b"}}, "is no source"),
+        ({"attributes": {"shine": {"bins": [1, 2]}, "lines": "b"}}, "is not a source"),
         ({"attributes": {"shine": {"field": "a", "bin": [1]}, "lines": "b"}}, "unknown key 'bin'"),
         ({"attributes": {"shine": {"field": "a", "bins": [1]}, "lines": "b"}}, "1 bins for 3 grades; give 2"),
         ({"attributes": {"shine": {"field": "a", "bins": [2, 1]}, "lines": "b"}}, "each above the one before"),
@@ -79,7 +79,7 @@ def test_bins_have_names():
             },
             "unknown part 'x'",
         ),
-        ({**GOOD, "subject": ["a"]}, "subject: ..a.. is no source"),
+        ({**GOOD, "subject": ["a"]}, "subject: ..a.. is not a source"),
     ],
 )
 def test_a_mapping_that_cannot_be_meant_is_refused(content, message):

@@ -141,7 +141,7 @@ class TestImageFolder:
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_an_empty_folder_says_what_is_wanted(name, tree):
-    with pytest.raises(UserError, match=r"nothing is left|no folder; photos lie in a folder a class"):
+    with pytest.raises(UserError, match=r"no row could be imported|no folder; put the photos of two or more classes"):
         tree.imported(LAYOUTS[name])
 
 
