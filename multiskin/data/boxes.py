@@ -1,4 +1,4 @@
-"""Turns the boxes of parts of photos in a table into names of these parts."""
+"""Converts the box columns of a table into names of parts of photos."""
 
 import math
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from multiskin.data.table import Problem, shown
 
 
 def name_parts(cells: pd.DataFrame, image: str, corners: Sequence[str] | None) -> tuple[pd.DataFrame, list[Problem]]:
-    """The table with the names of parts in place of paths, where it has boxes, and the bad ones.
+    """The table with each path replaced by the name of the row's part, and the problems with its boxes.
 
     Args:
         cells: the table.
         image: the column of paths.
-        corners: the columns of x0, y0, x1 and y1; a row with all of them blank means the whole photo.
+        corners: the columns of x0, y0, x1 and y1; a row where all four are blank is about the whole photo.
     """
     if corners is None or not {image, *corners} <= set(cells.columns):
         return cells, []
@@ -27,13 +27,13 @@ def name_parts(cells: pd.DataFrame, image: str, corners: Sequence[str] | None) -
         names.append(name_of(path, box) if path else path)
         if box is None and any(texts):
             found = ", ".join(shown(text) or "blank" for text in texts)
-            remedy = "give whole pixels, the upper left corner first, or leave all four blank"
-            problems.append(Problem(f"{found} is no box; {remedy}", row, ", ".join(corners)))
+            remedy = "give whole pixels, the upper left corner first, or leave all four cells blank"
+            problems.append(Problem(f"{found} is not a box; {remedy}", row, ", ".join(corners)))
     return cells.assign(**{image: names}), problems
 
 
 def _box(texts: Sequence[str]) -> Box | None:
-    """The corners that are written there; None where they are no box."""
+    """The box with these corners; None if they do not form one."""
     try:
         values = [float(text) for text in texts]
         if not all(math.isfinite(value) and value >= 0 for value in values):

@@ -1,8 +1,8 @@
-"""Where the pictures of a run are kept, if anywhere: as asked for, as far as there is space.
+"""Caches the pictures of a run in memory or on disk, as the config asks and as far as there is space.
 
-Pictures are kept as they are before a recipe's first random step, so that no result depends on it: decoded, upright,
-cut, only the face if asked for, and resized where a recipe begins with that. Heads whose recipes begin alike share
-them.
+Pictures are cached as they are before a recipe's first random step, so that no result depends on the cache: decoded,
+upright, cropped to the part and the face, and resized if the recipe starts with that. Heads whose recipes start with
+the same steps share them.
 """
 
 import json
@@ -24,25 +24,25 @@ from multiskin.data.cache_memory import MemoryStore, memory_bytes
 from multiskin.data.pictures import FreshPictures, KeptPictures, Pictures
 from multiskin.run import first_process
 
-SHARE = 0.25  # of the memory, or of the free disk, where no size is given
-SAMPLE = 8  # photos that say how large those of a table are
-SPARE = 1.25  # room for photos that are larger than these
+SHARE = 0.25  # of the memory, or of the free disk space, used if no size is given
+SAMPLE = 8  # photos from which the size of all photos of a table is estimated
+SPARE = 1.25  # safety factor on that estimate
 VERSIONS = {"numpy": np.__version__, "opencv": cv2.__version__, "pillow": PIL.__version__} | {
     name: version(name) for name in ("albumentations", "mtcnn")
 }
-PROGRAM = ("crops.py", "images.py", "preprocessing.py", "transforms.py", "../faces/*.py")  # that makes pictures
+PROGRAM = ("crops.py", "images.py", "preprocessing.py", "transforms.py", "../faces/*.py")  # code that makes pictures
 
 
 def keep(wanted: Sequence[FreshPictures], config: DataConfig, processes: int = 1) -> list[Pictures]:
-    """The same pictures, kept as config.cache says; if they do not fit, it warns and they are read each time.
+    """The same pictures, cached as config.cache says; if they do not fit, warns and returns them uncached.
 
     Args:
-        wanted: of each table and recipe; those that are alike become one.
+        wanted: the pictures of each table and recipe; identical ones are cached once.
         config: cache and cache_size.
-        processes: that keep as much on this machine, in memory each for itself.
+        processes: number of training processes on this machine, each of which has its own memory cache.
 
     Raises:
-        ImageError: a photo that was looked at for its size cannot be read.
+        ImageError: a photo that was read to estimate the size of the cache cannot be read.
     """
     if config.cache is None:
         return list(wanted)
@@ -54,13 +54,13 @@ def keep(wanted: Sequence[FreshPictures], config: DataConfig, processes: int = 1
 
 
 def expected_bytes(fresh: FreshPictures) -> float:
-    """The space that all pictures take, estimated from some of them where sizes may differ."""
+    """The bytes that all pictures take, estimated from a sample if their sizes may differ."""
     rows = len(fresh.manifest)
     size = fresh.transform.settled_size()
     if size is not None:
         return rows * size[0] * size[1] * 3
-    some = np.unique(np.linspace(0, rows - 1, min(rows, SAMPLE)).round().astype(int))
-    return rows * SPARE * float(np.mean([fresh[row].size for row in some.tolist()] or [0]))
+    sample = np.unique(np.linspace(0, rows - 1, min(rows, SAMPLE)).round().astype(int))
+    return rows * SPARE * float(np.mean([fresh[row].size for row in sample.tolist()] or [0]))
 
 
 def _in_some_place(
@@ -80,8 +80,8 @@ def _in_some_place(
         refusals.append(f"{_gigabytes(room)} of disk")
     if first_process():
         say(
-            f"data.cache: {config.cache}: the photos take about {_gigabytes(needed)} before their first random step, "
-            f"and there is {' and '.join(refusals)} for them; none is kept. {_remedy(distinct, needed)}"
+            f"data.cache: {config.cache}: the pictures take about {_gigabytes(needed)}, but only "
+            f"{' and '.join(refusals)} may be used; none is cached. {_remedy(distinct, needed)}"
         )
     return dict(distinct)
 
@@ -100,7 +100,7 @@ def _on_disk(distinct: dict[str, FreshPictures], for_others: float) -> dict[str,
         for store in stores.values():
             store.open()
     except OSError as error:
-        say(f"data.cache: {error.filename}: {(error.strerror or str(error)).lower()}; no picture is kept")
+        say(f"data.cache: {error.filename}: {(error.strerror or str(error)).lower()}; no picture is cached")
         return dict(distinct)
     return {key: KeptPictures(fresh, stores[key]) for key, fresh in distinct.items()}
 
@@ -113,7 +113,7 @@ def _remedy(distinct: dict[str, FreshPictures], needed: float) -> str:
     whole = [fresh for fresh in distinct.values() if fresh.transform.settled_size() is None]
     if not whole:
         return f"Set data.cache_size to {_gigabytes(1.01 * needed)} if the machine has that"
-    return "Let recipes begin with Resize: {size: N}, so that pictures of N x N are kept in place of whole photos"
+    return "Start recipes with Resize: {size: N}, so that pictures of N x N pixels are cached instead of whole photos"
 
 
 def _gigabytes(size: float) -> str:
@@ -121,12 +121,12 @@ def _gigabytes(size: float) -> str:
 
 
 def _key(fresh: FreshPictures) -> str:
-    """The same for the same pictures in one run."""
+    """A key that is equal for identical pictures within a run."""
     return json.dumps([id(fresh.manifest), _settings(fresh)], sort_keys=True)
 
 
 def _settings(fresh: FreshPictures) -> dict[str, Any]:
-    """All that pictures depend on besides their photos."""
+    """Everything that the pictures depend on besides their photos."""
     transform = fresh.transform
     detector = Path(transform.skin.config.detector or "")
     return {

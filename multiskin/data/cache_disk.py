@@ -1,4 +1,4 @@
-"""Pictures on disk, shared by all processes and all runs: one file each, complete or absent, checked when read."""
+"""A disk cache of pictures, shared by all processes and runs; files are written atomically and checked when read."""
 
 import json
 import os
@@ -20,21 +20,21 @@ from multiskin.data.crops import parted
 from multiskin.data.manifest import Manifest
 from multiskin.run import write_json
 
-VARIABLE = "MULTISKIN_CACHE"  # of the environment; drawn sets are kept there, too
-HEADER = struct.Struct("<4sIII")  # what it is, height, width, and the pixels' checksum
+VARIABLE = "MULTISKIN_CACHE"  # environment variable with the cache folder, which also holds rendered sets
+HEADER = struct.Struct("<4sIII")  # magic bytes, height, width, and the pixels' checksum
 MAGIC = b"msk1"
-PREFIX = "pictures-"  # of the folder of a set
+PREFIX = "pictures-"  # start of the name of a set's folder
 ABANDONED = 3600  # seconds after which a partial file is assumed to be from a killed process
 
 
 class DiskStore:
-    """The pictures of one table by one transform.
+    """The pictures that one transform makes of one table.
 
-    A picture is known by its photo's name, size and times, so that a photo that has changed is read anew.
+    A picture's key is its photo's name, size and timestamps, so that a photo that has changed is read again.
 
     Args:
         manifest: the photos.
-        settings: all else that decides on the pictures; JSON.
+        settings: everything else that the pictures depend on, as JSON.
     """
 
     def __init__(self, manifest: Manifest, settings: dict[str, Any]) -> None:
@@ -46,13 +46,13 @@ class DiskStore:
         self.warned_of_damage = False
 
     def open(self) -> None:
-        """Makes the folder, for its owner alone, and marks it as used now.
+        """Creates the folder, readable by its owner only, and marks it as used now.
 
         Raises:
-            OSError: nothing can be written there.
+            OSError: the folder cannot be written to.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_json(self.folder / "settings.json", self.settings)  # what it is, for who looks; and the time of its use
+        write_json(self.folder / "settings.json", self.settings)  # for people; its mtime is the time of last use
         for part in self.folder.glob("*/*.part"):
             with suppress(OSError):
                 if time.time() - part.stat().st_mtime > ABANDONED:
@@ -66,7 +66,7 @@ class DiskStore:
         picture = _unpacked(content)
         if picture is None and not self.warned_of_damage:
             self.warned_of_damage = True
-            say(f"{self.folder}: a kept picture is damaged; its photo is read again")
+            say(f"{self.folder}: a cached picture is damaged; its photo is read again")
         return picture
 
     def put(self, row: int, picture: np.ndarray) -> None:
@@ -83,7 +83,7 @@ class DiskStore:
                 part.unlink(missing_ok=True)
         except OSError as error:
             self.writable = False
-            say(f"{self.folder}: {(error.strerror or str(error)).lower()}; no more pictures are kept there")
+            say(f"{self.folder}: {(error.strerror or str(error)).lower()}; no more pictures are cached there")
 
     def _file(self, row: int) -> Path:
         name = self.manifest.path(row)
@@ -102,7 +102,7 @@ def _packed(picture: np.ndarray) -> bytes:
 
 
 def _unpacked(content: bytes) -> np.ndarray | None:
-    """The picture that was written; None where the file holds something else."""
+    """The picture in a file; None if the file is damaged or holds something else."""
     if len(content) < HEADER.size:
         return None
     magic, height, width, checksum = HEADER.unpack_from(content)
@@ -116,7 +116,7 @@ def cache_root() -> Path:
 
 
 def free_bytes() -> float:
-    """Of the disk that the pictures would be on, those of earlier sets counted as free."""
+    """The free space on the disk of the cache, counting the space of earlier sets as free."""
     place = cache_root()
     while not place.exists():
         place = place.parent
@@ -124,13 +124,13 @@ def free_bytes() -> float:
 
 
 def make_room(bound: float, own: list[Path]) -> None:
-    """Removes the least recently used sets until all together take no more than `bound` bytes.
+    """Removes the least recently used sets until the others take no more than `bound` bytes.
 
-    A run that still uses one reads its photos again.
+    A run that still uses a removed set reads its photos again.
 
     Args:
-        bound: for all sets but `own`.
-        own: folders of those to leave.
+        bound: the limit for all sets except `own`.
+        own: folders of the sets to keep.
     """
     others = [folder for folder in _sets() if folder not in own]
     taken = {folder: _size(folder) for folder in others}
@@ -162,5 +162,5 @@ def _sizes(folder: Path) -> Iterator[int]:
 
 
 def say(words: str) -> None:
-    """What need not stop a run; a worker that reads photos has no other way."""
+    """Prints a warning; also works in a worker process, which cannot report one otherwise."""
     print(f"multiskin: warning: {words}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Pictures in memory that a process and its workers share, and that is freed when the last of them ends."""
+"""A cache of pictures in memory that a process shares with its workers, freed when the last of them ends."""
 
 import mmap
 import multiprocessing
@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-BEING_WRITTEN = -1  # in place of a height
-FIELDS = 3  # of each row: where its pixels begin, height (0 where there is none) and width
+BEING_WRITTEN = -1  # stored in place of the height
+FIELDS = 3  # per row: offset of its pixels, height (0 if there is no picture) and width
 
 
 def available() -> bool:
-    """Whether the system has memory that other processes can open however they are started, as Linux has."""
+    """Whether the system has anonymous memory files that spawned processes can open too, as Linux has."""
     return hasattr(os, "memfd_create")
 
 
 def memory_bytes() -> float:
-    """The memory of this machine, or of the container that the process is confined to."""
+    """The memory of this machine, or the limit of the container that the process runs in."""
     total = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     try:
         with open("/sys/fs/cgroup/memory.max") as file:
@@ -29,14 +29,14 @@ def memory_bytes() -> float:
 
 
 class MemoryStore:
-    """Keeps the pictures that come first, until its room is used up; memory is taken as they come.
+    """Stores pictures in the order in which they come until its capacity is used up; memory is allocated as they come.
 
-    The file behind it has no name, so that nothing of it is left when its processes end, however they do, and is not in
-    /dev/shm, which is small in containers.
+    The memory file has no name, so that it is freed however its processes end. It is not in /dev/shm, which is small in
+    containers.
 
     Args:
-        rows: of the table.
-        room: for pixels, bytes.
+        rows: number of rows of the table.
+        room: capacity for pixels, in bytes.
     """
 
     def __init__(self, rows: int, room: int) -> None:
@@ -56,7 +56,7 @@ class MemoryStore:
 
     def put(self, row: int, picture: np.ndarray) -> None:
         height, width, _ = picture.shape
-        with self.lock:  # which also makes sure that all processes see the pixels before the height
+        with self.lock:  # also makes sure that all processes see the pixels before the height
             start = int(self.index[0, 0])
             if self.index[1 + row, 1] != 0 or start + picture.size > self.room:
                 return
@@ -67,7 +67,7 @@ class MemoryStore:
             self.index[1 + row, 1] = height
 
     def __getstate__(self) -> dict[str, Any]:
-        """For a worker that is not forked: it opens the same memory."""
+        """Passes the file descriptor, so that a spawned worker maps the same memory."""
         return {"rows": self.rows, "room": self.room, "lock": self.lock, "fd": DupFd(self.fd)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ class MemoryStore:
         self._map(state["fd"].detach())
 
     def _header(self) -> int:
-        return (1 + self.rows) * FIELDS * 8  # bytes; the first line says how much room is used
+        return (1 + self.rows) * FIELDS * 8  # bytes; the first row holds the number of bytes used
 
     def _map(self, fd: int) -> None:
         self.fd = fd

@@ -1,4 +1,4 @@
-"""What one column of somebody's table may be, judged by its heading and by the values it holds."""
+"""Guesses the role of a table's column from its heading and its values."""
 
 import re
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from multiskin.data.validation import SPELLINGS, numeral
 Role = Literal["image", "split", "group", "subject", "part", "ordinal", "nominal", "other"]
 Scale = tuple[str, ...]  # every grade as the table writes it, lowest first
 
-HIGHEST_GRADE = 10  # whole numbers beyond it are counts, ages or measures
-MOST_CLASSES = 20  # text of more kinds than this is free text
+HIGHEST_GRADE = 10  # larger whole numbers are counts, ages or measurements
+MOST_CLASSES = 20  # a column with more distinct texts than this is free text
 
 PERSON = "subject|patient|person|participant|volunteer|individual|user|customer|피험자|대상자|참가자|환자|고객"
 # A heading matches as a whole, after plain(): in lower case, with underscores between words. The first match counts.
@@ -66,7 +66,7 @@ LADDERS: tuple[Scale, ...] = (
 
 @dataclass(frozen=True)
 class Column:
-    """A heading, the different values under it, and how many rows are filled; blank cells are no values."""
+    """A heading, its distinct values, and the number of cells that are not blank; blanks are not values."""
 
     heading: str
     values: frozenset[str]
@@ -79,7 +79,7 @@ class Column:
 
     @cached_property
     def role(self) -> Role:
-        """The first reading that fits; a clear heading takes precedence over numbers that look like grades."""
+        """The first role that fits; a telling heading takes precedence over numbers that look like grades."""
         if not self.values:
             return "other"
         if self.holds_photos:
@@ -99,32 +99,32 @@ class Column:
 
     @property
     def holds_classes(self) -> bool:
-        """A few kinds of text, each met twice or more on average."""
+        """Whether it holds few distinct texts, each at least twice on average."""
         few = 2 <= len(self.values) <= min(MOST_CLASSES, self.filled // 2)
         return few and not any(_is_number(value) for value in self.values)
 
     @property
     def maybe_subject(self) -> bool:
-        """Whether an 'id' or 'name' comes back, as a person's does who was photographed twice."""
+        """Whether a column such as 'id' or 'name' has repeated values, like those of a person photographed twice."""
         return len(self.values) < self.filled and bool(re.fullmatch(MAYBE_SUBJECT, plain(self.heading)))
 
     @cached_property
     def scales(self) -> list[Scale]:
-        """The values read as ordered grades, likeliest reading first; none where they are no grades."""
+        """The ordinal scales that the values may belong to, likeliest first; empty if they are not grades."""
         if self.values <= set(numbers(0, HIGHEST_GRADE)):
             return _number_scales({int(value) for value in self.values})
         return _word_scales(self.values)
 
     @property
     def why_other(self) -> str:
-        """Why nothing was made of the column."""
+        """Why the column is not used."""
         if len(self.values) < 2:
             return "blank" if not self.values else "the same value everywhere"
         if re.fullmatch(HEADINGS["other"], plain(self.heading)):
-            return "no grade, by its heading"
+            return "not a grade, by its heading"
         if any(_is_number(value) for value in self.values):
             return f"not all whole numbers from 0 to {HIGHEST_GRADE}"
-        return "text of many kinds"
+        return "too many different texts"
 
 
 def words(heading: str) -> str:
@@ -154,7 +154,7 @@ def _is_number(value: str) -> bool:
 
 
 def _number_scales(grades: set[int]) -> list[Scale]:
-    """Whether the scale's start is unclear: scales begin at 0 or 1, and the table holds neither."""
+    """The scales that these numbers may belong to: several if the table has neither 0 nor 1, where scales start."""
     if len(grades) < 2:
         return []
     lowest, highest = min(grades), max(grades)
@@ -163,7 +163,7 @@ def _number_scales(grades: set[int]) -> list[Scale]:
 
 
 def _word_scales(values: frozenset[str]) -> list[Scale]:
-    """The shortest ladder that has all the words, spelled as in the table."""
+    """The shortest of LADDERS that has all the words, spelled as in the table."""
     spelled = {value.casefold(): value for value in sorted(values)}
     ladders = [ladder for ladder in LADDERS if spelled.keys() <= set(ladder)]
     if len(spelled) < 2 or not ladders:

@@ -1,4 +1,4 @@
-"""The photos of a run as Lightning's loaders."""
+"""The data loaders of a run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,18 +19,18 @@ from multiskin.schema import MISSING
 
 
 class SkinDataModule(pl.LightningDataModule):
-    """Training photos drawn from the heads' mixture, validation photos each once.
+    """Training photos drawn from the heads' mixture, and each validation photo once.
 
     Args:
         train: photos to learn from.
         val: photos that decide on the best checkpoint.
         recipes: one per head.
-        preprocessing: how every photo is prepared, after augmentation where it learns.
-        config: batch size, workers, draws an epoch.
-        seed: of draws and augmentation.
+        preprocessing: how every photo is prepared; in training, after augmentation.
+        config: batch size, workers, draws per epoch.
+        seed: seed of draws and augmentation.
 
     Raises:
-        UserError: a recipe that cannot be followed.
+        UserError: an invalid recipe.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class SkinDataModule(pl.LightningDataModule):
         reduced = config.decoding == "reduced"
         self.training_photos = TrainingPhotos(train, self.mixture.weights, transforms, seed, reduced)
         self.validation_photos = GradedPhotos(val, evaluation_transform(preprocessing))
-        self.position = (0, 0)  # an epoch and how many of its batches have been learned from
+        self.position = (0, 0)  # the epoch to resume in, and how many of its batches are done
 
     def state_dict(self) -> dict[str, int]:
-        """A checkpoint's position in the stream of draws."""
+        """The position in the stream of draws, for checkpoints."""
         assert self.trainer is not None
         progress = self.trainer.fit_loop.epoch_loop.batch_progress
         return {
@@ -76,9 +76,9 @@ class SkinDataModule(pl.LightningDataModule):
         return state["epoch"] + (state["batches"] == state["batches_per_epoch"])
 
     def setup(self, stage: str) -> None:
-        """Keeps pictures from epoch to epoch as config.cache says; Lightning calls this in each process."""
+        """Sets up the cache of pictures that config.cache asks for; Lightning calls this in each process."""
         if self.training_photos.pictures is not self.training_photos.fresh:
-            return  # they are, since an earlier call
+            return  # already done by an earlier call
         processes = self.trainer.num_devices if self.trainer else 1
         wanted = [*self.training_photos.fresh, self.validation_photos.fresh]
         *self.training_photos.pictures, self.validation_photos.pictures = keep(wanted, self.config, processes)
@@ -90,7 +90,7 @@ class SkinDataModule(pl.LightningDataModule):
         return self._loader(self.validation_photos, EveryRow(len(self.validation_photos), *self._place()))
 
     def sampling_statistics(self, epoch: int) -> dict[str, float]:
-        """What an epoch's draws are worth to each head: their effective sample size and number of distinct photos."""
+        """The effective sample size of an epoch's draws for each head, and the number of distinct photos."""
         sampler = self._training_sampler()
         sampler.set_epoch(epoch)
         rows, _ = sampler.draws()
@@ -106,7 +106,7 @@ class SkinDataModule(pl.LightningDataModule):
         rank, ranks = self._place()
         graded = int((self.training_photos.manifest.grades != MISSING).any(axis=1).sum())
         draws = graded if self.config.draws_per_epoch is None else self.config.draws_per_epoch
-        draws = -(-draws // ranks) * ranks  # equally many for every rank, or the last step would wait forever
+        draws = -(-draws // ranks) * ranks  # the same number for every rank, or the last step would wait forever
         sampler = MixtureSampler(self.mixture, draws, self.seed, rank, ranks)
         epoch, batches = self.position
         sampler.resume(epoch, batches * self.config.batch_size)
@@ -125,5 +125,5 @@ class SkinDataModule(pl.LightningDataModule):
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             worker_init_fn=one_thread,
-            generator=torch.Generator(),  # its seeds are of no use here, and would shift those of dropout
+            generator=torch.Generator(),  # or the loader would draw from the global one, and so change dropout
         )

@@ -1,4 +1,4 @@
-"""Photos and grades as tensors: the batch that the network learns from and is judged on.
+"""Photos and grades as tensors: the batches for training and validation.
 
 batch = {"image": (B, 3, S, S) float32, "grades": (B, H) int64 with -1, "weight": (B, H) float32, "row": (B,) int64}
 """
@@ -29,18 +29,18 @@ def _item(manifest: Manifest, row: int, image: Tensor, weight: np.ndarray) -> It
 
 
 class TrainingPhotos(Dataset[Item]):
-    """Photos as drawn: each augmented by the recipe of the head that drew it, weighted for every head.
+    """Drawn photos, each augmented by the recipe of the head that drew it and weighted for every head.
 
     Args:
-        manifest: the training photos, N of them.
+        manifest: the N training photos.
         weights: (N, H), how much a row counts for each head.
         transforms: one per head.
-        seed: seed of the augmentation; with a draw's epoch and number it decides the picture.
+        seed: seed of the augmentation; together with a draw's epoch and number it determines the picture.
         reduced: decode JPEG photos no larger than a transform needs them.
 
     Attributes:
-        fresh: what each transform draws its numbers for, made anew each time.
-        pictures: the same, maybe kept from epoch to epoch.
+        fresh: the input of each transform's random steps, decoded and transformed each time.
+        pictures: the same, possibly cached.
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class TrainingPhotos(Dataset[Item]):
 
 
 class GradedPhotos(Dataset[Item]):
-    """Photos as they are, for validation and test: every row once.
+    """Photos without augmentation, for validation and test: each row once.
 
     A head's weight is the same for all of its graded rows and averages 1 over all N, so that the mean loss over rows is
     the mean over the head's graded rows, comparable to that of training.
 
     Attributes:
-        fresh: what the transform settles on, made anew each time.
-        pictures: the same, maybe kept from epoch to epoch.
+        fresh: the pictures, decoded and transformed each time.
+        pictures: the same, possibly cached.
     """
 
     def __init__(self, manifest: Manifest, transform: PhotoTransform) -> None:

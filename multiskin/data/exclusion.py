@@ -1,4 +1,4 @@
-"""Grades that are left out of training and validation: a list of photos and attributes, such as suspects."""
+"""Grades to leave out of training and validation: a list of photos and attributes, such as suspect labels."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,19 +12,19 @@ from multiskin.data.table import Problem, read_table
 from multiskin.errors import UserError, unknown
 from multiskin.schema import MISSING, Schema
 
-LEARNED_FROM = ("train", "val")  # the sides that lose grades; what a model is judged by stays as it is
+LEARNED_FROM = ("train", "val")  # the sides that lose grades; those that measure a model keep theirs
 REQUIRED = ("image", "attribute")
-CHOICE = "exclude"  # the column that says which rows count; without it all do
+CHOICE = "exclude"  # the column that says which rows to leave out; without it, all
 YES, NO = "yes", "no"
 
 
 @dataclass(frozen=True, eq=False)
 class Exclusions:
-    """A list of grades that are not to be learned from.
+    """A list of grades not to learn from.
 
     Attributes:
         path: its file.
-        cells: image and attribute of the rows that count, by their number in the file; a blank attribute means all.
+        cells: image and attribute of the rows to leave out, indexed by row number; a blank attribute means all.
     """
 
     path: Path
@@ -35,7 +35,7 @@ class Exclusions:
         """Reads a table, CSV or Parquet, with columns image, attribute and optionally exclude: yes, no or blank.
 
         Raises:
-            UserError: no such file, or not one; a column that it lacks, an unknown attribute, another word.
+            UserError: no such table, a missing column, an unknown attribute, or a word other than yes and no.
         """
         path, table = Path(path), read_table(path)
         if table.problems:
@@ -43,8 +43,8 @@ class Exclusions:
         for heading in REQUIRED:
             if heading not in table.cells:
                 raise UserError(
-                    f"data.exclude {path}: no column {heading}; a list of grades to leave out has "
-                    f"{' and '.join(REQUIRED)}, the attribute blank where all grades of a photo are meant"
+                    f"data.exclude {path}: no column {heading}; give the columns {' and '.join(REQUIRED)}, with a "
+                    "blank attribute to leave out all grades of a photo"
                 )
         attributes = table.cells["attribute"]
         _require_known(path, attributes[attributes != ""], schema.names)
@@ -52,16 +52,16 @@ class Exclusions:
         return cls(path, table.cells.loc[counts, list(REQUIRED)])
 
     def leave_out(self, manifest: Manifest, split: np.ndarray) -> tuple[Manifest, list[Problem]]:
-        """The photos without the listed grades, except on sides to judge by, and notices of how many were left out.
+        """The photos without the listed grades on the sides of LEARNED_FROM, and notices of how many were left out.
 
-        A listed photo that is not among them has no grade to learn from: it was skipped, or is no longer in the table.
+        Listed photos that are not in the manifest are reported: they were skipped, or are no longer in the table.
 
         Args:
             manifest: N photos.
             split: (N,) of train, val, test and calibrate.
 
         Raises:
-            UserError: no listed photo is among them.
+            UserError: none of the listed photos is in the manifest.
         """
         there = self.cells["image"].isin(manifest.paths)
         if not there.any():
@@ -69,8 +69,12 @@ class Exclusions:
         listed = _marked(self.cells[there], manifest) & (manifest.grades != MISSING)  # (N, H)
         out = listed & np.isin(split, LEARNED_FROM)[:, None]
         kept = listed.sum() - out.sum()
-        rest = f"; {kept} of photos to judge by stay, or results would look better than they are" if kept else ""
-        notices = [Problem(f"data.exclude {self.path}: {out.sum()} grades are not learned from{rest}")]
+        rest = (
+            f"; {kept} grades of test and calibration photos are kept, since results would look too good without them"
+            if kept
+            else ""
+        )
+        notices = [Problem(f"data.exclude {self.path}: {out.sum()} grades are left out of training{rest}")]
         if not there.all():
             notices.append(self._absent(self.cells["image"][~there]))
         return replace(manifest, grades=np.where(out, MISSING, manifest.grades)), notices
@@ -83,7 +87,7 @@ class Exclusions:
 
 
 def _marked(cells: pd.DataFrame, manifest: Manifest) -> np.ndarray:
-    """Which grades (N, H) are listed, for listed photos that are all in the table."""
+    """Which grades (N, H) are listed; all listed photos must be in the manifest."""
     places = {path: index for index, path in enumerate(manifest.paths.tolist())}
     marked = np.zeros(manifest.grades.shape, dtype=bool)
     for image, attribute in cells.itertuples(index=False):
@@ -92,7 +96,7 @@ def _marked(cells: pd.DataFrame, manifest: Manifest) -> np.ndarray:
 
 
 def _require_known(path: Path, column: pd.Series, known: Iterable[str]) -> None:
-    """Makes sure that every cell is one of these; the error names the first that is not, and its place."""
+    """Makes sure that every cell is one of the known values; the error names the first other one and its row."""
     strange = column[~column.isin(list(known))]
     if len(strange):
         where = f"data.exclude {path}: row {strange.index[0]}, column {column.name}"
@@ -100,7 +104,7 @@ def _require_known(path: Path, column: pd.Series, known: Iterable[str]) -> None:
 
 
 def _choices(path: Path, column: pd.Series) -> pd.Series:
-    """Which rows are to be left out; blank means no."""
+    """Which rows to leave out; blank means no."""
     words = column.str.lower().replace("", NO)
     _require_known(path, words, (YES, NO))
     return words == YES

@@ -1,4 +1,4 @@
-"""schema.yaml and config.yaml as a person reads and edits them: what was proposed, with a word on each line."""
+"""Writes a proposal as schema.yaml and config.yaml, with a comment on each line for the person who edits them."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from multiskin.schema import Attribute, Kind, Schema
 
 KINDS: dict[Kind, str] = {
     "ordinal": "grades in order",
-    "nominal": "classes; if they have an order, write ordinal and sort grade_names, lowest first",
+    "nominal": "classes; if they have an order, change this to ordinal and sort grade_names, lowest first",
 }
 
 
@@ -23,28 +23,28 @@ def write(proposal: Proposal, out_dir: str | Path, overwrite: bool = False) -> l
     """Writes schema.yaml and config.yaml and returns their paths.
 
     Raises:
-        UserError: one of them is there already, or the folder cannot be written to.
+        UserError: one of them exists already, or the folder cannot be written to.
     """
     folder = Path(out_dir)
     texts = {folder / "schema.yaml": schema_text(proposal.schema), folder / "config.yaml": config_text(proposal)}
     try:
         present = [path for path in texts if path.exists()]
         if present and not overwrite:
-            raise UserError(f"{present[0]} is there already; choose another folder, or allow to overwrite it")
+            raise UserError(f"{present[0]} exists already; choose another folder, or allow overwriting")
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
             path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{folder}: {error.strerror}; choose a folder that can be written to") from error
+        raise UserError(f"{folder}: {error.strerror}; choose a writable folder") from error
     return list(texts)
 
 
 def schema_text(schema: Schema) -> str:
-    """The schema as YAML that Schema.load takes, with empty places for the words that only a person knows."""
+    """The schema as YAML for Schema.load, with empty fields for the meaning of the lowest and highest grades."""
     lines = [
-        "# What is graded. Names and words may be changed; columns and the number of grades have to fit the table.",
-        "# Fill in what the lowest and the highest grade mean: they go with the model, for whoever shows its results.",
-        "# To leave an attribute out, remove it here and put its column under data.columns.ignore in the config.",
+        "# What is graded. You may change names and words; columns and the number of grades have to match the table.",
+        "# Fill in what the lowest and the highest grade mean: the model keeps these words, to show them with results.",
+        "# To leave an attribute out, remove it here and add its column to data.columns.ignore in the config.",
         "attributes:",
     ]
     for attribute in schema:
@@ -60,7 +60,7 @@ def _attribute_lines(attribute: Attribute) -> Iterator[str]:
     yield _line("kind", attribute.kind, KINDS[attribute.kind])
     yield _line("grades", attribute.grades, f"0 to {attribute.grades - 1}")
     if attribute.grade_names:
-        meaning = "what the table holds for 0, 1, ... in this order" if attribute.ordinal else "as in the table"
+        meaning = "what the table has for grades 0, 1, ..." if attribute.ordinal else "as in the table"
         yield _line("grade_names", list(attribute.grade_names), meaning)
     yield _line("display", attribute.display)
     if attribute.ordinal:
@@ -69,11 +69,11 @@ def _attribute_lines(attribute: Attribute) -> Iterator[str]:
 
 
 def config_text(proposal: Proposal) -> str:
-    """The config as YAML: what the table decides, and the settings a beginner may want to change."""
+    """The config as YAML: what follows from the table, and the settings that a beginner may want to change."""
     default = FitConfig()
     return _joined(
         [
-            "# A training run, for multiskin fit --config. What is not listed here is at its default.",
+            "# A training run, for multiskin fit --config. Settings not listed here have their defaults.",
             _line("schema", "schema.yaml", "what is graded; the file next to this one"),
             _line("out", default.out, "the run folder"),
             "data:",
@@ -81,8 +81,8 @@ def config_text(proposal: Proposal) -> str:
             "model:",
             *_indented(
                 [
-                    _line("backbone", default.model.backbone, "any backbone of timm"),
-                    _line("input_size", default.model.input_size, "pixels; larger sees finer signs and takes longer"),
+                    _line("backbone", default.model.backbone, "any timm backbone"),
+                    _line("input_size", default.model.input_size, "pixels; larger shows finer detail and takes longer"),
                 ]
             ),
             *_recipe_lines(proposal.schema),
@@ -93,16 +93,16 @@ def config_text(proposal: Proposal) -> str:
 
 def _data_lines(proposal: Proposal) -> Iterator[str]:
     data, columns = proposal.data, proposal.data.columns
-    missing = "" if proposal.photos_found else "; NO PHOTO WAS FOUND FROM HERE: set it right"
-    yield _line("root", data.root, f"the folder that the table's paths start from{missing}")
+    missing = "" if proposal.photos_found else "; NO PHOTO WAS FOUND FROM HERE: correct it"
+    yield _line("root", data.root, f"the folder that the table's paths are relative to{missing}")
     yield _line("manifest", data.manifest, "the table, relative to root")
     yield "columns:"
     yield from _indented(
         [
             _line("image", columns.image, "path of the photo, relative to root"),
             *([_line("box", columns.box, "corners of the part that a row is about, pixels")] if columns.box else []),
-            _line("split", columns.split, "train, val, test or calibrate; null: a split is made"),
-            _line("subject", columns.subject, "whose photo it is; all of one subject stay on one side of the split"),
+            _line("split", columns.split, "train, val, test or calibrate; null: photos are split at random"),
+            _line("subject", columns.subject, "whose photo it is; a subject's photos stay on one side of the split"),
             _line("part", columns.part, "which part of the face or body"),
             _line("groups", columns.groups, "kept in the tables of predictions"),
         ]
@@ -114,22 +114,22 @@ def _data_lines(proposal: Proposal) -> Iterator[str]:
         yield "split:"
         yield from _indented(
             [
-                _line("ratios", data.split.ratios, "train, val, test, and maybe calibrate"),
+                _line("ratios", data.split.ratios, "train, val, test and, optionally, calibrate"),
                 _line("seed", data.split.seed, "another number makes another split"),
             ]
         )
 
 
 def _recipe_lines(schema: Schema) -> list[str]:
-    """How ordered grades are decided, which matters more than any loss."""
+    """The decision for ordered grades, which matters more than any loss."""
     if not any(attribute.ordinal for attribute in schema):
         return []
-    how = "the grade that earns most as P-Recall counts; argmax: the likeliest one"
+    how = "the grade with the highest expected P-Recall; argmax: the likeliest one"
     return ["recipe:", f"  {_line('decision', CREDIT, how)}"]
 
 
 def _trainer_lines(schema: Schema) -> list[str]:
-    """What is monitored by default is for ordered grades; a schema of classes alone has no such number."""
+    """A number to monitor where all attributes are nominal, since the default needs ordered grades."""
     if any(attribute.ordinal for attribute in schema):
         return []
     return ["trainer:", "  monitor: val/mean/balanced_accuracy  # what decides on the best checkpoint"]
@@ -148,7 +148,7 @@ def _joined(lines: Iterable[str]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Keeps every text on its line, however it breaks."""
+    """Writes each text on one line, escaping its line breaks."""
 
     def represent_text(self, text: str) -> yaml.Node:
         return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.splitlines() == [text] else '"')
@@ -158,7 +158,7 @@ _Dumper.add_representer(str, _Dumper.represent_text)
 
 
 def _flow(value: Any) -> str:
-    """A value as YAML on one line; dumped in a list, since a bare value would bring the end mark of a document."""
+    """A value as YAML on one line; dumped in a list, since a bare scalar would be followed by a document end mark."""
     flow = yaml.dump(
         [value], None, _Dumper, default_flow_style=True, allow_unicode=True, sort_keys=False, width=math.inf
     )

@@ -1,4 +1,4 @@
-"""One photograph from a file to pixels: whole, upright, and in RGB, or an error that says what is wrong with it."""
+"""Reads a photograph from a file: upright RGB pixels, or an error that says what is wrong with the file."""
 
 import re
 import stat
@@ -17,11 +17,11 @@ from PIL.WebPImagePlugin import WebPImageFile
 from multiskin.data.crops import parted
 from multiskin.errors import UserError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")  # what pictures are looked for by
-MAX_PIXELS = 100_000_000  # 100 megapixels, 300 MB decoded: more than cameras give, less than a bomb needs
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")  # of files that are listed as pictures
+MAX_PIXELS = 100_000_000  # 100 megapixels, 300 MB decoded: more than cameras have, less than a decompression bomb
 
-# A file is what its first bytes say, whatever its name ends in. Pillow's own Image.open knows some forty more formats,
-# which nobody photographs in and each of which is a decoder to attack, and it warns of bombs by a limit of its own.
+# The format of a file is told by its first bytes, whatever its suffix. Pillow's Image.open supports some forty more
+# formats, which no camera writes and whose decoders would only add attack surface, and has its own bomb limit.
 DECODERS: dict[bytes, type[ImageFile.ImageFile]] = {
     rb"\xff\xd8\xff": JpegImageFile,
     rb"\x89PNG\r\n\x1a\n": PngImageFile,
@@ -30,7 +30,7 @@ DECODERS: dict[bytes, type[ImageFile.ImageFile]] = {
     rb"II\*\0|MM\0\*|II\+\0|MM\0\+": TiffImageFile,
 }
 LONGEST_START = 16  # bytes
-ORIENTATION = 0x0112  # the EXIF tag; its values are those of UPRIGHT, and 1 for upright
+ORIENTATION = 0x0112  # the EXIF tag; its values are the keys of UPRIGHT, and 1 for upright
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -40,34 +40,34 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-ON_ITS_SIDE = [UPRIGHT[value] for value in (5, 6, 7, 8)]  # height and width are swapped
+ON_ITS_SIDE = [UPRIGHT[value] for value in (5, 6, 7, 8)]  # those that swap height and width
 Size = tuple[int, int]  # height and width, pixels
 
 
 class ImageError(UserError):
-    """A picture that cannot be read; the message names it and says what is wrong with it."""
+    """A picture that cannot be read; the message says which one and why."""
 
 
 class TooLargeError(ImageError):
-    """A picture of more pixels than are decoded."""
+    """A picture with more pixels than are allowed."""
 
 
 def read_image(path: str | Path, least: Size | None = None) -> np.ndarray:
-    """Reads a photograph from disk, or that part of it which its name means (see crops): (h, w, 3) uint8, RGB, upright.
+    """Reads a photograph, or a part of one, from disk: (h, w, 3) uint8, RGB, upright.
 
-    The first frame where there are several.
+    Of several frames, the first is read.
 
     Args:
-        path: of the photo, or the name of a part.
-        least: the size that it will be reduced to; a part is still read in full (see decode_image).
+        path: the path of the photo, or the name of a part of it (see crops).
+        least: the size that the photo will be reduced to (see decode_image); ignored for a part.
 
     Raises:
-        ImageError: nothing there, not a picture of a known format, damaged, cut short, too large, or without that part.
+        ImageError: no such file, not a picture of a known format, damaged, truncated, too large, or without that part.
     """
     place, box = parted(str(path))
     try:
         if not stat.S_ISREG(Path(place).stat().st_mode):  # opening a pipe would wait forever
-            raise ImageError(f"{path}: a folder or device, not a picture")
+            raise ImageError(f"{path}: a folder or device, not a picture file")
         with Path(place).open("rb") as file:
             photo = decode_image(file, str(path), least=least if box is None else None)
     except OSError as error:
@@ -91,14 +91,14 @@ def decode_image(file: BinaryIO, name: str, most_pixels: int | None = None, leas
     """Decodes an open file, such as an upload, as `read_image` does.
 
     Args:
-        file: at its beginning.
-        name: what an error calls it.
-        most_pixels: of the picture, height times width; 100 megapixels unless fewer are given.
-        least: height and width, pixels, above which a JPEG picture may be decoded at a half, a quarter or an eighth of
-            its size, which leaves out frequencies that the smaller picture has no pixels for.
+        file: open for reading, at its start.
+        name: its name in error messages.
+        most_pixels: the most pixels (height times width) to accept; default: 100 megapixels.
+        least: height and width in pixels. A JPEG picture may be decoded at 1/2, 1/4 or 1/8 of its size as long as it
+            stays at least this large.
 
     Raises:
-        ImageError: not a picture of a known format, damaged, cut short, or too large.
+        ImageError: not a picture of a known format, damaged, truncated, or too large.
     """
     head = file.read(LONGEST_START)
     decoder = _decoder(head)
@@ -111,18 +111,18 @@ def decode_image(file: BinaryIO, name: str, most_pixels: int | None = None, leas
         _check_size(picture, name, most_pixels or MAX_PIXELS)
         if least is not None:
             _reduce(picture, least)
-        ImageFile.LOAD_TRUNCATED_IMAGES = False  # where another library set it, missing parts would pass as grey
+        ImageFile.LOAD_TRUNCATED_IMAGES = False  # if another library has set it, missing parts would become grey
         picture.load()
         return np.array(_to_rgb(_upright(picture), name))
     except ImageError:
         raise
-    except Exception as error:  # on malformed bytes Pillow raises nearly every kind there is
+    except Exception as error:  # malformed bytes make Pillow raise nearly any kind of exception
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{name}: damaged or cut short ({reason})") from error
 
 
 def format_of(content: bytes) -> str | None:
-    """A file's format by its first bytes: JPEG, PNG, WEBP, BMP or TIFF; None where it is none of these."""
+    """The format of a file by its first bytes: JPEG, PNG, WEBP, BMP or TIFF; None if it is none of these."""
     decoder = _decoder(content[:LONGEST_START])
     return None if decoder is None else decoder.format
 
@@ -132,7 +132,7 @@ def _decoder(head: bytes) -> type[ImageFile.ImageFile] | None:
 
 
 def _check_size(picture: Image.Image, name: str, most_pixels: int) -> None:
-    """By the header alone, before any pixel is decoded."""
+    """Checks the size in the header, before any pixel is decoded."""
     width, height = picture.size
     if width * height > most_pixels:
         limit = most_pixels // 1_000_000
@@ -140,12 +140,12 @@ def _check_size(picture: Image.Image, name: str, most_pixels: int) -> None:
 
 
 def _reduce(picture: ImageFile.ImageFile, least: Size) -> None:
-    """Makes a JPEG picture be decoded no larger than needed; other formats cannot do that."""
+    """Makes Pillow decode a JPEG picture no larger than needed; has no effect on other formats."""
     picture.draft(None, least if _turn(picture) in ON_ITS_SIDE else least[::-1])
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    """Turns a picture as its EXIF orientation asks; ignores malformed EXIF, since the pixels are good."""
+    """Applies the EXIF orientation; malformed EXIF is ignored, since the pixels are fine."""
     turn = _turn(picture)
     return picture if turn is None else picture.transpose(turn)
 
@@ -157,11 +157,11 @@ def _turn(picture: Image.Image) -> Image.Transpose | None:
 
 
 def _to_rgb(picture: Image.Image, name: str) -> Image.Image:
-    if picture.mode.startswith("I"):  # I;16 of either byte order, and I, which has 32 bits and mostly holds 16
+    if picture.mode.startswith("I"):  # I;16 of either byte order, or I, whose 32 bits mostly hold 16-bit values
         return _grey_16_to_rgb(picture, name)
     if picture.mode == "F":
-        raise ImageError(f"{name}: pixels are floats, which say nothing of black and white; save it with 8 or 16 bits")
-    if picture.has_transparency_data:  # on white, as viewers show it: what whoever graded the picture saw
+        raise ImageError(f"{name}: pixels are floats without a defined range; save it with 8 or 16 bits")
+    if picture.has_transparency_data:  # on white, as viewers show it and so as the raters saw it
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
@@ -169,7 +169,7 @@ def _to_rgb(picture: Image.Image, name: str) -> Image.Image:
 
 
 def _grey_16_to_rgb(picture: Image.Image, name: str) -> Image.Image:
-    """0..65535 scaled to 0..255; Pillow's own conversion would clip at 255."""
+    """Scales 0..65535 to 0..255; Pillow's own conversion would clip at 255."""
     pixels = np.asarray(picture).astype(np.int64)
     if pixels.min() < 0 or pixels.max() > 65535:
         raise ImageError(

@@ -1,4 +1,4 @@
-"""The manifest: a table of photos and partial grades that has been checked, so that later code need not."""
+"""The manifest: a table of photos and partial grades, checked so that later code can rely on it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from multiskin.errors import UserError
 from multiskin.metrics.bootstrap import sampling_units
 from multiskin.schema import MISSING, Schema
 
-LISTED = 50  # problems that a message spells out; the error holds them all
+LISTED = 50  # most problems in one message; ManifestError.problems has them all
 
 
 class ManifestError(UserError):
@@ -42,15 +42,15 @@ class Manifest:
     Attributes:
         schema: the attributes.
         root: the folder that relative paths start from.
-        paths: (N,) str, as in the table, with the part's place behind it where a row is about a part (see crops);
-            absolute ones and those that climb out of root stand for themselves.
+        paths: (N,) str, as in the table, relative to root unless absolute; followed by the position of the part where a
+            row is about one (see crops).
         grades: (N, H) int64, -1 where not graded.
-        rows: (N,) int64, the row in the table as a spreadsheet counts.
+        rows: (N,) int64, row numbers of the table, as a spreadsheet counts them.
         split: (N,) of train, val, test and calibrate; None where the table has none.
         subject: (N,) str, "" where unknown; None where the table has none.
         part: (N,) str, "" where unknown; None where the table has none.
         groups: (N, G) text, one column per group, "" where unknown.
-        second_grades: (N, H) int64, a second rater's, -1 where not graded; None where the table has none.
+        second_grades: (N, H) int64, a second rater's grades, -1 where not graded; None where the table has none.
     """
 
     schema: Schema
@@ -69,14 +69,14 @@ class Manifest:
 
     @property
     def units(self) -> np.ndarray:
-        """(N,) int64: the unit that resampling draws each photo with: its subject or, if unknown, itself."""
+        """(N,) int64, the resampling unit of each photo: its subject or, if unknown, the photo itself."""
         return sampling_units(unit_names(self.subject, self.paths))
 
     def path(self, index: int) -> Path:
         return photo_path(self.root, self.paths[index])
 
     def describe(self, indices: Sequence[int]) -> str:
-        """Names photos by their row in the table and their path."""
+        """Names photos by their rows and paths."""
         return ", ".join(f"row {self.rows[index]} {self.paths[index]}" for index in indices)
 
     def select(self, indices: np.ndarray) -> "Manifest":
@@ -106,7 +106,7 @@ class Manifest:
         ]
 
     def graded_parts(self) -> dict[str, tuple[str, ...]]:
-        """In which parts each attribute is graded, by its name; left out where some graded photo's part is unknown."""
+        """The parts that each attribute is graded on, by name; omitted if the part of a graded photo is unknown."""
         if self.part is None:
             return {}
         parts = {
@@ -122,24 +122,24 @@ def load_manifest(
     """Reads and checks the table, and decodes every photo once.
 
     Args:
-        config: where the table is, and which column is what.
-        schema: the attributes that it grades.
+        config: the path of the table and the roles of its columns.
+        schema: the graded attributes.
         progress: called with (photos checked, photos) after each.
 
     Returns:
-        The manifest and the problems of the rows left out of it, none unless `config.on_bad_row` is skip.
+        The manifest, and the problems of the rows that were left out; none unless `config.on_bad_row` is skip.
 
     Raises:
-        UserError: no such table, or not one.
-        ManifestError: all problems at once; with on_bad_row skip, those of the table as a whole, or no row left.
+        UserError: a table that does not exist or cannot be read.
+        ManifestError: all problems at once; with on_bad_row skip, only those of the whole table, or if no row is left.
     """
     path = Path(config.root) / config.manifest
     table = read_table(path)
     problems = _problems(table, config, schema, progress)
-    of_table = [problem for problem in problems if problem.row is None]
-    fatal = problems if config.on_bad_row == "error" else of_table
+    general = [problem for problem in problems if problem.row is None]
+    fatal = problems if config.on_bad_row == "error" else general
     if fatal:
-        remedy = "" if of_table else ", or set data.on_bad_row: skip to leave these rows out"
+        remedy = "" if general else ", or set data.on_bad_row: skip to leave these rows out"
         raise ManifestError(_report(f"correct the table{remedy}", path, fatal), fatal)
     good = table.cells[~table.cells.index.isin([problem.row for problem in problems])]
     if good.empty:
@@ -148,11 +148,11 @@ def load_manifest(
 
 
 def _problems(table: Table, config: DataConfig, schema: Schema, progress: Progress | None) -> list[Problem]:
-    """Everything wrong with a table: first as a whole, then row by row."""
+    """Everything wrong with a table: first problems of the whole table, then those of rows."""
     cells, columns = table.cells, config.columns
     problems = table.problems + check_columns(list(cells.columns), schema, columns)
     if cells.empty:
-        problems.append(Problem("no whole row below the headings; give one for each photo"))
+        problems.append(Problem("no complete row below the headings; give one for each photo"))
     grades, of_grades = read_grades(cells, schema)
     problems += of_grades
     if columns.second_rater is not None:
@@ -169,7 +169,7 @@ def _problems(table: Table, config: DataConfig, schema: Schema, progress: Progre
 
 
 def _manifest(cells: pd.DataFrame, config: DataConfig, schema: Schema) -> Manifest:
-    """The content of the good rows."""
+    """The manifest of the rows without problems."""
 
     def column(heading: str | None) -> np.ndarray | None:
         return None if heading is None else cells[heading].to_numpy()
@@ -198,7 +198,7 @@ def _report(remedy: str, path: Path, problems: list[Problem]) -> str:
 
 
 def check_training_grades(train: Manifest) -> list[Problem]:
-    """Grades that no head can learn, given the training photos alone; to be called once the split is known.
+    """Finds grades that cannot be learned because no training photo has them.
 
     Returns:
         A warning for each attribute some of whose grades never occur.
@@ -211,11 +211,11 @@ def check_training_grades(train: Manifest) -> list[Problem]:
     if ungraded:
         raise UserError(
             f"no training photo is graded for {', '.join(ungraded)}; "
-            "grade some, change the split, or take the attribute out of the schema"
+            "grade some, change the split, or remove the attribute from the schema"
         )
     return [
         Problem(
-            f"no training photo has grade {', '.join(map(str, np.flatnonzero(count == 0)))}, so it cannot be learnt",
+            f"no training photo has grade {', '.join(map(str, np.flatnonzero(count == 0)))}, so it cannot be learned",
             column=attribute.heading,
         )
         for attribute, count in zip(train.schema, counts, strict=True)

@@ -1,4 +1,4 @@
-"""All the photos of a run and the side of the split that each is on."""
+"""The photos of a run and their split."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -25,10 +25,10 @@ class Photos:
     """A checked table and its split.
 
     Attributes:
-        manifest: the photos, N of them.
+        manifest: the N photos.
         split: (N,) of train, val, test and calibrate.
-        skipped: why rows of the table were left out.
-        warnings: what need not stop a run, but should be known.
+        skipped: the problems of rows that were left out.
+        warnings: problems that do not stop a run.
     """
 
     manifest: Manifest
@@ -41,7 +41,7 @@ class Photos:
         return self.manifest.select(self.split == name)
 
     def save(self, split: Path, skipped: Path) -> None:
-        """Writes the split, and the rows left out if there are any, as CSV files."""
+        """Writes the split and, if any, the rows that were left out, as CSV files."""
         with whole(split) as part:
             split_table(self.manifest, self.split).to_csv(part, index=False)
         if self.skipped:
@@ -51,13 +51,13 @@ class Photos:
 
 
 def load_photos(config: DataConfig, schema: Schema, progress: Progress | None = None) -> Photos:
-    """The photos that a run learns from and is measured on, with the table's split or one made for it.
+    """The photos of a run, with the split of the table or, if it has none, a new one.
 
-    Grades that config.relabel lists are corrected and those that config.exclude lists are removed, except on photos to
-    judge by; the split is not affected.
+    Training and validation grades that config.relabel lists are corrected, and those that config.exclude lists are
+    removed; the split is not affected.
 
     Raises:
-        UserError: a table or a list that cannot be used, or an attribute that is left without a training grade.
+        UserError: a table or list that cannot be used, or an attribute without a training grade.
     """
     corrections = None if config.relabel is None else Corrections.read(config.relabel, schema)
     exclusions = None if config.exclude is None else Exclusions.read(config.exclude, schema)
@@ -78,51 +78,50 @@ def load_photos(config: DataConfig, schema: Schema, progress: Progress | None = 
 def load_side(
     config: DataConfig, schema: Schema, saved_split: Path, side: str, progress: Progress | None = None
 ) -> tuple[Manifest, list[Problem]]:
-    """The photos of one side of a finished run's split, and why rows were left out.
+    """The photos of one side of a finished run's split, and the problems of rows that were left out.
 
-    Grades that the run was not to learn from are left out again, and corrected ones are as they were for it, whatever
-    has happened to the lists since.
+    If grades were excluded or corrected for the run, its saved grades are used, even if the lists have changed since.
 
     Raises:
-        UserError: a split or a table that cannot be used, or a table without some photo that the run had.
+        UserError: a split or table that cannot be used, or a photo of the run that is missing in the table.
     """
     manifest, skipped = load_manifest(config, schema, progress)
     regraded = (config.exclude, config.relabel) != (None, None) and side in LEARNED_FROM
-    of_grades = [attribute.true_column for attribute in schema] if regraded else []
-    saved = _read_split(saved_split, of_grades)
-    lacking = saved.index.difference(pd.Index(manifest.paths))
-    if len(lacking):
+    grade_columns = [attribute.true_column for attribute in schema] if regraded else []
+    saved = _read_split(saved_split, grade_columns)
+    missing = saved.index.difference(pd.Index(manifest.paths))
+    if len(missing):
         raise UserError(
-            f"{config.root}: photo {lacking[0]} of {saved_split} is not in the table {config.manifest} any more; "
+            f"{config.root}: photo {missing[0]} of {saved_split} is no longer in the table {config.manifest}; "
             "put it back, or measure on another table with --table"
         )
     photos = manifest.select(saved["split"].reindex(manifest.paths).to_numpy() == side)
     if regraded:
-        had = saved.loc[photos.paths, of_grades].replace("", str(MISSING))
-        photos = replace(photos, grades=had.to_numpy(dtype=np.int64))
+        grades = saved.loc[photos.paths, grade_columns].replace("", str(MISSING))
+        photos = replace(photos, grades=grades.to_numpy(dtype=np.int64))
     return photos, skipped
 
 
-def _read_split(path: Path, of_grades: Sequence[str]) -> pd.DataFrame:
-    """The side and the grades, in these columns, of every photo of a run, by its path; cells as text."""
+def _read_split(path: Path, grade_columns: Sequence[str]) -> pd.DataFrame:
+    """The saved split of a run as text, indexed by path, with the given columns of grades."""
     restore = "restore it, or measure with --table"
     try:
         saved = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("image")
         if saved.index.has_duplicates or "split" not in saved:
-            raise ValueError("a photo stands twice, or on no side")
+            raise ValueError("a photo occurs twice, or has no side")
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path}: not the split that 'fit' wrote; {restore}") from error
-    if lacking := [heading for heading in of_grades if heading not in saved]:
-        raise UserError(f"{path}: no column {lacking[0]}, so it is not the split that 'fit' wrote; {restore}")
+    if missing := [heading for heading in grade_columns if heading not in saved]:
+        raise UserError(f"{path}: no column {missing[0]}, so it is not the split that 'fit' wrote; {restore}")
     return saved
 
 
 def require_unseen(photos: Manifest, saved_split: Path) -> None:
-    """Makes sure that a finished run has neither learned from these photos nor been chosen by them.
+    """Makes sure that a finished run was neither trained nor selected on these photos or their subjects.
 
     Raises:
-        UserError: one is among its training or validation photos, or is of one of their subjects; or nothing is said of
-            subjects, as it was in training.
+        UserError: a photo, or a photo of the same subject, is among its training or validation photos; or the table has
+            no subjects while that of the run had.
     """
     saved = _read_split(saved_split, [])
     seen = saved[saved["split"].isin(LEARNED_FROM)]
@@ -132,13 +131,13 @@ def require_unseen(photos: Manifest, saved_split: Path) -> None:
     for what, (names, before) in known.items():
         for index in (index for index, name in enumerate(names) if name in before):
             raise UserError(
-                f"{photos.describe([index])}: the run was trained or chosen on {what} {names[index]}; give a table "
-                "without such photos, and other subjects other names"
+                f"{photos.describe([index])}: the run was trained or selected on {what} {names[index]}; give a table "
+                "without such photos, and a different name to each subject"
             )
     if photos.subject is None and "subject" in seen and seen["subject"].any():
         raise UserError(
-            "the table does not say whose photos these are, and they may be of people that the run has seen; give it "
-            "the column of data.columns.subject, blank where that is not known"
+            "the table does not say whose photos these are, so they may show people that the run was trained on; add "
+            "the column of data.columns.subject, blank where the subject is unknown"
         )
 
 
@@ -147,12 +146,12 @@ def _files(paths: Iterable[str]) -> list[str]:
 
 
 def load_table(config: DataConfig, schema: Schema, progress: Progress | None = None) -> tuple[Manifest, list[Problem]]:
-    """All photos of another table than a run was trained on, and why rows were left out.
+    """The photos of a table other than the run's own, and the problems of rows that were left out.
 
-    It need not have every attribute, nor the other columns that the run's table had, and may have more.
+    The table needs at least one of the attributes, and may lack other columns or have more.
 
     Raises:
-        UserError: a table that cannot be used, or has none of the attributes.
+        UserError: a table that cannot be used, or that has none of the attributes.
     """
     path = Path(config.root) / config.manifest
     headings = [str(heading) for heading in read_table(path).cells]
@@ -172,16 +171,16 @@ def load_table(config: DataConfig, schema: Schema, progress: Progress | None = N
 
 
 def _spread(grades: np.ndarray, graded: Schema, schema: Schema) -> np.ndarray:
-    """Grades (N, H) of all attributes from those of the graded ones."""
+    """Grades (N, H) of all attributes of `schema` from those of the `graded` ones; the others are missing."""
     spread = np.full((len(grades), len(schema)), MISSING, dtype=np.int64)
     spread[:, [schema.index(name) for name in graded.names]] = grades
     return spread
 
 
 def _present_columns(columns: Columns, headings: list[str], graded: Schema) -> Columns:
-    """The named columns that a table has, its split not counting as one; all others are ignored."""
+    """The named columns that a table has, except for its split; all others are ignored."""
     second = [heading for heading in second_headings(graded, columns.second_rater) if heading in headings]
-    there = Columns(
+    present = Columns(
         image=columns.image,
         box=columns.box if set(columns.box or ()) <= set(headings) else None,
         subject=columns.subject if columns.subject in headings else None,
@@ -190,5 +189,5 @@ def _present_columns(columns: Columns, headings: list[str], graded: Schema) -> C
         second_rater=columns.second_rater if second else None,
     )
     attributes = {attribute.heading for attribute in graded}
-    named = {there.image, *(there.box or ()), there.subject, there.part, *there.groups, *second} | attributes
-    return replace(there, ignore=[heading for heading in headings if heading not in named])
+    named = {present.image, *(present.box or ()), present.subject, present.part, *present.groups, *second} | attributes
+    return replace(present, ignore=[heading for heading in headings if heading not in named])

@@ -1,4 +1,4 @@
-"""The pictures that a recipe's first random step begins with: made anew each time, or once and kept."""
+"""The pictures that a recipe's first random step receives: made each time, or once and then cached."""
 
 from typing import Protocol
 
@@ -16,11 +16,11 @@ class Pictures(Protocol):
 
 
 class FreshPictures:
-    """Decoded and settled whenever they are asked for.
+    """Pictures that are decoded and transformed whenever they are asked for.
 
     Args:
         manifest: the photos.
-        transform: whose settled part is done.
+        transform: the transform whose deterministic first steps are applied.
         reduced: decode JPEG photos no larger than the transform needs them.
     """
 
@@ -35,7 +35,7 @@ class FreshPictures:
 
 
 class Store(Protocol):
-    """May keep pictures by row; what it does not have, or no longer has, is made anew."""
+    """A cache of pictures by row, which may refuse or drop any of them."""
 
     def get(self, row: int) -> np.ndarray | None: ...
 
@@ -43,7 +43,7 @@ class Store(Protocol):
 
 
 class KeptPictures:
-    """Made once, and then taken from a store."""
+    """Pictures that are made once and then taken from a store."""
 
     def __init__(self, fresh: FreshPictures, store: Store) -> None:
         self.fresh = fresh

@@ -1,16 +1,19 @@
-"""A first schema and config from somebody's own table: what it shows is read off, the rest is asked.
+"""Proposes a schema and a config for a user's table, and asks the user what the table does not show.
 
-The rules, in this order, for every column (`columns.Column.role`):
+The rules for each column, in this order (`columns.Column.role`):
 
-1. more than half of its values end like image files: the photos. Failing that, values that exist as files.
-2. nothing but train, val, test and their spellings: the split.
-3. a telling heading: groups (sex, age, skin tone), subject (patient_id), part (facepart), or no grade (id, date, fold).
-4. a few whole numbers from 0 to 10, or words of a known order (mild, moderate, severe): an ordinal attribute.
-5. a few kinds of other text: classes. Whether to predict them is asked, by default only where nothing is ordered.
-6. anything else is ignored, and the config says why.
+1. More than half of its values end like image files: the photos. If there is no such column: values that exist as
+   files.
+2. Nothing but train, val, test and their spellings: the split.
+3. A telling heading: groups (sex, age, skin tone), subject (patient_id), part (facepart), or not a grade (id, date,
+   fold).
+4. A few whole numbers from 0 to 10, or words with a known order (mild, moderate, severe): an ordinal attribute.
+5. A few different texts: classes. The user is asked whether to predict them; the default is yes only if no column is
+   ordinal.
+6. Anything else is ignored, and the config says why.
 
-How many grades there are is asked where the table cannot tell: where other attributes use a wider scale at least as
-often, where the numbers begin neither at 0 nor at 1, and where there are two grades, which may be no attribute at all.
+The user is asked for the number of grades if it is not clear: if a wider scale is at least as common among the other
+attributes, if the numbers start neither at 0 nor at 1, or if there are only two grades, which may not be an attribute.
 """
 
 import os
@@ -32,24 +35,24 @@ from multiskin.schema import RESERVED, Attribute, Kind, Schema
 Ask = Callable[[str, Sequence[str], str], str]  # (question, choices, default) -> one of the choices
 NONE = "(none)"
 PREDICT, IGNORE = "predict", "ignore"
-SAMPLE = 20  # photos that are looked for, a column
+SAMPLE = 20  # photos to look for per column
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What `propose` read off a table, ready for `first_config.write`."""
+    """The result of `propose`, ready for `first_config.write`."""
 
     schema: Schema
     data: DataConfig
-    ignored: dict[str, str]  # why each of data.columns.ignore is passed over
+    ignored: dict[str, str]  # the reason for each column of data.columns.ignore
     photos_found: bool
 
 
 def propose(table: str | Path, ask: Ask) -> Proposal:
-    """What each column is, read off its heading and values; `ask` is called where only the table's owner can know.
+    """Proposes what each column is from its heading and values; calls `ask` where only the user can know.
 
     Raises:
-        UserError: a table that cannot be read or is empty, has no column of photos, or nothing to grade.
+        UserError: a table that cannot be read or is empty, or that has no photos or nothing to grade.
     """
     path = Path(table)
     frame = _read_cells(path)
@@ -61,8 +64,8 @@ def propose(table: str | Path, ask: Ask) -> Proposal:
     attributes = _attributes(rest, ask)
     if not attributes:
         raise UserError(
-            f"{path}: nothing to grade among {_headings(columns)}; an attribute is a column of whole numbers from 0 "
-            "(blank where no grade was given), of words such as none, mild, moderate, severe, or of a few classes"
+            f"{path}: nothing to grade among {_headings(columns)}; add a column of whole numbers from 0 (blank where "
+            "no grade was given), of words such as none, mild, moderate, severe, or of a few classes"
         )
     graded = {attribute.heading for attribute in attributes}
     ignored = {column.heading: _why_ignored(column) for column in rest if column.heading not in graded}
@@ -74,10 +77,10 @@ def propose(table: str | Path, ask: Ask) -> Proposal:
 
 
 def _read_cells(path: Path) -> pd.DataFrame:
-    """The table as stripped text, "" where a cell is blank."""
+    """The table's cells as stripped text, "" where blank."""
     table = read_table(path)
     if table.problems:
-        more = f" (and {len(table.problems) - 1} more like it)" if len(table.problems) > 1 else ""
+        more = f" (and {len(table.problems) - 1} more)" if len(table.problems) > 1 else ""
         raise UserError(f"{path}: {table.problems[0]}{more}")
     if table.cells.empty:
         raise UserError(f"{path}: no row below the headings; give one for each photo")
@@ -85,7 +88,7 @@ def _read_cells(path: Path) -> pd.DataFrame:
 
 
 def _photos(columns: list[Column], table: Path, ask: Ask) -> tuple[Column, Path | None]:
-    """The column of photos and the folder its paths start from, None where no photo is found."""
+    """The column of photos and the folder that its paths are relative to; None if no photo is found."""
     named = _with_role("image", columns)
     candidates = named or [column for column in columns if _root(column, table)]
     heading = _pick("the path of the photo", candidates, ask, optional=False)
@@ -99,11 +102,11 @@ def _photos(columns: list[Column], table: Path, ask: Ask) -> tuple[Column, Path 
 
 
 def _root(column: Column, table: Path) -> Path | None:
-    """The folder from which most of a sample of paths exist: the table's, one inside it, or the one it lies in."""
+    """The folder in which most of a sample of paths exist: that of the table, a subfolder, or the parent folder."""
     sample = sorted(column.values)[:SAMPLE]
 
     def found(folder: Path) -> int:
-        return sum(os.path.isfile(folder / value) for value in sample)  # unlike Path.is_file, never raises
+        return sum(os.path.isfile(folder / value) for value in sample)  # never raises, unlike Path.is_file
 
     folders = [table.parent, *sorted(table.parent.glob("*/")), Path(os.path.normpath(table.parent / ".."))]
     best = max(folders, key=found)
@@ -125,7 +128,7 @@ def _with_role(role: Role, columns: list[Column]) -> list[Column]:
 
 
 def _pick(what: str, candidates: list[Column], ask: Ask, optional: bool = True) -> str | None:
-    """The heading of the one candidate, or of the one that `ask` chooses; the first is the default."""
+    """The heading of the only candidate, or of the one that `ask` chooses; the first is the default."""
     headings = [column.heading for column in candidates]
     if len(headings) < 2:
         return headings[0] if headings else None
@@ -134,19 +137,19 @@ def _pick(what: str, candidates: list[Column], ask: Ask, optional: bool = True) 
 
 
 def _subject(columns: list[Column], ask: Ask) -> str | None:
-    """The person comes before the lesion: of several ids, the one with the fewest values holds the others together."""
+    """The column of subjects; of several ids, such as person and lesion, that with the fewest values is the default."""
     named = sorted(_with_role("subject", columns), key=lambda column: len(column.values))
     if named:
         return _pick("the person photographed", named, ask)
     for column in columns:
         if column.maybe_subject:
-            question = f"Does {column.heading!r} say whose photo it is? Photos of one person are then kept together."
+            question = f"Does {column.heading!r} say whose photo it is? Photos of a person then stay on one side."
             return column.heading if ask(question, ["yes", "no"], "yes") == "yes" else None
     return None
 
 
 def _attributes(columns: list[Column], ask: Ask) -> list[Attribute]:
-    """One attribute for each column that is graded, in the order of the table."""
+    """One attribute per graded column, in the order of the table."""
     scales = _scales(_with_role("ordinal", columns), ask)
     classes = _classes(_with_role("nominal", columns), ask, default=IGNORE if scales else PREDICT)
     attributes: dict[str, Attribute] = {}
@@ -160,7 +163,7 @@ def _attributes(columns: list[Column], ask: Ask) -> list[Attribute]:
 
 
 def _scales(columns: list[Column], ask: Ask) -> dict[str, Scale]:
-    """Each column's grades, by heading; those that are to be ignored are left out."""
+    """The scale of each column, by heading, without columns to ignore."""
     uses = Counter(column.scales[0] for column in columns)
     chosen = {}
     for column in columns:
@@ -179,7 +182,7 @@ def _scales(columns: list[Column], ask: Ask) -> dict[str, Scale]:
 
 
 def _classes(columns: list[Column], ask: Ask, default: str) -> dict[str, Scale]:
-    """The classes of each column whose classes are to be predicted, by heading."""
+    """The classes of each column to predict, by heading."""
     chosen = {}
     for column in columns:
         names = tuple(sorted(column.values))
@@ -202,7 +205,7 @@ def _attribute(name: str, heading: str, scale: Scale, kind: Kind) -> Attribute:
 
 
 def _name(heading: str, taken: Container[str]) -> str:
-    """The heading as a name that a schema takes: letters, digits and underscores, not reserved, not used twice."""
+    """The heading as a valid attribute name: letters, digits and underscores, not reserved, not taken."""
     name = re.sub(r"\W+", "_", heading).strip("_")
     if not re.match(r"[^\W\d]", name):
         name = f"attribute_{name}".strip("_")

@@ -1,4 +1,4 @@
-"""Grades that are corrected before a run learns from them: a list of photos with the grades that they should have."""
+"""Corrections of grades before training: a list of photos with the grades that they should have."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from multiskin.errors import UserError, unknown
 from multiskin.schema import MISSING, Attribute, Schema
 
 IMAGE = "image"
-NONE = "none"  # takes a grade away; where a grade is called so, it is that grade
+NONE = "none"  # removes a grade, unless the attribute has a grade of that name
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +23,9 @@ class Corrections:
 
     Attributes:
         path: its file.
-        images: (n,) the photos, each once, by their number of the row in the file.
-        grades: (n, H) int64, -1 where there is to be none.
-        given: (n, H) which of these count; where a cell is blank the table's own grade stays.
+        images: (n,) the photos, each once, indexed by row number.
+        grades: (n, H) int64, -1 for no grade.
+        given: (n, H) bool, false where the cell is blank and the grade in the table stays.
     """
 
     path: Path
@@ -35,10 +35,10 @@ class Corrections:
 
     @classmethod
     def read(cls, path: str | Path, schema: Schema) -> "Corrections":
-        """Reads a table, CSV or Parquet, with a column image and those of the attributes, by the table's headings.
+        """Reads a table, CSV or Parquet, with a column image and one for each attribute to correct.
 
         Raises:
-            UserError: no such file, or not one; no column image, an unknown attribute, no grade of it, a photo twice.
+            UserError: no such table, no column image, an unknown attribute or grade, or a photo that occurs twice.
         """
         path, table = Path(path), read_table(path)
         _require_columns(path, [str(heading) for heading in table.cells], schema)
@@ -54,52 +54,53 @@ class Corrections:
         if len(twice):
             row, image = next(twice.items())
             raise UserError(
-                f"data.relabel {path}: row {row}, column {IMAGE}: {image} stands twice; keep one row a photo"
+                f"data.relabel {path}: row {row}, column {IMAGE}: {image} occurs twice; keep one row per photo"
             )
         return cls(path, cells[IMAGE], grades, drops | (grades != MISSING))
 
     def correct(self, manifest: Manifest, split: np.ndarray) -> tuple[Manifest, list[Problem]]:
-        """The photos with the listed grades, which photos to judge by do not take, and a notice of how many that are.
+        """The photos with corrected grades on the sides of LEARNED_FROM, and a notice of how many were corrected.
 
         Args:
             manifest: N photos.
             split: (N,) of train, val, test and calibrate.
 
         Raises:
-            UserError: a listed photo is not among them.
+            UserError: a listed photo is not in the manifest.
         """
         places = pd.Index(manifest.paths).get_indexer(self.images)  # (n,)
         if (places < 0).any():
             absent = self.images[places < 0]
             where = f"data.relabel {self.path}: row {absent.index[0]}, column {IMAGE}"
             raise unknown(IMAGE, absent.iloc[0], manifest.paths, where)
-        had = manifest.grades[places]  # (n, H)
-        differing = self.given & (self.grades != had)
+        before = manifest.grades[places]  # (n, H)
+        differing = self.given & (self.grades != before)
         learned = np.isin(split[places], LEARNED_FROM)[:, None]
         grades = manifest.grades.copy()
-        grades[places] = np.where(differing & learned, self.grades, had)
+        grades[places] = np.where(differing & learned, self.grades, before)
         return replace(manifest, grades=grades), [self._notice(differing & learned, differing & ~learned)]
 
     def _notice(self, done: np.ndarray, left: np.ndarray) -> Problem:
-        away = int((done & (self.grades == MISSING)).sum())
-        told = f"data.relabel {self.path}: {done.sum() - away} grades are corrected, {away} are taken away"
+        removed = int((done & (self.grades == MISSING)).sum())
+        message = f"data.relabel {self.path}: {done.sum() - removed} grades are corrected, {removed} are removed"
         if left.any():
-            told += (
-                f"; {left.sum()} of photos to judge by stay: correct those in the table, and all runs are judged alike"
+            message += (
+                f"; {left.sum()} grades of test and calibration photos stay: correct them in the table, so that all "
+                "runs are measured alike"
             )
-        return Problem(told)
+        return Problem(message)
 
 
 def _require_columns(path: Path, headings: list[str], schema: Schema) -> None:
     known = [attribute.heading for attribute in schema]
     if IMAGE not in headings:
-        raise UserError(f"data.relabel {path}: no column {IMAGE}; give it, and a column for each attribute to correct")
+        raise UserError(f"data.relabel {path}: no column {IMAGE}; add it, and a column for each attribute to correct")
     for heading in headings:
         if heading not in (IMAGE, *known):
             raise unknown("attribute", heading, known, f"data.relabel {path}")
 
 
 def _drops(column: pd.Series, attribute: Attribute) -> np.ndarray:
-    """(n,) which cells take a grade away."""
+    """(n,) which cells remove a grade."""
     means_a_grade = NONE in {name.lower() for name in grade_spellings(attribute)}
     return np.zeros(len(column), dtype=bool) if means_a_grade else (column.str.lower() == NONE).to_numpy()

@@ -1,9 +1,9 @@
-"""One stream of photos with a sampler per head: draws from a mixture, with importance weights for each head.
+"""One stream of photos for all heads: draws from a mixture of the heads' distributions, with importance weights.
 
-Head h asks for a distribution over its grades, which is a distribution p_h over the rows graded for h. Rows are drawn
-from the mixture q = sum of a_h p_h, and head h counts a drawn row with w_h = p_h / q. Since E_q[w_h l] = E_{p_h}[l],
-each head's gradient is in expectation that of its own sampler, though all heads share each batch. Batch-norm statistics
-and the augmentation that a head sees from rows drawn for others follow the mixture.
+Head h asks for a distribution over its grades, which gives a distribution p_h over the rows graded for h. Rows are
+drawn from the mixture q = sum of a_h p_h, and head h weights a drawn row by w_h = p_h / q. Since E_q[w_h l] =
+E_{p_h}[l], each head's gradient is in expectation that of its own sampler, though all heads share each batch.
+Batch-norm statistics, and the augmentation of rows drawn for other heads, follow the mixture.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from multiskin.schema import MISSING, Schema
 
 
 class Draws(NamedTuple):
-    """What an epoch draws: rows (n,) and the head (n,) whose component of the mixture drew each."""
+    """The draws of an epoch: rows (n,), and for each the head (n,) whose mixture component drew it."""
 
     rows: np.ndarray
     heads: np.ndarray
@@ -41,7 +41,7 @@ class Mixture:
 
     @classmethod
     def of(cls, grades: np.ndarray, schema: Schema, recipes: Sequence[Recipe]) -> "Mixture":
-        """The mixture that the recipes ask of training grades (N, H)."""
+        """The mixture that the recipes define for training grades (N, H)."""
         columns = []
         for attribute, recipe, column in zip(schema, recipes, grades.T, strict=True):
             graded = column != MISSING
@@ -58,37 +58,34 @@ class Mixture:
 
     @cached_property
     def weights(self) -> np.ndarray:
-        """Importance weights w (N, H): how much each head counts a drawn row.
-
-        At most 1 / a_h, and 0 where the head has no grade.
-        """
+        """Importance weights w (N, H) of drawn rows for each head: at most 1 / a_h, 0 where the head has no grade."""
         q = self.rows[:, None]
         return np.divide(self.head_rows, q, out=np.zeros_like(self.head_rows), where=q > 0)
 
     @cached_property
     def effective(self) -> np.ndarray:
-        """(H,) how many equally weighted draws one draw is worth to each head, in expectation: 1 / E_q[w_h^2].
+        """(H,) expected effective sample size per draw for each head: 1 / E_q[w_h^2].
 
-        At least the head's share; 1 for a head whose distribution is the mixture's.
+        At least the head's share; 1 for a head whose distribution is that of the mixture.
         """
         return 1 / (self.rows @ self.weights**2)
 
     def draw(self, number: int, random: np.random.Generator) -> Draws:
-        """Draws systematically: each row floor or ceil of number * q times, in shuffled order.
+        """Systematic sampling: draws each row floor or ceil of number * q times, in shuffled order.
 
-        Evenly spaced points over the rows in a shuffled order keep the variance low, and make a uniform q an exact
-        permutation when number is N (Madow 1949).
+        Evenly spaced points over the shuffled rows keep the variance low; for a uniform q and number = N, the draws are
+        a permutation of the rows (Madow 1949).
         """
         order = random.permutation(len(self.head_rows))
         edges = np.cumsum(self.rows[order])
         edges *= number / edges[-1]
-        start = random.uniform(1e-6, 1 - 1e-6)  # clear of the edges, where rounding would decide
+        start = random.uniform(1e-6, 1 - 1e-6)  # away from the edges, where rounding errors would matter
         drawn = order[np.searchsorted(edges, start + np.arange(number), side="right")]
-        drawn = random.permutation(drawn)  # or a row's repeated draws would stand side by side
+        drawn = random.permutation(drawn)  # otherwise repeated draws of a row would be adjacent
         return Draws(drawn, self._draw_heads(drawn, random))
 
     def _draw_heads(self, drawn: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Which head's component drew each row: h with probability a_h p_h / q."""
+        """The head whose component drew each row: h with probability a_h p_h / q."""
         parts = np.cumsum(self.head_rows[drawn] * self.shares, axis=1)  # (n, H)
         return (random.random((len(drawn), 1)) * parts[:, -1:] >= parts).sum(axis=1)
 
@@ -102,13 +99,13 @@ def _mixture_shares(schema: Schema, recipes: Sequence[Recipe]) -> np.ndarray:
 
 
 def effective_sample_size(weights: np.ndarray) -> np.ndarray:
-    """(H,) how many equally weighted draws the weighted draws (n, H) are worth: (sum w)^2 / sum w^2 (Kish 1965)."""
+    """The effective sample size (H,) of weighted draws (n, H): (sum w)^2 / sum w^2 (Kish 1965)."""
     squares = (weights**2).sum(axis=0)
     return np.divide(weights.sum(axis=0) ** 2, squares, out=np.zeros_like(squares), where=squares > 0)
 
 
 class EveryRow(Sampler[int]):
-    """Each of n rows once, in order, without extra rows to fill up a rank, so that validation and test are exact."""
+    """Each row once, in order; ranks are not padded with repeated rows, so that validation and test are exact."""
 
     def __init__(self, rows: int, rank: int = 0, ranks: int = 1) -> None:
         self.own = range(rank, rows, ranks)
@@ -121,7 +118,7 @@ class EveryRow(Sampler[int]):
 
 
 class Draw(NamedTuple):
-    """One item of an epoch: all that decides the picture, so that workers never change a result."""
+    """One item of an epoch, with everything that determines its augmented picture, whichever worker makes it."""
 
     row: int
     head: int
@@ -130,7 +127,7 @@ class Draw(NamedTuple):
 
 
 class MixtureSampler(Sampler[Draw]):
-    """An epoch's draws, the same for a seed and epoch whatever the number of processes; each rank takes every n-th."""
+    """An epoch's draws, which depend on seed and epoch only; each of n ranks takes every n-th."""
 
     def __init__(self, mixture: Mixture, draws_per_epoch: int, seed: int, rank: int = 0, ranks: int = 1) -> None:
         self.mixture = mixture
@@ -146,21 +143,21 @@ class MixtureSampler(Sampler[Draw]):
         self.epoch = epoch
 
     def resume(self, epoch: int, draws: int) -> None:
-        """Passes over the first draws of one epoch, which a run that was stopped in it or after it has made.
+        """Skips the first draws of an epoch, which the run made before it was stopped.
 
-        A loader with workers draws ahead before Lightning has told the epoch.
+        Sets the epoch too, since a loader with workers starts to draw before Lightning calls set_epoch.
         """
         self.position = (epoch, draws)
         self.epoch = epoch if draws < len(self) else epoch + 1
 
     def draws(self) -> Draws:
-        """The whole epoch's draws, of all ranks."""
+        """The draws of all ranks in this epoch."""
         return self.mixture.draw(self.draws_per_epoch, np.random.default_rng([self.seed, self.epoch]))
 
     def __iter__(self) -> Iterator[Draw]:
         rows, heads = self.draws()
-        epoch, made = self.position
-        for number in range(self.rank, self.draws_per_epoch, self.ranks)[made if epoch == self.epoch else 0 :]:
+        epoch, done = self.position
+        for number in range(self.rank, self.draws_per_epoch, self.ranks)[done if epoch == self.epoch else 0 :]:
             yield Draw(int(rows[number]), int(heads[number]), self.epoch, number)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""How long each stage of a photo's way to the network takes, photo by photo in one process."""
+"""Times each stage of loading a photo, one photo at a time in one process."""
 
 import random
 import time
@@ -21,12 +21,12 @@ from multiskin.data.sampling import Draw
 
 
 class Stage(NamedTuple):
-    """One stage.
+    """One stage of loading.
 
     Attributes:
-        name: what is done, and by whose recipe where recipes differ.
-        seconds: a photo.
-        once: whether a cache spares it after the first epoch.
+        name: what is done, after the name of the head where recipes differ.
+        seconds: seconds per photo.
+        once: whether the cache makes it unnecessary after the first epoch.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Stage(NamedTuple):
 
 
 class Clock:
-    """Adds up seconds by the name of what takes them."""
+    """Adds up seconds by name."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -48,11 +48,11 @@ class Clock:
 
 
 def photo_stages(data: SkinDataModule, rows: Sequence[int]) -> list[Stage]:
-    """What each stage takes for these training photos, in order; those of recipes once for each that differs.
+    """The time that each stage takes for these training photos, in order, for each distinct recipe.
 
     Args:
-        data: of a run.
-        rows: of its training photos; the first is gone through once more beforehand, for what is loaded at first use.
+        data: the data of a run.
+        rows: rows of its training photos; the first is loaded once beforehand to warm up.
 
     Raises:
         ImageError: a photo cannot be read.
@@ -72,7 +72,7 @@ def photo_stages(data: SkinDataModule, rows: Sequence[int]) -> list[Stage]:
 
 
 def _recipes(photos: TrainingPhotos) -> dict[int, str]:
-    """The first head of each recipe, and what its stages are called by; nothing where all have the same."""
+    """The first head of each distinct recipe, and a prefix for the names of its stages; "" if there is only one."""
     heads: dict[str, int] = {}
     for head, transform in enumerate(photos.transforms):
         heads.setdefault(repr(transform.compose), head)
@@ -81,7 +81,7 @@ def _recipes(photos: TrainingPhotos) -> dict[int, str]:
 
 
 def _time_photo(photos: TrainingPhotos, head: int, row: int, clock: Clock, kept: Clock) -> None:
-    """One photo on its way, up to what may be kept by the first clock, and from there on by the second."""
+    """Times one photo: with the first clock up to what may be cached, with the second one from there on."""
     fresh, transform = photos.fresh[head], photos.transforms[head]
     picture = _settle(fresh, row, clock)
     if isinstance(photos.pictures[head], KeptPictures):
@@ -131,7 +131,7 @@ def _stages_of_batches(data: SkinDataModule, rows: Sequence[int]) -> list[Stage]
 
 
 def photos_a_second(data: SkinDataModule) -> float:
-    """How many photos an epoch's loader gives, its workers included, after an epoch that fills the cache."""
+    """The photos per second that the loader yields with its workers, after an epoch that fills the cache."""
     loader = data.train_dataloader()
     for _ in loader:
         pass

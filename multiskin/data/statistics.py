@@ -1,4 +1,4 @@
-"""Which attributes of a set of photos are graded together, and which grades go together."""
+"""Which attributes are graded on the same photos, and how their grades correlate."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ import pandas as pd
 from multiskin.data.manifest import Manifest
 from multiskin.schema import MISSING, Attribute
 
-FEWEST = 10  # photos graded for both, for a correlation to mean something
+FEWEST = 10  # photos graded for both attributes that a correlation needs
 
 
 class Pair(NamedTuple):
     """Two attributes on the photos that are graded for both.
 
     Attributes:
-        first: one of them, K grades.
-        second: the other, L grades.
+        first: an attribute with K grades.
+        second: an attribute with L grades.
         counts: (K, L) photos by their grades.
-        correlation: Spearman's, of ranks; NaN for classes without order, too few photos, or a grade that all have.
+        correlation: Spearman's rank correlation; NaN for nominal attributes, too few photos, or a constant grade.
     """
 
     first: Attribute
@@ -35,7 +35,7 @@ class Pair(NamedTuple):
 
 
 def pairs(manifest: Manifest) -> Iterator[Pair]:
-    """Every two attributes, in the order of the schema."""
+    """All pairs of attributes, in the order of the schema."""
     correlations = _correlations(manifest)
     for g, h in combinations(range(len(manifest.schema)), 2):
         first, second = (manifest.schema.attributes[each] for each in (g, h))
@@ -47,14 +47,14 @@ def pairs(manifest: Manifest) -> Iterator[Pair]:
 
 
 def _correlations(manifest: Manifest) -> np.ndarray:
-    """Spearman's rank correlation (H, H), each on the photos graded for both."""
+    """Spearman's rank correlations (H, H), each on the photos graded for both attributes."""
     ordered = [attribute.ordinal for attribute in manifest.schema]
     grades = pd.DataFrame(np.where((manifest.grades != MISSING) & ordered, manifest.grades, np.nan))
     return grades.corr(method="spearman", min_periods=FEWEST).to_numpy()
 
 
 def patterns(manifest: Manifest) -> list[tuple[tuple[Attribute, ...], int]]:
-    """Which attributes are graded on the same photos, and on how many; the most photos first."""
+    """The sets of attributes that are graded together, with the number of such photos, most photos first."""
     counts = Counter(map(tuple, (manifest.grades != MISSING).tolist()))
     attributes = manifest.schema.attributes
     return [

@@ -1,4 +1,4 @@
-"""The table as its owner sees it: every cell as text, every row by its number in the spreadsheet."""
+"""Reads tables: every cell as text, every row by its number in the spreadsheet."""
 
 import csv
 import io
@@ -15,12 +15,12 @@ from pyarrow import parquet
 
 from multiskin.errors import UserError
 
-SHOWN = 60  # characters of a cell that a message repeats
+SHOWN = 60  # most characters of a cell that a message quotes
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a table: of one row, or of the table as a whole where row is None."""
+    """Something wrong with one row of a table, or with the whole table if row is None."""
 
     message: str
     row: int | None = None
@@ -35,13 +35,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Table:
-    """What a file holds, and what is wrong with its form.
+    """The content of a table file, and what is wrong with its format.
 
     Attributes:
         cells: stripped text, "" where blank, indexed by row number. In a CSV file the headings are row 1, as in a
             spreadsheet, and blank rows count; in a Parquet file, which has no row of headings, the first row is 1.
-        problems: headings that stand twice (the first one counts) and rows that do not fit under the headings (they
-            are not among the cells).
+        problems: duplicate headings (the first column is kept), and rows with the wrong number of cells (left out).
     """
 
     cells: pd.DataFrame
@@ -49,13 +48,13 @@ class Table:
 
 
 def shown(text: str) -> str:
-    """Text as a message repeats it: on one line, and not all of a long one."""
+    """Text as quoted in a message: on one line, shortened if long."""
     short = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
     return short if short.isprintable() and short else repr(short)
 
 
 def read_table(path: str | Path) -> Table:
-    """Reads a CSV file (UTF-8, commas) or a Parquet file, whichever its name ends in.
+    """Reads a CSV file (UTF-8, commas) or a Parquet file, depending on its suffix.
 
     Raises:
         UserError: no such file, neither CSV nor Parquet, not UTF-8, malformed, or empty.
@@ -63,19 +62,19 @@ def read_table(path: str | Path) -> Table:
     path = Path(path)
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise UserError(f"{path}: a table is a {' or '.join(READERS)} file; save it as one of them")
+        raise UserError(f"{path}: not a {' or '.join(READERS)} file; save the table as one of them")
     try:
         return reader(path)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
-        raise UserError(f"table {path}: cannot be read ({reason}); give a whole .csv or .parquet file") from error
+        raise UserError(f"table {path}: cannot be read ({reason}); give an intact .csv or .parquet file") from error
 
 
 def csv_lines(text: str, where: str) -> list[tuple[int, list[str]]]:
-    """The lines of a CSV file that are not blank, by the number of each row.
+    """The rows of a CSV file that are not blank, with their numbers.
 
     Raises:
-        UserError: quotation marks that do not close, or what else is no CSV; `where` is named.
+        UserError: malformed CSV, such as an unclosed quotation mark; the message starts with `where`.
     """
     reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
     try:
@@ -95,7 +94,7 @@ def _read_csv(path: Path) -> Table:
     lines = [(row, _without_blank_end(cells, len(headings))) for row, cells in lines[1:]]
     ragged = [
         Problem(
-            f"{len(cells)} cells under {len(headings)} headings; quote commas within cells, keep those between", row
+            f"{len(cells)} cells under {len(headings)} headings; put cells that contain commas in quotation marks", row
         )
         for row, cells in lines
         if len(cells) != len(headings)
@@ -109,19 +108,19 @@ def _read_csv(path: Path) -> Table:
 def _text_of(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:  # another encoding could only be guessed, and names of files would suffer
+    except UnicodeDecodeError as error:  # guessing another encoding could garble file names
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}: line {line} is not UTF-8; in Excel, save it as 'CSV UTF-8'") from error
 
 
 def _without_blank_end(cells: list[str], width: int) -> list[str]:
-    """Without the blank cells beyond width that spreadsheets append."""
+    """The cells without trailing blank ones beyond width, which spreadsheets append."""
     end = max((position for position, cell in enumerate(cells, start=1) if cell), default=0)
     return cells[: max(end, width)]
 
 
 def _read_parquet(path: Path) -> Table:
-    content = parquet.ParquetFile(path).read()  # parquet.read_table would make columns of folders named a=b
+    content = parquet.ParquetFile(path).read()  # parquet.read_table would turn folders named a=b into columns
     columns = [
         (name, [_text(value) for value in column.to_pylist()])
         for name, column in zip(content.column_names, content.columns, strict=True)
@@ -139,9 +138,9 @@ def _table(columns: list[tuple[str, list[str]]], rows: Sequence[int]) -> Table:
     cells: dict[str, list[str]] = {}
     problems = []
     for position, (heading, column) in enumerate(columns):
-        name = heading.strip() or f"Unnamed: {position}"  # what pandas calls it
+        name = heading.strip() or f"Unnamed: {position}"  # as in pandas
         if name in cells:
-            problems.append(Problem("the heading stands twice; rename or remove one", column=name))
+            problems.append(Problem("duplicate heading; rename or remove one", column=name))
         cells.setdefault(name, column)
     return Table(pd.DataFrame(cells, index=pd.Index(list(rows), dtype="int64"), dtype=object), problems)
 

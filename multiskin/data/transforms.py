@@ -1,6 +1,6 @@
-"""Augmentation by name, and the one shared way from a photograph to what the network sees.
+"""Augmentations by name, and the preprocessing of photographs for the network.
 
-Recipes differ between heads in training only; every one ends in the same size and normalisation.
+Recipes differ between heads in training only; all end with the same size and normalisation.
 """
 
 import inspect
@@ -21,12 +21,12 @@ from multiskin.errors import UserError, unknown
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # the library asks its host for a newer version at import
 import albumentations as A
 
-SIZED = ("Resize", "CenterCrop", "RandomCrop", "RandomResizedCrop")  # take 'size', the input size by default
+SIZED = ("Resize", "CenterCrop", "RandomCrop", "RandomResizedCrop")  # have the option size, by default the input size
 DETERMINISTIC = ("Resize", "CenterCrop")
 
-PADDED = {"pad_if_needed": True, "border_mode": cv2.BORDER_REFLECT_101}  # a black frame would be learned
+PADDED = {"pad_if_needed": True, "border_mode": cv2.BORDER_REFLECT_101}  # the network could learn from black borders
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "Resize": {"interpolation": cv2.INTER_AREA},  # area: photos are far larger than the input, and would alias
+    "Resize": {"interpolation": cv2.INTER_AREA},  # photos are far larger than the input, and would alias otherwise
     "CenterCrop": PADDED,
     "RandomCrop": PADDED,
     "RandomResizedCrop": {"interpolation": cv2.INTER_AREA},
@@ -39,11 +39,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "VerticalFlip": {},
     "RandomRotate90": {},
     "Rotate": {"border_mode": cv2.BORDER_REFLECT_101},
-    "Affine": {"scale": (0.8, 1.2), "border_mode": cv2.BORDER_REFLECT_101},  # the library's own default does nothing
+    "Affine": {"scale": (0.8, 1.2), "border_mode": cv2.BORDER_REFLECT_101},  # the library's default does nothing
 }
 CLASSES = {name: getattr(A, name) for name in DEFAULTS if name != "RandomBrightness"}
 CLASSES["RandomBrightness"] = A.RandomBrightnessContrast
-FIXED = {  # no options here: a small photo would have no crop, and brightness would not stand alone
+FIXED = {  # options that users cannot set: without them, small photos could not be cropped and contrast would change
     "CenterCrop": "pad_if_needed",
     "RandomCrop": "pad_if_needed",
     "RandomBrightness": "contrast_limit",
@@ -51,15 +51,15 @@ FIXED = {  # no options here: a small photo would have no crop, and brightness w
 
 
 class PhotoTransform:
-    """A photo (h, w, 3) uint8 to (3, S, S) float32; what is random in it depends on the seed of the call alone.
+    """Maps a photo (h, w, 3) uint8 to (3, S, S) float32; its randomness depends only on the seed of the call.
 
-    It has two parts: `settle` is the same each time, so that its picture may be kept; `finish` begins with the first
-    step that draws numbers.
+    It has two parts: `settle` is deterministic, so that its result may be cached; `finish` starts with the first random
+    step.
 
     Attributes:
-        skin: the first step, which makes a picture of the photo.
-        compose: all that is done to that picture.
-        settled: how many of those steps are the same each time.
+        skin: the face crop, which comes first.
+        compose: all other steps.
+        settled: how many of them, at the start, are deterministic.
     """
 
     def __init__(self, steps: Sequence[Step], preprocessing: Preprocessing, where: str) -> None:
@@ -80,38 +80,38 @@ class PhotoTransform:
         return self.finish(self.settle(photo), seed)
 
     def prepare(self, picture: np.ndarray, seed: int) -> torch.Tensor:
-        """What follows the first step."""
+        """All steps after the face crop."""
         return self.finish(self._apply_settled(picture), seed)
 
     def settle(self, photo: np.ndarray) -> np.ndarray:
-        """What is the same each time: a picture (h, w, 3) uint8."""
+        """The deterministic first part: a picture (h, w, 3) uint8."""
         return self._apply_settled(self.skin(photo))
 
     def finish(self, picture: np.ndarray, seed: int) -> torch.Tensor:
-        """The rest, from the first step on that may differ: (3, S, S) float32."""
-        # One stream for all steps: set_random_seed gives each step the same numbers, and all would happen at once.
+        """The rest, from the first random step on: (3, S, S) float32."""
+        # One stream for all steps: set_random_seed would give each step the same numbers, and so correlate them.
         self.rest.set_random_state(np.random.default_rng(seed), random.Random(seed))
         pixels = self.rest(image=picture)["image"]
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
     def settled_size(self) -> tuple[int, int] | None:
-        """Height and width that `settle` makes of any photo; None where they are the photo's."""
+        """Height and width of what `settle` returns; None if they depend on the photo."""
         if self.settled == 0:
             return None
         last = self.compose.transforms[self.settled - 1]
         return last.height, last.width
 
     def least_size(self) -> tuple[int, int] | None:
-        """Height and width that a photo may be reduced to as it is decoded, for the first step resizes it anyway."""
+        """The size that a photo may be reduced to in decoding, since the first step resizes it; None if none does."""
         config, first = self.skin.config, self.compose.transforms[0]
-        whole = config.crop or config.only or self.settled == 0 or type(first) is not A.Resize
-        return None if whole else (first.height, first.width)
+        full = config.crop or config.only or self.settled == 0 or type(first) is not A.Resize
+        return None if full else (first.height, first.width)
 
     def settings(self) -> dict[str, Any]:
-        """All that decides on what `settle` makes of a photo, beside the program."""
+        """The settings that the result of `settle` depends on."""
         steps = self._settled_steps()
-        telling = [step for before, step in zip([None, *steps], steps, strict=False) if not _is_no_op(step, before)]
-        return {"skin": asdict(self.skin), "steps": [step.to_dict() for step in telling]}
+        effective = [step for before, step in zip([None, *steps], steps, strict=False) if not _is_no_op(step, before)]
+        return {"skin": asdict(self.skin), "steps": [step.to_dict() for step in effective]}
 
     def _settled_steps(self) -> list[A.BasicTransform]:
         return self.compose.transforms[: self.settled]
@@ -127,7 +127,7 @@ def _is_settled(step: A.BasicTransform) -> bool:
 
 
 def _is_no_op(step: A.BasicTransform, before: A.BasicTransform | None) -> bool:
-    """Whether a step resizes to the very size that the one before leaves."""
+    """Whether a step resizes to the size that the step before has produced already."""
     return type(step) is A.Resize and before is not None and (step.height, step.width) == (before.height, before.width)
 
 
@@ -141,10 +141,10 @@ def training_transform(steps: Sequence[Step], preprocessing: Preprocessing, wher
 
 
 def evaluation_transform(preprocessing: Preprocessing) -> PhotoTransform:
-    """What validation, test and prediction share.
+    """The transform of validation, test and prediction.
 
     Raises:
-        UserError: a transform that is unknown or random, or a detector of faces that is not there.
+        UserError: a transform that is unknown or random, or a face detector that does not exist.
     """
     where = "data.transform"
     for step in preprocessing.steps:
@@ -152,7 +152,7 @@ def evaluation_transform(preprocessing: Preprocessing) -> PhotoTransform:
         if name not in DETERMINISTIC:
             raise unknown("transform", name, DETERMINISTIC, f"{where} (no randomness outside training)")
         if options.get("p", 1) != 1:
-            raise UserError(f"{where}: {name}: p is {options['p']}; leave it out, for nothing is random here")
+            raise UserError(f"{where}: {name}: p is {options['p']}; leave it out, since nothing may be random here")
     transform = PhotoTransform(preprocessing.steps, preprocessing, where)
     transform.skin.check()  # before the first photo
     return transform
@@ -176,14 +176,14 @@ def _create(step: Step, input_size: int, where: str) -> A.BasicTransform:
 
 
 def _known_options(name: str) -> list[str]:
-    """The library's own options, but a single 'size' for all."""
+    """The library's options, with a common option 'size' in place of its various ones."""
     hidden = ("self", "size", "height", "width", FIXED.get(name))
     own = [option for option in inspect.signature(CLASSES[name].__init__).parameters if option not in hidden]
     return ["size", *own] if name in SIZED else own
 
 
 def _size(name: str, size: Any, where: str) -> dict[str, Any]:
-    """Our one option 'size', height and width in pixels, in the words of each class."""
+    """The option 'size', height and width in pixels, as the arguments that the class takes."""
     sides = (size, size) if isinstance(size, int) else size
     pair = isinstance(sides, Sequence) and len(sides) == 2
     if not (pair and all(type(side) is int and side > 0 for side in sides)):  # a bool is an int too
@@ -192,6 +192,6 @@ def _size(name: str, size: Any, where: str) -> dict[str, Any]:
 
 
 def _one_line(error: Exception) -> str:
-    """Pydantic's report without its heading and its links."""
+    """A pydantic error on one line, without its heading and links."""
     lines = [line.strip() for line in str(error).splitlines() if "errors.pydantic.dev" not in line]
     return " ".join(lines[1:] if len(lines) > 1 else lines)

@@ -1,4 +1,4 @@
-"""What resampling draws as one: all photos of a subject, or all parts of a photo whose subject is unknown."""
+"""Resampling units: all photos of a subject, or all parts of a photo whose subject is unknown."""
 
 from collections.abc import Iterable
 
@@ -6,11 +6,11 @@ from multiskin.data.crops import parted
 
 
 def unit_names(subjects: Iterable[str] | None, paths: Iterable[str]) -> list[str]:
-    """The key that dependent rows share; the words in front keep subjects and photos apart.
+    """A key for each row, which dependent rows share; its prefix keeps subjects and photos apart.
 
     Args:
-        subjects: (N,) whose photos they are, "" where unknown; None where nobody's is known.
-        paths: (N,) the photos, with the part's place behind it where a row is about a part.
+        subjects: (N,) subjects of the photos, "" where unknown; None if all are unknown.
+        paths: (N,) names of the photos or of parts of them.
     """
     known = [""] * len(paths := list(paths)) if subjects is None else subjects
     return [

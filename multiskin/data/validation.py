@@ -1,4 +1,4 @@
-"""What may be wrong in a table of photos and grades, one function per kind: each returns all that it finds."""
+"""Checks of a table of photos and grades; each function returns all problems of one kind."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -16,9 +16,9 @@ from multiskin.data.images import ImageError, outside, read_image
 from multiskin.data.table import Problem, shown
 from multiskin.schema import MISSING, Attribute, Schema
 
-Progress = Callable[[int, int], None]  # (done, of how many)
+Progress = Callable[[int, int], None]  # (done, total)
 
-SIDES = ("train", "val", "test", "calibrate")  # the last one need not be there
+SIDES = ("train", "val", "test", "calibrate")  # the last one is optional
 SPELLINGS = {side: side for side in SIDES} | {
     "training": "train",
     "valid": "val",
@@ -30,28 +30,28 @@ SPELLINGS = {side: side for side in SIDES} | {
 
 
 def check_columns(headings: list[str], schema: Schema, columns: Columns) -> list[Problem]:
-    """Headings that are wanted but missing, that nobody asked for, or that are both wanted and ignored."""
+    """Headings that are required but missing, that are unknown, or that are both required and ignored."""
     wanted = {attribute.heading: f"attribute {attribute.name} is read from it" for attribute in schema}
     named = {"image": columns.image, "split": columns.split, "subject": columns.subject, "part": columns.part}
     wanted |= {heading: f"data.columns.{option} names it" for option, heading in named.items() if heading is not None}
     wanted |= dict.fromkeys(columns.box or (), "data.columns.box names it")
     wanted |= dict.fromkeys(columns.groups, "data.columns.groups names it")
     second = second_headings(schema, columns.second_rater)
-    there = [heading for heading in second if heading in headings]  # nobody need have graded every attribute twice
-    wanted |= dict.fromkeys(there or second, f"data.columns.second_rater, {columns.second_rater}, names it")
-    lacking = [heading for heading in wanted if heading not in headings]
-    spare = [heading for heading in headings if heading not in wanted and heading not in columns.ignore]
+    present = [heading for heading in second if heading in headings]  # not every attribute has to be graded twice
+    wanted |= dict.fromkeys(present or second, f"data.columns.second_rater, {columns.second_rater}, names it")
+    missing = [heading for heading in wanted if heading not in headings]
+    extra = [heading for heading in headings if heading not in wanted and heading not in columns.ignore]
     add, ignore = "correct the name or add the column", "correct the heading or add it to data.columns.ignore"
-    problems = [_misnamed(name, f"not in the table, but {wanted[name]}", spare, add) for name in lacking]
+    problems = [_misnamed(name, f"not in the table, but {wanted[name]}", extra, add) for name in missing]
     problems += [
-        _misnamed(name, "neither an attribute nor named under data.columns", lacking, ignore) for name in spare
+        _misnamed(name, "neither an attribute nor named under data.columns", missing, ignore) for name in extra
     ]
     both = [heading for heading in columns.ignore if heading in wanted]
     return problems + [Problem(f"in data.columns.ignore, but {wanted[name]}; choose one", column=name) for name in both]
 
 
 def second_headings(schema: Schema, pattern: str | None) -> list[str]:
-    """The headings of a second rater's grades; none where there is no second rater."""
+    """The headings of a second rater's grades; empty if there is no second rater."""
     return [] if pattern is None else [_heading(attribute, pattern) for attribute in schema]
 
 
@@ -66,12 +66,12 @@ def _misnamed(name: str, found: str, candidates: list[str], remedy: str) -> Prob
 
 
 def read_grades(cells: pd.DataFrame, schema: Schema, pattern: str = "{}") -> tuple[np.ndarray, list[Problem]]:
-    """The grades (N, H) of every attribute, -1 where blank or bad, and the bad ones.
+    """The grades (N, H) of every attribute, -1 where blank or invalid, and the problems with invalid ones.
 
     Args:
         cells: the table.
         schema: the attributes.
-        pattern: what the headings are, with {} for an attribute's own.
+        pattern: pattern of the headings, with {} for that of the attribute.
     """
     grades = np.full((len(cells), len(schema)), MISSING, dtype=np.int64)
     problems = []
@@ -83,7 +83,7 @@ def read_grades(cells: pd.DataFrame, schema: Schema, pattern: str = "{}") -> tup
         spellings = grade_spellings(attribute) | {"": MISSING}
         read = [spellings.get(numeral(cell)) for cell in column]
         grades[:, h] = [MISSING if grade is None else grade for grade in read]
-        remedy = f"is not a grade {_choices(attribute)}; correct it, or leave it blank where nobody graded"
+        remedy = f"is not a grade ({_choices(attribute)}); correct it, or leave it blank if it was not graded"
         problems += [
             Problem(f"{shown(cell)} {remedy}", row, heading)
             for row, cell, grade in zip(cells.index.tolist(), column, read, strict=True)
@@ -93,7 +93,7 @@ def read_grades(cells: pd.DataFrame, schema: Schema, pattern: str = "{}") -> tup
 
 
 def grade_spellings(attribute: Attribute) -> dict[str, int]:
-    """What a cell may hold for each grade: its name, and its number unless names are numbers themselves."""
+    """The grade for each valid cell: by its name, and by its number unless the names are numbers themselves."""
     names = {numeral(name.strip()): grade for grade, name in enumerate(attribute.grade_names)}
     numbers = {} if _named_by_numbers(attribute) else {str(grade): grade for grade in range(attribute.grades)}
     return numbers | names
@@ -107,12 +107,12 @@ def _choices(attribute: Attribute) -> str:
 
 
 def _named_by_numbers(attribute: Attribute) -> bool:
-    """Such as 1..5; then a 1 in the table is the name of grade 0 and not grade 1."""
+    """Whether grades are named by numbers, such as 1..5: then a 1 in the table is the name of grade 0, not grade 1."""
     return any(numeral(name.strip()).isdecimal() for name in attribute.grade_names)
 
 
 def numeral(text: str) -> str:
-    """A whole number in its plainest form, 3 for 3.0 or 03; other text as it is."""
+    """A whole number in its simplest form, 3 for 3.0 or 03; other text unchanged."""
     whole, _, decimals = text.partition(".")
     if whole.isascii() and whole.isdecimal() and not decimals.strip("0"):
         return whole.lstrip("0") or "0"
@@ -120,7 +120,7 @@ def numeral(text: str) -> str:
 
 
 def read_split(cells: pd.DataFrame, heading: str) -> tuple[np.ndarray, list[Problem]]:
-    """The side (N,) of every row, "" where blank or bad, and the bad ones."""
+    """The side (N,) of every row, "" where blank or invalid, and the problems with such rows."""
     column = cells[heading].tolist()
     split = np.array([SPELLINGS.get(cell.lower(), "") for cell in column], dtype=np.array(SIDES).dtype)
     remedy = f"write {', '.join(SIDES[:-1])} or {SIDES[-1]}"
@@ -133,7 +133,7 @@ def read_split(cells: pd.DataFrame, heading: str) -> tuple[np.ndarray, list[Prob
 
 
 def check_subjects(cells: pd.DataFrame, heading: str, split: np.ndarray) -> list[Problem]:
-    """Rows on another side of the split than their subject's first row."""
+    """Rows that are on a different side of the split than the first row of their subject."""
     problems = []
     first: dict[str, tuple[str, int]] = {}  # subject -> the side and number of its first row
     for row, subject, side in zip(cells.index.tolist(), cells[heading].tolist(), split.tolist(), strict=True):
@@ -147,19 +147,19 @@ def check_subjects(cells: pd.DataFrame, heading: str, split: np.ndarray) -> list
 
 
 def photo_path(root: Path, cell: str) -> Path:
-    """Where a photo is; a table written on Windows holds backslashes."""
+    """The path of a photo; tables written on Windows have backslashes."""
     return root / cell.replace("\\", "/")
 
 
 def check_photos(
     cells: pd.DataFrame, heading: str, root: Path, grades: np.ndarray, progress: Progress | None
 ) -> list[Problem]:
-    """Rows without a readable photo, and rows whose photo, or part of one, a row above already has, byte for byte."""
+    """Rows without a readable photo, and rows whose picture is identical, byte for byte, to that of a row above."""
     rows, paths = cells.index.tolist(), cells[heading].tolist()
-    photos = list(dict.fromkeys(parted(path)[0] for path in paths if path))  # each is decoded once, not by its parts
+    photos = list(dict.fromkeys(parted(path)[0] for path in paths if path))  # each is decoded once for all its parts
     wholes = dict(zip(photos, _inspect_all([photo_path(root, photo) for photo in photos], progress), strict=True))
     problems = []
-    first: dict[str, int] = {}  # what distinguishes a picture -> the first position that has it
+    first: dict[str, int] = {}  # identity of a picture -> the first position that has it
     for position, (row, path) in enumerate(zip(rows, paths, strict=True)):
         finding = _finding(path, root, wholes)
         if isinstance(finding, ImageError):
@@ -167,12 +167,12 @@ def check_photos(
         elif (other := first.setdefault(finding, position)) != position:
             differ = ", with other grades" if (grades[position] != grades[other]).any() else ""
             place = f"row {rows[other]} ({shown(paths[other])})"
-            problems.append(Problem(f"the same picture as {place}{differ}; keep one row a photo", row, heading))
+            problems.append(Problem(f"the same picture as {place}{differ}; keep one row per photo", row, heading))
     return problems
 
 
 class _Whole(NamedTuple):
-    """A photo that can be read."""
+    """The digest and size of a readable photo."""
 
     digest: str
     height: int
@@ -180,7 +180,7 @@ class _Whole(NamedTuple):
 
 
 def _finding(path: str, root: Path, wholes: Mapping[str, _Whole | ImageError]) -> str | ImageError:
-    """What distinguishes a row's picture from others', or why there is none."""
+    """A key that identifies the picture of a row, or the reason why there is none."""
     if not path:
         return ImageError("blank; give the photo's path, or remove the row")
     photo, box = parted(path)
@@ -194,18 +194,18 @@ def _finding(path: str, root: Path, wholes: Mapping[str, _Whole | ImageError]) -
 
 
 def _inspect_all(paths: list[Path], progress: Progress | None) -> Iterator[_Whole | ImageError]:
-    pool = ThreadPoolExecutor()  # decoding leaves the interpreter's lock
+    pool = ThreadPoolExecutor()  # decoding releases the GIL
     try:
         for done, finding in enumerate(pool.map(_inspect, paths), start=1):
             if progress is not None:
                 progress(done, len(paths))
             yield finding
     finally:
-        pool.shutdown(cancel_futures=True)  # on an interrupt, do not go through the rest first
+        pool.shutdown(cancel_futures=True)  # on an interrupt, skip the remaining photos
 
 
 def _inspect(path: Path) -> _Whole | ImageError:
-    """What a photo is by its bytes, or why it cannot be read."""
+    """The digest and size of a photo, or why it cannot be read."""
     try:
         height, width = read_image(path).shape[:2]
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The processes that read photos: how many, and how each begins."""
+"""Data loading workers: their number and their initialisation."""
 
 import os
 import signal
@@ -7,18 +7,18 @@ import cv2
 
 
 def worker_count(asked: int | None, networks: int = 1) -> int:
-    """How many processes read photos for one network: what is asked, else what leaves two cores to it, 8 at most.
+    """The number of worker processes per network: the one asked for, else all but two cores, at most 8.
 
-    On two cores that is none: the network's threads wait for each other, and every disturbance costs them all.
+    On a machine with two cores there are none, since workers would slow down the network's threads.
 
     Args:
-        asked: by the user, if at all.
-        networks: how many are trained at the same time, each with workers of its own.
+        asked: the user's choice; None for the default.
+        networks: number of networks that train at the same time, each with its own workers.
     """
     return asked if asked is not None else min(max((os.cpu_count() or 1) // networks - 2, 0), 8)
 
 
 def one_thread(_: int) -> None:
-    """Workers are the parallelism; OpenCV's own threads in each of them would only get in the way."""
+    """Turns off OpenCV's own threads in a worker, since workers already run in parallel, and makes it ignore Ctrl-C."""
     cv2.setNumThreads(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process says what there is to say
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the main one handles it

@@ -77,7 +77,7 @@ def test_wrong_labels_come_first_and_can_be_left_out(folder, trained, capsys):
 
     table.assign(exclude=["yes", "Yes"] + [""] * (len(table) - 2)).to_csv(ranked, index=False)
     assert run("data", "check", "--config", config, "--data.exclude", ranked) == 0
-    assert "2 grades are not learned from" in capsys.readouterr().err
+    assert "2 grades are left out of training" in capsys.readouterr().err
 
 
 def test_a_list_that_somebody_has_worked_through_is_kept(folder, trained, capsys):

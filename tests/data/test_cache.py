@@ -140,7 +140,7 @@ def test_what_does_not_fit_is_not_kept_and_that_is_said(kind, size, expected, fr
     found = keep([fresh("Resize")], replace(data_config, cache=kind, cache_size=size))
     assert places_of(found) == [expected]
     said = capsys.readouterr().err
-    assert (f"data.cache: {kind}: the photos take about 1.84e-05 GB" in said) == (expected is None)
+    assert (f"data.cache: {kind}: the pictures take about 1.84e-05 GB" in said) == (expected is None)
     assert ("Set data.cache_size to" in said) == (expected is None)
 
 
@@ -164,12 +164,12 @@ def test_a_system_without_such_memory_has_none(fresh, data_config, monkeypatch):
 
 def test_whole_photos_that_do_not_fit_are_told_a_way(fresh, data_config, capsys):
     keep([fresh("RandomResizedCrop")], replace(data_config, cache="memory", cache_size="5kB"))
-    assert "Let recipes begin with Resize: {size: N}" in capsys.readouterr().err
+    assert "Start recipes with Resize: {size: N}" in capsys.readouterr().err
 
 
 def test_a_place_that_cannot_be_written_is_said_and_no_error(fresh, data_config, place, monkeypatch, capsys):
     place.write_text("a file where the folder should be")
     found = keep([fresh("Resize")], replace(data_config, cache="disk"))
     assert places_of(found) == [None]
-    assert "no picture is kept" in capsys.readouterr().err
+    assert "no picture is cached" in capsys.readouterr().err
     assert found[0][0].shape == (S, S, 3)

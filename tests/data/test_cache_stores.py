@@ -154,7 +154,7 @@ def test_a_full_disk_stops_nothing_and_leaves_no_part(disk, monkeypatch, capsys)
         disk.put(row, picture(row))
         assert disk.get(row) is None
     assert files_of(disk) == []
-    assert capsys.readouterr().err.count("no space left on device; no more pictures are kept there") == 1
+    assert capsys.readouterr().err.count("no space left on device; no more pictures are cached there") == 1
 
 
 def test_what_a_killed_process_left_is_no_picture_and_goes_in_time(disk, copied):

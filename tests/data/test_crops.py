@@ -78,7 +78,7 @@ def test_rows_are_about_parts_of_photos(folder):
 def test_a_part_stands_in_one_row(folder):
     found = problems(folder, [("a.png", 0, 1, 2, 8, 9), ("a.png", 1, 1, 2, 8, 9)])
     assert found == [
-        "row 3, column image: the same picture as row 2 (a.png#xywh=1,2,7,7), with other grades; keep one row a photo"
+        "row 3, column image: the same picture as row 2 (a.png#xywh=1,2,7,7), with other grades; keep one row per photo"
     ]
 
 
@@ -92,7 +92,7 @@ def test_what_two_boxes_keep_of_a_photo_may_be_the_same(folder):
 def test_a_box_that_is_none_is_named(folder, corners):
     [found] = problems(folder, [("a.png", 0, *corners), ("b.png", 0, 1, 2, 8, 9)])
     assert found.startswith("row 2, column x0, y0, x1, y1: ")
-    assert "is no box; give whole pixels, the upper left corner first" in found
+    assert "is not a box; give whole pixels, the upper left corner first" in found
 
 
 def test_a_box_outside_of_its_photo_is_named(folder):

@@ -57,8 +57,8 @@ def test_a_grade_is_left_out_where_it_would_be_learned_from(photos, data_config,
             expected[place, 1] = MISSING
         assert after.side(each).grades.tolist() == expected.tolist()
     left, kept = (0, 1) if side == "test" else (1, 0)
-    assert f"{left} grades are not learned from" in str(after.warnings[0])
-    assert (f"{kept} of photos to judge by stay" in str(after.warnings[0])) == (side == "test")
+    assert f"{left} grades are left out of training" in str(after.warnings[0])
+    assert (f"{kept} grades of test and calibration photos are kept" in str(after.warnings[0])) == (side == "test")
 
 
 def test_the_split_is_that_of_all_grades(photos, data_config, schema, write):
@@ -126,7 +126,7 @@ def test_listed_photos_that_are_not_there_are_told_and_no_trouble(photos, data_c
     listed = write({"image": ["away.png", image, "b.png", "away.png"], "attribute": ["", "lines", "shine", "shine"]})
     after = load_photos(replace(data_config, exclude=listed), schema)
     assert after.side("train").grades[place, schema.index("lines")] == MISSING
-    assert "1 grades are not learned from" in str(after.warnings[0])
+    assert "1 grades are left out of training" in str(after.warnings[0])
     assert "2 of 3 listed photos are not among the photos used, the first in row 2: away.png" in str(after.warnings[1])
 
 
@@ -146,7 +146,7 @@ def test_a_list_of_nothing_is_no_trouble(photos, data_config, schema, write):
     listed = write({"image": ["away.png"], "attribute": [""], "exclude": ["no"]})
     after = load_photos(replace(data_config, exclude=listed), schema)
     assert after.manifest.grades.tolist() == photos.manifest.grades.tolist()
-    assert [str(notice) for notice in after.warnings] == [f"data.exclude {listed}: 0 grades are not learned from"]
+    assert [str(notice) for notice in after.warnings] == [f"data.exclude {listed}: 0 grades are left out of training"]
 
 
 def test_a_list_that_is_not_there_is_told_before_photos_are_checked(data_config, schema, tmp_path):
@@ -190,7 +190,7 @@ def test_a_run_goes_on_with_the_same_grades_whatever_the_list_is_called(begun, t
 
 def test_a_run_does_not_go_on_with_other_grades(begun, photos):
     run, config, _ = begun
-    with pytest.raises(UserError, match="photos or their split"):
+    with pytest.raises(UserError, match="other photos or another split"):
         require_same_run(run, config, photos)
 
 

@@ -60,11 +60,11 @@ def test_the_files_are_for_people(photos, tmp_path):
     schema, config = (path.read_text("utf-8") for path in write(propose(photos, default), tmp_path))
     assert 'lowest: {en: "", ko: ""}  # what grade 0 means\n' in schema
     assert 'highest: {en: "", ko: ""}  # what grade 4 means\n' in schema
-    assert "    - fold  # no grade, by its heading\n" in config
+    assert "    - fold  # not a grade, by its heading\n" in config
     assert "backbone: efficientnet_b0" in config
     assert "input_size: 224" in config
     assert "NO PHOTO" not in config
-    assert "recipe:\n  decision: credit  # the grade that earns most as P-Recall counts" in config
+    assert "recipe:\n  decision: credit  # the grade with the highest expected P-Recall" in config
 
 
 def test_long_lists_stay_on_their_line(tmp_path):
@@ -112,7 +112,7 @@ def test_files_are_not_overwritten_by_accident(photos, tmp_path):
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(photos, tmp_path):
-    with pytest.raises(UserError, match="choose a folder"):
+    with pytest.raises(UserError, match="choose a writable folder"):
         write(propose(photos, default), photos / "inside")
 
 

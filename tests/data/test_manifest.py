@@ -138,8 +138,8 @@ def test_grades_may_be_names(folder):
     manifest, _ = folder.load("image,acne\na.png,severe\nb.png, mild \nc.png,\nd.png,0", schema)
     assert manifest.grades.ravel().tolist() == [2, 1, -1, 0]
     assert folder.problems("image,acne\na.png,Mild", schema) == [
-        "row 2, column acne: Mild is not a grade none, mild, severe or 0..2; "
-        "correct it, or leave it blank where nobody graded"
+        "row 2, column acne: Mild is not a grade (none, mild, severe or 0..2); "
+        "correct it, or leave it blank if it was not graded"
     ]
 
 
@@ -147,7 +147,7 @@ def test_names_that_are_numbers_stand_for_themselves(folder):
     schema = Schema((Attribute("acne", 4, grade_names=("1", "2", "3", "4")),))
     manifest, _ = folder.load("image,acne\na.png,1\nb.png,4.0", schema)
     assert manifest.grades.ravel().tolist() == [0, 3]
-    assert "row 2, column acne: 0 is not a grade 1, 2, 3, 4;" in folder.problems("image,acne\na.png,0", schema)[0]
+    assert "row 2, column acne: 0 is not a grade (1, 2, 3, 4);" in folder.problems("image,acne\na.png,0", schema)[0]
 
 
 def test_an_attribute_may_have_a_heading_of_its_own(folder):
@@ -227,7 +227,7 @@ def test_a_parquet_heading_stands_once(folder):
     columns = pa.array(["a.png"]), pa.array([1]), pa.array([1]), pa.array([2])
     table = pa.Table.from_arrays(list(columns), names=["image", "oil", "wrinkle", "oil"])
     parquet.write_table(table, folder.root / "labels.parquet")
-    with pytest.raises(ManifestError, match="column oil: the heading stands twice"):
+    with pytest.raises(ManifestError, match="column oil: duplicate heading"):
         load_manifest(DataConfig(root=str(folder.root), manifest="labels.parquet"), SCHEMA)
 
 
@@ -270,7 +270,7 @@ def test_a_table_that_cannot_be_read_is_named(name, folder):
 
 
 def test_headings_alone_are_no_table(folder):
-    assert folder.problems("image,oil,wrinkle\n") == ["no whole row below the headings; give one for each photo"]
+    assert folder.problems("image,oil,wrinkle\n") == ["no complete row below the headings; give one for each photo"]
 
 
 # What is wrong with columns
@@ -303,7 +303,7 @@ def test_a_column_is_used_or_ignored(folder):
 
 def test_a_heading_stands_once(folder):
     assert folder.problems("image,oil,wrinkle, oil\na.png,1,1,2") == [
-        "column oil: the heading stands twice; rename or remove one"
+        "column oil: duplicate heading; rename or remove one"
     ]
 
 
@@ -322,7 +322,7 @@ def test_a_column_without_a_heading_has_the_name_that_pandas_gives_it(folder):
 def test_what_is_no_grade_is_reported(cell, folder):
     said = cell if len(cell) < 60 else "9" * 60 + "..."
     assert folder.problems(f'image,oil,wrinkle\na.png,1,1\nb.png,"{cell}",1') == [
-        f"row 3, column oil: {said} is not a grade 0..4; correct it, or leave it blank where nobody graded"
+        f"row 3, column oil: {said} is not a grade (0..4); correct it, or leave it blank if it was not graded"
     ]
 
 
@@ -358,9 +358,9 @@ def test_a_row_needs_a_photo(folder):
 def test_a_photo_stands_in_one_row(folder):
     (folder.root / "copy.png").write_bytes((folder.root / "a.png").read_bytes())
     assert folder.problems("image,oil,wrinkle\na.png,1,1\nb.png,1,1\na.png,1,1\ncopy.png,1,2\n./b.png,1,") == [
-        "row 4, column image: the same picture as row 2 (a.png); keep one row a photo",
-        "row 5, column image: the same picture as row 2 (a.png), with other grades; keep one row a photo",
-        "row 6, column image: the same picture as row 3 (b.png), with other grades; keep one row a photo",
+        "row 4, column image: the same picture as row 2 (a.png); keep one row per photo",
+        "row 5, column image: the same picture as row 2 (a.png), with other grades; keep one row per photo",
+        "row 6, column image: the same picture as row 3 (b.png), with other grades; keep one row per photo",
     ]
 
 
@@ -471,7 +471,7 @@ def test_grades_that_never_occur_in_training_are_warned_of(folder):
     manifest, _ = folder.load(f"image,oil,wrinkle,split\n{rows}", split="split")
     warnings = check_training_grades(manifest.select(manifest.split == "train"))
     assert [str(warning) for warning in warnings] == [
-        "column oil: no training photo has grade 0, 2, 3, so it cannot be learnt"
+        "column oil: no training photo has grade 0, 2, 3, so it cannot be learned"
     ]
 
 
@@ -597,5 +597,5 @@ class TestSecondRater:
     def test_a_grade_that_is_none_is_named(self, folder):
         problems = folder.problems("image,oil,oil2,wrinkle\na.png,3,7,1\n", second_rater="{}2")
         assert problems == [
-            "row 2, column oil2: 7 is not a grade 0..4; correct it, or leave it blank where nobody graded"
+            "row 2, column oil2: 7 is not a grade (0..4); correct it, or leave it blank if it was not graded"
         ]

@@ -71,7 +71,7 @@ def test_warnings_are_of_the_training_photos(own_folder, own_config, schema):
     with_split(own_folder, {f"p{s}": "test" if s % 5 == 4 else "train" for s in range(12)})
     photos = load_photos(replace(own_config, columns=Columns(subject="subject", split="side")), schema)
     assert [str(problem) for problem in photos.warnings] == [
-        "column shine: no training photo has grade 4, so it cannot be learnt"
+        "column shine: no training photo has grade 4, so it cannot be learned"
     ]
 
 

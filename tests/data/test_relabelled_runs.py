@@ -45,7 +45,9 @@ def test_training_and_validation_are_corrected_and_test_is_not(corrected, photos
     for side in ("train", "val"):
         assert differing(after.side(side), photos.side(side)) == {chosen[side]}
     assert differing(after.side("test"), photos.side("test")) == set()
-    assert "2 grades are corrected, 0 are taken away; 1 of photos to judge by stay" in str(after.warnings[0])
+    assert "2 grades are corrected, 0 are removed; 1 grades of test and calibration photos stay" in str(
+        after.warnings[0]
+    )
 
 
 def test_what_is_excluded_is_excluded_though_it_is_corrected(corrected, schema, tmp_path):
@@ -77,7 +79,7 @@ def test_a_run_goes_on_with_the_same_grades_alone_whatever_the_list_is_called(be
     run, config, after = begun
     moved = shutil.copy(config.data.relabel, tmp_path / "moved.csv")
     require_same_run(run, replace(config, data=replace(config.data, relabel=str(moved))), after)
-    with pytest.raises(UserError, match="photos or their split"):
+    with pytest.raises(UserError, match="other photos or another split"):
         require_same_run(run, config, photos)
 
 

@@ -42,8 +42,8 @@ def test_exactly_what_is_listed_is_corrected(photos, schema, tmp_path_factory, l
             corrected += learned and wanted not in (had, MISSING)
             away += learned and wanted == MISSING != had
             stay += not learned and wanted != had
-    assert f"{corrected} grades are corrected, {away} are taken away" in str(notice)
-    assert (f"{stay} of photos to judge by stay" in str(notice)) == (stay > 0)
+    assert f"{corrected} grades are corrected, {away} are removed" in str(notice)
+    assert (f"{stay} grades of test and calibration photos stay" in str(notice)) == (stay > 0)
 
 
 def test_grades_are_called_as_in_the_table(photos, write):
@@ -67,7 +67,7 @@ def test_an_attribute_without_a_column_stays(photos, schema, write):
     [
         ({"photo": ["images/00.png"], "shine": ["1"]}, "no column image"),
         ({"image": ["images/00.png"], "shin": ["1"]}, "unknown attribute 'shin': did you mean 'shine'"),
-        ({"image": ["images/00.png"], "shine": ["5"]}, r"row 2, column shine: 5 is not a grade 0\.\.4"),
+        ({"image": ["images/00.png"], "shine": ["5"]}, r"row 2, column shine: 5 is not a grade \(0\.\.4\)"),
         ({"image": ["images/00.png"], "lines": ["-1"]}, "row 2, column lines: -1 is not a grade"),
         ({"image": ["a.png", "a.png"], "shine": ["1", "1"]}, r"row 3, column image: a\.png stands twice"),
         ({"image": ["images/0.png"], "shine": ["1"]}, r"row 2, column image: unknown image .*did you mean 'images/"),

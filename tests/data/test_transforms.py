@@ -190,7 +190,7 @@ def test_a_random_crop_is_a_part_of_the_photo():
             )
             for size in [0, -5, 2.5, True, None, "ab", [], [3], [3, 4, 5], [3, 0], [3, 2.0]]
         ),
-        ({"HorizontalFlip": {}, "VerticalFlip": {}}, "is no transform; give a name, or a name and options"),
+        ({"HorizontalFlip": {}, "VerticalFlip": {}}, "is not a transform; give a name, or a name with options"),
         ({"HorizontalFlip": 0.5}, "{'HorizontalFlip': 0.5} is no transform"),
         ({}, "{} is no transform"),
         (["HorizontalFlip"], "['HorizontalFlip'] is no transform"),
