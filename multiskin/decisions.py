@@ -1,7 +1,7 @@
-"""From probabilities (B, K) to one grade per row (B,), int64.
+"""Decisions: from probabilities (B, K) to one grade per row (B,), int64.
 
-Each row must be non-negative and sum to 1; a row with NaN gets some grade, not an error. All but argmax need ordered
-grades; a nominal attribute is always decided by argmax.
+Each row must be non-negative and sum to 1; a row with NaN gets an arbitrary grade, not an error. All decisions except
+argmax need ordered grades; nominal attributes are always decided by argmax.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,18 +17,18 @@ from multiskin.schema import Attribute
 
 
 def argmax(probabilities: Tensor) -> Tensor:
-    """The most probable grade (B,) of probabilities (B, K), the lowest in a tie: fewest errors."""
+    """The most probable grade (B,) of probabilities (B, K), the lowest in a tie: minimises errors."""
     return probabilities.argmax(dim=1)
 
 
 def median(probabilities: Tensor) -> Tensor:
-    """The lowest grade (B,) at which probabilities (B, K) add up to 1/2: least absolute error."""
+    """The lowest grade (B,) at which cumulative probabilities (B, K) reach 1/2: minimises absolute error."""
     below = probabilities.cumsum(dim=1) < 0.5 - ROUNDING  # (B, K)
     return below[:, :-1].sum(dim=1)
 
 
 def expectation(probabilities: Tensor) -> Tensor:
-    """The grade (B,) nearest to the expected one of probabilities (B, K), the lower in a tie: least squared error."""
+    """The grade (B,) nearest to the mean of probabilities (B, K), the lower in a tie: minimises squared error."""
     highest = probabilities.shape[1] - 1
     grades = torch.arange(highest + 1, device=probabilities.device)  # (K,)
     expected = (probabilities.double() * grades).sum(dim=1)  # (B,)
@@ -36,17 +36,17 @@ def expectation(probabilities: Tensor) -> Tensor:
 
 
 def expected_credit(probabilities: Tensor, prior: Tensor, credit: Tensor) -> Tensor:
-    """The grade (B,) that earns most credit under probabilities (B, K): argmax_j sum_k credit[k, j] p(k) / prior(k).
+    """The grade (B,) with the highest expected credit: argmax_j sum_k credit[k, j] p(k) / prior(k).
 
-    Credit is averaged by true grade, as in P-Recall, so each grade counts by how much likelier than usual it is on this
-    photo.
+    Credit is averaged by true grade, as in P-Recall, so a grade counts by how much likelier it is on this photo than on
+    average.
 
     Args:
         probabilities: (B, K).
-        prior: (K,) what the probabilities average to over the data whose distribution they represent, 0 for a grade
-            that was never trained on. Such a grade is never counted as the true one; lying between its neighbours, it
-            may still earn most.
-        credit: (K, K) what each decision earns, true grade in rows.
+        prior: (K,) the mean of the probabilities over the data whose distribution they represent, 0 for a grade that
+            never occurred in training. Such a grade is never assumed to be the true one, but as it lies between its
+            neighbours, it may still have the highest credit.
+        credit: (K, K) the credit of each decision, true grade in rows.
     """
     seen = prior > 0
     shrunk = (1 - SHRINKAGE) * prior + SHRINKAGE * seen / seen.sum()
@@ -63,13 +63,13 @@ DECISIONS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 
 
 def decide(name: str, probabilities: Tensor, prior: Tensor, credit: Tensor | None = None) -> Tensor:
-    """The grade (B,) that the named decision makes of probabilities (B, K).
+    """The grade (B,) that the named decision chooses for probabilities (B, K).
 
     Args:
         name: one of DECISIONS.
         probabilities: (B, K).
-        prior: (K,) what they average to.
-        credit: (K, K) what each decision earns, true grade in rows; default: P-Recall's.
+        prior: (K,) their mean.
+        credit: (K, K) the credit of each decision, true grade in rows; default: that of P-Recall.
 
     Raises:
         UserError: no decision has that name.
@@ -80,12 +80,12 @@ def decide(name: str, probabilities: Tensor, prior: Tensor, credit: Tensor | Non
 
 
 class Rule(NamedTuple):
-    """How one head's probabilities become one grade.
+    """The decision of one head and its parameters.
 
     Attributes:
         decision: its name.
-        prior: (K,) what the probabilities average to.
-        credit: (K, K) what each decision earns, true grade in rows.
+        prior: (K,) the mean of the probabilities.
+        credit: (K, K) the credit of each decision, true grade in rows.
     """
 
     decision: str
@@ -103,11 +103,12 @@ def decide_heads(probabilities: Tensor, rules: Sequence[Rule]) -> Tensor:
 
 
 def credit_of(attribute: Attribute, asked: Sequence[Sequence[float]] | None) -> Tensor:
-    """What each decision on an attribute earns (K, K), true grade in rows: as asked for, or P-Recall's credit.
+    """The credit matrix (K, K) of an attribute, true grade in rows: the one asked for, else that of P-Recall.
+
+    For a nominal attribute, which is decided by argmax, `asked` is ignored.
 
     Raises:
-        UserError: not a number of at most rules.MOST for each true grade and decision. For a nominal attribute, which
-            is decided by argmax, `asked` is ignored.
+        UserError: not K x K numbers of at most rules.MOST in absolute value.
     """
     if asked is None or not attribute.ordinal:
         return credit_matrix(attribute.grades)

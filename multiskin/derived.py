@@ -1,4 +1,4 @@
-"""Labels that follow from grades by rules: data, as the attributes are, and nothing that a network learns."""
+"""Labels derived from grades by rules of the schema, which the network does not learn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ Words = dict[str, str]  # language code -> words
 
 @dataclass(frozen=True)
 class Condition:
-    """Attributes that have to have one of some grades each, and the label of photos where all of them do.
+    """A label, and the grades that the attributes must have for it.
 
     Attributes:
-        label: what follows.
-        when: the grades that count, by attribute.
+        label: the label if the condition holds.
+        when: the accepted grades of each attribute; the condition holds if all attributes match.
     """
 
     label: str
@@ -27,14 +27,14 @@ class Condition:
 
 @dataclass(frozen=True)
 class Derived:
-    """A label that follows from grades: that of the first condition that holds, else the last resort.
+    """A label derived from grades: that of the first condition that holds, else `otherwise`.
 
     Attributes:
         name: its heading in tables.
-        rules: in order.
-        otherwise: the label where none of them holds.
-        display: the words for the name, by language.
-        labels: the words for each label, by language.
+        rules: the conditions, in order.
+        otherwise: the label if no condition holds.
+        display: its name for people, by language.
+        labels: each label for people, by language.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Derived:
     labels: dict[str, Words] = field(default_factory=dict)
 
     def label(self, grades: Mapping[str, int | None]) -> str | None:
-        """What follows from grades by attribute; None where one that a rule asks for is not known."""
+        """The label for grades by attribute; None if a grade that a rule needs is unknown."""
         known = {name: grade for name, grade in grades.items() if grade is not None}
         if not all(name in known for rule in self.rules for name in rule.when):
             return None
@@ -54,18 +54,18 @@ class Derived:
         return _words(self.display, language) or self.name.replace("_", " ")
 
     def words(self, label: str, language: str = "en") -> str:
-        """What people read for a label."""
+        """A label for people."""
         return _words(self.labels.get(label, {}), language) or label
 
     def check(self, grades: Mapping[str, int], where: str = "schema") -> None:
-        """Makes sure that the rules ask for what there is.
+        """Makes sure that the rules refer to attributes, grades and labels that exist.
 
         Args:
-            grades: how many each attribute has.
-            where: it stands.
+            grades: the number of grades of each attribute.
+            where: where the rules are given, for messages.
 
         Raises:
-            UserError: an unknown attribute, or a grade that it does not have.
+            UserError: an unknown attribute or label, or a grade that an attribute does not have.
         """
         where = f"{where}: derived {self.name!r}"
         for rule in self.rules:
@@ -74,7 +74,7 @@ class Derived:
                     raise unknown("attribute", name, grades, where)
                 if not counting or not all(grade in range(grades[name]) for grade in counting):
                     raise UserError(
-                        f"{where}: {name} is asked for grades {list(counting)}; list some of 0 to {grades[name] - 1}"
+                        f"{where}: the grades of {name} are {list(counting)}; give some of 0 to {grades[name] - 1}"
                     )
         known = {self.otherwise, *(rule.label for rule in self.rules)}
         for label in self.labels:
@@ -93,10 +93,10 @@ class Derived:
 
     @classmethod
     def from_dict(cls, entry: Any, where: str = "schema") -> "Derived":
-        """From what to_dict gives.
+        """The inverse of to_dict.
 
         Raises:
-            UserError: another form.
+            UserError: malformed content.
         """
         if not isinstance(entry, dict) or not {"name", "rules", "otherwise"} <= entry.keys():
             raise UserError(f"{where}: derived: give a mapping with name, rules and otherwise, not {entry!r}")
@@ -114,7 +114,9 @@ class Derived:
 
 def _condition(entry: Any, where: str) -> Condition:
     if not isinstance(entry, dict) or entry.keys() != {"label", "when"} or not isinstance(entry["when"], dict):
-        raise UserError(f"{where}: {entry!r} is no rule; give {{label: both, when: {{this: [2, 3], that: [0, 1]}}}}")
+        raise UserError(
+            f"{where}: {entry!r} is not a rule; give one such as {{label: both, when: {{this: [2, 3], that: [0, 1]}}}}"
+        )
     when = {}
     for name, grades in entry["when"].items():
         counting = grades if isinstance(grades, list) else [grades]

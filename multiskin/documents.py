@@ -1,4 +1,4 @@
-"""YAML that people write: configs, schemas, studies, mappings, credit, advice."""
+"""Reads and writes the YAML files that users edit: configs, schemas, studies, mappings, credit, advice."""
 
 import re
 from pathlib import Path
@@ -8,16 +8,16 @@ import yaml
 
 from multiskin.errors import UserError
 
-# With what a value raises that is none of its tag, such as a date that no calendar has, and what is nested too deep.
+# Besides YAMLError: PyYAML raises the others for invalid values, such as impossible dates, and for too deep nesting.
 BROKEN = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
-MERGE = "tag:yaml.org,2002:merge"  # <<, which may stand several times
+MERGE = "tag:yaml.org,2002:merge"  # <<, which may occur several times
 
 
 class Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which YAML would take the last one without a word."""
+    """A safe loader that refuses duplicate keys, of which PyYAML would silently use the last."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)  # before keys are merged into it, which may be there already
+        node = super().compose_mapping_node(anchor)  # before merge keys, which may be overridden, are resolved
         known = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != MERGE):
             name = self.construct_object(key)
@@ -28,7 +28,7 @@ class Loader(yaml.SafeLoader):
 
 
 class NumberLoader(Loader):
-    """Takes 1e-4 for a number, as YAML 1.2 does."""
+    """A loader that reads 1e-4 as a number, as in YAML 1.2."""
 
 
 NumberLoader.add_implicit_resolver(
@@ -37,21 +37,21 @@ NumberLoader.add_implicit_resolver(
 
 
 def to_yaml(content: Any) -> str:
-    """As it is written for people: in its own order, and in their own letters."""
+    """YAML for people: keys keep their order, and non-ASCII text is not escaped."""
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
 def read_document(path: str | Path, what: str, remedy: str = "", loader: type[yaml.SafeLoader] = Loader) -> Any:
-    """What a file in YAML says.
+    """The content of a YAML file.
 
     Args:
         path: the file.
-        what: it is, for messages.
-        remedy: what to do where there is none.
-        loader: that knows more kinds of words.
+        what: what the file is, for messages.
+        remedy: what to do if the file does not exist, for messages.
+        loader: the YAML loader.
 
     Raises:
-        UserError: no such file, not in UTF-8, or no YAML.
+        UserError: no such file, not UTF-8, or not YAML.
     """
     where = f"{what} {path}"
     try:

@@ -1,4 +1,4 @@
-"""The shares of grades that a head asks its sampler for; its probabilities then stand for that distribution."""
+"""The grade distributions that heads are trained on; a head's probabilities then refer to that distribution."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,20 +13,22 @@ RESAMPLES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "natural": lambda counts: counts,
     "balanced": lambda counts: (counts > 0).astype(float),
     "square_root": np.sqrt,
-    # expected volume of n overlapping samples, Cui et al. 2019, https://arxiv.org/abs/1901.05555
+    # effective number of n samples, Cui et al. 2019, https://arxiv.org/abs/1901.05555
     "effective_number": lambda counts: (1 - EFFECTIVE_NUMBER_BETA**counts) / (1 - EFFECTIVE_NUMBER_BETA),
 }
 
 
 def grade_distribution(resample: str | Sequence[float], counts: np.ndarray, attribute: Attribute) -> np.ndarray:
-    """The share of each grade (K,) that a head asks for, given its training counts (K,).
+    """The share of each grade (K,) that a head is trained on, given its training counts (K,).
 
     Raises:
-        UserError: an unknown name, or a list of shares that does not fit the grades seen in training.
+        UserError: an unknown name, or a list of shares that does not fit the grades of the training photos.
     """
     where = f"heads.{attribute.name}.resample"
     if not counts.any():
-        raise UserError(f"{where}: no training photo is graded for {attribute.name}; grade some or drop the attribute")
+        raise UserError(
+            f"{where}: no training photo is graded for {attribute.name}; grade some, or remove the attribute"
+        )
     if isinstance(resample, str):
         if resample not in RESAMPLES:
             raise unknown("resampling", resample, RESAMPLES, where)
@@ -36,12 +38,12 @@ def grade_distribution(resample: str | Sequence[float], counts: np.ndarray, attr
     return shares / shares.sum()
 
 
-def _listed_shares(asked: Sequence[float], counts: np.ndarray, where: str) -> np.ndarray:
-    shares = np.asarray(asked, float)
+def _listed_shares(listed: Sequence[float], counts: np.ndarray, where: str) -> np.ndarray:
+    shares = np.asarray(listed, float)
     if shares.shape != counts.shape:
         raise UserError(f"{where}: {shares.size} shares for {counts.size} grades; give one for each grade")
     if not np.isfinite(shares).all() or (shares < 0).any() or not shares.any():
-        raise UserError(f"{where}: shares are {list(asked)}; give finite numbers from 0 up, not all 0")
+        raise UserError(f"{where}: shares are {list(listed)}; give finite numbers from 0 up, not all 0")
     absent = np.flatnonzero((shares > 0) & (counts == 0))
     if absent.size:
         raise UserError(f"{where}: asks for grade {absent[0]}, which no training photo has; give it a share of 0")

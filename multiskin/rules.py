@@ -1,4 +1,4 @@
-"""The decisions that there are, and what they have in common whatever computes them: torch here, NumPy in portable/."""
+"""Names, constants and checks that the two implementations of decisions share: torch's and NumPy's (portable/)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,50 +6,50 @@ from typing import Any
 from multiskin.errors import UserError, unknown
 from multiskin.schema import Attribute, Schema
 
-CREDIT = "credit"  # the decision that asks what each grade earns
+CREDIT = "credit"  # the decision that maximises expected credit
 NAMES = ("argmax", "median", "expectation", CREDIT)
-ROUNDING = 1e-6  # what a sum of float32 probabilities may miss by
-SHRINKAGE = 0.1  # how far a prior is drawn towards a uniform one, so that a grade hardly ever seen is not overrated
-MOST = 1_000_000  # that a decision may earn or cost: float32 holds whole numbers up to it exactly, and sums stay finite
+ROUNDING = 1e-6  # tolerance for sums of float32 probabilities
+SHRINKAGE = 0.1  # how far priors are shrunk towards a uniform one, so that very rare grades are not overrated
+MOST = 1_000_000  # largest absolute credit: float32 holds whole numbers up to it exactly, and sums stay finite
 
-Credit = tuple[tuple[float, ...], ...]  # (K, K) what each decision earns, true grade in rows
+Credit = tuple[tuple[float, ...], ...]  # (K, K) the credit of each decision, true grade in rows
 
 
 def require_decision(name: object, attribute: Attribute) -> None:
-    """Makes sure that an attribute's grades can be decided so.
+    """Makes sure that a decision can be used for an attribute.
 
     Raises:
-        UserError: an unknown decision, or one that needs an order where there is none.
+        UserError: an unknown decision, or one that needs ordered grades for a nominal attribute.
     """
     if name not in NAMES:
         raise unknown("decision", name, NAMES)
     if name != "argmax" and not attribute.ordinal:
-        raise UserError(f"decision {name!r}: needs ordered grades, and those of {attribute.name} are nominal: argmax")
+        raise UserError(f"decision {name!r}: needs ordered grades, but {attribute.name} is nominal; use argmax")
 
 
 def checked_credit(asked: Any, attribute: Attribute, where: str) -> Credit:
-    """What somebody says that decisions on an attribute earn.
+    """A user's credit matrix for an attribute, checked.
 
     Args:
-        asked: K lists of K numbers, the j-th of the i-th for deciding grade j where grade i is the true one.
-        attribute: decided on.
-        where: it is said, for messages.
+        asked: K lists of K numbers; the j-th number of the i-th list is the credit of deciding j where i is true.
+        attribute: the attribute.
+        where: where the matrix is given, for messages.
 
     Raises:
-        UserError: not a number of at most MOST for each true grade and decision.
+        UserError: not K x K numbers of at most MOST in absolute value.
     """
     k = attribute.grades
     if not (_listed(asked, k) and all(_listed(row, k) and all(map(_bounded, row)) for row in asked)):
         numbers = f"{k} numbers from {-MOST} to {MOST}"
-        raise UserError(f"{where}: give {k} rows, one a true grade, of {numbers}, one a decision")
+        raise UserError(f"{where}: give {k} rows, one per true grade, of {numbers}, one per decision")
     return tuple(tuple(map(float, row)) for row in asked)
 
 
 def checked_credits(asked: Mapping[Any, Any], schema: Schema, where: str) -> dict[str, Credit]:
-    """What somebody says that decisions earn, by the heads' names.
+    """A user's credit matrices by attribute, checked.
 
     Raises:
-        UserError: an unknown head, one without ordered grades, or a matrix of other grades.
+        UserError: an unknown or nominal attribute, or a matrix that does not fit its attribute.
     """
     for name in asked:
         if name not in schema.names:

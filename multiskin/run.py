@@ -1,4 +1,4 @@
-"""The run folder: what a training run leaves behind, and where."""
+"""The run folder: the files that a training run writes."""
 
 import json
 import os
@@ -13,23 +13,23 @@ from filelock import FileLock, Timeout
 
 from multiskin.errors import UserError
 
-PRETRAINED = "model.safetensors"  # the weights in a folder for the hub, which is no run
-ANEW = "remove this run's folder and start again"  # what mends a file that nothing but another training brings back
-RANKS = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")  # as torchrun, SLURM and Lightning set them
+PRETRAINED = "model.safetensors"  # the weights in a folder for the Hugging Face Hub, which is not a run folder
+ANEW = "remove this run's folder and start again"  # the remedy for a file that only another training can restore
+RANKS = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")  # set by torchrun, SLURM and Lightning
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Names the files of a run; makes nothing by itself."""
+    """The paths of a run's files; none is created by this class alone."""
 
     root: Path
 
     @classmethod
     def create(cls, path: str | Path) -> "RunFolder":
-        """A fresh run folder.
+        """Creates a run folder.
 
         Raises:
-            UserError: the folder holds something already, or cannot be made.
+            UserError: the folder is not empty, or cannot be created.
         """
         cls.require_free(path)
         root = Path(path)
@@ -39,10 +39,10 @@ class RunFolder:
 
     @staticmethod
     def require_free(path: str | Path) -> None:
-        """Makes sure that a run would overwrite nothing.
+        """Makes sure that a run would not overwrite anything.
 
         Raises:
-            UserError: there is something.
+            UserError: the path is a file or a folder that is not empty.
         """
         root = Path(path)
         if root.exists() and (not root.is_dir() or any(root.iterdir())):
@@ -53,7 +53,7 @@ class RunFolder:
         """The folder of a finished or stopped run.
 
         Raises:
-            UserError: no such folder, or no run in it.
+            UserError: no such folder, or it has no run.
         """
         run = cls(Path(path))
         if not run.config.is_file():
@@ -62,48 +62,48 @@ class RunFolder:
 
     @classmethod
     def checkpoint_at(cls, path: str | Path) -> Path:
-        """The best checkpoint of a run folder; a folder for the hub or any other path is taken for one itself.
+        """The best checkpoint of a run folder; a folder for the Hub, or a file, is returned as it is.
 
         Raises:
-            UserError: a folder without a run.
+            UserError: the folder has no run.
         """
         place = Path(path)
         is_run = place.is_dir() and not (place / PRETRAINED).is_file()
         return cls.open(path).best if is_run else place
 
     def require_ours(self) -> None:
-        """Makes sure that the folder holds a run, or no more than one that was stopped while it began.
+        """Makes sure that the folder holds a run, or only the first files of a run that was stopped at its start.
 
         Raises:
             UserError: it holds something else.
         """
-        begun = {".lock", *(path.name for path in (self.schema, self.split, self.skipped))}
-        others = [path.name for path in self.root.iterdir() if path.name not in begun and path.suffix != ".part"]
+        first = {".lock", *(path.name for path in (self.schema, self.split, self.skipped))}
+        others = [path.name for path in self.root.iterdir() if path.name not in first and path.suffix != ".part"]
         if others and not self.config.is_file():
-            raise UserError(f"--out {self.root}: holds {others[0]} and no run to go on with; name another folder")
+            raise UserError(f"--out {self.root}: holds {others[0]} but no run to resume; name another folder")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps the folder for one run, as long as its process lives.
+        """Locks the folder, so that only one process at a time works in it.
 
         Raises:
-            UserError: another one has it, or nothing can be written there.
+            UserError: another process has locked it, or it cannot be written to.
         """
         lock = FileLock(self.root / ".lock", timeout=0)
         try:
             lock.acquire()
         except Timeout as error:
             remedy = "wait until it has ended, or name another folder"
-            raise UserError(f"{self.root}: another run is at work there; {remedy}") from error
+            raise UserError(f"{self.root}: in use by another run; {remedy}") from error
         except OSError as error:
-            raise UserError(f"{self.root}: {error.strerror}; name a folder that can be written") from error
+            raise UserError(f"{self.root}: {error.strerror}; name a writable folder") from error
         try:
             yield
         finally:
             lock.release()
 
     def in_use(self) -> bool:
-        """Whether another process keeps the folder; where nothing can be written, none is known to."""
+        """Whether another process has locked the folder; False if that cannot be found out."""
         try:
             with FileLock(self.root / ".lock", timeout=0):
                 return False
@@ -147,7 +147,7 @@ class RunFolder:
 
     @property
     def tracking(self) -> Path:
-        """What each other logger calls the run, JSON."""
+        """The run's ids in other loggers, JSON."""
         return self.root / "logs" / "tracking.json"
 
     @property
@@ -156,7 +156,7 @@ class RunFolder:
         return self.root / "metrics.json"
 
     def results(self) -> dict[str, Any]:
-        """What has been measured, by its name; nothing where it cannot be read, so that it is measured again."""
+        """The results by name (val, test or a table); empty if they cannot be read, so that they are computed again."""
         if not self.metrics.is_file():
             return {}
         try:
@@ -166,22 +166,22 @@ class RunFolder:
         return content if isinstance(content, dict) else {}
 
     def measured(self, name: str) -> bool:
-        """Whether the results on val, test or a table are there, and with them its predictions."""
+        """Whether the results of that name (val, test or a table) and their predictions exist."""
         return name in self.results() and self.predictions(name).is_file()
 
     def predictions(self, split: str) -> Path:
         return self.root / f"predictions_{split}.csv"
 
     def uncalibrated(self, split: str) -> Path:
-        """The predictions without calibration, of a model that is calibrated."""
+        """The predictions of a calibrated model without its calibration."""
         return self.root / f"uncalibrated_{split}.csv"
 
     def persons(self, split: str) -> Path:
-        """What is predicted of all photos of a person together, where there are several."""
+        """The predictions for each person from all of the person's photos."""
         return self.root / f"persons_{split}.csv"
 
     def classification(self, name: str) -> Path:
-        """Precision, recall and F1 of every grade, of what was measured by that name, CSV."""
+        """Precision, recall and F1 of every grade for the results of that name, CSV."""
         return self.root / f"classification_{name}.csv"
 
     def figure(self, name: str) -> Path:
@@ -189,11 +189,11 @@ class RunFolder:
 
 
 def move_results(record: Path, files: Iterable[str]) -> Path:
-    """Moves results to a folder of their own beside them, named by when they were written, and returns it.
+    """Moves results to a subfolder named after the time when they were written, and returns its path.
 
     Args:
-        record: what says that there are results; it goes last.
-        files: their names, from the record's folder; those that are not there are passed over.
+        record: the file that marks the results as complete; it is moved last.
+        files: the other files, relative to the record's folder; missing ones are skipped.
     """
     written = datetime.fromtimestamp(record.stat().st_mtime, UTC)
     place = record.with_name(f"results-{written:%Y%m%d-%H%M%S}")
@@ -207,17 +207,17 @@ def move_results(record: Path, files: Iterable[str]) -> Path:
 
 
 def first_process() -> bool:
-    """Whether this process is the only one of a run, or the first, which alone writes; launchers tell each its rank."""
+    """Whether this is the only process of a run or its first one, which alone writes files."""
     return not any(int(os.environ.get(rank) or 0) for rank in RANKS)
 
 
 @contextmanager
 def require_writable(root: Path) -> Iterator[None]:
-    """Raises a UserError in place of an OSError, for a folder that --out names and nothing can be written to."""
+    """Turns an OSError into a UserError about the folder that --out names."""
     try:
         yield
     except OSError as error:
-        raise UserError(f"--out {root}: {error.strerror}; name a folder that can be written") from error
+        raise UserError(f"--out {root}: {error.strerror}; name a writable folder") from error
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -225,17 +225,17 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a text; a stop leaves it whole, or what was there before."""
+    """Writes a text file atomically: if interrupted, the old content stays."""
     with whole(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A name beside a file's own to write it under; it is moved to its place once it is written.
+    """A temporary path to write a file to; the file replaces `path` when the block ends without an error.
 
     Raises:
-        OSError: with the name of the file, which that of a full disk has not by itself.
+        OSError: with the path of the file, which the error of a full disk lacks.
     """
     part = path.with_name(f"{path.name}.part")
     try:

@@ -294,5 +294,5 @@ def test_credit_is_p_recalls_unless_another_is_asked_for() -> None:
     "asked", [[], [[1, 0], [0, 1]], [[1, 0, 0], [0, 1], [0, 0, 1]], [[1, 0, 0], [0, float("nan"), 0], [0, 0, 1]]]
 )
 def test_a_credit_that_is_no_matrix_of_the_grades_is_refused(asked: list[list[float]]) -> None:
-    with pytest.raises(UserError, match=r"heads\.shine\.credit: give 3 rows, one a true grade, of 3 numbers from"):
+    with pytest.raises(UserError, match=r"heads\.shine\.credit: give 3 rows, one per true grade, of 3 numbers from"):
         credit_of(Attribute("shine", 3), asked)

@@ -18,7 +18,7 @@ def test_what_is_named_can_be_computed_in_torch_and_in_numpy() -> None:
 def test_what_needs_an_order_is_refused_where_there_is_none() -> None:
     for name in ("median", "expectation", "credit"):
         require_decision(name, Attribute("shine", 3))
-        with pytest.raises(UserError, match=f"decision '{name}': needs ordered grades, and those of kind are nominal"):
+        with pytest.raises(UserError, match=f"decision '{name}': needs ordered grades, but kind is nominal"):
             require_decision(name, KIND)
     require_decision("argmax", KIND)
     with pytest.raises(UserError, match="did you mean 'median'"):
@@ -51,6 +51,6 @@ def test_a_credit_is_the_numbers_that_were_given() -> None:
     ],
 )
 def test_what_is_no_matrix_of_the_grades_is_refused(asked: object) -> None:
-    said = "here: give 2 rows, one a true grade, of 2 numbers from -1000000 to 1000000, one a decision"
+    said = "here: give 2 rows, one per true grade, of 2 numbers from -1000000 to 1000000, one per decision"
     with pytest.raises(UserError, match=f"^{said}$"):
         checked_credit(asked, Attribute("shine", 2), "here")

@@ -1,10 +1,10 @@
-"""Labels that look wrong: grades that models which have not seen the photo consider unlikely.
+"""Finds labels that look wrong: grades that are unlikely according to models that were not trained on the photo.
 
-Networks are surer than they should be, and with balanced samplers name rare grades too often. So probabilities are
-calibrated first, on the labels that they will judge (temperature scaling with a bias for each grade: Alexandari et al.,
-ICML 2020). Then the probability of the given grade is divided by what is usual for that grade, as confident learning
-has a threshold for each class (Northcutt et al., JAIR 70, 2021): a network that knows little holds every rare grade
-improbable, right ones too. This ranks the labels of all attributes, ordered or not.
+Networks are overconfident, and with balanced sampling they predict rare grades too often. So probabilities are first
+calibrated on the labels that they will judge (temperature scaling with a bias for each grade: Alexandari et al., ICML
+2020). Then the probability of the given grade is divided by its usual value for that grade, similar to the per-class
+thresholds of confident learning (Northcutt et al., JAIR 70, 2021), since a weak network gives a low probability to
+every rare grade, right or wrong. The ratio ranks the labels of all attributes, ordinal or nominal.
 """
 
 from collections.abc import Mapping
@@ -18,23 +18,23 @@ from multiskin.data.exclusion import CHOICE, YES
 from multiskin.data.manifest import Manifest
 from multiskin.schema import MISSING, Attribute
 
-UNLIKELY = 0.05  # a grade less probable than this is likely wrong,
-UNUSUAL = 0.2  # if that is also less than this part of what is usual for the grade
-TINY = 1e-9  # no grade is impossible
-RIDGE = 1e-3  # keeps what few or perfectly predicted labels leave open near what it is without calibration
+UNLIKELY = 0.05  # a label is likely wrong if its probability is below this
+UNUSUAL = 0.2  # and below this fraction of the usual probability of its grade
+TINY = 1e-9  # lower bound on probabilities
+RIDGE = 1e-3  # L2 penalty that keeps parameters near those of no calibration if few or perfect labels leave them open
 
 
 def rank_suspects(manifest: Manifest, probabilities: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Every label, those that look most wrong first.
+    """All labels, ranked by how wrong they look.
 
     Args:
         manifest: N photos.
-        probabilities: of each attribute's grades, (N, K) by its name, from models that have not seen the photo.
+        probabilities: grade probabilities (N, K) by attribute, each row from models that were not trained on the photo.
 
     Returns:
-        rank, row, image, subject, attribute, given, suggested, p_given, p_usual, p_suggested, exclude: a line for each
-        label, the least p_given / p_usual first; grades in the schema's words, calibrated probabilities; exclude is yes
-        where the label is likely wrong, else blank. No line of an attribute that nobody graded.
+        A table with the columns rank, row, image, subject, attribute, given, suggested, p_given, p_usual, p_suggested
+        and exclude. It has one row per label, in ascending order of p_given / p_usual, with grades in the words of the
+        schema and calibrated probabilities; exclude is yes if the label is likely wrong, else blank.
     """
     parts = [
         _judge(manifest.select(column != MISSING), h, attribute, probabilities[attribute.name][column != MISSING])
@@ -47,11 +47,12 @@ def rank_suspects(manifest: Manifest, probabilities: Mapping[str, np.ndarray]) -
 
 
 def _judge(photos: Manifest, head: int, attribute: Attribute, probabilities: np.ndarray) -> pd.DataFrame:
-    """The labels of one attribute, for which all of these photos are graded."""
+    """The labels of one attribute, which all of these photos are graded for."""
     given = photos.grades[:, head]
-    believed = calibrate(probabilities, given)  # (n, K)
-    suggested = believed.argmax(axis=1)
-    p_given, p_suggested, p_usual = of_grade(believed, given), of_grade(believed, suggested), usual(believed)[given]
+    calibrated = calibrate(probabilities, given)  # (n, K)
+    suggested = calibrated.argmax(axis=1)
+    p_given, p_suggested = of_grade(calibrated, given), of_grade(calibrated, suggested)
+    p_usual = usual(calibrated)[given]
     words = np.array([attribute.grade_label(grade) for grade in range(attribute.grades)])
     likely_wrong = (p_given < np.minimum(UNLIKELY, UNUSUAL * p_usual)) & (suggested != given)
     return pd.DataFrame(
@@ -71,10 +72,10 @@ def _judge(photos: Manifest, head: int, attribute: Attribute, probabilities: np.
 
 
 def calibrate(probabilities: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Probabilities (N, K) that are as sure as the given grades (N,) justify, each grade as frequent as among them.
+    """Calibrates probabilities (N, K) on the given grades (N,).
 
-    Their logarithms are multiplied by one factor and shifted by one number for each grade, so that the log loss on the
-    given grades is least.
+    Their logarithms are multiplied by a common factor and shifted by a bias for each grade, fitted to minimise the log
+    loss on the given grades.
     """
     size, grades = probabilities.shape
     if not size:
@@ -87,25 +88,25 @@ def calibrate(probabilities: np.ndarray, given: np.ndarray) -> np.ndarray:
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         """With its gradient (1 + K,)."""
-        believed, change = scaled(parameters), parameters - unchanged
-        error = (believed - hits) / size
-        value = -np.log(np.maximum(of_grade(believed, given), 1e-300)).mean() + RIDGE / 2 * (change @ change)
+        predicted, change = scaled(parameters), parameters - unchanged
+        error = (predicted - hits) / size
+        value = -np.log(np.maximum(of_grade(predicted, given), 1e-300)).mean() + RIDGE / 2 * (change @ change)
         return value, np.r_[(error * logs).sum(), error.sum(axis=0)] + RIDGE * change
 
     return scaled(minimize(loss, unchanged, jac=True, method="L-BFGS-B").x)
 
 
 def usual(probabilities: np.ndarray) -> np.ndarray:
-    """The probability (K,) that a grade has on average where it is the right one, if probabilities (N, K) are true.
+    """The expected probability (K,) of each grade on photos where it is correct, given calibrated ones (N, K).
 
-    It is the grade's share where the network cannot tell photos apart, 1 where it is always sure, and 0 where there is
-    no photo. A mean over the photos that were given the grade would take in wrong labels, of which a rare grade may
-    have many.
+    It is the grade's share if the network cannot tell photos apart, 1 if it is always certain, and 0 if there are no
+    photos. A mean over the photos labelled with the grade would include wrong labels, of which a rare grade may have
+    many.
     """
     possible = np.maximum(probabilities, TINY)
     return (possible**2).sum(axis=0) / np.maximum(possible.sum(axis=0), TINY)
 
 
 def of_grade(probabilities: np.ndarray, grades: np.ndarray) -> np.ndarray:
-    """The probability (N,) of one grade per photo."""
+    """The probability (N,) of the given grade (N,) of each photo, from probabilities (N, K)."""
     return np.take_along_axis(probabilities, grades[:, None], axis=1)[:, 0]

@@ -193,13 +193,13 @@ class TestCalibrate:
         before = trained.best.read_bytes()
         with trained.locked():
             said = failure("calibrate", trained.root, "--num_workers", 0)
-        assert f"error: {trained.root}: another run is at work there; wait until it has ended, or name another" in said
+        assert f"error: {trained.root}: in use by another run; wait until it has ended, or name another" in said
         assert trained.best.read_bytes() == before
         assert trained.metrics.is_file()
 
     def test_nobody_changes_the_model_meanwhile(self, trained, monkeypatch):
         def judged(*arguments):
-            with pytest.raises(UserError, match="another run is at work"), trained.locked():
+            with pytest.raises(UserError, match="in use by another run"), trained.locked():
                 pass
             return network_probabilities(*arguments)
 
@@ -228,7 +228,7 @@ class TestCalibrate:
             ("", [], "give rows of numbers by attribute"),
             ("- 1", [], "give rows of numbers by attribute"),
             ("shin: [[1]]", [], "unknown attribute 'shin': did you mean 'shine'?"),
-            ("shine: [[1, 2], [3, 4]]", [], "--credit: shine: give 5 rows, one a true grade, of 5 numbers from"),
+            ("shine: [[1, 2], [3, 4]]", [], "--credit: shine: give 5 rows, one per true grade, of 5 numbers from"),
             ("shine: 1", ["--decision", "shine=median"], "--decision shine=median: --credit says otherwise of shine"),
             ("shine: 1", ["--decision", "shine=median", "--decision", "argmax"], "--credit: shine: give 5 rows"),
             ("shine: 1", ["--decision", "median", "--decision", "shine=credit"], "--credit: shine: give 5 rows"),

@@ -85,11 +85,11 @@ class TestConform:
         before = trained.best.read_bytes()
         with trained.locked():
             said = failure(capsys, "conform", trained.root)
-        assert f"error: {trained.root}: another run is at work there; wait until it has ended, or name another" in said
+        assert f"error: {trained.root}: in use by another run; wait until it has ended, or name another" in said
         assert trained.best.read_bytes() == before
 
         def judged(*arguments):
-            with pytest.raises(UserError, match="another run is at work"), trained.locked():
+            with pytest.raises(UserError, match="in use by another run"), trained.locked():
                 pass
             return evaluate(*arguments)
 

@@ -160,7 +160,7 @@ def test_runs_at_the_same_time_share_the_workers_that_read_photos(runs, data_con
 
 class TestFolder:
     def test_two_comparisons_do_not_mix(self, runs):
-        with pytest.raises(UserError, match="another run is at work"), Runs(runs.root, "test", "compare").opened():
+        with pytest.raises(UserError, match="in use by another run"), Runs(runs.root, "test", "compare").opened():
             pass
 
     def test_what_holds_something_else_stays(self, tmp_path):
