@@ -35,7 +35,7 @@ def loop_median(row: list[Fraction]) -> int:
 
 
 def loop_expectation(row: list[Fraction]) -> int:
-    """The grade at the least distance from the expected one, the lower of two."""
+    """The grade nearest to the expected one, the lower of two."""
     expected = sum(k * p for k, p in enumerate(row))
     return min(range(len(row)), key=lambda k: (abs(k - expected), k))
 
@@ -44,7 +44,7 @@ ORACLES = {"argmax": loop_argmax, "median": loop_median, "expectation": loop_exp
 
 
 def even(k: int) -> torch.Tensor:
-    """The prior of grades that are as frequent as one another."""
+    """The prior of equally frequent grades."""
     return torch.full((k,), 1 / k, dtype=torch.float64)
 
 
@@ -100,7 +100,7 @@ def test_the_rounded_expectation_has_the_least_expected_squared_distance(row: li
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), row=shares)
 def test_credit_knows_any_matrix_and_any_prior(data: st.DataObject, row: list[int]) -> None:
-    """The sum of the definition, over all grades, for every decision; true grades stand in rows."""
+    """The sum of the definition over all grades, for every decision; true grades in rows."""
     k, numbers = len(row), st.integers(-9, 9)
     credit = data.draw(st.lists(st.lists(numbers, min_size=k, max_size=k), min_size=k, max_size=k))
     drawn = data.draw(st.lists(st.integers(0, 9), min_size=k, max_size=k).filter(any))
@@ -177,14 +177,14 @@ def test_credit_may_decide_for_a_grade_between_two_that_were_trained_on() -> Non
 
 
 def earned(truth: torch.Tensor, decided: torch.Tensor) -> float:
-    """The mean over true grades of what is earned on average, of joint probabilities (N, K) of photo and grade."""
+    """The mean over true grades of the average credit, from joint probabilities (N, K) of photo and grade."""
     return float((truth * credit_matrix(truth.shape[1])[decided]).sum(0).div(truth.sum(0)).mean())
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000))
 def test_no_rule_earns_more_credit_than_credit_does(seed: int) -> None:
-    """Photos of a world whose probabilities are known, with a prior that hardly needs shrinking."""
+    """Photos with known probabilities, and a prior that hardly needs shrinking."""
     random = torch.Generator().manual_seed(seed)
     photos = -torch.rand(400, 5, generator=random, dtype=torch.float64).log()
     photos /= photos.sum(1, keepdim=True)  # Dirichlet, all even
@@ -198,7 +198,7 @@ def test_no_rule_earns_more_credit_than_credit_does(seed: int) -> None:
 
 @pytest.mark.parametrize("sharpness", [0.3, 1.0])
 def test_credit_wins_where_grades_are_drawn_from_the_probabilities(sharpness: float) -> None:
-    """Realised P-Recall, in many worlds of skewed grades; what the photos say is as true as it claims."""
+    """Realised P-Recall in many simulations of skewed grades with calibrated probabilities."""
     random = np.random.default_rng(0)
     gains = []
     for _ in range(40):
@@ -232,7 +232,7 @@ def by_credit(photos: torch.Tensor, prior: torch.Tensor, shrinkage: float) -> to
 
 
 def loop_most(photos: torch.Tensor) -> float:
-    """What no rule earns more than: of each photo, what its best grade adds."""
+    """An upper bound for all rules: for each photo, the credit that its best grade adds."""
     rows = photos.tolist()
     k, prior = len(rows[0]), [math.fsum(column) for column in zip(*rows, strict=True)]
     best = [
@@ -244,7 +244,7 @@ def loop_most(photos: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("shares", [*SKEWED, (0.02, 0.9), (0.1, 3.0, 0.02), (2.0, 0.1, 0.1, 0.02, 0.1, 1.0, 0.3)])
 def test_credit_earns_the_most_that_can_be_where_all_is_known(shares: Sequence[float]) -> None:
-    """Probabilities and prior are true, and nothing is shrunk; each other rule is left behind."""
+    """Probabilities and prior are exact, without shrinkage; every other rule is worse."""
     random = np.random.default_rng(0)
     for _ in range(10):
         photos = world(random, shares, 300)

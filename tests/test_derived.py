@@ -1,4 +1,4 @@
-"""Labels that follow from grades: the first rule that holds decides, and nothing is guessed."""
+"""Labels derived from grades: the first rule that holds decides, and unknown grades give no label."""
 
 import pytest
 from hypothesis import given, settings

@@ -1,4 +1,4 @@
-"""What people write as YAML is taken as it stands, and what is no YAML is one message with its place."""
+"""YAML of users is read as it is written, and invalid YAML gives one message with its place."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which decisions there are, and which fit which attribute."""
+"""Which decisions exist, and which attributes they fit."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A run folder is made once, found again, and never written over."""
+"""A run folder is created once, found again, and never overwritten."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Turns and rounds on a clock that goes as told, and the ratio of medians against plain loops."""
+"""Alternating tasks on a simulated clock, and the ratio of medians against plain loops."""
 
 import random
 import statistics
@@ -21,7 +21,7 @@ from multiskin.timing import (
 
 
 class Machine:
-    """Tells the time, and works for so many seconds at each task, more and more if it grows tired."""
+    """A simulated clock and worker that takes a given time for each task, more and more if it grows tired."""
 
     def __init__(self, tired=0.0):
         self.now = 100.0

@@ -1,4 +1,4 @@
-"""What stores give back is what was put there, whole, or nothing."""
+"""Stores return the pictures that were put into them, intact, or nothing."""
 
 import errno
 import multiprocessing
@@ -23,7 +23,7 @@ def picture(seed, height=5, width=7):
 
 @pytest.fixture
 def copied(manifest, tmp_path):
-    """The manifest of photos that may be changed."""
+    """A manifest of photos that a test may change."""
     (tmp_path / "images").mkdir()
     for path in manifest.paths:
         (tmp_path / path).write_bytes((Path(manifest.root) / path).read_bytes())

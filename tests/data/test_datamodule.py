@@ -1,4 +1,4 @@
-"""The loaders of a run, with or without a Trainer, draw what the recipes ask and judge every photo once."""
+"""The loaders of a run, with or without a Trainer, draw what the recipes ask for and validate each photo once."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ BALANCED = [Recipe(resample="balanced"), Recipe(resample="balanced", share=2.0)]
 
 @pytest.fixture
 def create(photos, data_config):
-    """A data module; a rank among several if it is told so, as a Trainer would."""
+    """A data module, optionally with the rank and number of ranks that a Trainer would set."""
 
     def build(recipes=BALANCED, seed=0, rank=None, ranks=1, train=None, **options):
         config = replace(data_config, **options)
@@ -117,7 +117,7 @@ def test_photos_are_named_as_in_the_table(create, photos, manifest):
 
 
 def test_each_head_has_a_transform_of_its_own(create):
-    """One head's photos are dark for certain, the other's are light."""
+    """One head's photos are always dark, the other's are always light."""
     recipes = [
         Recipe(augment=[{"RandomBrightness": {"p": 1.0, "brightness_limit": [limit, limit]}}]) for limit in (-0.9, 0.9)
     ]

@@ -1,4 +1,4 @@
-"""A draw alone decides the picture, whoever loads it; a batch holds what the contract says."""
+"""A draw alone determines the picture, whichever worker loads it; batches have the documented content."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def training_photos(manifest, mixture):
 
 
 class Marked:
-    """Shows, in place of a picture, the head whose transform was asked and the seed it got."""
+    """Returns, in place of a picture, the head whose transform was called and its seed."""
 
     def __init__(self, head):
         self.head = head

@@ -1,4 +1,4 @@
-"""What is listed is not learned from: in training and validation alone, and without another photo changing sides."""
+"""Listed grades are left out of training and validation, and no photo changes sides."""
 
 import shutil
 from dataclasses import asdict, replace
@@ -37,7 +37,7 @@ def write(tmp_path):
 
 @pytest.fixture
 def everything(photos, write):
-    """A list of all photos, and so of all grades."""
+    """A list of all grades of all photos."""
     return write({"image": photos.manifest.paths, "attribute": ""})
 
 
@@ -170,7 +170,7 @@ def test_nothing_left_to_learn_is_told(data_config, schema, everything):
 
 @pytest.fixture
 def begun(photos, data_config, schema, write, tmp_path):
-    """A run that was begun with a list, its settings and photos."""
+    """A run that was started with a list, its settings and photos."""
     val = photos.side("val")
     listed = write({"image": [val.paths[first_graded(photos, "val")]], "attribute": ["lines"]})
     config = FitConfig(data=replace(data_config, exclude=listed))

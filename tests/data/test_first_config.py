@@ -32,7 +32,7 @@ def parsed(path):
 
 @pytest.fixture
 def photos(tmp_path):
-    """A folder of photos and a table whose headings and grades are as awkward as people's."""
+    """A folder of photos and a table whose headings and grades are as awkward as real ones."""
     headings = ["file", "patient id", "oil: T-zone #1", "유분", "redness", "smile", "no", "fold"]
     grades = [["1", "0", "None", "0"], ["5", "", "Mild", "1"], ["", "4", "Severe", "0"], ["3", "2.0", "", "1"]]
     rows = []
@@ -141,7 +141,7 @@ CELLS = [
 
 @st.composite
 def tables(draw):
-    """Mostly tables that can be used, whose headings and texts are arbitrary."""
+    """Mostly valid tables with arbitrary headings and texts."""
     rows = draw(st.integers(0, 6))
     headings = draw(st.lists(AWKWARD | PRINTABLE, max_size=5, unique=True))
     columns = [
@@ -152,7 +152,7 @@ def tables(draw):
 
 
 def columns_used(save, ask):
-    """Every heading that the two files name, once they have been found to load; none where an error explains."""
+    """Every heading in the two files, after checking that they load; none if an error explains why not."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "photos.csv"
         save(path)

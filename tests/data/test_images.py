@@ -1,4 +1,4 @@
-"""Every way a picture is stored gives its known pixels, and every way it is broken gives an error that says so."""
+"""Every way of storing a picture gives its known pixels, and every way of damaging it gives an error that says so."""
 
 import io
 import os
@@ -190,7 +190,7 @@ def test_the_first_of_several_frames_counts(kind):
 
 
 def png_header(width, height):
-    """A PNG that says how large it is, and then ends."""
+    """A PNG that ends after its header."""
     fields = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + fields + struct.pack(">I", zlib.crc32(fields)) + bytes(20)
 

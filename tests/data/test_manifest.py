@@ -1,4 +1,4 @@
-"""Every mistake a table can hold, made as a person makes it, is reported with its row and column, all at once."""
+"""Every mistake in a table is reported with its row and column, all at once."""
 
 import itertools
 
@@ -43,7 +43,7 @@ class Folder:
         return load_manifest(config, schema, progress)
 
     def problems(self, table, schema=SCHEMA, **columns):
-        """What is said of a table, without the name of the file."""
+        """The reported problems of a table, without the name of the file."""
         with pytest.raises(ManifestError) as caught:
             self.load(table, schema, **columns)
         first, *lines = str(caught.value).splitlines()
@@ -487,7 +487,7 @@ fuzz = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCh
 
 
 def check_outcome(folder, table, **options):
-    """A manifest that keeps what it promises, or an error that a user can act on."""
+    """Either a valid manifest or an error that a user can act on."""
     try:
         manifest, left_out = folder.load(table, **options)
     except UserError as error:

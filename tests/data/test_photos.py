@@ -1,4 +1,4 @@
-"""The photos of a run and their sides: from the table or made, saved, and found again later."""
+"""The photos of a run and their sides: from the table or from a new split, saved, and loaded again."""
 
 import shutil
 from dataclasses import replace
@@ -18,7 +18,7 @@ SIDES = ("train", "val", "test")
 
 @pytest.fixture
 def own_folder(graded_folder, tmp_path):
-    """A copy to write to."""
+    """A copy of the folder that a test may change."""
     return shutil.copytree(graded_folder, tmp_path / "photos")
 
 
@@ -67,7 +67,7 @@ def test_the_tables_own_split_stands(own_folder, own_config, schema, sides):
 
 
 def test_warnings_are_of_the_training_photos(own_folder, own_config, schema):
-    """Grade 4 of shine is only on p4 and p9."""
+    """Grade 4 of shine occurs only on p4 and p9."""
     with_split(own_folder, {f"p{s}": "test" if s % 5 == 4 else "train" for s in range(12)})
     photos = load_photos(replace(own_config, columns=Columns(subject="subject", split="side")), schema)
     assert [str(problem) for problem in photos.warnings] == [

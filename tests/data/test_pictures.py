@@ -1,4 +1,4 @@
-"""A transform may be cut before its first random step, and a photo may be reduced as it is decoded."""
+"""A transform can be cut before its first random step, and a photo can be reduced while decoding."""
 
 import random
 

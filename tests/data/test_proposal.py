@@ -8,7 +8,7 @@ from multiskin.schema import RESERVED
 
 
 class Answers:
-    """An `ask` that takes the default unless a word of the question has an answer; it keeps what was asked."""
+    """An `ask` that gives the default unless a word of the question has an answer, and records the questions."""
 
     def __init__(self, answers=()):
         self.answers = dict(answers)
@@ -24,7 +24,7 @@ class Answers:
 
 @pytest.fixture
 def proposed(tmp_path):
-    """Proposes for a table of the given columns beside a column of photos."""
+    """Proposes for a table of the given columns and a column of photos."""
 
     def of(columns, suffix=".csv", **answers):
         rows = max(map(len, columns.values()))

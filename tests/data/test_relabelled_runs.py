@@ -1,4 +1,4 @@
-"""A run learns from corrected grades, is measured on them again, and goes on with no others."""
+"""A run is trained on corrected grades, measured on them again, and resumed with no others."""
 
 import shutil
 from dataclasses import asdict, replace
@@ -20,7 +20,7 @@ from multiskin.training.checkpoints import require_same_run
 
 @pytest.fixture
 def corrected(photos, data_config, tmp_path):
-    """Settings with the first photo of each side that is graded for shine corrected, and the names of these photos."""
+    """Settings that correct shine on the first photo graded for it on each side, and the names of these photos."""
     manifest, chosen = photos.manifest, {}
     for side in ("train", "val", "test"):
         place = np.flatnonzero((photos.split == side) & (manifest.grades[:, 0] != MISSING))[0]

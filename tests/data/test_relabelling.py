@@ -1,4 +1,4 @@
-"""What is listed is corrected, nothing else is, and photos to judge by keep what they have."""
+"""Listed grades are corrected, all others stay, and so do those of test and calibration photos."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""One stream of photos serves every head as its own sampler would: exactly in expectation, and in long runs."""
+"""One stream of photos serves each head like a sampler of its own: exactly in expectation, and in long runs."""
 
 import math
 from collections import Counter
@@ -31,7 +31,7 @@ def counts_of(column, k):
 
 @st.composite
 def tables(draw):
-    """Partial grades (N, H) in which every head has a grade, a schema, and a recipe a head."""
+    """Partial grades (N, H) in which every head has a grade, a schema, and one recipe per head."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     ks = draw(st.lists(st.integers(2, 6), min_size=1, max_size=4))
     size = draw(st.integers(1, 40))

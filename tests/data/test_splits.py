@@ -1,4 +1,4 @@
-"""A split keeps subjects whole, gives each side its share, and grades their proportions, whatever is missing."""
+"""A split keeps subjects together, gives each side its share, and preserves grade proportions with missing grades."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ SKEWED = [0.5, 0.27, 0.15, 0.06, 0.02]
 
 
 def photos(grades, subject=None):
-    """A manifest of these grades (N, H), five to each attribute."""
+    """A manifest of these grades (N, H), with five grades per attribute."""
     grades = np.asarray(grades, dtype=np.int64)
     size, heads = grades.shape
     return Manifest(
@@ -35,7 +35,7 @@ def photos(grades, subject=None):
 
 
 def partial_photos(rng, size, subjects=None, heads=3, missing=0.4):
-    """Skewed grades, many of them missing, of photos that belong to subjects or to nobody."""
+    """Skewed grades, many of them missing, of photos with and without subjects."""
     grades = rng.choice(5, (size, heads), p=SKEWED)
     grades[rng.random((size, heads)) < missing] = MISSING
     return photos(grades, subjects and [f"p{s}" for s in rng.integers(0, subjects, size)])
@@ -119,7 +119,7 @@ def test_a_rare_grade_reaches_every_side(grade):
 
 
 def unevenness(manifest, split, ratios):
-    """How far the sides' shares of every grade are from the asked ones, on average."""
+    """The mean deviation of the sides' shares of every grade from those asked for."""
     total = np.concatenate(manifest.grade_counts())
     return np.mean(
         [

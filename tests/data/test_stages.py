@@ -1,4 +1,4 @@
-"""Every stage of a photo's way is timed, once for each recipe that differs; the cache spares those before chance."""
+"""Every stage of loading is timed, for each distinct recipe; a cache saves those before the first random step."""
 
 from dataclasses import replace
 

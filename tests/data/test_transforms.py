@@ -1,4 +1,4 @@
-"""Every transform takes every photo, says what is wrong with its options, and owes its chance to the seed alone."""
+"""Every transform takes every photo, explains errors in its options, and is random by its seed alone."""
 
 import json
 import random
@@ -27,7 +27,7 @@ WHERE = "heads.x.augment"
 
 
 def photo(height, width, seed=0):
-    """Noise within the middle of the scale, so that nothing that is added to it is clipped."""
+    """Noise in the middle of the range, so that nothing that is added to it is clipped."""
     return np.random.default_rng(seed).integers(80, 170, (height, width, 3), dtype=np.uint8)
 
 
@@ -78,7 +78,7 @@ def test_nothing_but_the_seed_decides():
 
 
 def test_steps_of_one_recipe_happen_independently():
-    """Steps that share a seed but not a stream of numbers would all happen together or not at all."""
+    """Steps that share a seed but not a stream of random numbers would all be applied together or not at all."""
     corner = np.zeros((S, S, 3), np.uint8)
     corner[0, 0] = 255
     transform = augment("HorizontalFlip", "VerticalFlip")
@@ -110,7 +110,7 @@ def test_a_photo_is_made_smaller_by_the_mean_of_areas():
 
 
 def differences(step, seeds=range(10)):
-    """What a step adds to each pixel (3, S, S), on the scale 0..255."""
+    """The change of each pixel (3, S, S) by a step, on the scale 0..255."""
     image = photo(S, S)
     plain = augment()(image, 0)
     return [255 * (augment(step)(image, seed) - plain) for seed in seeds]

@@ -1,4 +1,4 @@
-"""A bright square in the middle of a photo tells by how much it was turned and scaled."""
+"""A bright square in the middle of a photo shows by how much it was rotated and scaled."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Processes that read photos leave room for the network."""
+"""Worker processes leave cores to the network."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Labels that look wrong: planted ones come first, whatever the network thinks of how often grades occur."""
+"""Labels that look wrong: planted errors rank first, whatever grade frequencies the network has learned."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ PLANTED = 0.08
 
 
 def photos(grades, subject=None):
-    """A manifest of grades (N, 3), of no real photo."""
+    """A manifest of grades (N, 3), without real photos."""
     size = len(grades)
     return Manifest(
         ATTRIBUTES,
@@ -40,7 +40,7 @@ def photos(grades, subject=None):
 
 
 def network(true, attribute, random, sure=1.0, bias=0.0):
-    """Probabilities (N, K) of a network that is right about as often as one is on real photographs."""
+    """Probabilities (N, K) of a network that is right about as often as one on real photographs."""
     k = attribute.grades
     if attribute.ordinal:
         seen = true + random.normal(scale=0.7, size=len(true))
@@ -57,7 +57,7 @@ def plant(true, k, random):
 
 @pytest.fixture(params=[0, 1])
 def planted(request):
-    """Photos of which a third lacks each grade, the network's probabilities, and which labels are wrong, (N, 3)."""
+    """Photos that lack a third of the grades, the network's probabilities, and which labels are wrong, (N, 3)."""
     random, size = np.random.default_rng(request.param), 2000
     grades, wrong, probabilities = np.full((size, 3), MISSING), np.zeros((size, 3), bool), {}
     for h, attribute in enumerate(ATTRIBUTES):
@@ -82,7 +82,7 @@ def test_an_attribute_without_any_label_has_no_lines(planted, labelled):
 
 
 def is_wrong(table, wrong):
-    """Whether each label of a ranked list is a planted one."""
+    """Whether each label of a ranked list is a planted error."""
     return wrong[table["row"] - 2, [ATTRIBUTES.index(name) for name in table["attribute"]]]
 
 
@@ -149,7 +149,7 @@ RARE = (0.45, 0.35, 0.14, 0.045, 0.015)
 
 
 def guessed(true, random, knowledge):
-    """Probabilities (N, 5) of a network that knows how often grades occur and little, or nothing, of the photo."""
+    """Probabilities (N, 5) of a network that knows the grade frequencies but little or nothing about the photo."""
     seen = -knowledge * np.abs(np.arange(5) - true[:, None])
     return softmax(np.log(RARE) + seen + random.normal(scale=0.7, size=(len(true), 5)), axis=1)
 
@@ -157,7 +157,7 @@ def guessed(true, random, knowledge):
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("knowledge", [0.0, 0.25])
 def test_rare_grades_are_no_suspects_to_a_weak_network(seed, knowledge):
-    """All labels are right; the rare grades are about as likely to stand first as the others."""
+    """All labels are right; rare grades are about as likely to rank first as others."""
     random = np.random.default_rng(seed)
     step = random.choice(5, 2000, p=RARE)
     manifest = replace(photos(step[:, None]), schema=Schema((ATTRIBUTES["step"],)))
@@ -171,7 +171,7 @@ def test_rare_grades_are_no_suspects_to_a_weak_network(seed, knowledge):
 
 @pytest.mark.parametrize("true", [[0, 0, 0, 1], [0, 1, 2, 3]])
 def test_what_is_usual_for_a_grade(true):
-    """Its share where nothing is known; all where the grade is seen; no network makes it impossible."""
+    """The grade's share if nothing is known, 1 if the grade is seen, and never 0."""
     known = np.eye(5)[true]
     shares = known.mean(axis=0)
     assert usual(np.tile(shares, (4, 1))) == pytest.approx(shares, abs=1e-6)
@@ -180,7 +180,7 @@ def test_what_is_usual_for_a_grade(true):
 
 
 def test_what_is_usual_is_the_mean_where_the_grade_is_right():
-    """If grades come as often as probabilities say."""
+    """If grades are as frequent as the probabilities say."""
     random = np.random.default_rng(0)
     p = random.dirichlet((4, 2, 1, 0.3), size=20000)
     true = (random.random(len(p))[:, None] > p.cumsum(axis=1)).sum(axis=1)
@@ -225,7 +225,7 @@ class TestCalibration:
         assert of_grade(calibrated, np.array(given)) == pytest.approx(1, abs=1e-3)
 
     def test_the_loss_is_least(self):
-        """Any other factor or shifts have a higher one."""
+        """Any other factor or biases have a higher loss."""
         random = np.random.default_rng(0)
         attribute = ATTRIBUTES["step"]
         true = random.choice(5, 500, p=SHARES["step"])
@@ -246,7 +246,7 @@ def calibration_error(probabilities, given):
 
 
 def other_scores(p, given):
-    """Scores that are known for the purpose, of probabilities as they are; the higher the more doubtful."""
+    """Established scores on uncalibrated probabilities; higher means more doubtful."""
     of_given, thresholds = of_grade(p, given), np.array([p[given == k, k].mean() for k in range(p.shape[1])])
     others = np.where(np.eye(p.shape[1], dtype=bool)[given], -np.inf, p).max(axis=1)
     distance = np.abs(np.arange(p.shape[1]) - given[:, None])
@@ -260,7 +260,7 @@ def other_scores(p, given):
 
 
 def plant_frequent(true, shares, random):
-    """As plant, but for wrong grades that are as frequent as right ones."""
+    """Like plant, but wrong grades are as frequent as right ones."""
     wrong = random.random(len(true)) < PLANTED
     others = np.where(np.eye(len(shares), dtype=bool)[true], -np.inf, np.log(shares))
     return np.where(wrong, (others + random.gumbel(size=others.shape)).argmax(axis=1), true), wrong

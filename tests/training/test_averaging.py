@@ -14,7 +14,7 @@ from multiskin.training.fit import fit
 
 
 class Weights(nn.Module):
-    """Tensors of three kinds, parameters and buffers."""
+    """Tensors of three dtypes, parameters and buffers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ def test_forgets_the_beginning_within_a_small_training():
 
 
 def test_is_torchs_own_to_the_bit():
-    """Which waits for the device."""
+    """Its own update gives the same, but waits for the device."""
 
     def one_by_one(mean, value, steps):
         share = torch.clamp((1 + steps) / (10 + steps), max=0.99)
@@ -84,7 +84,7 @@ def test_asks_the_device_for_nothing():
 
 @pytest.mark.slow
 def test_the_averaged_network_learns_what_a_small_training_teaches(tmp_path):
-    """90 photos whose brightness is their grade; with a decay of 0.99 from the start nothing is learned (.2219)."""
+    """90 photos whose brightness is their grade; with a constant decay of 0.99 nothing is learned (.2219)."""
     random = np.random.default_rng(0)
     (tmp_path / "images").mkdir()
     for number in range(90):

@@ -1,4 +1,4 @@
-"""A run that was stopped at any moment and gone on with ends as the run that was not: weights, curves and all."""
+"""A run that was stopped at any moment and resumed ends like one that was not: same weights, same logs."""
 
 import itertools
 import os
@@ -43,16 +43,16 @@ def config(graded_folder):
 
 @pytest.fixture(scope="module")
 def whole(config, photos, tmp_path_factory):
-    """A run that nobody disturbed."""
+    """A run that was not interrupted."""
     return fit(replace(config, out=str(tmp_path_factory.mktemp("whole") / "run")), photos)
 
 
 class Killed(BaseException):
-    """What no one catches."""
+    """An exception that nothing catches."""
 
 
 def stop_after(step, monkeypatch, photos, config):
-    """A run that ends in the middle of a step, as if it were killed."""
+    """A run that ends in the middle of a step, as if it had been killed."""
 
     def step_or_die(module, batch):
         if module.global_step == step:
@@ -78,7 +78,7 @@ def assert_same_run(run, whole):
 
 
 def curves(run):
-    """All that was logged, an epoch a row."""
+    """All logged numbers, one row per epoch."""
     table = pd.read_csv(run.curves).drop(columns=["step", "train/seconds"]).groupby("epoch").first()
     return table[sorted(table)]
 
@@ -201,7 +201,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_whole(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments_change_nothing(config, photos, whole, tmp_path):
-    """A real process, killed wherever it happens to be, over and over."""
+    """A real process, killed repeatedly at random moments."""
     settings = tmp_path / "config.yaml"
     content = yaml.safe_load(whole.config.read_text()) | {"schema": str(whole.schema), "test": False}
     settings.write_text(yaml.safe_dump(content))

@@ -1,4 +1,4 @@
-"""Settings that cannot be followed are refused before training begins."""
+"""Invalid settings are refused before training starts."""
 
 from dataclasses import replace
 

@@ -50,7 +50,7 @@ sys.exit(main(arguments))
 
 @pytest.fixture(scope="module")
 def config(graded_folder, tmp_path_factory):
-    """Three epochs of ten steps, on photos that a test may take away for a while."""
+    """Three epochs of ten steps, on photos that a test may remove for a while."""
     root = shutil.copytree(graded_folder, tmp_path_factory.mktemp("ours") / "photos")
     columns = Columns(subject="subject")
     return FitConfig(
@@ -64,7 +64,7 @@ def config(graded_folder, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def arguments(config, schema, tmp_path_factory):
-    """Of the command that trains with this config."""
+    """The arguments of the command that trains with this config."""
     folder = tmp_path_factory.mktemp("settings")
     schema.save(folder / "schema.yaml")
     (folder / "config.yaml").write_text(yaml.safe_dump(asdict(config) | {"schema": "schema.yaml"}))
@@ -72,7 +72,7 @@ def arguments(config, schema, tmp_path_factory):
 
 
 class Fitting:
-    """A run at work in a process that leads a group."""
+    """A training run in a process that leads a process group."""
 
     def __init__(self, process, run, stderr):
         self.process = process
@@ -85,11 +85,11 @@ class Fitting:
         return self
 
     def stop(self, number):
-        """As a terminal and SLURM do it."""
+        """Signals the process group, like a terminal or SLURM."""
         os.killpg(self.process.pid, number)
 
     def end(self):
-        """Exit status and what was said; the process has to end by itself, and no other one may be left."""
+        """Exit status and stderr; the process has to end by itself, and no process of its group may be left."""
         self.process.join(PATIENCE)
         status = self.process.exitcode
         wait_until(lambda: not group_lives(self.process.pid))
@@ -98,7 +98,7 @@ class Fitting:
 
 @pytest.fixture(scope="module")
 def start(arguments):
-    """Starts 'multiskin fit' into a folder."""
+    """Starts 'multiskin fit' in a folder."""
     context = get_context("forkserver")
     rooms = ("cli", "training.fit", "inference.predictor", "reports.figures", "reports.page", "reports.record")
     context.set_forkserver_preload([f"multiskin.{room}" for room in rooms])
@@ -136,13 +136,13 @@ def ours(config, schema):
 
 @pytest.fixture(scope="module")
 def whole(config, ours, tmp_path_factory):
-    """A run that nothing disturbed."""
+    """A run that was not interrupted."""
     return fit(replace(config, out=str(tmp_path_factory.mktemp("whole") / "run")), ours)
 
 
 @pytest.fixture(scope="module")
 def assert_goes_on(config, ours, whole):
-    """What there is of a run is whole, and it ends as one that nothing disturbed."""
+    """The files of a run are intact, and it can be resumed to end like one that was not interrupted."""
 
     def asserted(run):
         assert_whole(run, whole)
@@ -161,7 +161,7 @@ def assert_same_weights(run, whole):
 
 
 def assert_whole(run, whole):
-    """No file is cut short, and every finished epoch has its curves."""
+    """No file is truncated, and every finished epoch is logged."""
     assert not list(run.root.rglob("*.part"))
     if run.last.is_file():
         finished = slice(torch.load(run.last)["epoch"])  # by label, the last one included
@@ -169,7 +169,7 @@ def assert_whole(run, whole):
 
 
 def curves(run):
-    """All that was logged, an epoch a row."""
+    """All logged numbers, one row per epoch."""
     return pd.read_csv(run.curves).drop(columns=["step", "train/seconds"]).groupby("epoch").first()
 
 
@@ -190,7 +190,7 @@ def test_a_run_that_is_stopped_says_how_it_goes_on(stop, workers, start, tmp_pat
 
 @slow
 def test_stops_at_random_moments_change_nothing(start, tmp_path, whole):
-    """Also while workers start and end, where Python may have to say that it ignores an interrupt."""
+    """Also while workers start and end, when Python may print that it ignores an interrupt."""
     chance, number = Random(0), 0
     for stops in range(30):
         fitting = start(tmp_path / f"{number}", "--data.num_workers", stops % 3, "--ckpt_path", "last")
@@ -246,7 +246,7 @@ def test_what_an_earlier_epoch_left_stays_when_room_runs_out(largest_file, start
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """Mounts a disk of a size, or another state of the same one."""
+    """Mounts a disk of a given size, or remounts it with other options."""
     place = tmp_path / "disk"
     place.mkdir()
 
@@ -262,7 +262,7 @@ def small_disk(tmp_path):
 
 @pytest.mark.parametrize("size", ["3600k", *(pytest.param(size, marks=slow) for size in ("4k", "12k", "100k", "2m"))])
 def test_a_full_disk(size, small_disk, start, assert_goes_on):
-    """The largest one has room for the checkpoints, but not for another one beside them."""
+    """The largest disk has room for the checkpoints, but not for a second copy of one."""
     fitting = start(small_disk(f"size={size}") / "run")
     status, said = fitting.end()
     assert status == 2

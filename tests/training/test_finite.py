@@ -1,4 +1,4 @@
-"""A loss that is not finite is found one step late, but before anything is made of it."""
+"""A loss that is not finite is found one step later, but before weights are validated or saved."""
 
 import pytest
 import torch

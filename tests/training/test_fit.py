@@ -1,4 +1,4 @@
-"""Settings on their way into a run; what a whole run leaves is tested through the command line."""
+"""How settings affect a run; the files of a whole run are tested through the command line."""
 
 import os
 import subprocess

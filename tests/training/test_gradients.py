@@ -1,4 +1,4 @@
-"""The cosines of gradients, against one backward pass a head, and what a run makes of them."""
+"""Gradient cosines, against one backward pass per head, and their use in a run."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ KEYS = ["train/cosine/first/second", "train/cosine/first/third", "train/cosine/s
 
 @pytest.fixture
 def network():
-    """Shared layers of which one has no say in the last head, and three heads."""
+    """Shared layers, one of which the last head does not use, and three heads."""
     torch.manual_seed(0)
     shared, late = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)), nn.Linear(3, 3)
     heads = nn.ModuleList(nn.Linear(3, 1) for _ in NAMES)
@@ -134,7 +134,7 @@ def test_a_run_with_them_has_the_weights_of_one_without(trainer, model, config, 
 @pytest.mark.slow  # to compile takes its time
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_a_compiled_run_logs_them_too(backend, config, photos, monkeypatch):
-    """Compiled code frees what one more backward pass for each head reads."""
+    """Compiled code frees buffers that a second backward pass needs."""
     compile_ = torch.nn.Module.compile
     monkeypatch.setattr(torch.nn.Module, "compile", lambda net, mode: compile_(net, mode=mode, backend=backend))
     config = replace(config, data=replace(config.data, batch_size=2), model=replace(config.model, input_size=64))

@@ -1,4 +1,4 @@
-"""Loggers go on where a run goes on, lose no finished epoch, and are told numbers and settings but no path."""
+"""Loggers continue when a run is resumed, lose no finished epoch, and receive numbers and settings but no paths."""
 
 import struct
 from dataclasses import replace
@@ -69,12 +69,12 @@ def test_loggers_are_told_no_path_of_grades(tmp_path):
 
 
 class Killed(BaseException):
-    """What no one catches."""
+    """An exception that nothing catches."""
 
 
 @pytest.fixture
 def resumed(photos, graded_folder, tmp_path, monkeypatch):
-    """A run of three epochs that was killed in its second one, and gone on with."""
+    """A run of three epochs that was killed in the second one and resumed."""
 
     def trained(logger, killed_in, between=lambda: None):
         data = DataConfig(str(graded_folder), columns=Columns(subject="subject"), num_workers=0)
@@ -105,7 +105,7 @@ def resumed(photos, graded_folder, tmp_path, monkeypatch):
 
 
 def assert_same_curve(points, run, key):
-    """Steps and values that a logger has are those of the CSV file, each once."""
+    """The steps and values in a logger are those of the CSV file, each once."""
     table = pd.read_csv(run.curves).dropna(subset=key)
     assert [step for step, _ in points] == table["step"].tolist() == [STEPS - 1, 2 * STEPS - 1, 3 * STEPS - 1]
     assert [value for _, value in points] == pytest.approx(table[key].tolist())
@@ -135,7 +135,7 @@ def test_mlflow_goes_on_with_its_run(resumed):
 
 
 def test_wandb_goes_on_under_its_name(resumed):
-    """Offline each start has a file of its own, which 'wandb sync' puts one behind the other."""
+    """Offline, each start has a file of its own; 'wandb sync' appends one to the other."""
     import wandb
 
     run = resumed("wandb", "training_step", between=wandb.finish)

@@ -1,4 +1,4 @@
-"""The memory of a step, against what autograd says that it keeps, and what is said where it is too much."""
+"""The memory of a step, against what autograd saves, and the message if it exceeds the budget."""
 
 from dataclasses import replace
 
@@ -54,7 +54,7 @@ def test_live_bytes_are_those_of_tensors_that_live():
 
 
 def test_a_step_takes_what_autograd_keeps_and_little_more():
-    """Every tensor that is kept for the backward pass, once, weights apart; transients come on top."""
+    """The bytes of all tensors saved for the backward pass, each once, without weights; transient ones come on top."""
     model = net()
     weights = {tensor.untyped_storage().data_ptr() for tensor in model.state_dict().values()}
     kept = {}

@@ -1,4 +1,4 @@
-"""Two real processes, joined by gloo, train and measure as one."""
+"""Two real processes, connected by gloo, train and validate like one."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ def settings(write_settings, tmp_path_factory):
 
 
 def train(settings, out, backbone, processes):
-    """A run of so many processes that learn from two photos a step together."""
+    """A run with this many processes, which train on two photos per step together."""
     command = [sys.executable, "-m", "multiskin", "fit", "--config", settings, "--out", out]
     command += ["--model.backbone", backbone, "--trainer.devices", processes, "--data.batch_size", 2 // processes]
     environment = {name: value for name, value in os.environ.items() if name not in RANKS} | {"OMP_NUM_THREADS": "1"}
@@ -45,12 +45,12 @@ def train(settings, out, backbone, processes):
 
 @pytest.fixture(scope="module", params=[LAYER_NORM, pytest.param(BATCH_NORM, marks=pytest.mark.slow)])
 def two(request, settings, tmp_path_factory):
-    """What two processes left; they have different numbers of validation photos, and so of batches."""
+    """The run of two processes, which have different numbers of validation photos and so of batches."""
     return train(settings, tmp_path_factory.mktemp("two") / "run", request.param, 2)
 
 
 def curves(run):
-    """But for the seconds, and for the gradients, of which each process has those of its own part of a batch."""
+    """The logs without seconds and gradient cosines, which each process measures on its own part of a batch."""
     table = pd.read_csv(run.curves)
     return table.drop(columns=["train/seconds", "step", "train/cosine/shine/lines"]).groupby("epoch").first()
 
@@ -79,7 +79,7 @@ def test_validation_counts_every_photo_once(two, schema):
 
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does(settings, tmp_path, two):
-    """Layer norm knows no batch, so that nothing is left to differ but the order of sums."""
+    """Layer norm does not depend on the batch, so results differ only by the order of sums."""
     run, _ = two
     if yaml.safe_load(run.config.read_text())["model"]["backbone"] == BATCH_NORM:
         pytest.skip("each process has batch statistics of its own")

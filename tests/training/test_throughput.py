@@ -1,4 +1,4 @@
-"""Loops take turns over the same batches, and the share of one in the other is that of their medians."""
+"""Loops alternate over the same batches, and their ratio is that of their medians."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""How losses are weighed, against formulas written out head by head, and what a run makes of it."""
+"""Loss weightings, against formulas written out head by head, and their use in a run."""
 
 import math
 from dataclasses import replace
@@ -51,7 +51,7 @@ class TestUncertainty:
 
     @pytest.mark.parametrize("graded", [1.0, 0.1])
     def test_a_seldom_graded_head_comes_to_the_same_log_variance(self, graded):
-        """Its rows weigh as much more as they are fewer; the best log variance is that of twice its mean loss."""
+        """The fewer its rows, the more each weighs; the best log variance is log(2 * its mean loss)."""
         random = np.random.default_rng(0)
         weighting = Uncertainty(1)
         optimizer = torch.optim.SGD(weighting.parameters(), lr=0.02)

@@ -1,4 +1,4 @@
-"""Small trees in the layouts of others, and what an import makes of them."""
+"""Small data sets in other layouts, and the results of importing them."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ from multiskin.data.adapters.importer import import_labels
 
 
 class Tree:
-    """A folder of pictures and labels, and another for what is made of it."""
+    """A folder of pictures and labels, and another one for the results."""
 
     def __init__(self, root):
         self.root = root / "source"
@@ -19,13 +19,13 @@ class Tree:
         self.root.mkdir()
 
     def picture(self, path, seed, size=(40, 60)):
-        """Noise, which no two seeds have in common."""
+        """Noise that differs between seeds."""
         width, height = size
         pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(self._place(path))
 
     def label(self, path, content, encoding="utf-8"):
-        """Bytes or a text as they are, anything else as JSON."""
+        """Writes bytes or text as they are, anything else as JSON."""
         if not isinstance(content, bytes | str):
             content = json.dumps(content, ensure_ascii=False)
         self._place(path).write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
@@ -36,7 +36,7 @@ class Tree:
         return place
 
     def edit(self, name, before, after):
-        """Changes a text in the folder of results, as its owner does."""
+        """Replaces a text in a file of the results, like a user who edits it."""
         path = self.out / name
         text = path.read_text(encoding="utf-8")
         assert before in text

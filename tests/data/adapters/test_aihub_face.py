@@ -15,7 +15,7 @@ FOREHEAD, LEFT_EYE, LEFT_CHEEK, LIPS = 1, 3, 5, 7
 
 
 def label(part=FOREHEAD, name="0001_01_F.jpg", box=(5, 6, 30, 40), annotations=None, equipment=None, **info):
-    """As a file of the set, of a picture of 40 x 60 pixels."""
+    """A label file of the data set, for a picture of 40 x 60 pixels."""
     person = {"filename": name, "id": name[:4], "gender": "F", "age": 55, "skin_type": 1, "sensitive": 0}
     images = {"device": 0, "width": 40, "height": 60, "angle": 0, "facepart": part, "bbox": box and list(box)}
     return {"info": person | info, "images": images, "annotations": annotations, "equipment": equipment}
@@ -30,7 +30,7 @@ def add(tree, part=FOREHEAD, subject="0001", angle="F", folder="label", encoding
 
 @pytest.fixture
 def tree(tree):
-    """With a person's two photos and one good label, which none of the tests disturbs."""
+    """Two photos of a person and one valid label, which the tests leave as they are."""
     tree.picture("img/01/0001/0001_01_F.jpg", 1)
     tree.picture("img/01/0001/0001_01_L15.jpg", 2)
     add(tree, angle="L15", annotations={"forehead_wrinkle": 4})
@@ -38,7 +38,7 @@ def tree(tree):
 
 
 def row_of(tree, part):
-    """The one row of the first photo and that part; None where there is none."""
+    """The only row of the first photo and that part; None if there is none."""
     rows = [row for row in tree.imported(AIHubFace) if "_F." in row["image"] and row["part"] == part]
     assert len(rows) < 2
     return rows[0] if rows else None

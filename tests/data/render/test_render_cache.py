@@ -1,4 +1,4 @@
-"""A drawn set is drawn once, whole or not at all, however many runs ask for it and whatever kills them."""
+"""A set is rendered once, completely or not at all, however many runs ask for it and however they are killed."""
 
 import os
 import subprocess
@@ -26,14 +26,14 @@ if __name__ == "__main__":
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """An empty place to keep sets in."""
+    """An empty cache folder."""
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 @pytest.fixture
 def draws(monkeypatch):
-    """How often something is drawn, without the drawing."""
+    """Records the sets that are rendered, without rendering them."""
     drawn = []
 
     def draw(folder, config, faces, progress):
@@ -92,7 +92,8 @@ def test_what_fails_leaves_nothing_and_can_be_done_again(home, draws, monkeypatc
 
     working = cache.render_into
     monkeypatch.setattr(cache, "render_into", full)
-    with pytest.raises(UserError, match=f"{home}: No space left on device; free some space, or .* with {cache.VARIABLE}"):
+    message = f"{home}: No space left on device; free some space, or .* with {cache.VARIABLE}"
+    with pytest.raises(UserError, match=message):
         rendered(TINY)
     assert sets(home) == []
     monkeypatch.setattr(cache, "render_into", working)
@@ -100,7 +101,7 @@ def test_what_fails_leaves_nothing_and_can_be_done_again(home, draws, monkeypatc
 
 
 def test_a_photo_that_has_no_room_leaves_nothing(home):
-    """The limit is that of the processes that draw, too."""
+    """The limit also holds for the processes that draw."""
     resource = pytest.importorskip("resource")
     _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))

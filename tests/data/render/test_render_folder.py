@@ -83,7 +83,7 @@ def test_the_default_tests_every_grade_of_every_attribute_on_twenty_photos():
 
 
 def faces_of(tones):
-    """A face a tone; only who it is and its tone matter here."""
+    """A face of a subject and tone; nothing else matters here."""
     return [Face(f"s{i:03}", Path(f"{i}.jpg"), (), tone) for i, tone in enumerate(tones)]
 
 
@@ -127,7 +127,7 @@ def test_faces_that_are_too_few_are_named(tmp_path):
 
 
 def test_a_process_killed_from_outside_is_said_so(tmp_path, monkeypatch):
-    """What is drawn first kills its process, as a system short of memory does."""
+    """Kills its process when it draws, like a system that is short of memory."""
     monkeypatch.setattr(folder_module, "_draw", _die)
     with pytest.raises(UserError, match="killed a process"):
         render_into(tmp_path / "new", TINY)

@@ -17,7 +17,7 @@ GRADED = [(name, part) for name, condition in CONDITIONS.items() for part in con
 
 
 def shot(part="centre", severity=0.0, name=None, tone=2, seed=5, size=96):
-    """Every condition at severity 0 but for the one named."""
+    """Every condition at severity 0 except the one named."""
     severities = tuple((each, severity if each == name else 0.0) for each in CONDITIONS)
     return Shot(seed, person=1, number=3, part=part, mirrored=False, tone=tone, severities=severities, size=size)
 

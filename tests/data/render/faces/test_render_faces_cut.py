@@ -124,7 +124,7 @@ def test_features_lie_where_the_drawn_parts_have_them(face, part, x, y, colour):
 
 
 def test_coordinates_follow_a_face_of_other_proportions(face):
-    """A long chin is in the photo as it is; the coordinates are those of any chin."""
+    """A long chin stays as it is in the photo; the coordinates are those of any chin."""
     places = np.array(face.landmarks)
     places[:, 1] += 0.15 * np.maximum(places[:, 1] - MIDDLE[1], 0)
     long = Face("1", face.image, tuple(map(tuple, places.tolist())), 2)
