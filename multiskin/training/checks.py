@@ -99,7 +99,7 @@ def credit_in_doubt(config: FitConfig, schema: Schema) -> str:
         return ""
     return (
         f"{', '.join(doubtful)}: decision credit needs the probabilities of the grades, which this loss does not "
-        "learn; set calibration to cumulative"
+        "learn; set calibration: cumulative"
     )
 
 

@@ -75,7 +75,7 @@ class TestCredit:
         recipe = replace(config.recipe, loss="focal", decision="credit")
         said = credit_in_doubt(replace(config, recipe=recipe), schema)
         assert said.startswith("shine (focal), lines (focal): decision credit")
-        assert said.endswith("set calibration to cumulative")
+        assert said.endswith("set calibration: cumulative")
 
     @pytest.mark.parametrize("loss", ["label_smoothing", "sord", "binomial_labels", "beta_labels", "triangular_labels"])
     def test_is_in_doubt_where_a_loss_blurs_the_grades(self, loss, config):
