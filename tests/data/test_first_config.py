@@ -103,7 +103,7 @@ def test_classes_alone_are_monitored_by_a_number_that_they_have(tmp_path):
 def test_files_are_not_overwritten_by_accident(photos, tmp_path):
     proposal = propose(photos, default)
     (tmp_path / "config.yaml").write_text("mine")
-    with pytest.raises(UserError, match=r"config\.yaml is there already"):
+    with pytest.raises(UserError, match=r"config\.yaml exists already"):
         write(proposal, tmp_path)
     assert (tmp_path / "config.yaml").read_text() == "mine"
     assert not (tmp_path / "schema.yaml").exists()

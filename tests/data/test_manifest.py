@@ -328,8 +328,8 @@ def test_what_is_no_grade_is_reported(cell, folder):
 
 def test_a_row_that_does_not_fit_under_the_headings_is_reported(folder):
     assert folder.problems("image,oil,wrinkle\na.png,1\nb.png,1,1,1\nc.png,1,1,,") == [
-        "row 2: 2 cells under 3 headings; quote commas within cells, keep those between",
-        "row 3: 4 cells under 3 headings; quote commas within cells, keep those between",
+        "row 2: 2 cells under 3 headings; put cells that contain commas in quotation marks",
+        "row 3: 4 cells under 3 headings; put cells that contain commas in quotation marks",
     ]
 
 

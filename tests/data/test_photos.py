@@ -155,9 +155,7 @@ def test_a_saved_side_does_not_depend_on_todays_table(saved_split, photos, own_f
 
 def test_a_photo_of_the_split_that_is_gone_is_named(saved_split, own_folder, own_config, schema):
     rewrite(own_folder, lambda table: table[table["image"] != "images/05.png"])
-    with pytest.raises(
-        UserError, match=r"photo images/05\.png of .*split\.csv is not in the table labels\.csv any more"
-    ):
+    with pytest.raises(UserError, match=r"photo images/05\.png of .*split\.csv is no longer in the table labels\.csv"):
         load_side(own_config, schema, saved_split, "test")
 
 
@@ -191,17 +189,17 @@ def test_what_a_run_has_not_seen_is_known_by_photo_and_by_subject(saved_split, p
     for side in ("train", "val"):
         seen = photos.side(side)
         for known in (seen, replace(seen, subject=None)):
-            with pytest.raises(UserError, match=rf"row {seen.rows[0]} .*chosen on photo {seen.paths[0]}"):
+            with pytest.raises(UserError, match=rf"row {seen.rows[0]} .*selected on photo {seen.paths[0]}"):
                 require_unseen(known, saved_split)
         renamed = np.array([f"new/{path}" for path in seen.paths], dtype=object)
-        with pytest.raises(UserError, match=rf"chosen on subject {seen.subject[0]}"):
+        with pytest.raises(UserError, match=rf"selected on subject {seen.subject[0]}"):
             require_unseen(replace(seen, paths=renamed), saved_split)
         with pytest.raises(UserError, match=r"does not say whose photos .* data\.columns\.subject"):
             require_unseen(replace(seen, paths=renamed, subject=None), saved_split)
         nobody = np.full(len(seen), "", dtype=object)
         require_unseen(replace(seen, paths=renamed, subject=nobody), saved_split)
         part = np.array([f"{path}#xywh=0,0,8,8" for path in seen.paths], dtype=object)
-        with pytest.raises(UserError, match=r"chosen on photo"):
+        with pytest.raises(UserError, match=r"selected on photo"):
             require_unseen(replace(seen, paths=part, subject=None), saved_split)
 
 

@@ -237,9 +237,9 @@ def test_photos_that_are_not_there_are_no_hindrance(proposed, tmp_path):
         (b"image,oil\n", "no row below"),
         ("image,유분\na.jpg,1\n".encode("cp949"), "UTF-8"),
         (b"image,oil\na.jpg,1,2\n", "row 2: 3 cells under 2 headings"),
-        (b"image,oil,oil\na.jpg,1,2\n", "twice"),
+        (b"image,oil,oil\na.jpg,1,2\n", "column oil: duplicate heading"),
         (b"name,oil\nKim,1\nLee,2\n", r"no column of photos among 'name', 'oil'; add one"),
-        (b"image,note\na.jpg,x\nb.jpg,y\n", r"nothing to grade among 'image', 'note'; an attribute is"),
+        (b"image,note\na.jpg,x\nb.jpg,y\n", r"nothing to grade among 'image', 'note'; add a column"),
     ],
 )
 def test_errors_say_what_and_where(tmp_path, content, message):

@@ -69,7 +69,7 @@ def test_an_attribute_without_a_column_stays(photos, schema, write):
         ({"image": ["images/00.png"], "shin": ["1"]}, "unknown attribute 'shin': did you mean 'shine'"),
         ({"image": ["images/00.png"], "shine": ["5"]}, r"row 2, column shine: 5 is not a grade \(0\.\.4\)"),
         ({"image": ["images/00.png"], "lines": ["-1"]}, "row 2, column lines: -1 is not a grade"),
-        ({"image": ["a.png", "a.png"], "shine": ["1", "1"]}, r"row 3, column image: a\.png stands twice"),
+        ({"image": ["a.png", "a.png"], "shine": ["1", "1"]}, r"row 3, column image: a\.png occurs twice"),
         ({"image": ["images/0.png"], "shine": ["1"]}, r"row 2, column image: unknown image .*did you mean 'images/"),
     ],
 )

@@ -191,10 +191,10 @@ def test_a_random_crop_is_a_part_of_the_photo():
             for size in [0, -5, 2.5, True, None, "ab", [], [3], [3, 4, 5], [3, 0], [3, 2.0]]
         ),
         ({"HorizontalFlip": {}, "VerticalFlip": {}}, "is not a transform; give a name, or a name with options"),
-        ({"HorizontalFlip": 0.5}, "{'HorizontalFlip': 0.5} is no transform"),
-        ({}, "{} is no transform"),
-        (["HorizontalFlip"], "['HorizontalFlip'] is no transform"),
-        (None, "None is no transform"),
+        ({"HorizontalFlip": 0.5}, "{'HorizontalFlip': 0.5} is not a transform"),
+        ({}, "{} is not a transform"),
+        (["HorizontalFlip"], "['HorizontalFlip'] is not a transform"),
+        (None, "None is not a transform"),
     ],
 )
 def test_a_step_that_cannot_be_followed_is_named(step, said):

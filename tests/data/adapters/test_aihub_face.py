@@ -271,7 +271,7 @@ def test_bins_that_do_not_fit_the_schema_are_refused(tree):
 def test_nothing_left_is_an_error_that_says_why(tmp_path, tree):
     for path in tree.root.rglob("*.jpg"):
         path.unlink()
-    with pytest.raises(UserError, match=r"nothing is left(.|\n)*1  left out: picture missing"):
+    with pytest.raises(UserError, match=r"no row could be imported(.|\n)*1  left out: picture missing"):
         tree.imported(AIHubFace)
     assert not list(tree.out.glob(".import-*"))
 

@@ -56,7 +56,7 @@ def test_bins_have_names():
         (None, "give a mapping with 'attributes'"),
         ({"attributes": []}, "give a mapping with 'attributes'"),
         ({**GOOD, "group": {}}, "unknown key 'group': did you mean 'groups'"),
-        ({"attributes": {"shine": "a"}}, "attributes: lines: nothing given"),
+        ({"attributes": {"shine": "a"}}, "attributes: lines: no field"),
         ({"attributes": {"shine": "a", "lines": "b", "glow": "c"}}, "unknown attribute 'glow'"),
         ({"attributes": {"shine": {"bins": [1, 2]}, "lines": "b"}}, "is not a source"),
         ({"attributes": {"shine": {"field": "a", "bin": [1]}, "lines": "b"}}, "unknown key 'bin'"),
