@@ -69,12 +69,12 @@ def _in_some_place(
     needed = sum(sizes.values())
     refusals = []
     if config.cache in ("memory", "auto"):
-        room = (_asked(config) or SHARE * memory_bytes()) / processes if cache_memory.available() else 0
+        room = _limit(config, memory_bytes()) / processes if cache_memory.available() else 0
         if needed <= room:
             return _in_memory(distinct, sizes)
         refusals.append(f"{_gigabytes(room)} of memory")
     if config.cache in ("disk", "auto"):
-        room = _asked(config) or SHARE * free_bytes()
+        room = _limit(config, free_bytes())
         if needed <= min(room, free_bytes()):
             return _on_disk(distinct, room - needed)
         refusals.append(f"{_gigabytes(room)} of disk")
@@ -105,8 +105,9 @@ def _on_disk(distinct: dict[str, FreshPictures], for_others: float) -> dict[str,
     return {key: KeptPictures(fresh, stores[key]) for key, fresh in distinct.items()}
 
 
-def _asked(config: DataConfig) -> float | None:
-    return None if config.cache_size is None else parse_bytes(config.cache_size, "data.cache_size")
+def _limit(config: DataConfig, available: float) -> float:
+    """The bytes that all pictures may take: config.cache_size, else a share of what is available."""
+    return SHARE * available if config.cache_size is None else parse_bytes(config.cache_size, "data.cache_size")
 
 
 def _remedy(distinct: dict[str, FreshPictures], needed: float) -> str:

@@ -1,4 +1,4 @@
-"""Kept pictures change no batch; what is kept where follows from what was asked and from the room there is."""
+"""Caching changes no batch; where pictures are cached follows from the config and the space available."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def create(photos, data_config):
 
 @pytest.fixture
 def fresh(manifest):
-    """Of the whole table by a recipe's steps."""
+    """The pictures of the whole table after a recipe's deterministic steps."""
 
     def build(*steps, reduced=False):
         return FreshPictures(manifest, training_transform(steps, PREPROCESSING, "here"), reduced)
@@ -134,6 +134,8 @@ def test_their_size_is_known_before_they_are_read(fresh, manifest):
         ("memory", "5kB", None),
         ("disk", "5kB", None),
         ("auto", "5kB", None),
+        ("memory", "0GB", None),
+        ("disk", "0GB", None),
     ],
 )
 def test_what_does_not_fit_is_not_kept_and_that_is_said(kind, size, expected, fresh, data_config, capsys):
