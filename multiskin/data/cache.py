@@ -79,9 +79,10 @@ def _in_some_place(
             return _on_disk(distinct, room - needed)
         refusals.append(f"{_gigabytes(room)} of disk")
     if first_process():
+        enough = needed * processes if config.cache == "memory" else needed
         say(
             f"data.cache: {config.cache}: the pictures take about {_gigabytes(needed)}, but only "
-            f"{' and '.join(refusals)} may be used; none is cached. {_remedy(distinct, needed)}"
+            f"{' and '.join(refusals)} may be used; none is cached. {_remedy(distinct, enough)}"
         )
     return dict(distinct)
 
@@ -110,10 +111,10 @@ def _limit(config: DataConfig, available: float) -> float:
     return SHARE * available if config.cache_size is None else parse_bytes(config.cache_size, "data.cache_size")
 
 
-def _remedy(distinct: dict[str, FreshPictures], needed: float) -> str:
+def _remedy(distinct: dict[str, FreshPictures], enough: float) -> str:
     whole = [fresh for fresh in distinct.values() if fresh.transform.settled_size() is None]
     if not whole:
-        return f"Set data.cache_size to {_gigabytes(1.01 * needed)} if the machine has that"
+        return f"Set data.cache_size to {_gigabytes(1.01 * enough)} if the machine has that"
     return "Start recipes with Resize: {size: N}, so that pictures of N x N pixels are cached instead of whole photos"
 
 

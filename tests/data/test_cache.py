@@ -1,5 +1,6 @@
 """Caching changes no batch; where pictures are cached follows from the config and the space available."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -157,6 +158,15 @@ def test_processes_share_the_memory_out(fresh, data_config):
     config = replace(data_config, cache="memory", cache_size="40kB")
     assert places_of(keep([fresh("Resize")], config, processes=2)) == [MemoryStore]
     assert places_of(keep([fresh("Resize")], config, processes=3)) == [None]
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk", "auto"])
+def test_the_size_that_is_suggested_is_enough(kind, fresh, data_config, capsys):
+    config = replace(data_config, cache=kind, cache_size="5kB")
+    assert places_of(keep([fresh("Resize")], config, processes=3)) == [None]
+    gigabytes = re.search(r"Set data\.cache_size to (\S+) GB", capsys.readouterr().err)[1]
+    config = replace(config, cache_size=f"{1e9 * float(gigabytes):.0f}B")
+    assert places_of(keep([fresh("Resize")], config, processes=3)) != [None]
 
 
 def test_a_system_without_such_memory_has_none(fresh, data_config, monkeypatch):
