@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from multiskin.data.crops import CORNERS, Box, name_of
+from multiskin.data.crops import CORNERS, Box, part_name
 from multiskin.data.table import Problem, shown
 
 
@@ -24,7 +24,7 @@ def name_parts(cells: pd.DataFrame, image: str, corners: Sequence[str] | None) -
     names, problems = [], []
     for row, path, *texts in cells[[image, *corners]].itertuples():
         box = _box(texts)
-        names.append(name_of(path, box) if path else path)
+        names.append(part_name(path, box) if path else path)
         if box is None and any(texts):
             found = ", ".join(shown(text) or "blank" for text in texts)
             remedy = "give whole pixels, the upper left corner first, or leave all four cells blank"

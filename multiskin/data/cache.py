@@ -21,7 +21,7 @@ from multiskin.config import DataConfig, parse_bytes
 from multiskin.data import cache_memory
 from multiskin.data.cache_disk import DiskStore, free_bytes, make_room, say
 from multiskin.data.cache_memory import MemoryStore, memory_bytes
-from multiskin.data.pictures import FreshPictures, KeptPictures, Pictures
+from multiskin.data.pictures import CachedPictures, FreshPictures, Pictures
 from multiskin.run import first_process
 
 SHARE = 0.25  # of the memory, or of the free disk space, used if no size is given
@@ -33,7 +33,7 @@ VERSIONS = {"numpy": np.__version__, "opencv": cv2.__version__, "pillow": PIL.__
 PROGRAM = ("crops.py", "images.py", "preprocessing.py", "transforms.py", "../faces/*.py")  # code that makes pictures
 
 
-def keep(wanted: Sequence[FreshPictures], config: DataConfig, processes: int = 1) -> list[Pictures]:
+def cache_pictures(wanted: Sequence[FreshPictures], config: DataConfig, processes: int = 1) -> list[Pictures]:
     """The same pictures, cached as config.cache says; if they do not fit, warns and returns them uncached.
 
     Args:
@@ -89,7 +89,7 @@ def _in_some_place(
 
 def _in_memory(distinct: dict[str, FreshPictures], sizes: dict[str, float]) -> dict[str, Pictures]:
     return {
-        key: KeptPictures(fresh, MemoryStore(len(fresh.manifest), int(sizes[key]) + 1))
+        key: CachedPictures(fresh, MemoryStore(len(fresh.manifest), int(sizes[key]) + 1))
         for key, fresh in distinct.items()
     }
 
@@ -103,7 +103,7 @@ def _on_disk(distinct: dict[str, FreshPictures], for_others: float) -> dict[str,
     except OSError as error:
         say(f"data.cache: {error.filename}: {(error.strerror or str(error)).lower()}; no picture is cached")
         return dict(distinct)
-    return {key: KeptPictures(fresh, stores[key]) for key, fresh in distinct.items()}
+    return {key: CachedPictures(fresh, stores[key]) for key, fresh in distinct.items()}
 
 
 def _limit(config: DataConfig, available: float) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from platformdirs import user_cache_path
 
-from multiskin.data.crops import parted
+from multiskin.data.crops import parse_name
 from multiskin.data.manifest import Manifest
 from multiskin.run import write_json
 
@@ -87,7 +87,7 @@ class DiskStore:
 
     def _file(self, row: int) -> Path:
         name = self.manifest.path(row)
-        state = Path(parted(str(name))[0]).stat()
+        state = Path(parse_name(str(name))[0]).stat()
         key = _digest(f"{self.manifest.paths[row]}\0{state.st_size}\0{state.st_mtime_ns}\0{state.st_ctime_ns}")
         return self.folder / key[:2] / f"{key[2:]}.rgb"
 

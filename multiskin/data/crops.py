@@ -31,12 +31,12 @@ class Box(NamedTuple):
         return photo[self.y0 : self.y1, self.x0 : self.x1].copy()
 
 
-def name_of(path: str, box: Box | None) -> str:
+def part_name(path: str, box: Box | None) -> str:
     """The name of a part of a photo; for the whole photo (None), its path."""
     return path if box is None else f"{path}#xywh={box.x0},{box.y0},{box.x1 - box.x0},{box.y1 - box.y0}"
 
 
-def parted(name: str) -> tuple[str, Box | None]:
+def parse_name(name: str) -> tuple[str, Box | None]:
     """The path of the photo and the part that a name stands for; None for the whole photo."""
     found = NAME.fullmatch(name)
     if found is None:

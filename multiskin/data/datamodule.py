@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from multiskin.config import DataConfig, Recipe
-from multiskin.data.cache import keep
+from multiskin.data.cache import cache_pictures
 from multiskin.data.dataset import GradedPhotos, Item, TrainingPhotos
 from multiskin.data.manifest import Manifest
 from multiskin.data.sampling import EveryRow, Mixture, MixtureSampler, effective_sample_size
@@ -81,7 +81,7 @@ class SkinDataModule(pl.LightningDataModule):
             return  # already done by an earlier call
         processes = self.trainer.num_devices if self.trainer else 1
         wanted = [*self.training_photos.fresh, self.validation_photos.fresh]
-        *self.training_photos.pictures, self.validation_photos.pictures = keep(wanted, self.config, processes)
+        *self.training_photos.pictures, self.validation_photos.pictures = cache_pictures(wanted, self.config, processes)
 
     def train_dataloader(self) -> DataLoader[Item]:
         return self._loader(self.training_photos, self._training_sampler())

@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from multiskin.data.crops import parted
+from multiskin.data.crops import parse_name
 from multiskin.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")  # of files that are listed as pictures
@@ -64,7 +64,7 @@ def read_image(path: str | Path, least: Size | None = None) -> np.ndarray:
     Raises:
         ImageError: no such file, not a picture of a known format, damaged, truncated, too large, or without that part.
     """
-    place, box = parted(str(path))
+    place, box = parse_name(str(path))
     try:
         if not stat.S_ISREG(Path(place).stat().st_mode):  # opening a pipe would wait forever
             raise ImageError(f"{path}: a folder or device, not a picture file")

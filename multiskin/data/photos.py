@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from multiskin.config import Columns, DataConfig
-from multiskin.data.crops import parted
+from multiskin.data.crops import parse_name
 from multiskin.data.exclusion import LEARNED_FROM, Exclusions
 from multiskin.data.manifest import Manifest, check_training_grades, load_manifest
 from multiskin.data.relabelling import Corrections
@@ -142,7 +142,7 @@ def require_unseen(photos: Manifest, saved_split: Path) -> None:
 
 
 def _files(paths: Iterable[str]) -> list[str]:
-    return [parted(path)[0] for path in paths]
+    return [parse_name(path)[0] for path in paths]
 
 
 def load_table(config: DataConfig, schema: Schema, progress: Progress | None = None) -> tuple[Manifest, list[Problem]]:

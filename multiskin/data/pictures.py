@@ -42,7 +42,7 @@ class Store(Protocol):
     def put(self, row: int, picture: np.ndarray) -> None: ...
 
 
-class KeptPictures:
+class CachedPictures:
     """Pictures that are made once and then taken from a store."""
 
     def __init__(self, fresh: FreshPictures, store: Store) -> None:

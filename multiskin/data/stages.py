@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from torch.utils.data import default_collate
 
-from multiskin.data.crops import Box, parted
+from multiskin.data.crops import Box, parse_name
 from multiskin.data.datamodule import SkinDataModule
 from multiskin.data.dataset import TrainingPhotos
 from multiskin.data.images import decode_image
-from multiskin.data.pictures import FreshPictures, KeptPictures
+from multiskin.data.pictures import CachedPictures, FreshPictures
 from multiskin.data.sampling import Draw
 
 
@@ -65,7 +65,7 @@ def photo_stages(data: SkinDataModule, rows: Sequence[int]) -> list[Stage]:
             _time_photo(photos, head, row, Clock(), Clock())
         for row in rows:
             _time_photo(photos, head, row, clock, kept)
-        spared = isinstance(photos.pictures[head], KeptPictures)
+        spared = isinstance(photos.pictures[head], CachedPictures)
         stages += [Stage(f"{name}{each}", total / len(rows), spared) for each, total in clock.seconds.items()]
         stages += [Stage(f"{name}{each}", total / len(rows), False) for each, total in kept.seconds.items()]
     return [*stages, *_stages_of_batches(data, rows)]
@@ -84,7 +84,7 @@ def _time_photo(photos: TrainingPhotos, head: int, row: int, clock: Clock, kept:
     """Times one photo: with the first clock up to what may be cached, with the second one from there on."""
     fresh, transform = photos.fresh[head], photos.transforms[head]
     picture = _settle(fresh, row, clock)
-    if isinstance(photos.pictures[head], KeptPictures):
+    if isinstance(photos.pictures[head], CachedPictures):
         _ = photos.pictures[head][row]
         with kept("take from the cache"):
             picture = photos.pictures[head][row]
@@ -96,7 +96,7 @@ def _time_photo(photos: TrainingPhotos, head: int, row: int, clock: Clock, kept:
 
 def _settle(fresh: FreshPictures, row: int, clock: Clock) -> np.ndarray:
     name, transform = str(fresh.manifest.path(row)), fresh.transform
-    place, box = parted(name)
+    place, box = parse_name(name)
     with clock("read"):
         content = Path(place).read_bytes()
     with clock("decode"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from multiskin.data.crops import parted
+from multiskin.data.crops import parse_name
 
 
 def unit_names(subjects: Iterable[str] | None, paths: Iterable[str]) -> list[str]:
@@ -14,6 +14,6 @@ def unit_names(subjects: Iterable[str] | None, paths: Iterable[str]) -> list[str
     """
     known = [""] * len(paths := list(paths)) if subjects is None else subjects
     return [
-        f"subject {subject}" if subject else f"photo {parted(path)[0]}"
+        f"subject {subject}" if subject else f"photo {parse_name(path)[0]}"
         for subject, path in zip(known, paths, strict=True)
     ]

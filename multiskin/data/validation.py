@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from multiskin.config import Columns
-from multiskin.data.crops import parted
+from multiskin.data.crops import parse_name
 from multiskin.data.images import ImageError, outside, read_image
 from multiskin.data.table import Problem, shown
 from multiskin.schema import MISSING, Attribute, Schema
@@ -156,7 +156,7 @@ def check_photos(
 ) -> list[Problem]:
     """Rows without a readable photo, and rows whose picture is identical, byte for byte, to that of a row above."""
     rows, paths = cells.index.tolist(), cells[heading].tolist()
-    photos = list(dict.fromkeys(parted(path)[0] for path in paths if path))  # each is decoded once for all its parts
+    photos = list(dict.fromkeys(parse_name(path)[0] for path in paths if path))  # each is decoded once
     wholes = dict(zip(photos, _inspect_all([photo_path(root, photo) for photo in photos], progress), strict=True))
     problems = []
     first: dict[str, int] = {}  # identity of a picture -> the first position that has it
@@ -183,7 +183,7 @@ def _finding(path: str, root: Path, wholes: Mapping[str, _Whole | ImageError]) -
     """A key that identifies the picture of a row, or the reason why there is none."""
     if not path:
         return ImageError("blank; give the photo's path, or remove the row")
-    photo, box = parted(path)
+    photo, box = parse_name(path)
     whole = wholes[photo]
     if isinstance(whole, ImageError) or box is None:
         return whole if isinstance(whole, ImageError) else whole.digest

@@ -8,11 +8,11 @@ import torch
 
 from multiskin.config import Recipe
 from multiskin.data import cache, cache_disk, cache_memory
-from multiskin.data.cache import expected_bytes, keep
+from multiskin.data.cache import cache_pictures, expected_bytes
 from multiskin.data.cache_disk import DiskStore
 from multiskin.data.cache_memory import MemoryStore
 from multiskin.data.datamodule import SkinDataModule
-from multiskin.data.pictures import FreshPictures, KeptPictures
+from multiskin.data.pictures import CachedPictures, FreshPictures
 from multiskin.data.transforms import Preprocessing, training_transform
 
 S = 16
@@ -58,7 +58,7 @@ def images_of(data, epochs=2):
 
 
 def places_of(pictures):
-    return [type(each.store) if isinstance(each, KeptPictures) else None for each in pictures]
+    return [type(each.store) if isinstance(each, CachedPictures) else None for each in pictures]
 
 
 @pytest.mark.parametrize("kind", PLACES)
@@ -102,14 +102,16 @@ def test_nothing_is_written_to_the_disk_for_what_is_kept_in_memory(create, place
 
 def test_recipes_that_begin_alike_share_pictures(fresh, data_config):
     config = replace(data_config, cache="memory")
-    a, b, c, d = keep([fresh("Resize"), fresh("Resize", "RGBShift"), fresh("CenterCrop"), fresh()], config)
+    a, b, c, d = cache_pictures([fresh("Resize"), fresh("Resize", "RGBShift"), fresh("CenterCrop"), fresh()], config)
     assert a is b
     assert a is d  # which ends in that resize, and nothing else
     assert a is not c
 
 
 def test_reduced_pictures_are_others(fresh, data_config):
-    whole, reduced = keep([fresh("Resize"), fresh("Resize", reduced=True)], replace(data_config, cache="disk"))
+    whole, reduced = cache_pictures(
+        [fresh("Resize"), fresh("Resize", reduced=True)], replace(data_config, cache="disk")
+    )
     assert whole.store.folder != reduced.store.folder
 
 
@@ -140,7 +142,7 @@ def test_their_size_is_known_before_they_are_read(fresh, manifest):
     ],
 )
 def test_what_does_not_fit_is_not_kept_and_that_is_said(kind, size, expected, fresh, data_config, capsys):
-    found = keep([fresh("Resize")], replace(data_config, cache=kind, cache_size=size))
+    found = cache_pictures([fresh("Resize")], replace(data_config, cache=kind, cache_size=size))
     assert places_of(found) == [expected]
     said = capsys.readouterr().err
     assert (f"data.cache: {kind}: the pictures take about 1.84e-05 GB" in said) == (expected is None)
@@ -150,38 +152,38 @@ def test_what_does_not_fit_is_not_kept_and_that_is_said(kind, size, expected, fr
 def test_auto_goes_to_the_disk_where_memory_is_too_small(fresh, data_config, monkeypatch):
     monkeypatch.setattr(cache, "memory_bytes", lambda: 1000.0)
     monkeypatch.setattr(cache, "free_bytes", lambda: 1e9)
-    assert places_of(keep([fresh("Resize")], replace(data_config, cache="auto"))) == [DiskStore]
-    assert places_of(keep([fresh("Resize")], replace(data_config, cache="memory"))) == [None]
+    assert places_of(cache_pictures([fresh("Resize")], replace(data_config, cache="auto"))) == [DiskStore]
+    assert places_of(cache_pictures([fresh("Resize")], replace(data_config, cache="memory"))) == [None]
 
 
 def test_processes_share_the_memory_out(fresh, data_config):
     config = replace(data_config, cache="memory", cache_size="40kB")
-    assert places_of(keep([fresh("Resize")], config, processes=2)) == [MemoryStore]
-    assert places_of(keep([fresh("Resize")], config, processes=3)) == [None]
+    assert places_of(cache_pictures([fresh("Resize")], config, processes=2)) == [MemoryStore]
+    assert places_of(cache_pictures([fresh("Resize")], config, processes=3)) == [None]
 
 
 @pytest.mark.parametrize("kind", ["memory", "disk", "auto"])
 def test_the_size_that_is_suggested_is_enough(kind, fresh, data_config, capsys):
     config = replace(data_config, cache=kind, cache_size="5kB")
-    assert places_of(keep([fresh("Resize")], config, processes=3)) == [None]
+    assert places_of(cache_pictures([fresh("Resize")], config, processes=3)) == [None]
     gigabytes = re.search(r"Set data\.cache_size to (\S+) GB", capsys.readouterr().err)[1]
     config = replace(config, cache_size=f"{1e9 * float(gigabytes):.0f}B")
-    assert places_of(keep([fresh("Resize")], config, processes=3)) != [None]
+    assert places_of(cache_pictures([fresh("Resize")], config, processes=3)) != [None]
 
 
 def test_a_system_without_such_memory_has_none(fresh, data_config, monkeypatch):
     monkeypatch.setattr(cache_memory, "available", lambda: False)
-    assert places_of(keep([fresh("Resize")], replace(data_config, cache="memory"))) == [None]
+    assert places_of(cache_pictures([fresh("Resize")], replace(data_config, cache="memory"))) == [None]
 
 
 def test_whole_photos_that_do_not_fit_are_told_a_way(fresh, data_config, capsys):
-    keep([fresh("RandomResizedCrop")], replace(data_config, cache="memory", cache_size="5kB"))
+    cache_pictures([fresh("RandomResizedCrop")], replace(data_config, cache="memory", cache_size="5kB"))
     assert "Start recipes with Resize: {size: N}" in capsys.readouterr().err
 
 
 def test_a_place_that_cannot_be_written_is_said_and_no_error(fresh, data_config, place, monkeypatch, capsys):
     place.write_text("a file where the folder should be")
-    found = keep([fresh("Resize")], replace(data_config, cache="disk"))
+    found = cache_pictures([fresh("Resize")], replace(data_config, cache="disk"))
     assert places_of(found) == [None]
     assert "no picture is cached" in capsys.readouterr().err
     assert found[0][0].shape == (S, S, 3)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from multiskin.config import Columns, DataConfig
-from multiskin.data.crops import Box, name_of, parted
+from multiskin.data.crops import Box, parse_name, part_name
 from multiskin.data.images import ImageError, read_image
 from multiskin.data.manifest import ManifestError, load_manifest
 from multiskin.data.splits import make_split
@@ -20,8 +20,8 @@ SIDE = st.integers(0, 10**6)
 @given(st.text(min_size=1).filter(lambda path: "#xywh=" not in path), SIDE, SIDE, SIDE, SIDE)
 def test_a_name_means_what_it_was_made_of(path, x, y, width, height):
     box = Box(x, y, x + width, y + height)
-    assert parted(name_of(path, box)) == (path, box)
-    assert parted(name_of(path, None)) == (path, None)
+    assert parse_name(part_name(path, box)) == (path, box)
+    assert parse_name(part_name(path, None)) == (path, None)
 
 
 @given(*[st.integers(-20, 40)] * 4, st.integers(1, 20), st.integers(1, 20))

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from multiskin.config import SkinConfig
 from multiskin.data.images import ORIENTATION, read_image
-from multiskin.data.pictures import FreshPictures, KeptPictures
+from multiskin.data.pictures import CachedPictures, FreshPictures
 from multiskin.data.transforms import Preprocessing, evaluation_transform, training_transform
 
 S = 24
@@ -119,7 +119,7 @@ def test_a_kept_picture_is_made_once(manifest):
 
     transform = evaluation_transform(PREPROCESSING)
     store = Dictionary()
-    kept = KeptPictures(FreshPictures(manifest, transform), store)
+    kept = CachedPictures(FreshPictures(manifest, transform), store)
     expected = transform.settle(read_image(manifest.path(3)))
     np.testing.assert_array_equal(kept[3], expected)
     assert store.keys() == {3}
