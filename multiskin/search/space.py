@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 from multiskin.config import FitConfig, Recipe
 from multiskin.documents import NumberLoader, read_document
 from multiskin.errors import UserError, require_known, unknown
-from multiskin.training.checkpoints import FREE
+from multiskin.training.checkpoints import CHANGEABLE
 
 # What trials have to share, or one could not be set against another.
 SHARED = ("schema", "seed", "trainer.monitor", "data.columns", "data.split", "data.render", "data.faces")
@@ -108,7 +108,7 @@ def _kind(option: str, kinds: Mapping[str, Any], monitor: str, where: str) -> An
     above = kinds.get(option.rpartition(".")[0])
     if option not in kinds and get_origin(above) is not dict:
         raise unknown("option", option, kinds, where)
-    if any(option == name or option.startswith(f"{name}.") for name in (*FREE, *SHARED)):
+    if any(option == name or option.startswith(f"{name}.") for name in (*CHANGEABLE, *SHARED)):
         raise UserError(f"{where}: {option} must be the same for all trials, or changes nothing; set it in the config")
     if monitor == "val/loss" and re.match(r"(recipe|heads\.[^.]+)\.loss", option):
         raise UserError(

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from multiskin.compare.contents import own_digests, package_versions, photo_digests, short_digest
 from multiskin.config import FitConfig
-from multiskin.data.crops import parted
+from multiskin.data.crops import parse_name
 from multiskin.data.photos import Photos
 from multiskin.data.splits import split_table
 from multiskin.data.workers import worker_count
@@ -225,7 +225,7 @@ class Sweep:
 def _digests(config: FitConfig, photos: Photos) -> dict[str, str]:
     """Digests of what settings only name but trials learn from, by what messages call it where it differs."""
     table = split_table(photos.manifest, photos.split).to_csv(index=False)
-    names = (parted(path)[0] for path in photos.manifest.paths)
+    names = (parse_name(path)[0] for path in photos.manifest.paths)
     found = {"table with its split": table, "photos": json.dumps(photo_digests(photos.manifest.root, names))}
     found |= own_digests(config)
     return {f"the digest of the {name}": short_digest(content.encode()) for name, content in found.items()}
