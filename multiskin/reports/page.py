@@ -1,6 +1,5 @@
 """The one page that a run ends in: everything there is to know of it, in a file that can be sent to a colleague."""
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -97,12 +96,13 @@ def prediction_content(
 def _measured_content(run: RunFolder, side: str, predictions: GradedPredictions) -> dict[str, Any]:
     """The results with their intervals, by photo and by person."""
     recorded = _recorded(run, side)
-    panels = results(predictions, recorded.get("second_rater", {}))
+    panels = results(predictions, (recorded or {}).get("second_rater", {}))
     persons = _persons(run, side, predictions.schema)
     return {
         "panels": panels,
         "panels_by_person": results(persons, {}) if persons else None,
-        "differing": _differing(recorded, predictions.schema),
+        "recorded": recorded is not None,
+        "differing": _differing(recorded or {}, predictions.schema),
         "interval_charts": [draw_intervals(panel) for panel in panels],
         "resamples": RESAMPLES,
         "units": int(predictions.units.max()) + 1,
@@ -201,14 +201,10 @@ def _differing(recorded: Mapping[str, Any], schema: Schema) -> list[tuple[str, i
     return [(title, of_head["differing"], of_head["several"]) for title, of_head in known if of_head["several"]]
 
 
-def _recorded(run: RunFolder, side: str) -> Mapping[str, Any]:
-    """What metrics.json says of a side; nothing where it is gone."""
-    if not run.metrics.is_file():
-        return {}
-    try:
-        return dict(json.loads(run.metrics.read_text(encoding="utf-8")).get(side, {}))
-    except (ValueError, AttributeError) as error:
-        raise UserError(f"{run.metrics}: not the results that were written there; remove the file") from error
+def _recorded(run: RunFolder, side: str) -> Mapping[str, Any] | None:
+    """The results in metrics.json for one side of the split; None if the file is missing, damaged or lacks them."""
+    recorded = run.results().get(side)
+    return recorded if isinstance(recorded, dict) else None
 
 
 def confusion_charts(predictions: GradedPredictions) -> list[tuple[str, int, Markup]]:

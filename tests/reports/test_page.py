@@ -255,7 +255,9 @@ def test_the_worst_misses_come_first_and_right_answers_differ() -> None:
 
 
 def test_what_is_absent_is_said_to_be(bare: Callable[..., RunFolder], read_page: "Callable[[Path], Page]") -> None:
-    page = read_page(write_report(bare(predictions(ONE, 30, 0))))
+    run = bare(predictions(ONE, 30, 0))
+    write_json(run.metrics, {"val": {}})
+    page = read_page(write_report(run))
     for words in (
         "There are no test photos. These are validation photos",
         "resamples of the photos. No subjects are known",
@@ -318,6 +320,19 @@ def test_grades_of_training_photos_count_where_the_split_tells_them() -> None:
     assert head.slices["split"][0].missing == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"test": {}}', '{"val": 0}'])
+def test_lost_results_do_not_stop_the_page_which_says_how_to_get_them_back(
+    content: str | None, bare: Callable[..., RunFolder], read_page: "Callable[[Path], Page]"
+) -> None:
+    run = bare(predictions(ONE, 30, 0))
+    if content is not None:
+        run.metrics.write_text(content)
+    page = read_page(write_report(run))
+    assert "metrics.json holds no results" in page.text
+    assert "multiskin validate" in page.text
+    assert "No second rater has graded" not in page.text  # nobody knows
+
+
 def test_a_run_without_predictions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no predictions yet; run 'multiskin validate"):
         write_report(run_folder(tmp_path / "run", ONE, Columns()))
@@ -331,7 +346,6 @@ def test_a_run_without_predictions_is_refused(tmp_path: Path) -> None:
         ("config.yaml", "- not a mapping\n"),
         ("split.csv", "image\na.png\n"),
         ("logs/metrics.csv", "step\n1\n"),
-        ("metrics.json", "[]"),
     ],
 )
 def test_a_file_that_is_not_the_run_s_is_named(name: str, content: str, bare: Callable[..., RunFolder]) -> None:
