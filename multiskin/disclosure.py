@@ -1,16 +1,16 @@
-"""A run's settings as they may be passed on."""
+"""A run's settings in a form that is safe to share."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from multiskin.documents import to_yaml
 
-# Settings that may name people or machines
+# Settings that hold a path, which may contain the name of a person or a machine
 PLACES = ("out", "schema", "ckpt_path", "root", "manifest", "faces", "exclude", "relabel")
 
 
 def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings without paths, which say nothing of the result and may name people."""
+    """The settings without paths, which do not affect the result and may contain names of people."""
     kept, data = ({key: part[key] for key in part if key not in PLACES} for part in (config, config["data"]))
     weights = config["model"]["weights"]
     model = config["model"] | {"weights": weights if weights in ("auto", "none") else "file"}
@@ -20,5 +20,5 @@ def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_text(config: Mapping[str, Any]) -> str:
-    """The same as YAML."""
+    """The settings without paths, as YAML."""
     return to_yaml(without_places(config))

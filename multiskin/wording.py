@@ -1,21 +1,21 @@
-"""What the parser of settings has against a value, in the user's words."""
+"""Rewords the settings parser's error messages in plain English."""
 
 import re
 
 OPTION = r'Parser key "(?P<option>[\w.]+)": '
 UNION = r"Does not validate .*? Subtypes: \["
 GIVEN = r" Given value type: <class '[\w.]+'> Given"
-NOT_A_NAME = re.compile(  # with or without null among the names
+NOT_A_NAME = re.compile(  # whether or not null is allowed, too
     rf"{OPTION}(?:Expected a |{UNION})typing\.Literal\[(?P<names>[^]]+)\](?:\. Got|.*?{GIVEN}) value: ?(?P<value>.*)"
 )
 NOT_OF_KIND = re.compile(rf"{OPTION}Expected a (?P<kinds><class '[\w.]+'>)\. Got value: ?(?P<value>.*)")
 NOT_OF_KINDS = re.compile(rf"{OPTION}{UNION}(?P<kinds>.*?)\] Errors: .*?{GIVEN} value: ?(?P<value>.*)")
 NO_SECTION = re.compile(rf"{OPTION}Unable to load config '(?P<value>.*?)'")
-INSIDE = re.compile(  # of a section that may be null
+INSIDE = re.compile(  # an option of a section that may be null
     rf'{OPTION}{UNION}.*? Parser key "(?P<inner>[\w.]+)": (?P<rest>Expected .* Got value: .*) - Expected a'
 )
 NOT_INSIDE = re.compile(rf"{OPTION}{UNION}.*? Option '(?P<inner>[\w.]+)' is not accepted")
-SEPARATE = re.compile(r"(?:[^,\[\]]|\[(?:[^\[\]]|\[[^\[\]]*\])*\])+")  # the kinds, each with all of its brackets
+SEPARATE = re.compile(r"(?:[^,\[\]]|\[(?:[^\[\]]|\[[^\[\]]*\])*\])+")  # types, each with its brackets
 KINDS = {
     "int": ("a whole number", "whole numbers"),
     "float": ("a number", "numbers"),
@@ -25,17 +25,17 @@ KINDS = {
     "dict": ("a mapping", "mappings"),
     "NoneType": ("null", "nulls"),
 }
-NULL = {  # what it means, of each option that is null or one of several names
-    "data.cache": "photos are read anew each time",
+NULL = {  # what null means, for each option that takes a name or null
+    "data.cache": "photos are read again each time",
     "data.decoding": "photos are decoded whole",
     "recipe.calibration": "probabilities stay as trained",
-    "weighting": "heads count equally, each times its loss_weight",
-    "trainer.compile": "the network runs as it is",
+    "weighting": "heads count equally, apart from their loss_weight",
+    "trainer.compile": "the network is not compiled",
 }
 
 
 def worded(message: str) -> str:
-    """The parser's message as one sentence of what is wrong and what to give; as it is where that is not understood."""
+    """The parser's message as one sentence on what is wrong and what to give; unchanged if its form is unknown."""
     message = " ".join(message.split())
     if inside := INSIDE.search(message):
         return worded(f'Parser key "{inside["option"]}.{inside["inner"]}": {inside["rest"]}')
@@ -54,7 +54,7 @@ def worded(message: str) -> str:
 
 
 def _kind(text: str, number: int = 0) -> str:
-    """A kind as Python writes it in words, of one (0) or of many (1); "" for one that has none."""
+    """A Python type in words, singular (number 0) or plural (1); "" if there are no words for it."""
     if several := re.fullmatch(r"list\[(.*)\]", text):
         of = _kind(several[1], 1)
         return of and f"{KINDS['list'][number]} of {of}"

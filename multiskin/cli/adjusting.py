@@ -1,4 +1,4 @@
-"""A model as a command's options ask for it: how it decides, on how many views, and for which group."""
+"""Command-line options that change how a trained model predicts: its decisions, its views and the group of photos."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Adjustable(Protocol):
-    """A model that can decide differently and see more views, whatever runs it."""
+    """A trained model, run by torch or by another engine, whose decisions, views and group can be changed."""
 
     @property
     def schema(self) -> "Schema": ...
@@ -38,28 +38,28 @@ Model = TypeVar("Model", bound=Adjustable)
 
 
 def as_asked(predictor: Model, options: Namespace) -> Model:
-    """The model with the decisions and the views that a command's options ask for."""
+    """The model with the decisions and views given by --decision, --credit and --tta."""
     return with_views(with_decisions(predictor, options), options.tta)
 
 
 def with_decisions(predictor: Model, options: Namespace) -> Model:
-    """The model with the decisions that were asked for with --decision and --credit.
+    """The model with the decisions given by --decision and --credit.
 
     Raises:
         UserError: a decision that does not fit its head, or that contradicts another option.
     """
     for name, decision in of_one(options.decision).items():
         if name in options.credit and decision != CREDIT:
-            raise UserError(f"--decision {name}={decision}: --credit says otherwise of {name}; leave one of them out")
+            raise UserError(f"--decision {name}={decision}: --credit has a matrix for {name}; leave one of them out")
     ordinal = [attribute.name for attribute in predictor.schema if attribute.ordinal]
     return predictor.with_decisions(by_head(options.decision, ordinal)).with_credit(options.credit, "--credit")
 
 
 def with_group(predictor: Model, asked: str | None) -> Model:
-    """The model for photos of one group, which gives the sets that were promised for it.
+    """The model for photos of one group, with the sets of grades that hold for this group.
 
     Raises:
-        UserError: the model has no sets, or none for that group.
+        UserError: the model has no sets of grades, or none for that group.
     """
     if asked is None:
         return predictor
@@ -69,7 +69,7 @@ def with_group(predictor: Model, asked: str | None) -> Model:
 
 
 def with_views(predictor: Model, asked: str | None) -> Model:
-    """The model with the views that were asked for with --tta; warns that this costs its sets of grades."""
+    """The model with the views given by --tta; warns if it loses its sets of grades by this."""
     if asked is None:
         return predictor
     warn_of_sets(predictor.conformal, f"--tta {asked}", "on single views")
@@ -88,6 +88,6 @@ def add_views_option(parser: ArgumentParser) -> None:
 def add_group_option(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--group",
-        help="where all photos have one value of the group that sets were promised for ('multiskin conform --by'), "
-        "such as a skin tone: that value; default: the widest sets of all values",
+        help="the group that all photos belong to, such as a skin tone, if the model's sets of grades differ by group "
+        "('multiskin conform --by'); default: not known, which gives the widest sets of all groups",
     )

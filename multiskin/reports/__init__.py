@@ -1,1 +1,1 @@
-"""The tables and pictures that commands leave behind."""
+"""The tables, charts and HTML pages that commands write."""

@@ -1,4 +1,4 @@
-"""The charts of a report page."""
+"""The charts of a run's report page."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,8 +18,8 @@ from multiskin.reports.styles import ACCENT, INK, MUTED, SERIES, page_style
 from multiskin.reports.svg import to_svg
 from multiskin.schema import Attribute, Schema
 
-LONGEST = 22  # letters of a label
-WIDTH = 5.0  # inches; the page scales a chart to its column, and a phone's is as wide
+LONGEST = 22  # characters of a label
+WIDTH = 5.0  # inches; the page scales a chart to its column, which is about as wide on a phone
 
 
 def draw_intervals(panel: Panel) -> Markup:
@@ -44,7 +44,7 @@ def draw_intervals(panel: Panel) -> Markup:
 
 def _draw_interval(axes: Axes, position: int, row: Row) -> None:
     value, low, high = row.scores[0]
-    colour = INK if row.photos is None else SERIES[0]  # a mean stands apart
+    colour = INK if row.photos is None else SERIES[0]  # sets a mean apart
     axes.plot([row.constant] * 2, [position - 0.24, position + 0.24], color=MUTED, linewidth=1.6)
     if row.second is not None:
         axes.plot(row.second, position, marker="D", markersize=5, markerfacecolor="none", color=MUTED)
@@ -53,7 +53,7 @@ def _draw_interval(axes: Axes, position: int, row: Row) -> None:
 
 
 def draw_confusion(counts: np.ndarray, attribute: Attribute, number: int) -> Markup:
-    """Counts (K, K), true grade in rows; the deeper a cell, the larger the share of its row."""
+    """Counts (K, K), true grade in rows; the stronger a cell's colour, the larger its share of the row."""
     k = attribute.grades
     total = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
@@ -75,7 +75,7 @@ def draw_fields(
     columns: Sequence[str],
     fontsize: float = 9,
 ) -> None:
-    """A field for each row and column, as strong as its share (R, C), with its text."""
+    """A grid of cells, each with its text, in a colour as strong as its share (R, C)."""
     for (row, column), share in np.ndenumerate(shares):
         corner = (column - 0.48, row - 0.48)
         axes.add_patch(Rectangle(corner, 0.96, 0.96, facecolor=ACCENT, alpha=max(float(share), 0.04)))
@@ -94,10 +94,10 @@ def draw_fields(
 
 
 def draw_curves(curves: pd.DataFrame, schema: Schema, monitor: str) -> list[tuple[str, Markup]]:
-    """Titles and charts by epoch: the losses, and each head's monitored metric, or its training loss.
+    """Titles and charts by epoch: the losses, and each head's monitored metric (or its training loss for val/loss).
 
     Args:
-        curves: the run's logs/metrics.csv, a column for each logged number.
+        curves: the run's logs/metrics.csv, one column for each logged quantity.
         schema: the heads.
         monitor: val/loss, val/HEAD/METRIC or val/mean/METRIC.
     """
@@ -139,7 +139,7 @@ def _draw_lines(by_epoch: pd.DataFrame, keys: Mapping[str, str], name: str) -> M
 def _line(number: int, label: str) -> dict[str, Any]:
     if label == "mean":
         return {"c": INK, "linewidth": 2.4}
-    styles = ("-", "--", ":", "-.")  # so that many heads, and print in grey, stay apart
+    styles = ("-", "--", ":", "-.")  # to tell many heads apart, also in greyscale print
     markers = "osD^vP"
     return {
         "c": SERIES[number % len(SERIES)],
@@ -151,7 +151,7 @@ def _line(number: int, label: str) -> dict[str, Any]:
 
 
 def draw_grades(head: HeadCounts, number: int) -> Markup:
-    """A bar for each side of the split, part and group: how its grades are shared out, and how many photos have one."""
+    """A bar for each split, part and group: the shares of its grades, and how many photos are graded."""
     shown = {column: slices for column, slices in head.slices.items() if slices}
     lines = sum(map(len, shown.values())) + len(shown)
     with page_style():

@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of every class, as a classification report has them."""
+"""Precision, recall and F1 of every class, as in scikit-learn's classification report."""
 
 from collections.abc import Iterator
 
@@ -14,16 +14,16 @@ MEASURES = {"precision": precision, "recall": recall, "f1": f1}
 
 
 def classification_report(confusion: np.ndarray, schema: Schema) -> pd.DataFrame:
-    """What each head makes of each of its grades.
+    """Precision, recall and F1 for each grade of each head.
 
     Args:
         confusion: (H, Kmax, Kmax) counts, true grade in rows.
         schema: the heads.
 
     Returns:
-        attribute, class, precision, recall, f1, photos: a line a grade, and three for all of them: the mean over
-        grades, that by their photos, and the accuracy, in the column f1. As in scikit-learn's report, a grade that is
-        never decided has precision 0, and one that neither occurs nor is decided is left out.
+        attribute, class, precision, recall, f1, photos: one row per grade, and three for the whole head: the mean over
+        grades, the mean weighted by the grades' photos, and the accuracy, in column f1. As in scikit-learn's report, a
+        grade that is never predicted has precision 0, and one that neither occurs nor is predicted is left out.
     """
     lines = [line for h, attribute in enumerate(schema) for line in _lines(confusion[h], attribute)]
     return pd.DataFrame(lines, columns=["attribute", "class", *MEASURES, "photos"])
@@ -46,5 +46,5 @@ def _lines(confusion: np.ndarray, attribute: Attribute) -> Iterator[tuple[object
 
 
 def _weighted(scores: Tensor, photos: Tensor) -> list[float]:
-    """The mean of scores (3, K) by the photos (K,) of each grade."""
+    """The mean of scores (3, K), weighted by the photos (K,) of each grade."""
     return ((scores * photos).sum(dim=1) / photos.sum()).tolist()

@@ -1,4 +1,4 @@
-"""What a comparison leaves behind: one page that tells it all, its pictures, and its numbers for other programs."""
+"""The files that a comparison writes: its page, its charts, and its numbers for other programs."""
 
 import json
 import math
@@ -48,14 +48,14 @@ from multiskin.reports.styles import page_style, picture_style
 from multiskin.reports.svg import to_svg
 from multiskin.run import whole, write_whole
 
-FILES = ("results.json", "table.csv", "table.md", "figures", "report.html")  # what is written, its record first
+FILES = ("results.json", "table.csv", "table.md", "figures", "report.html")  # the record comes first
 SPOKEN = {
-    "differences": "Differences between the shared and the single models with their intervals, as in the table",
-    "levels": "What the shared and the single models get, as in the table",
-    "cost": "How many times as much the single models cost, as in the table",
+    "differences": "Differences between the shared and the single models with intervals; the table has the numbers",
+    "levels": "Scores of the shared and the single models; the table has the numbers",
+    "cost": "How many times as much the single models cost; the table has the numbers",
 }
-STARVED = 0.8  # of the draws of its single model: a head that has fewer may do worse for that alone
-KEY_COSTS = {  # what the answer at the top tells of, and how
+STARVED = 0.8  # a head with a smaller share of its single model's draws may do worse for that reason alone
+KEY_COSTS = {  # the costs named in the answer at the top of the page
     PARAMETERS: "have {} times as many parameters",
     PASSES: "took {} times as many photos through a network in training",
     LATENCY: "take {} times as long to answer",
@@ -63,11 +63,11 @@ KEY_COSTS = {  # what the answer at the top tells of, and how
 
 
 def write_comparison(comparison: Comparison, root: Path) -> Path:
-    """Writes results.json, table.csv, table.md, figures/*.png and report.html, which is returned, each of them whole.
+    """Writes results.json, table.csv, table.md, figures/*.png and report.html, each atomically, and returns the page.
 
     Args:
-        comparison: what is told.
-        root: the folder that the comparison's runs are in.
+        comparison: the results.
+        root: the folder of the comparison's runs.
     """
     no_cost = from_here({"cost": comparison.no_cost}, root)["cost"]
     comparison = replace(comparison, missing=from_here(comparison.missing, root), no_cost=no_cost)
@@ -81,7 +81,7 @@ def write_comparison(comparison: Comparison, root: Path) -> Path:
 
 
 def results_json(comparison: Comparison) -> str:
-    """All of it but the places of files, with sorted keys, and null for what does not exist."""
+    """The whole comparison as JSON, except for paths; keys are sorted, and values that do not exist are null."""
     content = vars(comparison) | {
         "schema": comparison.schema.to_dict(),
         "config": without_places(comparison.config),
@@ -100,7 +100,7 @@ def _plain(value: Any) -> Any:
 
 
 def write_comparison_figures(comparison: Comparison, folder: Path) -> None:
-    """Writes differences.png, levels.png and, if costs are measured, cost.png; names that no font has are numbers."""
+    """Writes differences.png, levels.png and, if costs are measured, cost.png; titles that no font has are numbered."""
     lines = [
         line if drawable(line.title) else line._replace(title=f"attribute {position}")
         for position, line in enumerate(lines_of(comparison), start=1)
@@ -124,7 +124,7 @@ def _may_stop_early(trainer: Mapping[str, Any]) -> bool:
 
 
 def _content(comparison: Comparison) -> dict[str, Any]:
-    """Everything that the template names."""
+    """Everything that the template refers to."""
     lines, several, titles = lines_of(comparison), len(comparison.seeds) > 1, titles_of(comparison)
     results = results_of(comparison, lines)
     return {
@@ -169,22 +169,22 @@ def _content(comparison: Comparison) -> dict[str, Any]:
 
 
 def _short_of_draws(draws: pd.DataFrame) -> dict[str, Any]:
-    """Whether all heads have far fewer draws than their single models, and which have far fewer than another head."""
+    """Whether all heads have far fewer draws than their single models, and which could get more from other heads."""
     ratios = draws["shared"] / draws["single"]
     best = ratios.max()
     return {
         "all_starved": best < STARVED,
-        "starved": draws.loc[ratios < STARVED * min(best, 1), "attribute"].tolist(),  # others can spare some
+        "starved": draws.loc[ratios < STARVED * min(best, 1), "attribute"].tolist(),  # other heads can spare some
     }
 
 
 def _draws_of_worse(results: pd.DataFrame, draws: pd.DataFrame) -> list[Any]:
-    """The draws of the heads that are shown to be worse by any metric."""
+    """The draws of the heads that the shared model is shown to be worse at, by any metric."""
     return rows(draws[draws["attribute"].isin(shown_as(results, "worse")["attribute"])])
 
 
 def _key_costs(cost: pd.DataFrame) -> list[str]:
-    """What the single models do together, in words, on each device."""
+    """What all single models cost together, in words, on each device."""
     told = []
     for quantity, words in KEY_COSTS.items():
         found = rows(cost[cost["quantity"] == quantity])
@@ -199,7 +199,7 @@ def _charts(lines: Sequence[Line], cost: pd.DataFrame) -> dict[str, Markup]:
 
 
 def _other_metrics(results: pd.DataFrame) -> dict[str, list[Any]]:
-    """The lines of the results that the main table does not show, by metric."""
+    """The rows of the results that the main table does not show, by metric."""
     others: dict[str, list[Any]] = {}
     for row in rows(results[~results["metric"].isin(JUDGED_BY.values())]):
         others.setdefault(row.metric, []).append(row)

@@ -1,6 +1,6 @@
-"""The charts of a comparison: each is drawn by one function, within page_style for a page or picture_style for a file.
+"""The charts of a comparison, to be drawn within page_style for a page or picture_style for a file.
 
-One colour is the shared model's, another one the single models'.
+The shared model has one colour, the single models another.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ SECOND: dict[str, Any] = SEED | {"marker": "D", "markersize": 5.5, "alpha": 1}
 
 
 def draw_differences(lines: Sequence[Line]) -> Figure:
-    """How much better the shared model is on each line, with both intervals and seed by seed."""
+    """The difference for each line, shared minus single, with both intervals and the difference of each seed."""
     figure, axes = _rows(lines, "shared − single")
     axes.axvline(0, color=MUTED, linewidth=1, zorder=1)
     for position, line in enumerate(lines):
@@ -51,7 +51,7 @@ def draw_differences(lines: Sequence[Line]) -> Figure:
 
 
 def _draw_difference(axes: Axes, position: int, line: Line) -> None:
-    found, colour = line.found, INK if line.is_mean else SHARED  # a mean stands apart
+    found, colour = line.found, INK if line.is_mean else SHARED  # sets the mean apart
     axes.plot([found.trained_low, found.trained_high], [position] * 2, color=colour, **TRAINED)
     axes.plot([found.method_low, found.method_high], [position] * 2, color=colour, **METHOD)
     axes.plot(found.difference, position, marker="o", color=colour, **VALUE)
@@ -61,7 +61,7 @@ def _draw_difference(axes: Axes, position: int, line: Line) -> None:
 
 
 def draw_levels(lines: Sequence[Line]) -> Figure:
-    """What both sides get on each line, seed by seed, beside the best constant answer and a second rater."""
+    """Both sides' scores on each line, with each seed, the best constant answer and a second rater."""
     figure, axes = _rows(lines, "higher is better")
     _draw_side(axes, lines, "candidate", -1, label="shared", marker="o", color=SHARED)
     _draw_side(axes, lines, "baseline", 1, label="single", marker="s", color=SINGLE)
@@ -74,7 +74,7 @@ def draw_levels(lines: Sequence[Line]) -> Figure:
 
 
 def _draw_side(axes: Axes, lines: Sequence[Line], side: str, below: int, marker: str, **style: Any) -> None:
-    """The values of one side, above the middle of each row (-1) or below it (1), and its seeds further out."""
+    """One side's scores, above (below = -1) or below (1) the middle of each row, and its seeds further out."""
     positions = np.arange(len(lines))
     axes.plot([getattr(line.found, side) for line in lines], positions + 0.14 * below, marker=marker, **VALUE, **style)
     for position, line in enumerate(lines):
@@ -83,14 +83,14 @@ def _draw_side(axes: Axes, lines: Sequence[Line], side: str, below: int, marker:
 
 
 def _draw_reference(axes: Axes, values: Iterable[float | None], **style: Any) -> None:
-    """What is known of something else than both sides; nothing, if nothing is."""
+    """Draws the values that are known of a reference; nothing if none is."""
     known = {position: value for position, value in enumerate(values) if value is not None}
     if known:
         axes.plot(list(known.values()), list(known), **style)
 
 
 def draw_costs(cost: pd.DataFrame) -> Figure:
-    """How many times as much the single models cost together, by quantity, under the device it was measured on."""
+    """The ratio of the single models' total cost to the shared model's, by device and quantity."""
     devices = list(cost.groupby("device", sort=False))
     figure = Figure(figsize=(WIDTH, 0.7 + 0.3 * (len(cost) + len(devices))), layout="constrained")
     axes = figure.subplots()
@@ -118,7 +118,7 @@ def _draw_ratio(axes: Axes, position: int, row: Any) -> None:
 
 
 def _rows(lines: Sequence[Line], label: str) -> tuple[Figure, Axes]:
-    """A row for each line, the first one on top; the metric is told once if all have the same."""
+    """An empty chart with a row for each line, the first on top; names the metric only once if all have the same."""
     figure = Figure(figsize=(WIDTH, 1.1 + 0.48 * len(lines)), layout="constrained")
     axes = figure.subplots()
     metrics = [line.metric for line in lines]

@@ -1,4 +1,4 @@
-"""What a comparison says of each head by the metric that the head is judged by: a line of its table and charts."""
+"""A comparison's results for each head by its main metric: one line of the table and the charts for each."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -28,17 +28,17 @@ JUDGED_BY = {"ordinal": "p_recall", "nominal": "balanced_accuracy"}
 
 
 class Line(NamedTuple):
-    """A head, or the mean of the ordinal ones.
+    """The results for one head, or for the mean of the ordinal heads.
 
     Attributes:
-        title: what is graded.
-        translations: the same in other languages.
-        metric: the title of what it is judged by.
-        found: its line of the results, by their columns.
-        by_seed: candidate and baseline, a line for each seed.
-        constant: what the best constant answer gets; None if that is not known.
-        second: what a second rater gets; None if there is none.
-        second_photos: graded by both raters.
+        title: the attribute's name in English.
+        translations: its names in other languages.
+        metric: the title of its main metric.
+        found: its row of the comparison's results, with their columns as attributes.
+        by_seed: the scores of candidate and baseline, one row per seed.
+        constant: the score of the best constant answer; None if it is not known.
+        second: the score of a second rater; None if there is none.
+        second_photos: how many photos both raters graded; None if not known.
     """
 
     title: str
@@ -56,35 +56,35 @@ class Line(NamedTuple):
 
     @property
     def is_useless(self) -> bool:
-        """Whether an answer that is always the same is as good as both sides."""
+        """Whether the best constant answer scores at least as high as both sides."""
         return self.constant is not None and max(self.found.candidate, self.found.baseline) <= self.constant
 
 
 def rows(table: pd.DataFrame) -> list[Any]:
-    """The lines of a table, each with its columns as attributes."""
+    """The rows of a table, each with the columns as attributes."""
     return list(table.itertuples(index=False))
 
 
 def judging(found: Any) -> Interval:
-    """A difference with the interval that its verdict is of: the method's, or with one seed these trained models'."""
+    """The difference with the interval of its verdict: the method's, or with one seed that of these trained models."""
     if found.seeds > 1:
         return Interval(found.difference, found.method_low, found.method_high)
     return Interval(found.difference, found.trained_low, found.trained_high)
 
 
 def shown(found: Any) -> str:
-    """What the interval of judging shows of the candidate: better, worse, or "" where it holds 0 or there is none."""
+    """Whether the interval shows the candidate to be "better" or "worse"; "" if it includes 0 or does not exist."""
     interval = judging(found)
     told = "" if np.isnan(interval.low) else words.in_words(interval, found.higher_is_better)
     return told if told in ("better", "worse") else ""
 
 
 def shown_of(results: pd.DataFrame, titles: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Every head with the metrics by which its interval shows the candidate to be worse or better.
+    """One sentence on the heads whose interval shows the candidate to be worse or better, and by which metrics.
 
     Args:
-        results: of any attributes and metrics.
-        titles: of attributes, where they are not called by their names.
+        results: rows for any attributes and metrics.
+        titles: the attributes' titles, where these are not their names.
     """
     told = " ".join(f"Shown {side}: {_with_metrics(shown_as(results, side), titles)}." for side in ("worse", "better"))
     of = "the method" if results["seeds"].max() > 1 else "these trained models"
@@ -94,7 +94,7 @@ def shown_of(results: pd.DataFrame, titles: Mapping[str, str] = MappingProxyType
 
 
 def shown_as(results: pd.DataFrame, side: str) -> pd.DataFrame:
-    """The lines that show the candidate to be better, or worse."""
+    """The rows that show the candidate to be better, or worse."""
     return results[[shown(found) == side for found in rows(results)]]
 
 
@@ -104,7 +104,7 @@ def _with_metrics(results: pd.DataFrame, titles: Mapping[str, str]) -> str:
 
 
 def results_of(comparison: Comparison, lines: Sequence[Line]) -> pd.DataFrame:
-    """By all metrics, of what there is a line of: a mean of one head is none."""
+    """The results by all metrics, of the attributes that have a line; the mean has none if it is of one head only."""
     results = comparison.results
     return results[results["attribute"].isin([line.found.attribute for line in lines])]
 
@@ -114,23 +114,23 @@ def titles_of(comparison: Comparison) -> dict[str, str]:
 
 
 def gains(results: pd.DataFrame) -> list[tuple[str, float]]:
-    """The multi-task gain by the title of each metric, in percent; none without a mean."""
+    """The title of each metric and its multi-task gain in percent; empty if there is no mean."""
     return [(METRICS[row.metric], row.gain_percent) for row in rows(results[results["attribute"] == MEAN])]
 
 
 def without_seeds(found: Any) -> bool:
-    """Whether the method's interval is that of these models, for their seeds were not seen to differ."""
+    """Whether the method's interval equals that of these trained models, since no spread over seeds was detected."""
     trained, method = ((found.trained_low, found.trained_high), (found.method_low, found.method_high))
     return bool(found.seeds > 1 and trained == method)
 
 
 def limits(low: float, high: float, decimals: int = DECIMALS) -> str:
-    """Of an interval, written no narrower than they are; a dash where there are none."""
+    """An interval's limits, rounded outwards; a dash if there are none."""
     return ABSENT if np.isnan(low) else words.limits(low, high, decimals).replace("-", "−")
 
 
 def difference(interval: Interval) -> str:
-    """The value, with further digits where one that is not 0 by its interval would be written as 0."""
+    """The value with its sign; with more digits if its interval excludes 0 and it would be rounded to 0."""
     decimals = DECIMALS
     while (interval.low > 0 or interval.high < 0) and not round(interval.value, decimals):
         decimals += 1
@@ -138,12 +138,12 @@ def difference(interval: Interval) -> str:
 
 
 def whose(found: Any) -> str:
-    """What follows the number of its photos: of how many subjects they are."""
+    """What follows the number of photos in a sentence: of how many subjects they are."""
     return words.whose(found.subjects, found.units - found.subjects, count)
 
 
 def lines_of(comparison: Comparison) -> list[Line]:
-    """A line for each head, and one for the mean of the ordinal ones that are graded, if there are several."""
+    """A line for each head, and one for the mean over ordinal heads with graded photos, if there are at least two."""
     lines = [_head(comparison, attribute) for attribute in comparison.schema]
     averaged = [
         attribute.name
@@ -154,12 +154,12 @@ def lines_of(comparison: Comparison) -> list[Line]:
 
 
 def widest(lines: Sequence[Line]) -> Any:
-    """What was found on the most units."""
+    """The row of the results with the most subjects or photos."""
     return max((line.found for line in lines), key=lambda found: found.units)
 
 
 def leading(lines: Sequence[Line]) -> list[Line]:
-    """The mean, which answers for the ordinal heads, and then those that it does not answer for."""
+    """The lines at the top of the page: the mean over ordinal heads, and then every line that it does not cover."""
     mean = [line for line in lines if line.is_mean]
     return mean + [line for line in lines if not mean or line.metric != mean[0].metric]
 

@@ -27,7 +27,7 @@ from multiskin.reports.markdown import markdown_table
 
 
 def comparison_table_markdown(comparison: Comparison) -> str:
-    """What each head is judged by on both sides and how sure their difference is; below, what is shown, and costs."""
+    """Both sides' scores and their difference for each head; below, what the intervals show, notes and costs."""
     lines = lines_of(comparison)
     told = shown_of(results_of(comparison, lines), titles_of(comparison))
     parts = [_caption(comparison, lines), _scores(lines), told, _notes(lines), _costs(comparison)]
@@ -60,10 +60,11 @@ def _scores(lines: Sequence[Line]) -> str:
 
 
 def _notes(lines: Sequence[Line]) -> str:
-    """Whose intervals have no spread over seeds in them, and the multi-task gain."""
+    """Which intervals include no spread over seeds, and the multi-task gain."""
     alone = [line.title for line in lines if without_seeds(line.found)]
     gaining = [line for line in lines if line.is_mean and not np.isnan(line.found.gain_percent)]
-    notes = [f"Seeds not seen to differ, the method's interval that of these models: {', '.join(alone)}."] * bool(alone)
+    told = f"No spread over seeds detected, so the method's interval is that of these models: {', '.join(alone)}."
+    notes = [told] * bool(alone)
     notes += [f"Multi-task gain, {line.metric}: {signed(line.found.gain_percent, 1)} %." for line in gaining]
     return " ".join(notes)
 

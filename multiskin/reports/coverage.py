@@ -1,4 +1,4 @@
-"""How often a model's sets of grades hold the true one, beside how often that was promised."""
+"""How often a model's conformal sets contain the true grade, compared with the coverage they were fitted for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from multiskin.reports.formats import number, percent, span
 from multiskin.reports.tables import ASCII
 
 DECIMALS = 3
-LEGEND = """held: share of sets that hold the true grade, averaged over subjects, which is what was promised
-grades: how many a set holds; full: sets that hold all"""
+LEGEND = """coverage: share of sets that contain the true grade, averaged over subjects, as the promise is
+grades: mean size of a set; full: share of sets that contain every grade"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatedSets(Evaluation):
-    """What is measured of a model that tells sets of grades, too.
+    """The evaluation of a model that also predicts sets of grades.
 
     Attributes:
-        promised: what makes the sets.
-        held: what they are worth, by attribute.
+        promised: the fitted sets, with the coverage that they promise.
+        held: their measured coverage and size, by attribute.
     """
 
     promised: ConformalSets
@@ -43,10 +43,10 @@ class EvaluatedSets(Evaluation):
 
 
 def with_sets(evaluation: Evaluation, predictor: Predictor) -> Evaluation:
-    """An evaluation with what the model's sets are worth on its photos; as it is where nothing was promised.
+    """Adds the coverage and size of the model's sets on the evaluation's photos; unchanged for a model without sets.
 
-    They hold the grade that was decided, too, as those that a user of the model is told; where the promise is kept for
-    each value of a group, they may be narrower, for a user who does not tell the model the value gets the widest.
+    As for users of the model, each set also contains the decided grade. With a promise for each value of a group, the
+    sets may be narrower than those of users who do not give the value: these get the widest sets of all values.
     """
     photos, promised = evaluation.manifest, predictor.conformal
     groups = groups_of(photos)
@@ -58,19 +58,19 @@ def with_sets(evaluation: Evaluation, predictor: Predictor) -> Evaluation:
 
 
 def groups_of(photos: Manifest) -> dict[str, np.ndarray]:
-    """What is known of photos by which a promise can be kept, (N,) by name."""
+    """The columns that a coverage can be promised by, the part and the groups: (N,) values by name."""
     part = {} if photos.part is None else {"part": photos.part}
     return part | {str(name): values.to_numpy() for name, values in photos.groups.items()}
 
 
 def print_coverage(found: Evaluation, console: Console) -> None:
-    """A line for each head, and below it for each grade or group that the promise is kept for; nothing without sets."""
+    """Prints a line for each head and each grade or group that has a promise of its own; nothing without sets."""
     if not isinstance(found, EvaluatedSets):
         return
     by = "photos" if found.promised.by is None else found.promised.by
-    title = f"sets of grades, promised to hold the true one in {found.promised.coverage:g} of cases"
+    title = f"sets of grades, promised to contain the true one in {100 * found.promised.coverage:g} % of cases"
     table = Table("attribute", by, title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in ("subjects", "photos", "held", "95 % interval", "grades", "full"):
+    for heading in ("subjects", "photos", "coverage", "95 % interval", "grades", "full"):
         table.add_column(heading, justify="right", no_wrap=True)
     for attribute in found.schema:
         overall, cells = found.held[attribute.name]

@@ -1,4 +1,4 @@
-"""The charts of a page on data: shares and counts as fields, the deeper the more."""
+"""The charts of the page on a data set: grids of shares and counts, the stronger the colour the more."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ from multiskin.reports.formats import number, percent
 from multiskin.reports.styles import page_style
 from multiskin.reports.svg import to_svg
 
-SPACE = 0.34  # inches of a row of fields
+SPACE = 0.34  # height of a row of cells, in inches
 
 
 def draw_missing(tables: GradeTables) -> Markup:
-    """The share of photos that nobody graded: an attribute a column, a side, part or group a row."""
+    """The share of photos without a grade: a column for each attribute, a row for each split, part and group."""
     rows = [short(of_heads[0].title) for _, of_heads in tables.slices]
     shares = np.array([[part.missing for part in of_heads] for _, of_heads in tables.slices])  # (R, H)
     columns = [short(attribute.title()) for attribute in tables.schema]
@@ -29,7 +29,7 @@ def draw_missing(tables: GradeTables) -> Markup:
 
 
 def draw_pair(pair: Pair, place: int) -> Markup:
-    """Photos by the grades of two attributes; the deeper a field, the larger the share of its row."""
+    """Photos by the grades of two attributes; the stronger a cell's colour, the larger its share of the row."""
     rows, columns = (
         [short(attribute.grade_label(grade)) for grade in range(attribute.grades)]
         for attribute in (pair.first, pair.second)
@@ -42,8 +42,8 @@ def draw_pair(pair: Pair, place: int) -> Markup:
         axes = figure.subplots()
         draw_fields(axes, shares, texts, rows, columns)
         axes.set(ylabel=short(pair.first.title()), xlabel=short(pair.second.title()))
-        correlation = f"Spearman's correlation {number(pair.correlation)}. "
-        return to_svg(figure, f"pair {place}", f"Photos by two grades. {correlation}{_spoken(rows, columns, texts)}")
+        told = f"Photos by the grades of both attributes. Spearman's correlation {number(pair.correlation)}. "
+        return to_svg(figure, f"pair {place}", told + _spoken(rows, columns, texts))
 
 
 def _spoken(rows: Sequence[str], columns: Sequence[str], texts: Sequence[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""A page on a set of photos: how it is graded, what is missing, and what goes together."""
+"""A page on a data set: its grades, the missing ones, and how the grades of two attributes go together."""
 
 from pathlib import Path
 
@@ -7,16 +7,16 @@ from multiskin.reports.data_charts import draw_missing, draw_pair
 from multiskin.reports.data_tables import SHOWN, GradeTables
 from multiskin.reports.html import write_page
 
-MOST_PAIRS = 15  # charts of two attributes, those with the most photos; the file has all
+MOST_PAIRS = 15  # charts of two attributes, those with the most photos; the CSV files have all
 
 
 def write_data_page(tables: GradeTables, root: Path, name: str) -> Path:
     """Writes data.html, which needs no other file, and returns its path.
 
     Args:
-        tables: what is told.
-        root: the folder.
-        name: of the set.
+        tables: the data set's tables.
+        root: the folder to write to.
+        name: of the data set.
     """
     path = root / "data.html"
     paired = sorted((pair for pair in tables.pairs if pair.photos), key=lambda pair: -pair.photos)

@@ -1,4 +1,4 @@
-"""How a set of photos is graded, as tables: on the terminal, and for other programs."""
+"""How a data set is graded, as tables for the terminal and for other programs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ from multiskin.reports.tables import ASCII, print_grades
 from multiskin.run import write_whole
 from multiskin.schema import Attribute, Schema
 
-SHOWN = 12  # patterns in a table; the file has all
+SHOWN = 12  # combinations of attributes in a table; patterns.csv has all
 
 
 @dataclass(frozen=True)
 class GradeTables:
-    """All that is told of checked photos.
+    """The tables on a data set.
 
     Args:
-        photos: of one or more sides.
+        photos: the checked photos, of one split or several.
     """
 
     photos: Photos
@@ -39,7 +39,7 @@ class GradeTables:
 
     @cached_property
     def lines(self) -> pd.DataFrame:
-        """A line a photo with its side, part, groups and grades, as text."""
+        """One row per photo with its split, part, groups and grades, as text."""
         table = split_table(self.photos.manifest, self.photos.split)
         columns = [attribute.true_column for attribute in self.schema]
         return table.assign(**{name: table[name].astype("string").fillna("").astype(object) for name in columns})
@@ -50,7 +50,7 @@ class GradeTables:
 
     @cached_property
     def heads(self) -> list[HeadCounts]:
-        """Each attribute's grades by side, part and group."""
+        """Each attribute's grades by split, part and group."""
         groups = [str(name) for name in self.photos.manifest.groups]
         return head_counts(self.lines, self.schema, ["part", *groups])
 
@@ -64,7 +64,7 @@ class GradeTables:
 
     @cached_property
     def slices(self) -> list[tuple[str, list[Slice]]]:
-        """Each side, part and group with its column's name, and for it a slice an attribute."""
+        """For each split, part and group: the name of its column, and one slice per attribute."""
         columns = self.heads[0].slices
         places = [(column, position) for column, found in columns.items() for position in range(len(found))]
         return [(column, [head.slices[column][position] for head in self.heads]) for column, position in places]
@@ -121,7 +121,7 @@ def write_tables(tables: GradeTables, root: Path) -> list[Path]:
 
 
 def print_tables(tables: GradeTables, console: Console) -> None:
-    """Counts of grades by side; what is missing, by part and group; what is graded, and graded alike, together."""
+    """Prints grades by split, missing grades, correlations, and which attributes are graded on the same photo."""
     print_grades(tables.photos, console)
     console.print(_missing_table(tables))
     if tables.pairs:
@@ -130,7 +130,7 @@ def print_tables(tables: GradeTables, console: Console) -> None:
 
 
 def _missing_table(tables: GradeTables) -> Table:
-    table = _table("photos that nobody graded", "", "photos", *(attribute.title() for attribute in tables.schema))
+    table = _table("photos without a grade", "", "photos", *(attribute.title() for attribute in tables.schema))
     for column, of_heads in tables.slices:
         title = f"{column} {of_heads[0].title}"
         table.add_row(title, str(of_heads[0].photos), *(percent(part.missing) for part in of_heads))
@@ -146,12 +146,12 @@ def _pair_table(tables: GradeTables) -> Table:
 
 
 def _pattern_table(tables: GradeTables) -> Table:
-    table = _table("graded together", "attributes", "photos")
+    table = _table("attributes graded on the same photo", "attributes", "photos")
     for graded, photos in tables.patterns[:SHOWN]:
         table.add_row(", ".join(attribute.title() for attribute in graded) or "none", str(photos))
     if len(tables.patterns) > SHOWN:
         rest = tables.patterns[SHOWN:]
-        table.add_row(f"{len(rest)} further ways", str(sum(photos for _, photos in rest)))
+        table.add_row(f"{len(rest)} other combinations", str(sum(photos for _, photos in rest)))
     return table
 
 

@@ -1,4 +1,4 @@
-"""What a second run leaves behind that was set against a first one: tables for programs, a table and a page to read."""
+"""The files that compare a second run with a first one: tables for programs, and a table and a page to read."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -20,30 +20,31 @@ from multiskin.reports.paired import PairedRuns, Regraded
 from multiskin.run import RunFolder, write_whole
 from multiskin.schema import Schema
 
-COLUMNS = {"candidate": "second", "baseline": "first"}  # of the lines of statistics.compare
+COLUMNS = {"candidate": "second", "baseline": "first"}  # new names for columns of statistics.compare
 HEADING = ("attribute", "metric", "first", "second", "difference", "95 % interval", "detectable", "the second is")
 CHANGES = ("mended", "broken", "nearer", "further")
 DRAWN = {
     "subjects": "subjects are resampled",
-    "photos": "photos are resampled, for no subject is known, and intervals are too narrow if any are of one person",
-    "subjects and photos": "subjects are resampled, and the photos of nobody known",
+    "photos": "photos are resampled, since no subject is known; intervals are too narrow if several show one person",
+    "subjects and photos": "subjects are resampled, and photos of unknown subjects individually",
 }
 ONE_SEED = (
-    "Intervals are of these two trained models, one run each: how much another seed would change is not in them, and "
-    "nothing is said of the method."
+    "The intervals are about these two trained models, one run each. They do not include how much another seed would "
+    "change, so they say nothing about the method."
 )
+OPTIMISTIC = "These photos were also used to choose the epoch that each run kept, so scores are somewhat optimistic."
 
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """A second run against a first.
+    """A second run compared with a first one.
 
     Attributes:
-        names: of the first run's folder and the second's.
-        side: of the split: test or val.
-        paired: what both predict of the photos that both have.
-        results: of every attribute and metric, from statistics.compare, the second run as the candidate.
-        changes: from PairedRuns.changes.
+        names: the names of the first and the second run's folder.
+        side: the split, test or val.
+        paired: both runs' predictions on the photos that both have.
+        results: rows for every attribute and metric, from statistics.compare, with the second run as the candidate.
+        changes: the predictions that differ, from PairedRuns.changes.
     """
 
     names: tuple[str, str]
@@ -54,12 +55,12 @@ class Difference:
 
     @classmethod
     def between(cls, first: RunFolder, second: RunFolder, side: str, paired: PairedRuns) -> "Difference":
-        """Measures it: every metric of both, with the interval of the paired difference."""
+        """Computes every metric of both runs, and the paired difference with its interval."""
         names = (first.root.resolve().name, second.root.resolve().name)
         results = compare(paired.pairs(), RESAMPLES)
         averaged = results[(results["metric"] == "p_recall") & (results["photos"] > 0)]["attribute"]
         if len(averaged[averaged != MEAN]) < 2:
-            results = results[results["attribute"] != MEAN]  # a mean of one is none
+            results = results[results["attribute"] != MEAN]  # no mean over a single head
         return cls(names, side, paired, results, paired.changes())
 
     @property
@@ -68,27 +69,27 @@ class Difference:
 
     @property
     def widest(self) -> Any:
-        """The line of the results that rests on the most subjects or photos."""
+        """The row of the results with the most subjects or photos."""
         return max(rows(self.results), key=lambda found: found.units)
 
     def caption(self) -> str:
-        """What is set against what, on which photos, and how intervals are made."""
+        """Which runs are compared, on which photos, and what the intervals resample."""
         photos = len(self.paired.second)
         what = f"{count(photos)} {SIDE_TITLES[self.side]} {plural(photos, 'photo')}{whose(self.widest)}"
         drawn = DRAWN[self.widest.unit_kind]
         return (
-            f"{self.names[1]} (second) against {self.names[0]} (first) on {what} that both were measured on; {drawn}."
+            f"{self.names[1]} (second) against {self.names[0]} (first) on {what} that both were evaluated on; {drawn}."
         )
 
     def notes(self) -> list[str]:
-        """What a reader has to know before the numbers are believed."""
+        """What a reader has to know to interpret the numbers."""
         return [ONE_SEED, *self._left_out(), *self._regraded(), *self._rare(), *self._seen()]
 
     def _left_out(self) -> list[str]:
         rest = {self.names[0]: self.paired.only_first, self.names[1]: self.paired.only_second}
         return [
-            f"{count(rows)} {plural(rows, 'row')} of {name} {'has' if rows == 1 else 'have'} no counterpart and "
-            "counted nowhere."
+            f"{count(rows)} {plural(rows, 'row')} of {name} {'has' if rows == 1 else 'have'} no counterpart in the "
+            "other run: left out."
             for name, rows in rest.items()
             if rows
         ]
@@ -98,35 +99,35 @@ class Difference:
         if not of:
             return []
         told = "; ".join(f"{self.schema[name].title()}: {_regraded(found)}" for name, found in of.items())
-        return [f"True grades are not the same in both runs ({told}); both are judged by those of {judge}."]
+        return [f"True grades differ between the runs ({told}); both runs are judged by those of {judge}."]
 
     def _rare(self) -> list[str]:
-        """Of the heads' own lines, for that of the mean repeats them."""
+        """Notes of single heads only, since that of the mean repeats them."""
         of_heads = self.results[(self.results["attribute"] != MEAN) & (self.results["note"] != "")]
         found = dict(zip(of_heads["attribute"], of_heads["note"], strict=True))
         return [f"Rare in {self.schema[name].title()}: {note}." for name, note in found.items()]
 
     def _seen(self) -> list[str]:
-        return [] if self.side == "test" else ["These photos decided on the epoch that each run kept."]
+        return [] if self.side == "test" else [OPTIMISTIC]
 
     def changed(self) -> list[tuple[str, list[int]]]:
-        """Each head's title, and how many of its answers were mended, broken and so on."""
+        """Each head's title, and how many of its predictions were mended, broken and so on."""
         numbers = Counter(zip(self.changes["attribute"], self.changes["change"], strict=True))
         return [(each.title(), [numbers[each.name, change] for change in CHANGES]) for each in self.schema]
 
 
 def _regraded(found: Regraded) -> str:
-    words = {"changed": found.changed, "in the second alone": found.added, "in the first alone": found.removed}
+    words = {"changed": found.changed, "only in the second": found.added, "only in the first": found.removed}
     return ", ".join(f"{number} {what}" for what, number in words.items() if number)
 
 
 def title_of(line: Any, schema: Schema) -> str:
-    """What a line of the results is about."""
+    """The title of the attribute that a row of the results is about."""
     return line.attribute if line.attribute == MEAN else schema[line.attribute].title()
 
 
 def cells(line: Any) -> list[str]:
-    """A line of the results, from its metric on, as words and digits under HEADING."""
+    """A row of the results as text, for the columns of HEADING after the first."""
     return [
         METRICS[line.metric],
         number(line.baseline, DECIMALS),
@@ -139,18 +140,18 @@ def cells(line: Any) -> list[str]:
 
 
 def _verdict(line: Any) -> str:
-    """Without what is said once of all of them: that it is of these trained models."""
+    """The verdict, without saying each time that it is about these trained models."""
     if np.isnan(line.trained_low):
         return str(line.verdict)
     return in_words(Interval(line.difference, line.trained_low, line.trained_high), line.higher_is_better)
 
 
 def write_difference(found: Difference, folder: Path) -> Path:
-    """Writes difference.csv, difference_photos.csv, difference.md and difference.html, and returns the page.
+    """Writes difference.csv, difference_photos.csv, difference.md and difference.html; returns the page's path.
 
     Args:
-        found: the difference.
-        folder: where to.
+        found: the comparison of both runs.
+        folder: the folder to write to.
     """
     results = found.results.rename(columns=COLUMNS)
     write_whole(folder / "difference.csv", results.to_csv(index=False, float_format="%.6g"))
@@ -162,15 +163,15 @@ def write_difference(found: Difference, folder: Path) -> Path:
 
 
 def difference_markdown(found: Difference) -> str:
-    """Both runs by every head and metric, and how many answers are nearer to the truth or further from it."""
+    """Both runs' scores by head and metric, and how many predictions came nearer to the true grade or went further."""
     numbers = markdown_table(HEADING, ([title_of(line, found.schema), *cells(line)] for line in rows(found.results)))
     changed = ([title, *map(str, counts)] for title, counts in found.changed())
     notes = "\n".join(f"- {note}" for note in found.notes())
-    return "\n\n".join([found.caption(), numbers, markdown_table(("answers", *CHANGES), changed), notes]) + "\n"
+    return "\n\n".join([found.caption(), numbers, markdown_table(("predictions", *CHANGES), changed), notes]) + "\n"
 
 
 def _content(found: Difference) -> dict[str, Any]:
-    """Everything that the template names."""
+    """Everything that the template refers to."""
     return {
         "names": found.names,
         "caption": found.caption(),

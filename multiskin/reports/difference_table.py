@@ -1,4 +1,4 @@
-"""A second run against a first as tables for the terminal."""
+"""The comparison of a second run with a first one, as tables for the terminal."""
 
 from itertools import groupby
 
@@ -12,7 +12,7 @@ from multiskin.reports.tables import ASCII
 
 
 def print_difference(found: Difference, console: Console) -> None:
-    """A line for each head and metric, then how many answers changed, and what to know of both."""
+    """Prints a line for each head and metric, then how many predictions changed, and the notes."""
     console.print(found.caption())
     console.print(_numbers(found))
     console.print(_changed(found))
@@ -32,7 +32,7 @@ def _numbers(found: Difference) -> Table:
 
 
 def _changed(found: Difference) -> Table:
-    table = _table("answers", *CHANGES)
+    table = _table("predictions", *CHANGES)
     for title, numbers in found.changed():
         table.add_row(title, *map(str, numbers))
     return table

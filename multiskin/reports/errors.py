@@ -1,4 +1,4 @@
-"""Where a run's model errs: a page of groups, grades and photos, and a table of every error."""
+"""Where a run's model makes mistakes: a page by grade, group and photo, and a table of all errors."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,16 +14,16 @@ from multiskin.run import RunFolder, write_whole
 
 
 def write_errors(run: RunFolder, side: str, photos: Path, examples: int) -> Path:
-    """Writes errors.html, which is returned, and errors.csv into the run folder; errors-val.* of validation photos.
+    """Writes errors.html and errors.csv (errors-val.* for side val) into the run folder; returns the page's path.
 
     Args:
         run: a finished run.
-        side: of the split: test or val.
-        photos: the folder that the photos' paths start from.
-        examples: of each head, how many of the worst errors and how many right answers are shown.
+        side: the split, test or val.
+        photos: the folder that the photos' paths are relative to.
+        examples: how many of the worst errors, and of the correct predictions, are shown for each head.
 
     Raises:
-        UserError: that side is not measured yet, or a file of the run is not what was written there.
+        UserError: that split has not been evaluated yet, or a file of the run is damaged.
     """
     predictions = GradedPredictions.of_run(run, side)
     page = run.root / ("errors.html" if side == "test" else f"errors-{side}.html")
@@ -35,10 +35,10 @@ def write_errors(run: RunFolder, side: str, photos: Path, examples: int) -> Path
 
 
 def error_table(predictions: GradedPredictions) -> pd.DataFrame:
-    """Every wrong grade, head by head, the worst first.
+    """Every wrong prediction, head by head, the worst first.
 
     Returns:
-        attribute, row, image, subject where known, true, predicted, p_true: a line for each, grades in words.
+        attribute, row, image, subject where known, true, predicted, p_true: one row per error, grades as labels.
     """
     lines = [line for head in range(len(predictions.schema)) for line in _errors(predictions, head)]
     columns = ["attribute", *_facts(predictions), "true", "predicted", "p_true"]

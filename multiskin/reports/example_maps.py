@@ -1,4 +1,4 @@
-"""Where a run's model sees an attribute, on the photos that a page shows."""
+"""Maps of where a run's model sees an attribute, for the photos that a page shows."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -14,10 +14,10 @@ from multiskin.run import RunFolder
 
 
 class MapPainter:
-    """Draws maps by a run's best checkpoint, on the CPU; a page can do without, and so no fault of theirs stops it.
+    """Draws maps with a run's best checkpoint, on the CPU; a page can do without, so an error leads to no maps only.
 
     Attributes:
-        reason: why there are none, if there are none.
+        reason: why there are no maps; "" as long as nothing has failed.
     """
 
     def __init__(self, run: RunFolder) -> None:
@@ -29,7 +29,7 @@ class MapPainter:
         return Predictor.from_checkpoint(self.run.best, "cpu")
 
     def __call__(self, paths: Sequence[Path], name: str) -> list[np.ndarray | None]:
-        """Photos with one head's map on each (h, w, 3) uint8; None where a photo cannot be read, or no map be drawn."""
+        """Each photo with one head's map on it, (h, w, 3) uint8; None if the photo cannot be read or no map drawn."""
         if self.reason or not paths:
             return [None] * len(paths)
         try:

@@ -1,4 +1,4 @@
-"""A photo beside where one or more models see each attribute in it."""
+"""A photo beside maps of where one or more models see each attribute in it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ MOST_COLUMNS = 3
 
 @dataclass(frozen=True)
 class Look:
-    """What is shown of maps, and how.
+    """How maps are shown.
 
     Attributes:
-        schema: the first model's.
-        models: what each model is called.
-        explained: the word for what is explained of each head, as `parse_scalar` reads it.
-        rule: for what the full colour stands for.
-        colours: of the overlay.
+        schema: the first model's heads.
+        models: the name of each model.
+        explained: the quantity explained for each head, as read by `parse_scalar`.
+        rule: how the value shown in full colour is chosen.
+        colours: the colours of the overlay.
     """
 
     schema: Schema
@@ -50,10 +50,10 @@ def one_model(
     """Rows of views: the photo, and then every head's map on it.
 
     Args:
-        photo: explained by one model.
-        title: of the photo.
-        heads: the attributes shown.
-        true: the true grade, by attribute, where it is known.
+        photo: a photo explained by one model.
+        title: the photo's title.
+        heads: the attributes to show.
+        true: the true grade by attribute, where it is known.
         look: how maps are shown.
     """
     views = [View(title, [], photo.pixels)]
@@ -66,7 +66,7 @@ def one_model(
 def several_models(
     photo: ExplainedPhoto, heads: Sequence[str], true: Mapping[str, int], look: Look
 ) -> list[list[View]]:
-    """A row of views for every head: the photo, and each model's map on it; arguments as for one model."""
+    """A row of views for every head: the photo, and each model's map on it; arguments as for one_model."""
     titles = [drawn_words(model, f"model {number}") for number, model in enumerate(look.models, start=1)]
     rows = []
     for name in heads:
@@ -89,7 +89,7 @@ def _grade_words(attribute: Attribute, grade: int) -> str:
 
 
 def _head_views(photo: ExplainedPhoto, name: str, look: Look) -> list[View]:
-    """What each model says of one head, all on one scale."""
+    """Each model's map for one head, all on one scale."""
     heads = [by_name[name] for by_name in photo.explanations]
     evidence = [_evidence(photo, head, look) for head in heads]
     natural = natural_scale(look.explained, heads[0].attribute, look.schema)
@@ -98,11 +98,11 @@ def _head_views(photo: ExplainedPhoto, name: str, look: Look) -> list[View]:
 
 
 class Evidence(NamedTuple):
-    """What is painted of one head's map.
+    """The part of one head's map that is drawn.
 
     Attributes:
-        values: (h, w) at the pixels shown, 0 where nothing is to be painted.
-        words: about what is cut out of it, a line each.
+        values: (h, w) for the photo's pixels, 0 where nothing is drawn.
+        words: lines of text on what was cut off.
     """
 
     values: np.ndarray
@@ -110,7 +110,7 @@ class Evidence(NamedTuple):
 
 
 def _evidence(photo: ExplainedPhoto, head: HeadExplanation, look: Look) -> Evidence:
-    """A head's map, cut down to the skin where that was looked for; where none was found it stays uncut."""
+    """A head's map, restricted to skin if a skin mask was computed and is not empty."""
     values = _values(photo, head, look)
     if photo.skin is None:
         return Evidence(values, [])
@@ -122,7 +122,7 @@ def _evidence(photo: ExplainedPhoto, head: HeadExplanation, look: Look) -> Evide
 
 
 def _values(photo: ExplainedPhoto, head: HeadExplanation, look: Look) -> np.ndarray:
-    """The map (h, w), 0 where the network sees nothing, and throughout where it says that there is nothing."""
+    """The map (h, w), 0 outside the network's field of view, and everywhere if the head finds nothing."""
     height, width = photo.pixels.shape[:2]
     if _nothing(head, look):
         return np.zeros((height, width), np.float32)
@@ -130,7 +130,7 @@ def _values(photo: ExplainedPhoto, head: HeadExplanation, look: Look) -> np.ndar
 
 
 def _share_outside(values: np.ndarray, skin: np.ndarray) -> float:
-    """How much of what speaks for more (h, w) is not on skin (h, w)."""
+    """The share of the positive evidence (h, w) that lies outside the skin (h, w)."""
     return float(energy_inside(values[None], 1 - skin[None])[0])
 
 

@@ -1,4 +1,4 @@
-"""How good the maps are, as files: a page and tables to read, and the numbers for other programs."""
+"""The files on how good a model's maps are: a page and tables to read, and numbers for other programs."""
 
 import json
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from multiskin.reports.html import write_page
 from multiskin.reports.markdown import markdown_table
 from multiskin.run import write_json, write_whole
 
-UNMASKED = "Nobody has drawn where the attributes show, so nothing is said here of where maps ought to lie."
+UNMASKED = "There are no masks of where the attributes show, so nothing is said here on whether the maps lie there."
 
 
 def write_map_evaluation(evaluation: MapEvaluation, folder: Path) -> Path:
-    """Writes explanation.html, .md, .csv and .json and explanation_groups.csv, and returns the page.
+    """Writes explanation.html, .md, .csv and .json and explanation_groups.csv; returns the page's path.
 
     Args:
-        evaluation: the measurement.
-        folder: where to; it is there.
+        evaluation: of the maps.
+        folder: the folder to write to, which must exist.
     """
     write_table(folder / "explanation.csv", evaluation.means)
     write_table(folder / "explanation_groups.csv", evaluation.groups)
@@ -36,7 +36,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def write_panels(folder: Path, words: Sequence[str], panels: Sequence[Panel]) -> Path:
-    """Writes tables as explanation.html, which is returned, and as explanation.md."""
+    """Writes the tables as explanation.html and explanation.md; returns the page's path."""
     page = folder / "explanation.html"
     write_whole(folder / "explanation.md", _markdown(words, panels))
     write_page(page, "explanation", {"words": words, "panels": panels})
@@ -44,7 +44,7 @@ def write_panels(folder: Path, words: Sequence[str], panels: Sequence[Panel]) ->
 
 
 def content_of(evaluation: MapEvaluation) -> dict[str, Any]:
-    """Plain containers; a value that does not exist is null."""
+    """The evaluation in plain containers for JSON; a value that does not exist is null."""
     counts = {"photos": evaluation.photos, "sampled": evaluation.sampled, "units": evaluation.subjects}
     settings = {"mask_threshold": THRESHOLD, "pointing_tolerance": TOLERANCE, "random_networks": DRAWS}
     similarity = pd.DataFrame(evaluation.similarity, evaluation.schema.names, list(evaluation.schema.names))
@@ -54,26 +54,27 @@ def content_of(evaluation: MapEvaluation) -> dict[str, Any]:
 
 
 def as_lines(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """A table in plain containers, a dict a line, with null for NaN."""
+    """A table as a list of dicts, one per row, with None for NaN."""
     lines: list[dict[str, Any]] = json.loads(table.to_json(orient="records"))
     return lines
 
 
 def words_of(evaluation: MapEvaluation) -> list[str]:
-    """What all the numbers rest on, in paragraphs."""
+    """How the numbers were obtained, in paragraphs."""
     looked_at = (
-        f"Looked at are {evaluation.photos} photos of {evaluation.subjects} subjects, those of unknown ones counted by "
-        "themselves, and of each photo the maps of the heads that it is graded for; only how alike the heads' maps are "
-        f"is measured of all heads on all photos. Intervals are 95 % ones: subjects are resampled. {SMALL}"
+        f"The maps are evaluated on {evaluation.photos} photos of {evaluation.subjects} subjects (a photo of an "
+        "unknown subject counts as one of its own), for each photo those of the heads that it is graded for; only the "
+        "similarity of the heads' maps is measured for all heads on all photos. Intervals are 95 % bootstrap "
+        f"intervals that resample subjects. {SMALL}"
     )
     masked = (
-        f"A photo's mask is where the attribute is drawn with at least {100 * THRESHOLD:g} % of its full strength; "
-        "photos without such a place do not count."
+        f"A photo's mask is where the attribute is drawn at {100 * THRESHOLD:g} % of its full strength or more; photos "
+        "without such a place are left out."
     )
     tried = (
-        f"Insertion, deletion and networks that begin anew are tried on {evaluation.sampled} photos, drawn at random "
-        f"with seed {evaluation.seed}; insertion and deletion where the predicted grade is above 0, for elsewhere "
-        "there is nothing to delete."
+        f"Insertion, deletion and randomised networks are evaluated on {evaluation.sampled} photos, drawn at random "
+        f"with seed {evaluation.seed}; insertion and deletion only where the predicted grade is above 0, since "
+        "elsewhere there is nothing to delete."
     )
     has_masks = evaluation.means["measure"].isin(BY_GROUP).any()
     return [looked_at, masked if has_masks else UNMASKED, *([tried] if evaluation.sampled else [])]

@@ -1,4 +1,4 @@
-"""Whose maps are better, of two models on the same photos: the tables of both, side by side."""
+"""The maps of two models on the same photos: the tables of both, and which maps are better."""
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -11,19 +11,19 @@ from multiskin.reports.explanation_tables import HIGHER, MEASURES, Cell, Measure
 from multiskin.reports.formats import ABSENT, signed, span
 from multiskin.run import write_json
 
-COMPARED = (*HIGHER, "outside_skin")  # measures by which one model's maps are better than another's
+COMPARED = (*HIGHER, "outside_skin")  # measures that say which model's maps are better
 
 
 def write_map_pair(one: Measured, other: Measured, folder: Path) -> Path:
-    """Writes what is written of one model with a column, rows or a part for each, and explanation_differences.csv.
+    """Writes the files of write_map_evaluation with the numbers of both models, and explanation_differences.csv.
 
     Args:
-        one: a model.
-        other: another one, measured on the same photos and of the same heads.
-        folder: where to; it is there.
+        one: the evaluation of the first model's maps.
+        other: that of the second model, on the same photos and with the same heads.
+        folder: the folder to write to, which must exist.
 
     Returns:
-        The page.
+        The page's path.
     """
     models = (one, other)
     lead = one.evaluation.lead_over(other.evaluation)
@@ -38,7 +38,7 @@ def write_map_pair(one: Measured, other: Measured, folder: Path) -> Path:
 
 
 def _differences(one: Measured, other: Measured, lead: pd.DataFrame) -> Panel:
-    """How far the first model's maps are above the second one's."""
+    """The difference of each measure, first model minus second."""
     lines = {(line["measure"], line["head"]): line for line in lead.to_dict("records")}
     measures = [measure for measure in COMPARED if measure in set(lead["measure"])]
     rows = [
@@ -47,9 +47,8 @@ def _differences(one: Measured, other: Measured, lead: pd.DataFrame) -> Panel:
     ]
     return Panel(
         f"{one.name} or {other.name}: whose maps are better?",
-        f"What the maps of {one.name} have more than those of {other.name} on the same photos, each in its own input. "
-        "Outside the skin less is better, of all else more. What is bold is clearly different: its interval lies on "
-        "one side of 0.",
+        f"{one.name} minus {other.name} on the same photos, each as its model sees them. Lower is better outside the "
+        "skin, higher for all other measures. Bold differences are clear: their intervals exclude 0.",
         ["attribute", *(MEASURES[measure][0] for measure in measures)],
         rows,
     )

@@ -1,4 +1,4 @@
-"""What is measured of maps, as tables to read: the same for the page and for Markdown."""
+"""The tables on how good maps are, for the page and for Markdown."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from multiskin.reports.formats import ABSENT, number, signed, span
 from multiskin.reports.results import ENOUGH, group_values
 from multiskin.schema import Schema
 
-SMALL = f"What rests on fewer than {ENOUGH} photos or {FEW} subjects says little, and is grey on the page."
+SMALL = f"Numbers from fewer than {ENOUGH} photos or {FEW} subjects say little and are grey on the page."
 
 Line = Mapping[Hashable, Any]
 Lines = Mapping[tuple[str, str, str], Line]  # by measure, head and method
@@ -27,61 +27,63 @@ METHODS = {
     "random": "random map",
     CHANCE: "uniform map",
 }
-IGNORANT = ("centre", "random")  # methods that a map has to be better than to say anything
-HIGHER = ("pointing", "energy", "auc", "faithfulness")  # measures of which that can be told
+IGNORANT = ("centre", "random")  # methods that know nothing of the photo: a map that says anything beats them
+HIGHER = ("pointing", "energy", "auc", "faithfulness")  # measures for which higher is better
 MEASURES = {
     "pointing": (
         "Pointing game",
-        f"How often the map's highest pixel lies in the mask, or at most {100 * TOLERANCE:g} % of the side from it.",
+        f"How often the map's highest pixel lies in the mask, or within {100 * TOLERANCE:g} % of the side from it.",
     ),
     "energy": (
         "Energy inside",
-        "The share of the map's positive part that lies in the mask; of the uniform map that is the mask's share of "
+        "The share of the map's positive part that lies in the mask; for the uniform map this is the mask's share of "
         "the area.",
     ),
     "auc": (
         "Area under the ROC curve",
-        "How likely the map is higher at a pixel in the mask than at one outside; 0.5 by chance.",
+        "The probability that the map is higher at a pixel inside the mask than at one outside; 0.5 by chance.",
     ),
     "outside_skin": (
         "Outside the skin",
-        "The share of the map's positive part that lies where no skin is; photos in which none is found do not count.",
+        "The share of the map's positive part that lies outside the skin; photos without detected skin are left out.",
     ),
     "faithfulness": (
-        "Insertion less deletion",
-        "How much more of the score comes back with the first pixels of the map than is left without them; 0 for a "
-        "random order. Scores are expected grades as shares of the highest one.",
+        "Insertion minus deletion",
+        "How much more of the score the map's highest pixels bring back than remains without them; 0 for a random "
+        "order. Scores are expected grades, as shares of the highest grade.",
     ),
     "insertion": (
         "Insertion",
-        "The area under the score as a blurred photo becomes sharp in the order of the map; higher is better.",
+        "The area under the curve of the score as a blurred photo becomes sharp, the map's highest pixels first; "
+        "higher is better.",
     ),
     "deletion": (
         "Deletion",
-        "The area under the score as the photo is blurred in the order of the map; lower is better.",
+        "The area under the curve of the score as the photo is blurred, the map's highest pixels first; lower is "
+        "better.",
     ),
     "readouts_anew": (
-        "Heads that begin anew",
-        f"The rank correlation with the maps of {DRAWS} networks whose heads are random; near 0 for maps of what the "
-        "heads have learned, 1 for maps of the photo alone.",
+        "Randomised heads",
+        f"The rank correlation with the maps of {DRAWS} networks whose heads have random weights; near 0 if maps show "
+        "what the heads have learned, 1 if they depend on the photo alone.",
     ),
-    "readouts_anew_absolute": ("Heads that begin anew, without sign", "Mean size of the same correlations."),
-    "network_anew": ("Networks that begin anew", f"Likewise, with {DRAWS} networks that are random throughout."),
-    "network_anew_absolute": ("Networks that begin anew, without sign", "Mean size of the same correlations."),
+    "readouts_anew_absolute": ("Randomised heads, absolute", "The mean absolute value of the same correlations."),
+    "network_anew": ("Randomised networks", f"The same, with {DRAWS} networks whose weights are all random."),
+    "network_anew_absolute": ("Randomised networks, absolute", "The mean absolute value of the same correlations."),
 }
 
 
 class Cell(NamedTuple):
-    """A number as it is written, with what stands below it."""
+    """A number as text, with the lines below it."""
 
     text: str
     below: tuple[str, ...] = ()  # lines
-    few: bool = False  # photos, too few to say much
-    clear: bool = False  # above 0
+    few: bool = False  # from too few photos or subjects to say much
+    clear: bool = False  # a difference whose interval excludes 0
 
 
 class Panel(NamedTuple):
-    """A table with its words: a row is a title and its cells."""
+    """A table with its title and a note; a row is a title and its cells."""
 
     title: str
     note: str
@@ -90,11 +92,11 @@ class Panel(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """One of the models whose maps are measured, on the same photos and of the same heads as the others'.
+    """One of the models whose maps are evaluated, all on the same photos and with the same heads.
 
     Attributes:
-        name: of the model.
-        evaluation: of its maps.
+        name: the model's name.
+        evaluation: the evaluation of its maps.
     """
 
     name: str
@@ -107,7 +109,7 @@ class Measured(NamedTuple):
 
 
 def panels_of(models: Sequence[Measured]) -> Iterator[Panel]:
-    """Every table that there is something to say in, the answer first; of several models each has rows of its own."""
+    """Every table that has content, the main result first; with several models, each has its own rows."""
     measured = {measure for model in models for measure in model.evaluation.means["measure"]}
     known = [measure for measure in MEASURES if measure in measured]
     told = [measure for measure in known if measure in HIGHER]
@@ -116,7 +118,7 @@ def panels_of(models: Sequence[Measured]) -> Iterator[Panel]:
     for measure in known:
         yield _of_measure(models, measure)
     for model in models:
-        yield _similarity(model.evaluation, _titled("How alike the heads' maps are", model, models))
+        yield _similarity(model.evaluation, _titled("How similar the heads' maps are", model, models))
     for model in models:
         for key, of_groups in model.evaluation.groups.groupby(["column", "measure"], sort=False):
             column, measure = map(str, key)
@@ -125,12 +127,12 @@ def panels_of(models: Sequence[Measured]) -> Iterator[Panel]:
 
 
 def _titled(title: str, model: Measured, models: Sequence[Measured]) -> str:
-    """With the model's name, where it is not the only one."""
+    """The title with the model's name, if there are several models."""
     return title if len(models) == 1 else f"{title}: {model.name}"
 
 
 def _by_head(models: Sequence[Measured]) -> Iterator[tuple[str, str, Lines]]:
-    """What each row of a table of heads is of: its title, the head's name, and the model's lines."""
+    """For each row of a table by head: its title, the head's name, and the model's rows."""
     lines = [model.lines for model in models]
     for head in models[0].evaluation.schema:
         for model, of_model in zip(models, lines, strict=True):
@@ -138,7 +140,7 @@ def _by_head(models: Sequence[Measured]) -> Iterator[tuple[str, str, Lines]]:
 
 
 def _leads(models: Sequence[Measured], measures: Sequence[str]) -> Panel:
-    """How far the networks' maps are above those that know nothing."""
+    """How much the models' maps score above maps that know nothing of the photo."""
     pairs = [(measure, method) for measure in measures for method in IGNORANT]
     rows = [
         (title, [_lead(lines.get((measure, head, method))) for measure, method in pairs])
@@ -146,9 +148,9 @@ def _leads(models: Sequence[Measured], measures: Sequence[str]) -> Panel:
     ]
     return Panel(
         "Better than a map that knows nothing?",
-        "How much higher this model's maps are than the centre blob and the random map on the same photos. What is "
-        "bold is clearly higher: its interval lies above 0.",
-        ["attribute", *(f"{MEASURES[measure][0]}, less {METHODS[method]}" for measure, method in pairs)],
+        "How much higher this model's maps score than the centre blob and the random map on the same photos. Bold "
+        "numbers are clearly higher: their intervals lie above 0.",
+        ["attribute", *(f"{MEASURES[measure][0]}, minus {METHODS[method]}" for measure, method in pairs)],
         rows,
     )
 
@@ -160,7 +162,7 @@ def _lead(line: Line | None) -> Cell:
 
 
 def _of_measure(models: Sequence[Measured], measure: str) -> Panel:
-    """Every method's mean for every head, and of how many photos."""
+    """Every method's mean for every head, and the number of photos."""
     title, note = MEASURES[measure]
     by_head = list(_by_head(models))
     methods = [method for method in METHODS if any((measure, head, method) in lines for _, head, lines in by_head)]
@@ -179,7 +181,7 @@ def _mean(line: Line | None) -> Cell:
 
 
 def is_little(line: Line) -> bool:
-    """Whether a line of numbers rests on too little to say much."""
+    """Whether a row's numbers come from too few photos or subjects to say much."""
     return bool(line["photos"] < ENOUGH or line["subjects"] < FEW)
 
 
@@ -190,18 +192,18 @@ def _similarity(evaluation: MapEvaluation, title: str) -> Panel:
         for head, values in zip(titles, evaluation.similarity, strict=True)
     ]
     note = (
-        f"The mean rank correlation of two heads' maps of one photo, over all {evaluation.photos} photos, graded for "
-        "these heads or not; near 1 would mean that both see the same."
+        f"The mean rank correlation between two heads' maps of a photo, over all {evaluation.photos} photos, graded "
+        "for these heads or not; near 1 would mean that both heads look at the same places."
     )
     return Panel(title, note, ["attribute", *titles], rows)
 
 
 def _of_groups(schema: Schema, of_groups: pd.DataFrame, column: str, title: str) -> Panel:
-    """The network's own maps by the values of one column."""
+    """The scores of the model's own maps by the values of one column."""
     lines = {(line["group"], line["head"]): line for line in of_groups.to_dict("records")}
     values, left_out = group_values(pd.Series(np.repeat(of_groups["group"], of_groups["photos"])))
     rows = [(value, [_with_photos(lines.get((value, head.name))) for head in schema]) for value in values]
-    more = f" {left_out} further groups, those of the fewest photos, are in explanation_groups.csv." if left_out else ""
+    more = f" The {left_out} groups with the fewest photos are only in explanation_groups.csv." if left_out else ""
     note = f"This model's maps. {SMALL}{more}"
     return Panel(title, note, [column, *(head.title() for head in schema)], rows)
 

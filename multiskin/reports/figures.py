@@ -1,4 +1,4 @@
-"""The pictures of a run: confusion matrices and learning curves."""
+"""The PNG figures of a run: confusion matrices and learning curves."""
 
 from pathlib import Path
 from textwrap import fill
@@ -18,11 +18,11 @@ from multiskin.run import whole
 from multiskin.schema import Attribute, Schema
 
 MOST_COLUMNS = 3  # panels side by side
-TITLE_WIDTH = 32  # letters on a line
+TITLE_WIDTH = 32  # characters on a line
 
 
 def draw_confusions(confusion: np.ndarray, schema: Schema, path: Path) -> None:
-    """Every head's confusion matrix in one picture: colour is the share of the true grade, numbers are photos.
+    """Every head's confusion matrix in one figure: colours are shares of the true grade, numbers are photos.
 
     Args:
         confusion: (H, Kmax, Kmax) counts, true grade in rows.
@@ -74,12 +74,12 @@ def _draw_scale(figure: Figure, image: AxesImage, grid: np.ndarray) -> None:
 
 
 def draw_curves(curves: pd.DataFrame, schema: Schema, monitor: str, path: Path) -> None:
-    """The losses and, for every head, the monitored metric, by epoch.
+    """The losses by epoch and, for every head, the monitored metric.
 
     Args:
-        curves: the run's logs/metrics.csv, a column for each logged number.
+        curves: the run's logs/metrics.csv, one column for each logged quantity.
         schema: the heads.
-        monitor: val/loss, val/HEAD/METRIC or val/mean/METRIC; beside val/loss stand the heads' training losses.
+        monitor: val/loss, val/HEAD/METRIC or val/mean/METRIC; for val/loss, the heads' training losses are drawn.
         path: the PNG to write.
     """
     by_epoch = curves.groupby("epoch").last()

@@ -1,4 +1,4 @@
-"""Which words a picture can show: matplotlib's own font has no Hangul, and not every machine has one that does."""
+"""Which text a figure can show: matplotlib's own font lacks Hangul, and not every machine has a font with it."""
 
 from functools import cache
 
@@ -10,12 +10,12 @@ WITH_HANGUL = ("Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Malgun Gothic
 
 @cache
 def families() -> list[str]:
-    """The fonts that words are drawn in: the first that has a letter draws it."""
+    """The fonts for text in figures; each character is drawn in the first font that has it."""
     installed = set(get_font_names())
     return [OWN, *(name for name in WITH_HANGUL if name in installed)]
 
 
 def drawable(text: str) -> bool:
-    """Whether some font has every letter, or else boxes would stand in the picture."""
+    """Whether every character is in one of the fonts; others would be drawn as boxes."""
     fonts = [get_font(findfont(FontProperties(family=[family]))) for family in families()]
     return all(any(font.get_char_index(ord(letter)) for font in fonts) for letter in text)

@@ -11,28 +11,28 @@ ABSENT = "–"
 
 
 def number(value: float | None, decimals: int = 2) -> str:
-    """With a true minus; a dash for what does not exist."""
+    """A number with a minus sign instead of a hyphen; a dash if it does not exist."""
     return _written(value, f".{decimals}f", decimals)
 
 
 def signed(value: float | None, decimals: int = 2) -> str:
-    """A difference, which has a sign however small it is, and none where it rounds to nothing."""
+    """A difference with its sign, + or −; without a sign if it rounds to 0."""
     return _written(value, f"+.{decimals}f", decimals).replace(f"+{0:.{decimals}f}", f"{0:.{decimals}f}")
 
 
 def _written(value: float | None, how: str, decimals: int) -> str:
     if value is None or np.isnan(value):
         return ABSENT
-    return f"{round(value, decimals) + 0.0:{how}}".replace("-", "−")  # + 0.0, for there is no minus zero
+    return f"{round(value, decimals) + 0.0:{how}}".replace("-", "−")  # + 0.0 turns -0.0 into 0.0
 
 
 def between(score: Interval, decimals: int = 2) -> str:
-    """The limits of an interval; nothing where there is none."""
+    """The limits of a score's interval; "" if there is none."""
     return span(score.low, score.high, decimals) if not np.isnan(score.low) else ""
 
 
 def span(low: float, high: float, decimals: int = 2) -> str:
-    """The limits of a difference's or a score's interval; a dash where there is none."""
+    """The limits of an interval; a dash if there is none."""
     return ABSENT if np.isnan(low) else f"{number(low, decimals)} to {number(high, decimals)}"
 
 
@@ -41,12 +41,12 @@ def count(value: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share 0..1; one that is not 0 is never written as if it were."""
+    """A share in [0, 1] as a percentage; one above 0 is never written as 0 %."""
     return "< 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
 
 
 def amount(value: float, unit: str) -> str:
-    """So much of some unit, in three digits; a dash for what is not known."""
+    """A value with its unit, in three significant digits; a dash if it is not known."""
     if np.isnan(value):
         return ABSENT
     if unit == "s":

@@ -1,4 +1,4 @@
-"""A folder of explained photos: a picture of each, and pages that show them."""
+"""A folder of explained photos: a PNG for each, and HTML pages that show them."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,20 +18,20 @@ from multiskin.reports.html import write_page
 from multiskin.reports.sheets import draw_sheet
 from multiskin.reports.thumbnails import data_uri, worst_misses
 
-PAGE = "index.html"  # the first one
-ON_A_PAGE = 100  # pictures, so that a browser, and who writes the page, holds some ten megabytes of them
-LONGEST = 40  # letters of a file's name that are kept
+PAGE = "index.html"  # the first page
+ON_A_PAGE = 100  # pictures: about ten megabytes of previews for the browser, and for the process that writes them
+LONGEST = 40  # characters of a file's name that are kept
 PREVIEW = 960  # pixels of the longer side
 
 
 class Wanted(NamedTuple):
-    """A picture to be made.
+    """A picture to make.
 
     Attributes:
-        section: of the page, under which it stands.
-        path: the photo's.
-        heads: the attributes shown.
-        true: the true grade, by attribute, where it is known.
+        section: the section of the page that it belongs to.
+        path: the photo.
+        heads: the attributes to show.
+        true: the true grade by attribute, where it is known.
     """
 
     section: str
@@ -41,7 +41,7 @@ class Wanted(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A picture that was made, as the page shows it."""
+    """A finished picture, as the page shows it."""
 
     title: str
     file: str
@@ -49,13 +49,13 @@ class Shown(NamedTuple):
 
 
 def worst_errors(predictions: GradedPredictions, names: Sequence[str], number: int, root: Path) -> list[Wanted]:
-    """Each head's worst errors: the furthest off, of equal ones those that it was surest of.
+    """Each head's worst errors: the furthest off first, then those with the lowest probability for the true grade.
 
     Args:
-        predictions: on graded photos.
+        predictions: the predictions on graded photos.
         names: the heads.
-        number: how many of each at most.
-        root: the folder that the photos' paths start from.
+        number: at most how many for each head.
+        root: the folder that the photos' paths are relative to.
     """
     wanted = []
     for name in names:
@@ -74,14 +74,14 @@ def write_gallery(
     look: Look,
     progress: Progress,
 ) -> list[UnreadPhoto]:
-    """Writes a PNG for each photo as it comes, and pages of so many; nothing of a photo but its pixels is kept.
+    """Writes a PNG for each photo as it arrives, and pages of ON_A_PAGE pictures; no metadata of a photo is kept.
 
     Args:
-        folder: where to.
-        wanted: what is to be made.
-        photos: explained, in the same order.
+        folder: the folder to write to.
+        wanted: the pictures to make.
+        photos: the explained photos, in the same order.
         look: how maps are shown.
-        progress: called with (photos done, photos) after each.
+        progress: called with (photos done, all photos) after each photo.
 
     Returns:
         The photos that could not be read.
@@ -105,7 +105,7 @@ def write_gallery(
 
 
 def _picture(folder: Path, number: int, want: Wanted, photo: ExplainedPhoto, look: Look) -> Shown:
-    """Writes a photo's picture."""
+    """Writes the picture of a photo."""
     file = f"{number:04}-{safe_name(want.path)}.png"
     _draw(folder / file, want, photo, look)
     return Shown(shown_name(want.path), file, _preview(folder / file))
@@ -120,22 +120,22 @@ def _draw(path: Path, want: Wanted, photo: ExplainedPhoto, look: Look) -> None:
 
 
 def safe_name(path: Path) -> str:
-    """A photo's name without its ending, of letters and digits of any language, underscores and hyphens alone."""
+    """A photo's name without its extension, reduced to letters and digits of any script, underscores and hyphens."""
     return re.sub(r"[^\w-]+", "_", path.stem)[:LONGEST]
 
 
 def shown_name(path: Path) -> str:
-    """A photo's name as a picture and a page can show it."""
+    """A photo's name, shortened and without control characters, for pictures and pages."""
     name = printable(path.name)
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 12]}…{name[-11:]}"
 
 
 def printable(text: str) -> str:
-    """On one line, without control characters and what is no text in any encoding."""
+    """The text with every character that cannot be printed replaced, such as line breaks and lone surrogates."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def _preview(path: Path) -> str:
-    """A picture of ours, smaller, as a data URI."""
+    """A smaller version of a picture written here, as a data URI."""
     with Image.open(path) as picture:
         return data_uri(np.asarray(picture.convert("RGB")), PREVIEW)

@@ -1,4 +1,4 @@
-"""What a run's photos are graded: by attribute, side of the split, part and group, and what nobody graded."""
+"""How many photos of a run have each grade, or none: by attribute, split, part and group."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ SIDE_TITLES = {"train": "training", "val": "validation", "test": "test", "calibr
 
 
 class Side(NamedTuple):
-    """One side of the split."""
+    """One split: training, validation, test or calibration."""
 
     title: str
     photos: int
@@ -23,7 +23,7 @@ class Side(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """Some photos, and how many of them have each grade of one head."""
+    """A subset of the photos, and how many of them have each grade of one head."""
 
     title: str
     photos: int
@@ -35,19 +35,19 @@ class Slice(NamedTuple):
 
     @property
     def missing(self) -> float:
-        """The share that nobody graded."""
+        """The share of photos without a grade."""
         return 1 - self.graded / self.photos
 
 
 class HeadCounts(NamedTuple):
-    """How one head's grades are distributed, by column: the side of the split, the part, each group."""
+    """How one head's grades are distributed, by column: the split, the part and each group."""
 
     attribute: Attribute
     slices: dict[str, list[Slice]]
 
 
 def sides(split: pd.DataFrame) -> dict[str, Side]:
-    """The sides that have photos, by name, of a run's split."""
+    """The splits that have photos, by name."""
     found = {}
     for name in SIDES:
         lines = split[split["split"] == name]
@@ -58,14 +58,14 @@ def sides(split: pd.DataFrame) -> dict[str, Side]:
 
 
 def graded_table(split: pd.DataFrame, measured: Mapping[str, GradedPredictions], schema: Schema) -> pd.DataFrame:
-    """The photos whose grades a run folder knows: all where its split tells them, else those that were measured."""
+    """The photos whose grades the run folder holds: all if split.csv has the grades, else those evaluated."""
     if all(attribute.true_column in split for attribute in schema):
         return split
     return pd.concat([predictions.table.assign(split=side) for side, predictions in measured.items()])
 
 
 def head_counts(table: pd.DataFrame, schema: Schema, columns: Sequence[str]) -> list[HeadCounts]:
-    """Every head's grades by side of the split and by the further columns, where they are told apart."""
+    """Every head's grades by split and by those of the other columns that the table has."""
     grades = true_grades(table, schema)
     masks: dict[str, dict[str, np.ndarray]] = {
         "split": {SIDE_TITLES[side]: mask for side in SIDES if (mask := (table["split"] == side).to_numpy()).any()}

@@ -1,4 +1,4 @@
-"""A run's table of predictions on graded photos, read back."""
+"""Reads a run's table of predictions on graded photos."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from multiskin.schema import MISSING, Schema
 
 @dataclass(frozen=True)
 class GradedPredictions:
-    """N photos with true and predicted grades for H heads.
+    """N photos (or persons) with true and predicted grades for H heads.
 
     Attributes:
         schema: the heads.
-        table: the N lines of the file as text, "" where nothing stands.
+        table: the N rows of the file as text, "" where a cell is empty.
         grades: (N, H) int64, -1 where missing.
-        decisions: (N, H) int64, -1 where no photo of a person shows the attribute.
+        decisions: (N, H) int64, the predicted grades, -1 where no photo of a person shows the attribute.
     """
 
     schema: Schema
@@ -34,30 +34,30 @@ class GradedPredictions:
 
     @classmethod
     def load(cls, path: Path, schema: Schema, named_by: Sequence[str] = ("row", "image")) -> "GradedPredictions":
-        """Reads the file.
+        """Reads a table of predictions.
 
         Args:
             path: the file.
             schema: the heads.
-            named_by: the columns that say what a line is about: a photo, or a person.
+            named_by: the columns that identify a row: those of a photo or of a person.
 
         Raises:
-            UserError: it is not what a measurement wrote.
+            UserError: the file is damaged, or belongs to another schema.
         """
         try:
             table = read_text_table(path)
             grades, decisions = true_grades(table, schema), _grades(table[list(schema.names)])
             _check(table, grades, decisions, schema, named_by)
         except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{path}: not the predictions of this run's schema; measure again") from error
+            raise UserError(f"{path}: not predictions for this run's schema; measure again") from error
         return cls(schema, table, grades, decisions)
 
     @classmethod
     def of_run(cls, run: RunFolder, side: str) -> "GradedPredictions":
-        """Those of one side of a run's split, test or val.
+        """Reads a run's predictions on one split, test or val.
 
         Raises:
-            UserError: that side is not measured yet, or a file of the run is not what was written there.
+            UserError: that split has not been evaluated yet, or a file of the run is damaged.
         """
         path = run.predictions(side)
         if not path.is_file():
@@ -69,12 +69,12 @@ class GradedPredictions:
         return len(self.table)
 
     def select(self, lines: np.ndarray) -> "GradedPredictions":
-        """The lines where a mask is true."""
+        """The rows where a mask (N,) is true."""
         return GradedPredictions(self.schema, self.table[lines], self.grades[lines], self.decisions[lines])
 
     @cached_property
     def probabilities(self) -> np.ndarray:
-        """(N, H, Kmax), 0 beyond a head's own K, NaN where nothing is decided."""
+        """(N, H, Kmax), 0 beyond a head's own K, NaN where there is no prediction."""
         found = np.zeros((len(self), len(self.schema), self.schema.max_grades))
         for h, attribute in enumerate(self.schema):
             columns = attribute.probability_columns
@@ -83,30 +83,30 @@ class GradedPredictions:
 
     @cached_property
     def subjects(self) -> int:
-        """How many are known."""
+        """The number of known subjects."""
         return self.table["subject"].replace("", None).nunique() if "subject" in self.table else 0
 
     @property
     def strangers(self) -> int:
-        """How many photos are of nobody known, a photo and all parts of it being one."""
+        """The number of photos of unknown subjects; all parts of a photo count as one."""
         return len(np.unique(self.units)) - self.subjects
 
     @cached_property
     def units(self) -> np.ndarray:
-        """What the bootstrap draws each line with."""
+        """(N,) int, the resampling unit of each row: bootstrap samples draw all rows of a unit together."""
         unnamed = [""] * len(self)
         subjects, images = (self.table.get(column, unnamed) for column in ("subject", "image"))
         return sampling_units(unit_names(subjects, images))
 
     @cached_property
     def confusions(self) -> list[Tensor]:
-        """Each head's (1 + R, K, K): of the lines as they are, and of the bootstrap's resamples."""
+        """Each head's confusion matrices (1 + R, K, K): of all rows, and of R bootstrap resamples."""
         every = resampled_confusions(self.grades, self.decisions, self.units, self.schema.max_grades)
         return [every[:, h, : head.grades, : head.grades] for h, head in enumerate(self.schema)]
 
 
 def read_text_table(path: Path) -> pd.DataFrame:
-    """A CSV file with every cell as it stands there: a name may be 007 or NA."""
+    """A CSV file with every cell as text, unparsed: a name may be 007 or NA."""
     return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
@@ -129,7 +129,7 @@ def _check(
         or (decisions > highest).any()
         or (decisions < grades.clip(max=0)).any()
     ):
-        raise ValueError("no line, or a grade that the schema does not have")
+        raise ValueError("no row, or a grade that the schema does not have")
     expected = {*named_by, *(column for attribute in schema for column in attribute.prediction_columns)}
     if lacking := expected.difference(table.columns):
         raise ValueError(f"no column {min(lacking)}")

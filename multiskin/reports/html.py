@@ -1,4 +1,4 @@
-"""Pages from templates: each is one file that needs no other one and no network."""
+"""HTML pages from templates, each in a single file that needs no network."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -23,12 +23,12 @@ FILTERS = (
 
 
 def write_page(path: Path, template: str, content: Mapping[str, Any]) -> None:
-    """Writes a page whole.
+    """Writes a page atomically.
 
     Args:
-        path: the file.
-        template: the name of the page's own template.
-        content: all that it names.
+        path: the file to write.
+        template: the template's name.
+        content: the values that the template refers to.
     """
     written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     page = _environment().get_template(f"{template}.html.jinja")
@@ -38,7 +38,7 @@ def write_page(path: Path, template: str, content: Mapping[str, Any]) -> None:
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("multiskin.reports", "template"),
-        autoescape=True,  # names of attributes, grades and groups are anybody's
+        autoescape=True,  # names of attributes, grades and groups come from users
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 
 
 def markdown_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose first column is words and whose others are numbers."""
+    """A table with text in the first column and numbers in the others."""
     rule = ["---", *["---:"] * (len(heading) - 1)]
     return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in (heading, rule, *rows))
 
 
 def _cell(text: str) -> str:
-    """A name may hold what ends a cell."""
+    """A cell on one line, with pipes escaped, since they would end it."""
     return " ".join(text.replace("|", "\\|").split())

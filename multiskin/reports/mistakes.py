@@ -1,4 +1,4 @@
-"""Which grades a model recognises, and what it takes the others for."""
+"""How well a model recognises each grade, and which grades it confuses it with."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,15 +11,15 @@ from multiskin.metrics.functional import f1, precision, recall
 from multiskin.reports.graded import GradedPredictions
 from multiskin.schema import Attribute
 
-SHOWN = 2  # of the grades that one is taken for, the most frequent ones
+SHOWN = 2  # the most frequent wrong predictions for each grade
 
 
 class TakenFor(NamedTuple):
-    """Photos of one grade that got another one.
+    """A wrong prediction for photos of one grade.
 
     Attributes:
-        label: of the other grade.
-        share: of the photos of the true one, 0..1.
+        label: the predicted grade.
+        share: the share of the photos of the true grade, in [0, 1].
     """
 
     label: str
@@ -27,17 +27,17 @@ class TakenFor(NamedTuple):
 
 
 class GradeRecall(NamedTuple):
-    """How the photos of one true grade are graded.
+    """What is predicted for the photos of one true grade.
 
     Attributes:
-        label: of the grade.
-        photos: that have it.
-        recall: the share of them that is graded rightly, with its interval.
-        precision: the share of the photos graded so that have the grade, with its interval; NaN where none is.
-        f1: their harmonic mean, with its interval.
-        low: the share that got a lower grade; None where grades have no order.
-        high: likewise, a higher one.
-        taken_for: the most frequent wrong grades, most frequent first.
+        label: the true grade.
+        photos: how many photos have it.
+        recall: the share of them with this grade predicted, with its interval.
+        precision: the share of photos with this grade predicted that have it, with its interval; NaN if there are none.
+        f1: the harmonic mean of recall and precision, with its interval.
+        low: the share with a lower grade predicted; None where grades have no order.
+        high: the share with a higher grade predicted; None where grades have no order.
+        taken_for: the most frequent wrong predictions, most frequent first.
     """
 
     label: str
@@ -51,7 +51,7 @@ class GradeRecall(NamedTuple):
 
 
 class HeadMistakes(NamedTuple):
-    """One head's grades, those that some photo has."""
+    """One head's results by true grade, for the grades that occur."""
 
     title: str
     ordinal: bool
@@ -59,7 +59,7 @@ class HeadMistakes(NamedTuple):
 
 
 def head_mistakes(predictions: GradedPredictions) -> list[HeadMistakes]:
-    """How each head grades the photos of each true grade."""
+    """What each head predicts for the photos of each true grade."""
     return [
         HeadMistakes(attribute.title(), attribute.ordinal, _by_grade(attribute, confusions))
         for attribute, confusions in zip(predictions.schema, predictions.confusions, strict=True)
@@ -67,7 +67,7 @@ def head_mistakes(predictions: GradedPredictions) -> list[HeadMistakes]:
 
 
 def _by_grade(attribute: Attribute, confusions: Tensor) -> list[GradeRecall]:
-    """From matrices (1 + R, K, K): of the photos as they are, and of resamples."""
+    """From confusion matrices (1 + R, K, K): of all photos, and of R bootstrap resamples."""
     counts = confusions[0].numpy()  # (K, K)
     scores = [of_each(measure, confusions) for measure in (recall, precision, f1)]  # (1 + R, K) each
     return [
@@ -78,7 +78,7 @@ def _by_grade(attribute: Attribute, confusions: Tensor) -> list[GradeRecall]:
 
 
 def _grade(attribute: Attribute, grade: int, counts: np.ndarray, scores: Sequence[Interval]) -> GradeRecall:
-    """Of the photos of a grade, with what they got (K,), recall, precision and F1."""
+    """The result for one true grade from its counts of predictions (K,) and recall, precision and F1."""
     shares = counts / counts.sum()
     wrong = [other for other in np.argsort(-shares, kind="stable").tolist() if other != grade and shares[other] > 0]
     low, high = (float(shares[:grade].sum()), float(shares[grade + 1 :].sum())) if attribute.ordinal else (None, None)

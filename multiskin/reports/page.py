@@ -1,4 +1,4 @@
-"""The one page that a run ends in: everything there is to know of it, in a file that can be sent to a colleague."""
+"""The report page of a run: everything worth knowing about it, in a single file to send to a colleague."""
 
 import platform
 from collections.abc import Mapping, Sequence
@@ -27,20 +27,20 @@ from multiskin.reports.thumbnails import head_examples
 from multiskin.run import RunFolder
 from multiskin.schema import Schema
 
-EXAMPLES = 4  # photos of each kind, for each head
+EXAMPLES = 4  # photos for each head, of each kind: errors and correct predictions
 
 
 def write_report(run: RunFolder, photos: Path | None = None, examples: int = EXAMPLES) -> Path:
-    """Writes report.html into the run folder, from the files there; it needs no other file and no network.
+    """Writes report.html into the run folder, from the files there, and returns its path; the page needs no network.
 
     Args:
-        run: a finished run; its test photos are reported if they were measured, else its validation photos.
-        photos: the folder that the photos' paths start from; None if it is not known, which the page says.
-        examples: of each head, how many of the worst misses and how many right answers are shown; 0 for a page
-            without a photograph.
+        run: a finished run; reported on its test photos if these were evaluated, else on its validation photos.
+        photos: the folder that the photos' paths are relative to; None if it is not known, as the page then says.
+        examples: how many of the worst errors, and of the correct predictions, are shown for each head; 0 for a page
+            without photographs.
 
     Raises:
-        UserError: nothing measured yet, or a file of the run that is not what was written there.
+        UserError: nothing was evaluated yet, or a file of the run is damaged.
     """
     path = run.root / "report.html"
     write_page(path, "report", _content(run, photos, examples))
@@ -48,7 +48,7 @@ def write_report(run: RunFolder, photos: Path | None = None, examples: int = EXA
 
 
 def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, Any]:
-    """Everything that the template names."""
+    """Everything that the template refers to."""
     schema, config = Schema.load(run.schema), settings_of(run)
     measured = _measured(run, schema)
     side = "test" if "test" in measured else "val"
@@ -74,7 +74,7 @@ def prediction_content(
     photos: Path | None,
     examples: int,
 ) -> dict[str, Any]:
-    """What is told of predictions wherever they are shown: by group, by grade, and on example photos."""
+    """What every page on predictions shows: results by group and by grade, and example photos."""
     painter = MapPainter(run)
     return {
         "name": run.root.resolve().name,
@@ -110,7 +110,7 @@ def _measured_content(run: RunFolder, side: str, predictions: GradedPredictions)
 
 
 def _training_content(curves: pd.DataFrame, schema: Schema, config: Mapping[str, Any]) -> dict[str, Any]:
-    """How training went, by epoch."""
+    """Learning curves and other quantities logged in training."""
     return {
         "curves": draw_curves(curves, schema, config["trainer"]["monitor"]) if len(curves) else [],
         "epochs": curves["epoch"].nunique(),
@@ -123,7 +123,7 @@ def _training_content(curves: pd.DataFrame, schema: Schema, config: Mapping[str,
 def _grade_content(
     split: pd.DataFrame, measured: Mapping[str, GradedPredictions], columns: Sequence[str]
 ) -> dict[str, Any]:
-    """How many photos each side has, and with which grades."""
+    """How many photos each split has, and with which grades."""
     schema = next(iter(measured.values())).schema
     grades = graded_table(split, measured, schema)
     heads = enumerate(head_counts(grades, schema, columns))
@@ -139,7 +139,7 @@ def _group_columns(predictions: GradedPredictions, config: Mapping[str, Any]) ->
 
 
 def groupings_of(predictions: GradedPredictions, config: Mapping[str, Any]) -> list[Grouping]:
-    """The results by each column of groups that sets some apart."""
+    """The results by each column of groups that has at least two values."""
     groupings = [by_group(predictions, column) for column in _group_columns(predictions, config)]
     return [grouping for grouping in groupings if len(grouping.groups) > 1]
 
@@ -148,20 +148,20 @@ def settings_of(run: RunFolder) -> dict[str, Any]:
     """The settings that a run was trained with.
 
     Raises:
-        UserError: its file is damaged.
+        UserError: config.yaml is damaged.
     """
     path = run.config
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not all(isinstance(config[part], dict) for part in ("data", "model", "trainer")):
-            raise ValueError("a part is no mapping")
+            raise ValueError("a section is not a mapping")
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
         raise UserError(f"{path}: not the settings that 'fit' wrote; restore the file") from error
     return dict(config)
 
 
 def _measured(run: RunFolder, schema: Schema) -> dict[str, GradedPredictions]:
-    """The predictions by side of the split, of those that were measured."""
+    """The predictions by split, of those that were evaluated."""
     paths = {side: run.predictions(side) for side in ("val", "test")}
     found = {side: GradedPredictions.load(path, schema) for side, path in paths.items() if path.is_file()}
     if not found:
@@ -178,7 +178,7 @@ def _split(path: Path) -> pd.DataFrame:
 
 
 def _curves(path: Path) -> pd.DataFrame:
-    """The logged numbers; none where the log is gone."""
+    """The logged quantities; an empty table if there is no log."""
     if not path.is_file():
         return pd.DataFrame({"epoch": []})
     try:
@@ -189,13 +189,13 @@ def _curves(path: Path) -> pd.DataFrame:
 
 
 def _persons(run: RunFolder, side: str, schema: Schema) -> GradedPredictions | None:
-    """What is predicted of persons; None where there are not several photos of anyone."""
+    """The predictions for persons; None if nobody has several photos."""
     path = run.persons(side)
     return GradedPredictions.load(path, schema, named_by=["subject", "photos"]) if path.is_file() else None
 
 
 def _differing(recorded: Mapping[str, Any], schema: Schema) -> list[tuple[str, int, int]]:
-    """Each head's persons whose photos differ in grade, and those of whom several are graded, where there are any."""
+    """For each head: its title, the persons whose photos differ in grade, and those with several graded photos."""
     heads = recorded.get("persons", {}).get("heads", {})
     known = [(head.title(), heads[head.name]) for head in schema if head.name in heads]
     return [(title, of_head["differing"], of_head["several"]) for title, of_head in known if of_head["several"]]
@@ -208,7 +208,7 @@ def _recorded(run: RunFolder, side: str) -> Mapping[str, Any] | None:
 
 
 def confusion_charts(predictions: GradedPredictions) -> list[tuple[str, int, Markup]]:
-    """Title, photos and chart of every head."""
+    """Each head's title, number of photos and confusion matrix as a chart."""
     charts = []
     for number, (head, matrices) in enumerate(zip(predictions.schema, predictions.confusions, strict=True)):
         counts = matrices[0].numpy().astype(int)
@@ -219,13 +219,13 @@ def confusion_charts(predictions: GradedPredictions) -> list[tuple[str, int, Mar
 def _reliability(
     run: RunFolder, side: str, predictions: GradedPredictions
 ) -> tuple[str, list[tuple[HeadReliability, Markup]]]:
-    """The title of a side of the split, and how far each head's probabilities can be trusted there, with diagrams."""
+    """The title of a split, and each head's calibration there with its reliability diagram."""
     heads = reliability_of(run, side, predictions)
     return SIDE_TITLES[side], [(head, draw_reliability(head, f"{side} {head.attribute.name}")) for head in heads]
 
 
 def _sampling(curves: pd.DataFrame, schema: Schema) -> list[tuple[str, float, float]]:
-    """Each head's effective sample size and distinct photos, means over epochs; of heads that have them logged."""
+    """Title, effective sample size and distinct photos of each head that logs them, means over epochs."""
     keys = [(head.title(), f"sampling/{head.name}/effective", f"sampling/{head.name}/distinct") for head in schema]
     return [
         (title, float(curves[effective].mean()), float(curves[distinct].mean()))
@@ -235,14 +235,14 @@ def _sampling(curves: pd.DataFrame, schema: Schema) -> list[tuple[str, float, fl
 
 
 def _cosines(curves: pd.DataFrame, schema: Schema) -> list[tuple[str, str, float]]:
-    """Of every two heads whether their gradients agree, a mean over epochs, those that agree least first."""
+    """For each pair of heads the cosine of their gradients, a mean over epochs, in ascending order."""
     keys = [(a.title(), b.title(), f"train/cosine/{a.name}/{b.name}") for a, b in combinations(schema, 2)]
     found = [(a, b, float(curves[key].mean())) for a, b, key in keys if key in curves]
     return sorted(found, key=lambda pair: pair[2])
 
 
 def _training_time(curves: pd.DataFrame) -> str | None:
-    """Hours, minutes and seconds, where each epoch's seconds are logged."""
+    """The total training time as h:mm:ss; None if the epochs' seconds are not logged."""
     if "train/seconds" not in curves:
         return None
     return str(timedelta(seconds=round(curves["train/seconds"].sum())))

@@ -1,4 +1,4 @@
-"""Two runs' predictions on the photos that both have: how their true grades differ, and what became of each photo."""
+"""Two runs' predictions on their common photos: where the true grades differ, and which predictions changed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from multiskin.reports.graded import GradedPredictions
 from multiskin.run import RunFolder
 from multiskin.schema import MISSING, Attribute, Schema
 
-Judge = Literal["first", "second"]  # the run by whose true grades both are judged
+Judge = Literal["first", "second"]  # the run whose true grades both are judged by
 JUDGES: tuple[Judge, ...] = get_args(Judge)
 
 
 class Regraded(NamedTuple):
-    """Photos of both runs that are not graded alike for one head.
+    """How many photos have different true grades for one head in two runs.
 
     Attributes:
-        changed: have another true grade in the second run.
-        added: have one in the second run alone.
-        removed: have one in the first run alone.
+        changed: photos with another true grade in the second run.
+        added: photos with a true grade only in the second run.
+        removed: photos with a true grade only in the first run.
     """
 
     changed: int
@@ -34,14 +34,14 @@ class Regraded(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class PairedRuns:
-    """What two runs predict of N photos, in the same order.
+    """Two runs' predictions on N photos, in the same order.
 
     Attributes:
-        first: the one run's predictions.
-        second: the other one's.
-        judge: by whose true grades both are judged.
-        only_first: how many rows the first run has beside these.
-        only_second: likewise, the second.
+        first: the first run's predictions.
+        second: the second run's predictions.
+        judge: the run whose true grades both are judged by.
+        only_first: how many rows only the first run has.
+        only_second: how many rows only the second run has.
     """
 
     first: GradedPredictions
@@ -52,27 +52,27 @@ class PairedRuns:
 
     @classmethod
     def of(cls, first: RunFolder, second: RunFolder, side: str, judge: Judge) -> "PairedRuns":
-        """Pairs the rows of one side of the split by the photo, or part of one, that they are about.
+        """Pairs the rows of one split by the photo, or the part of one, that they are about.
 
         Args:
             first: a finished run.
-            second: another one.
-            side: test or val.
-            judge: by whose true grades both are judged.
+            second: another finished run.
+            side: the split, test or val.
+            judge: the run whose true grades both are judged by.
 
         Raises:
-            UserError: one run given twice, a side that is not measured, other schemas, a photo that stands twice, or no
-                photo that both have.
+            UserError: the same run given twice, a split that was not evaluated, different attributes, a photo listed
+                twice, or no photo in common.
         """
         if first.root.resolve() == second.root.resolve():
-            raise UserError(f"{second.root}: given twice; name the run to set against it first, and then this one")
+            raise UserError(f"{second.root}: given twice; give two different runs, first the one to compare with")
         before, now = (GradedPredictions.of_run(run, side) for run in (first, second))
         _require_same_schema(before.schema, now.schema, second.schema, first.schema)
         of_first, of_second = _names(before, first.predictions(side)), _names(now, second.predictions(side))
         both = of_second[of_second.isin(of_first)]
         if both.empty:
             raise UserError(
-                f"{second.predictions(side)}: no photo of {first.predictions(side)} by its name; measure both runs on "
+                f"{second.predictions(side)}: has no photo of {first.predictions(side)}, by name; measure both runs on "
                 "photos of the same table"
             )
         return cls(
@@ -89,17 +89,17 @@ class PairedRuns:
 
     @property
     def grades(self) -> np.ndarray:
-        """(N, H) the true grades that both are judged by, -1 where missing."""
+        """(N, H) the true grades that both runs are judged by, -1 where missing."""
         return self.first.grades if self.judge == "first" else self.second.grades
 
     @property
     def subjects(self) -> np.ndarray:
-        """(N,) str, as the second run has them, or else the first; "" where unknown to both."""
+        """(N,) str, the second run's subjects, else the first run's; "" where unknown to both."""
         first, second = (_subjects(of.table) for of in (self.first, self.second))
         return np.where(second == "", first, second)
 
     def regraded(self) -> dict[str, Regraded]:
-        """By attribute, of those for which any photo is."""
+        """The photos with different true grades, by attribute; without attributes that have none."""
         before, now = self.first.grades, self.second.grades
         kinds = (
             (before != now) & (before != MISSING) & (now != MISSING),
@@ -110,7 +110,7 @@ class PairedRuns:
         return {name: Regraded(*numbers) for name, *numbers in counts if any(numbers)}
 
     def pairs(self) -> list[Pair]:
-        """The second run as the candidate against the first as the baseline, a pair for each head."""
+        """For each head, the second run as the candidate and the first as the baseline."""
         images = self.second.table["image"].to_numpy(str)
         pairs = []
         for h, attribute in enumerate(self.schema):
@@ -120,11 +120,12 @@ class PairedRuns:
         return pairs
 
     def changes(self) -> pd.DataFrame:
-        """Every answer that is nearer to the true grade in one run than in the other, those that got worst first.
+        """Every prediction that is nearer to the true grade in one run than in the other, the worst changes first.
 
         Returns:
-            attribute, image, subject, true, first, second, change: a line for each, grades in words; change is mended
-            or broken where one run is right, else nearer or further, of ordered grades alone.
+            attribute, image, subject, true, first, second, change: one row per prediction, grades as labels. change is
+            "mended" if only the second run is right, "broken" if only the first is, else "nearer" or "further", for
+            ordinal grades only.
         """
         lines = [line for head in range(len(self.schema)) for line in self._changes(head)]
         return pd.DataFrame(lines, columns=["attribute", "image", "subject", "true", "first", "second", "change"])
@@ -141,26 +142,30 @@ class PairedRuns:
 
 
 def _require_same_schema(first: Schema, second: Schema, path: Path, of_first: Path) -> None:
-    """Both have the same heads, in whatever order; other words for them are of no account."""
+    """Makes sure that both schemas have the same heads, in any order; titles and translations may differ.
+
+    Raises:
+        UserError: they do not.
+    """
     before, now = ({each.name: (each.kind, each.grades, each.grade_names) for each in of} for of in (first, second))
     differing = [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
     if differing:
         raise UserError(
-            f"{path}: {differing[0]} is not graded as in {of_first}; a run can be set against one that grades the same "
-            "attributes, each with the same grades"
+            f"{path}: {differing[0]} is not graded as in {of_first}; compare runs that grade the same attributes, each "
+            "with the same grades"
         )
 
 
 def _names(predictions: GradedPredictions, path: Path) -> pd.Index:
-    """What each line is about, by its path in the table and its part's place there."""
+    """The name of each row's photo, or part of one: its path in the table, with the part's position."""
     names = pd.Index(predictions.table["image"])
     if names.has_duplicates:
-        raise UserError(f"{path}: photo {names[names.duplicated()][0]} stands twice; measure again")
+        raise UserError(f"{path}: photo {names[names.duplicated()][0]} is listed twice; measure again")
     return names
 
 
 def _lines(predictions: GradedPredictions, lines: np.ndarray, schema: Schema) -> GradedPredictions:
-    """The lines at these positions, with the heads in the order of a schema that has the same ones."""
+    """The rows at these positions, with the heads in the order of a schema that has the same heads."""
     cells = np.ix_(lines, np.array([predictions.schema.index(name) for name in schema.names]))
     table = predictions.table.iloc[lines].reset_index(drop=True)
     return GradedPredictions(schema, table, predictions.grades[cells], predictions.decisions[cells])
@@ -176,7 +181,7 @@ def _answers(predictions: GradedPredictions, head: int, graded: np.ndarray) -> A
 
 
 def _error(attribute: Attribute, decided: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """(N,) how far off a grade is; of nominal ones, whether it is another."""
+    """(N,) the distance to the true grade; for nominal grades, 0 if right and 1 if wrong."""
     distance = np.abs(decided - true)
     return distance if attribute.ordinal else np.minimum(distance, 1)
 

@@ -1,4 +1,4 @@
-"""What a run folder keeps of a measurement: numbers, predictions and pictures."""
+"""Writes an evaluation into a run folder: numbers, predictions and figures."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +12,12 @@ from multiskin.run import RunFolder, move_results, whole, write_json
 
 
 def record(run: RunFolder, name: str, evaluation: Evaluation) -> None:
-    """Adds a measurement to the run's metrics.json; writes its predictions, class by class, and confusion matrices.
+    """Writes an evaluation's predictions, classification report and confusion matrices, and adds it to metrics.json.
 
     Args:
-        run: where to.
-        name: of what was measured: val, test, or a table's name.
-        evaluation: the measurement.
+        run: the run folder.
+        name: what was evaluated: val, test, or a table's name.
+        evaluation: the evaluation.
     """
     metrics = run.results() | {name: evaluation.to_dict()}
     before = evaluation.uncalibrated
@@ -27,11 +27,11 @@ def record(run: RunFolder, name: str, evaluation: Evaluation) -> None:
     draw_confusions(evaluation.confusion, evaluation.schema, run.figure(f"confusion_{name}"))
     with whole(run.classification(name)) as part:
         classification_report(evaluation.confusion, evaluation.schema).to_csv(part, index=False, float_format="%.4f")
-    write_json(run.metrics, metrics)  # last: with them it has been measured
+    write_json(run.metrics, metrics)  # last: it marks the evaluation as complete
 
 
 def _write(path: Path, table: pd.DataFrame | None) -> None:
-    """Writes a table, or removes an earlier one that there is none of now."""
+    """Writes a table; if it is None, removes the one of an earlier evaluation."""
     if table is None:
         path.unlink(missing_ok=True)
         return
@@ -40,7 +40,7 @@ def _write(path: Path, table: pd.DataFrame | None) -> None:
 
 
 def set_aside(run: RunFolder) -> Path | None:
-    """Moves what was measured of another model than the run has now to a folder of its own; None if nothing was."""
+    """Moves results of an earlier model of the run to a folder of their own and returns it; None without any."""
     if not run.metrics.is_file():
         return None
     patterns = (

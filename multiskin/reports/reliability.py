@@ -1,4 +1,4 @@
-"""How far probabilities can be trusted: calibration errors beside their noise floor, and reliability diagrams."""
+"""How far probabilities can be trusted: calibration errors with their noise floor, and reliability diagrams."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -23,14 +23,14 @@ PANEL = 2.5  # inches
 
 
 class Trust(NamedTuple):
-    """What the probabilities of one head are worth on graded photos.
+    """How good the probabilities of one head are on graded photos.
 
     Attributes:
-        error: the calibration error; of ordered grades over the cuts between them.
-        floor: the one that true probabilities like these would have.
+        error: the calibration error; for ordinal grades, over the cuts between grades.
+        floor: the calibration error that these probabilities would have if they were perfectly calibrated.
         log_loss: the mean negative log-likelihood.
         rps: the mean ranked probability score; None where grades have no order.
-        bins: of the reliability diagram.
+        bins: the bins of the reliability diagram.
     """
 
     error: float
@@ -41,13 +41,13 @@ class Trust(NamedTuple):
 
 
 class HeadReliability(NamedTuple):
-    """One head's probabilities, as they are and without calibration.
+    """How good one head's probabilities are, as they are and without calibration.
 
     Attributes:
-        attribute: what it grades.
-        photos: graded for it.
-        found: as they are.
-        before: without calibration; None where there is none.
+        attribute: the head's attribute.
+        photos: how many photos are graded for it.
+        found: for the probabilities as they are.
+        before: for those without calibration; None if the model is not calibrated.
     """
 
     attribute: Attribute
@@ -59,13 +59,13 @@ class HeadReliability(NamedTuple):
 def head_reliability(
     schema: Schema, grades: np.ndarray, probabilities: np.ndarray, before: np.ndarray | None = None
 ) -> list[HeadReliability]:
-    """What the probabilities of each head that has graded photos are worth.
+    """How good the probabilities are, for each head with graded photos.
 
     Args:
         schema: the heads, H of them.
         grades: (N, H) int64, -1 where missing.
         probabilities: (N, H, Kmax).
-        before: (N, H, Kmax) without calibration; None where there is none.
+        before: (N, H, Kmax) without calibration; None if the model is not calibrated.
     """
     heads = []
     for h, attribute in enumerate(schema):
@@ -79,22 +79,22 @@ def head_reliability(
 
 
 def reliability_of(run: RunFolder, side: str, predictions: GradedPredictions) -> list[HeadReliability]:
-    """That of the predictions on one side of a run's split, beside those without calibration if there are any.
+    """How good a run's predictions on one split are, with and without calibration if the model is calibrated.
 
     Raises:
-        UserError: a file of the run that is not what was written there.
+        UserError: a file of the run is damaged.
     """
     path, before = run.uncalibrated(side), None
     if path.is_file():
         uncalibrated = GradedPredictions.load(path, predictions.schema)
         if not uncalibrated.table["row"].equals(predictions.table["row"]):
-            raise UserError(f"{path}: not of the photos of {run.predictions(side).name}; measure again")
+            raise UserError(f"{path}: its photos are not those of {run.predictions(side).name}; measure again")
         before = uncalibrated.probabilities
     return head_reliability(predictions.schema, predictions.grades, predictions.probabilities, before)
 
 
 def trust(attribute: Attribute, probabilities: np.ndarray, grades: np.ndarray) -> Trust:
-    """What probabilities (N, K) are worth on photos with these grades (N,)."""
+    """How good probabilities (N, K) are on photos with these true grades (N,)."""
     ask = cuts if attribute.ordinal else classes
     scores = ranked_probability_score(torch.from_numpy(probabilities), torch.from_numpy(grades))  # (N,)
     return Trust(
@@ -107,11 +107,11 @@ def trust(attribute: Attribute, probabilities: np.ndarray, grades: np.ndarray) -
 
 
 def draw_reliability(head: HeadReliability, name: str) -> Markup:
-    """Observed shares against predicted probabilities, with how many answers stand behind them.
+    """The reliability diagram: observed shares by predicted probability, with the number of predictions in each bin.
 
     Args:
-        head: whose; without calibration and with it, side by side, where it has one.
-        name: unlike that of any other figure on the page.
+        head: the head; drawn without and with calibration, side by side, if it is calibrated.
+        name: unique among the figures of the page.
     """
     known = {"uncalibrated": head.before, "calibrated": head.found} if head.before else {"": head.found}
     panels = {title: of.bins for title, of in known.items() if of}
@@ -143,7 +143,7 @@ def _draw_diagram(axes: Axes, title: str, bins: Sequence[Bin]) -> None:
 
 
 def _draw_counts(axes: Axes, bins: Sequence[Bin]) -> None:
-    """On a scale of roots, on which few are still to be seen beside many."""
+    """On a square-root scale, so that small counts stay visible beside large ones."""
     heights = [each.answers**0.5 for each in bins]
     axes.bar([each.predicted for each in bins], heights, 0.06, color=SERIES[0], alpha=0.6)
     axes.set(yticks=[])

@@ -1,4 +1,4 @@
-"""What predictions on graded photos are worth: by head and by group of photos, with intervals."""
+"""Scores of predictions on graded photos, by head and by group of photos, with intervals."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -12,35 +12,35 @@ from multiskin.metrics.bootstrap import Interval, interval, of_each
 from multiskin.reports.graded import GradedPredictions
 from multiskin.schema import MISSING, Attribute, Schema
 
-ENOUGH = 20  # graded photos that a group has to have to be called the best or the worst one
-MOST_GROUPS = 12  # values of a column that are shown, those of the most photos
+ENOUGH = 20  # graded photos that a group needs to count as the best or the worst one
+MOST_GROUPS = 12  # values of a column that are shown, those with the most photos
 
-# The first metric is the one that a head is judged by.
+# The first metric of each kind is the one that a head is judged by.
 METRICS: dict[str, dict[str, Callable[[Tensor], Tensor]]] = {
     "ordinal": {"P-Recall": of.p_recall, "kappa": of.quadratic_kappa, "MAE": of.mae},
     "nominal": {"accuracy": of.accuracy, "balanced accuracy": of.macro_recall, "macro F1": of.macro_f1},
 }
-RECORDED = {"P-Recall": "p_recall", "accuracy": "accuracy"}  # the names of the first ones in metrics.json
+RECORDED = {"P-Recall": "p_recall", "accuracy": "accuracy"}  # what metrics.json calls these first metrics
 
 
 def judged_by(schema: Schema) -> list[tuple[str, str]]:
-    """The kinds of heads that there are, each with the metric that they are judged by."""
+    """The kinds of heads in the schema, each with the metric that they are judged by."""
     return [(kind, next(iter(METRICS[kind]))) for kind in _kinds(schema)]
 
 
 class Row(NamedTuple):
-    """A line of the results: a head, or the mean of the heads above it."""
+    """One row of the results: a head, or the mean over the heads above it."""
 
     title: str
-    photos: int | None  # graded ones; a mean has no number of its own
-    scores: list[Interval]  # of the panel's metrics
-    constant: float  # what the best constant answer gets of the first metric
-    second: float | None  # what a second rater gets of it
+    photos: int | None  # graded for the head; None for a mean
+    scores: list[Interval]  # one per metric of the panel
+    constant: float  # the best constant answer's score by the first metric
+    second: float | None  # a second rater's score by the first metric
     second_photos: int | None  # graded by both raters
 
 
 class Panel(NamedTuple):
-    """The heads of one kind, which are measured alike."""
+    """The results of all heads of one kind, which have the same metrics."""
 
     kind: str
     metrics: list[str]
@@ -52,17 +52,17 @@ class Panel(NamedTuple):
 
 
 def results(predictions: GradedPredictions, second: Mapping[str, Mapping[str, Any]]) -> list[Panel]:
-    """The results of ordinal and of nominal heads, with their mean as the last row where there are several.
+    """The results of ordinal and of nominal heads, each with the mean as the last row if there are several heads.
 
     Args:
-        predictions: what is measured.
-        second: a second rater's metrics by head, as recorded; empty where there is none.
+        predictions: the predictions to score.
+        second: a second rater's metrics by head, from metrics.json; empty if there is none.
     """
     return [_panel(kind, heads, predictions, second) for kind, heads in _kinds(predictions.schema).items()]
 
 
 def _kinds(schema: Schema) -> dict[str, list[int]]:
-    """The positions of the heads of each kind that there is."""
+    """The indices of the heads of each kind in the schema."""
     by_kind = {kind: [h for h, head in enumerate(schema) if head.kind == kind] for kind in METRICS}
     return {kind: heads for kind, heads in by_kind.items() if heads}
 
@@ -90,7 +90,7 @@ def _panel(
 
 
 def _mean(rows: list[Row], values: np.ndarray) -> Row:
-    """The mean over heads that have a value, of values (H, M, 1 + R)."""
+    """The mean over the heads that have a value; values are (H, M, 1 + R) for M metrics and R resamples."""
     graded = [row for row in rows if row.photos]
     seconds = [row.second for row in graded if row.second is not None]
     return Row(
@@ -104,30 +104,30 @@ def _mean(rows: list[Row], values: np.ndarray) -> Row:
 
 
 def _mean_over_heads(values: np.ndarray) -> np.ndarray:
-    """(H, ...) to (...): the mean of what is not NaN, NaN where nothing is."""
+    """The mean over the first axis, (H, ...) to (...), without NaN; NaN where all are."""
     known = ~np.isnan(values)
     total = np.where(known, values, 0.0).sum(axis=0)
     return np.divide(total, known.sum(axis=0), out=np.full(total.shape, np.nan), where=known.any(axis=0))
 
 
 def constant(confusion: Tensor, attribute: Attribute) -> float:
-    """What the best constant answer gets of the metric that a head is judged by."""
+    """The best constant answer's score by the metric that a head is judged by."""
     if attribute.ordinal:
         return of.p_recall_constant(confusion).item()
     return (confusion.sum(1).max() / confusion.sum()).item()
 
 
 class Group(NamedTuple):
-    """The photos that have one value in a column."""
+    """The results on the photos that have one value in a column."""
 
     title: str
     photos: int
-    graded: list[int]  # by head
-    scores: list[Interval]  # by head, of the metric that it is judged by
+    graded: list[int]  # photos graded for each head
+    scores: list[Interval]  # each head's score by its first metric
 
 
 class Extremes(NamedTuple):
-    """A head's groups of the highest and the lowest score, among those of enough graded photos."""
+    """A head's groups with the highest and the lowest score, among those with enough graded photos."""
 
     best: str
     worst: str
@@ -139,12 +139,12 @@ class Grouping(NamedTuple):
 
     column: str
     groups: list[Group]
-    extremes: list[Extremes | None]  # by head; None where there are not two groups to compare
+    extremes: list[Extremes | None]  # for each head; None if fewer than two groups can be compared
     left_out: int  # values that are not shown
 
 
 def by_group(predictions: GradedPredictions, column: str) -> Grouping:
-    """Every head's score for each value of a column, those of the most photos in their natural order."""
+    """Every head's score for each value of a column, for the values with the most photos, in natural order."""
     values, left_out = group_values(predictions.table[column])
     cells = predictions.table[column].to_numpy()
     groups = [_group(value, predictions.select(cells == value)) for value in values]
@@ -153,7 +153,7 @@ def by_group(predictions: GradedPredictions, column: str) -> Grouping:
 
 
 def group_values(cells: pd.Series) -> tuple[list[str], int]:
-    """The values of the most cells, sorted, numbers by their size; and how many further ones there are."""
+    """The most frequent values, sorted with numbers by size, and how many others there are."""
     counts = cells[cells != ""].value_counts()
     values = sorted(counts.index[:MOST_GROUPS], key=_natural)
     return values, len(counts) - len(values)

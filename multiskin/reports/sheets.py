@@ -1,4 +1,4 @@
-"""Sheets: rows of pictures with words above each and one bar of colours below them, legible on a phone."""
+"""Sheets: rows of pictures with text above each and one colour bar below all of them, legible on a phone."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,21 +21,21 @@ GAP = 0.15  # inches
 LINE = 0.33  # inches from line to line
 BAR = 0.25  # inches high
 TITLE, TEXT, SMALL = 20, 17, 15  # points
-LETTERS = {TITLE: 48, TEXT: 63}  # over the whole width
-FLATTEST, TALLEST = 0.5, 1.6  # height by width of the room that a picture gets
-GREY = 176  # that the bar's colours lie on, as light as skin
-FRAME = "white"  # of what the network sees
+LETTERS = {TITLE: 48, TEXT: 63}  # characters that fit the whole width
+FLATTEST, TALLEST = 0.5, 1.6  # limits of height / width of the space for a picture
+GREY = 176  # the background of the colour bar, about as light as skin
+FRAME = "white"  # colour of the frame around what the network sees
 
 
 class View(NamedTuple):
-    """One picture of a sheet, with the words above it.
+    """One picture of a sheet, with the text above it.
 
     Attributes:
-        title: of an attribute or of the photo.
-        words: a line each.
+        title: the attribute's or the photo's title.
+        words: lines of text below the title.
         picture: (h, w, 3) uint8.
-        seen: what of the picture the network sees.
-        scale: of the colours; None where there are none.
+        seen: the part of the picture that the network sees.
+        scale: the scale of the colours; None if there are none.
     """
 
     title: str
@@ -46,7 +46,7 @@ class View(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Of a picture in a figure, inches from the figure's left and lower edges."""
+    """Where a picture is in a figure, in inches from the figure's left and lower edges."""
 
     left: float
     bottom: float
@@ -58,15 +58,15 @@ def draw_sheet(path: Path, rows: Sequence[Sequence[View]], colours: Colours) -> 
     """Writes a PNG.
 
     Args:
-        path: the file.
-        rows: of views; those of a short row stand in its middle.
-        colours: of the overlays.
+        path: the file to write.
+        rows: the rows of views; short rows are centred.
+        colours: the colours of the overlays.
     """
     columns = max(map(len, rows))
     scales = sorted({view.scale for row in rows for view in row if view.scale is not None})
     words = [[_lines(view, columns, len(scales) > 1) for view in row] for row in rows]
-    room = (WIDTH - GAP) / columns  # of a view with the gap beside it, inches
-    height = (room - GAP) * max(_aspect(view) for row in rows for view in row)  # of a picture
+    room = (WIDTH - GAP) / columns  # width of a view with the gap beside it, inches
+    height = (room - GAP) * max(_aspect(view) for row in rows for view in row)  # of a picture, inches
     heights = [LINE * max(map(len, of_row)) + GAP / 2 + height + GAP for of_row in words]
     below = BAR + 3 * LINE if scales else 0.0
     with picture_style():
@@ -88,14 +88,14 @@ def _aspect(view: View) -> float:
 
 
 def _lines(view: View, columns: int, name_scale: bool) -> list[tuple[str, int]]:
-    """What stands above a view, line by line, and how large."""
+    """The lines of text above a view, each with its font size."""
     full = [f"full: {view.scale.full:.2g} {view.scale.unit}"] if name_scale and view.scale is not None else []
     texts = [(view.title, TITLE), *((text, TEXT) for text in (*view.words, *full))]
     return [(line, size) for text, size in texts for line in wrap(text, LETTERS[size] // columns)]
 
 
 def _draw_view(figure: Figure, view: View, lines: list[tuple[str, int]], top: float, place: Place) -> None:
-    """Draws a picture at its place, and the lines above it from the top downwards."""
+    """Draws a picture at its place, and the lines above it from top to bottom."""
     for number, (line, size) in enumerate(lines, start=1):
         weight = "bold" if size == TITLE else "normal"
         figure.text(*_share(figure, place.left, top - number * LINE), line, size=size, weight=weight)
@@ -111,13 +111,13 @@ def _axes(figure: Figure, place: Place) -> Axes:
 
 
 def _share(figure: Figure, across: float, up: float) -> tuple[float, float]:
-    """Inches as shares of the figure."""
+    """Inches as fractions of the figure."""
     width, height = figure.get_size_inches()
     return across / width, up / height
 
 
 def _draw_seen(axes: Axes, view: View) -> None:
-    """A frame around what the network sees, where that is not the whole photo."""
+    """Draws a frame around what the network sees, unless that is the whole photo."""
     if not np.allclose(view.seen, WHOLE.seen):
         height, width = view.picture.shape[:2]
         left, top, right, bottom = np.array(view.seen) * np.array([width, height, width, height])
@@ -127,7 +127,7 @@ def _draw_seen(axes: Axes, view: View) -> None:
 
 
 def _draw_bar(figure: Figure, scales: Sequence[Scale], colours: Colours) -> None:
-    """The colours from the lowest to the full one, on grey, and what they mean."""
+    """Draws the colour bar, on grey, and below it what the colours mean."""
     ramp = np.tile(np.linspace(colours.lowest, 1, 512), (2, 1))
     ground = np.full((*ramp.shape, 3), GREY, np.uint8)
     axes = _axes(figure, Place(GAP, 2.5 * LINE, WIDTH - 2 * GAP, BAR))
@@ -144,7 +144,7 @@ def _draw_bar(figure: Figure, scales: Sequence[Scale], colours: Colours) -> None
 
 
 def _ticks(scales: Sequence[Scale], colours: Colours) -> tuple[list[float], list[str]]:
-    """Where numbers stand at the bar, and which; words where pictures have scales of their own."""
+    """The positions and labels of the bar's ticks: numbers, or words if the pictures have different scales."""
     places = np.linspace(colours.lowest, 1, 3).tolist()
     if len(scales) > 1:
         return places, [{-1: "less, full colour", 0: "0", 0.5: "half", 1: "full colour"}[place] for place in places]

@@ -1,4 +1,4 @@
-"""The tables that a study leaves behind, for a README and for other programs."""
+"""The tables that a study writes, for a README and for other programs."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,11 +20,11 @@ FILES = ("study.json", "table.md", "results.csv", "by_grade.csv", "costs.csv")  
 
 
 def write_findings(findings: Findings, root: Path) -> Path:
-    """Writes study.json, table.md, results.csv, by_grade.csv and costs.csv, and returns the table.
+    """Writes study.json, table.md, results.csv, by_grade.csv and costs.csv; returns the path of table.md.
 
     Args:
-        findings: of a study.
-        root: its folder.
+        findings: the results of a study.
+        root: the study's folder.
     """
     findings = replace(findings, missing=from_here(findings.missing, root), lost=from_here(findings.lost, root))
     study = findings.study
@@ -49,7 +49,7 @@ def write_findings(findings: Findings, root: Path) -> Path:
 
 
 def findings_markdown(findings: Findings) -> str:
-    """A line for each variant: what it costs and gets; then how it differs from the baseline; then its credits."""
+    """Markdown tables by variant: costs and scores, differences from the baseline, and mean credit by true grade."""
     parts = [_caption(findings), _scores(findings), _lost(findings), _differences(findings)]
     return "\n\n".join([*filter(None, parts), *_by_grade(findings)]) + missing_markdown(findings.missing) + "\n"
 
@@ -57,19 +57,19 @@ def findings_markdown(findings: Findings) -> str:
 def _caption(findings: Findings) -> str:
     number_of_seeds = len(findings.seeds)
     seeds = f"{plural(number_of_seeds, 'seed')} {', '.join(map(str, findings.seeds))}"
-    one = "One seed, so exploratory: how much another training would differ is not known." * (number_of_seeds == 1)
+    one = "One seed, so exploratory: how much another training would differ is unknown." * (number_of_seeds == 1)
     side = "test" if findings.side == "test" else "validation"
     told = filter(None, [FLATTERED * findings.flattered, one, caveat(number_of_seeds)])
     return f"**{findings.study.title}** ({side} photos, {seeds}). {' '.join(told)}".rstrip()
 
 
 def _judged(findings: Findings) -> pd.DataFrame:
-    """By the metric that a head is judged by, the mean last, if it is one of several graded heads."""
+    """The results by each head's main metric, the mean last if at least two ordinal heads have graded photos."""
     kinds = {attribute.name: attribute.kind for attribute in findings.schema} | {MEAN: "ordinal"}
     results = findings.results
     judged = results[results["metric"] == results["attribute"].map(kinds).map(JUDGED_BY)]
     graded = judged[judged["candidate"].notna() & (judged["attribute"].map(kinds) == "ordinal")]
-    several = graded["attribute"].nunique() > 2  # with the mean itself
+    several = graded["attribute"].nunique() > 2  # one of them is the mean itself
     return judged if several else judged[judged["attribute"] != MEAN]
 
 
@@ -85,14 +85,14 @@ def _scores(findings: Findings) -> str:
         ]
         lines.append([cost["row"], amount(cost["parameters"], ""), amount(cost["seconds"], "s"), *cells])
     metrics = " and ".join(METRICS[metric] for metric in judged["metric"].unique())
-    told = f"{metrics}, the best of each column bold; training is time on the clock, a mean over seeds"
+    told = f"{metrics}, with the best of each column in bold; training is wall-clock time, a mean over seeds"
     return f"{told}:\n\n{markdown_table(heading, lines)}"
 
 
 def _lost(findings: Findings) -> str:
-    """Why there is a dash in place of a cost."""
+    """Says why costs are unknown, which the table shows as dashes."""
     told = ", ".join(f"{row} ({reason})" for row, reason in findings.lost.items())
-    return f"Costs that are not known: {told}." if told else ""
+    return f"Unknown costs: {told}." if told else ""
 
 
 def _best(judged: pd.DataFrame) -> pd.Series:
@@ -118,12 +118,12 @@ def _differences(findings: Findings) -> str:
             )
             lines.append([row, *cells])
     whose = "the method's" if of == "method" else "these trained models'"
-    heading = f"Less {findings.study.baseline}, with {whose} 95 % interval:"
+    heading = f"Difference from {findings.study.baseline}, with {whose} 95 % interval:"
     return f"{heading}\n\n{markdown_table(['', *_titles(findings)], lines)}"
 
 
 def _by_grade(findings: Findings) -> Iterator[str]:
-    """The mean credit of the photos of each true grade, head by head."""
+    """A table for each head with the mean credit of the photos of each true grade."""
     for name, of_head in findings.by_grade.groupby("attribute", sort=False):
         attribute = findings.schema[str(name)]
         photos = of_head.drop_duplicates("grade")["photos"]

@@ -1,4 +1,4 @@
-"""How charts look, on a page and in a picture: one function draws a chart for both, with colours by name."""
+"""Styles of charts on pages and in PNG files: one function draws a chart for both, with named colours."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -40,9 +40,9 @@ DARK = {
     "series-6": "#97a6f5",
 }
 SERIES = tuple(name for name in LIGHT if name.startswith("series"))
-STAND_INS = {name: f"#0000{number:02x}" for number, name in enumerate(LIGHT, start=1)}  # until a page names its own
+STAND_INS = {name: f"#0000{number:02x}" for number, name in enumerate(LIGHT, start=1)}  # to_svg replaces them
 STYLE: dict[Any, Any] = {
-    "text.parse_math": False,  # a dollar in a name is a dollar
+    "text.parse_math": False,  # a dollar sign in a name is no formula
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": MUTED,
@@ -63,15 +63,15 @@ STYLE: dict[Any, Any] = {
 
 @contextmanager
 def page_style() -> Iterator[None]:
-    """Within it figures are drawn for a page, where to_svg gives them the page's own colours, light and dark."""
-    with _style(STAND_INS, {"svg.fonttype": "none"}), warnings.catch_warnings():  # words stay words
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the reader's fonts draw it
+    """A context for drawing figures for a page; to_svg then gives them the page's light and dark colours."""
+    with _style(STAND_INS, {"svg.fonttype": "none"}), warnings.catch_warnings():  # text stays text
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the browser's fonts draw it
         yield
 
 
 @contextmanager
 def picture_style() -> Iterator[None]:
-    """Within it figures are drawn and saved as pictures, in the light colours."""
+    """A context for drawing and saving figures as PNG files, in the light colours."""
     with _style(LIGHT, {"figure.facecolor": PAPER, "savefig.dpi": 200}):
         yield
 

@@ -1,4 +1,4 @@
-"""Matplotlib's figures as SVG that stands in a page: in the page's colours and fonts, light and dark."""
+"""Matplotlib figures as inline SVG, in the page's fonts and its light and dark colours."""
 
 import re
 from html import escape
@@ -10,16 +10,16 @@ from matplotlib.figure import Figure
 
 from multiskin.reports.styles import STAND_INS
 
-VARIABLES = {colour: name for name, colour in STAND_INS.items()}  # of CSS, which differ between light and dark
+VARIABLES = {colour: name for name, colour in STAND_INS.items()}  # CSS variables, which differ between light and dark
 
 
 def to_svg(figure: Figure, name: str, description: str) -> Markup:
-    """The figure as an SVG element, whose description is read out where it is not seen.
+    """The figure as an SVG element, with a description for screen readers.
 
     Args:
-        figure: drawn within page_style.
-        name: unlike that of any other figure on the page, for ids are the page's.
-        description: what is to be seen.
+        figure: a figure drawn within page_style.
+        name: unique among the figures of the page, so that ids in the SVG are too.
+        description: what the figure shows.
     """
     file = StringIO()
     with mpl.rc_context({"svg.hashsalt": name}):
@@ -28,7 +28,7 @@ def to_svg(figure: Figure, name: str, description: str) -> Markup:
         )
     text = file.getvalue()
     _, _, inside = text[text.index("<svg") :].partition(">")
-    inside = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", inside, flags=re.DOTALL)  # it is of the whole page
+    inside = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", inside, flags=re.DOTALL)  # applies to the whole page
     inside = inside.replace("xlink:href", "href")
     inside = re.sub(r' id="([^"]*)"', lambda found: found[0] if f"#{found[1]}" in text else "", inside)
     inside = re.sub("|".join(VARIABLES), lambda found: f"var(--{VARIABLES[found[0]]})", inside)

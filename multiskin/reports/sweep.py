@@ -1,4 +1,4 @@
-"""What a sweep has found: the best trials as a table, all of them as lines, and which options mattered."""
+"""The results of a sweep: a table of the best trials, parallel coordinates of all, and option importances."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,17 +18,17 @@ from multiskin.reports.figures import drawn_words, save
 from multiskin.reports.fonts import families
 from multiskin.search.space import Choices, Range, Space
 
-SHOWN = 5  # best trials in the table
-LONGEST = 16  # letters beside an axis
-MOST_DIGITS = 17  # of a number
-APART = 0.05  # of an axis that numbers beside it have to be
+SHOWN = 5  # trials in the table
+LONGEST = 16  # characters of a label beside an axis
+MOST_DIGITS = 17  # digits of a number
+APART = 0.05  # least distance of a tick from the ends of its axis, as a share of the axis
 
 
 def print_best(best: pd.DataFrame, console: Console) -> None:
-    """The first trials with what they have come to and their options, side by side.
+    """Prints the best trials side by side, with their results and options.
 
     Args:
-        best: finished trials, the best one first; columns are trial, the monitored number and the options.
+        best: the finished trials, best first, with columns trial, the monitored metric and the options.
         console: where to print.
     """
     title = f"the best of {len(best)} trials"
@@ -43,24 +43,24 @@ def print_best(best: pd.DataFrame, console: Console) -> None:
 
 
 def _label(value: Any, digits: int = 4) -> str:
-    """A value as YAML has it."""
+    """A value as written in YAML."""
     return "null" if value is None else f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 class _Scale(NamedTuple):
-    """Where values stand on an axis, from 0 to 1."""
+    """The positions of values on an axis, from 0 to 1, and the values to label."""
 
     place: Callable[[Any], float]
     ticks: list[Any]
 
 
 def draw_trials(best: pd.DataFrame, space: Space, mode: str, path: Path) -> None:
-    """Parallel coordinates: a line for each trial through its options to what it has come to, the better the higher.
+    """Parallel coordinates: a line for each trial through its options to its result, better results further up.
 
     Args:
-        best: finished trials, the best one first; columns are trial, the monitored number and the options.
+        best: the finished trials, best first, with columns trial, the monitored metric and the options.
         space: the options, each an axis.
-        mode: whether the monitored number is better at its min or its max.
+        mode: min or max, whichever is better for the monitored metric.
         path: the PNG to write.
     """
     monitor = best.columns[1]
@@ -83,7 +83,7 @@ def draw_trials(best: pd.DataFrame, space: Space, mode: str, path: Path) -> None
 
 
 def _draw_lines(axes: Axes, lines: np.ndarray) -> None:
-    """The better ones over the others; shades go by rank, for one bad trial would leave none for the rest."""
+    """Better trials on top; shades go by rank, since with values one bad trial would make all others look alike."""
     trials = lines.shape[1]
     shades = mpl.colormaps["Blues"](np.linspace(0.9, 0.3, trials))
     for trial in reversed(range(1, trials)):
@@ -109,7 +109,7 @@ def _draw_axis(axes: Axes, position: int, scale: _Scale) -> None:
 
 
 def _distinct(ticks: Sequence[Any]) -> list[str]:
-    """Labels with as many digits as it takes to tell them apart."""
+    """Labels with as many digits as needed to tell them apart."""
     labels = ([_label(tick, digits) for tick in ticks] for digits in range(4, MOST_DIGITS))
     return next(filter(lambda texts: len(set(texts)) == len(texts), labels), [str(tick) for tick in ticks])
 
@@ -140,12 +140,12 @@ def _of_results(values: Sequence[float], mode: str) -> _Scale:
 
 
 def draw_importances(importances: Mapping[str, float], trials: int, monitor: str, path: Path) -> None:
-    """A bar for each option, the longest on top.
+    """A bar chart of the importance of each option.
 
     Args:
-        importances: each option's share, of 1 together.
-        trials: finished ones, from which the shares are estimated.
-        monitor: what the trials differ in.
+        importances: each option's share, in descending order; they add up to 1.
+        trials: how many finished trials the shares are estimated from.
+        monitor: the monitored metric.
         path: the PNG to write.
     """
     names = [drawn_words(name, f"option {number}") for number, name in enumerate(importances, start=1)]

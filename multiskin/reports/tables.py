@@ -1,4 +1,4 @@
-"""Results as a table for the terminal."""
+"""Tables of results for the terminal."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -43,13 +43,13 @@ ORDINAL = {
     "within_one": "within\n1",
     "rps_balanced": "RPS",
 }
-PERSONS = "\nby person: P-Recall of what all photos of a person say together"
-SECOND_RATER = "\n2nd rater: what a second rater gets, measured by the grades of the first"
-LEGEND = """P-Recall over the grades present; constant: what the best constant answer gets
-RPS balanced over the grades: lower is better, as for MAE"""
-CALIBRATION = """T: what log-probabilities are divided by; above 1 where the network was too sure
-ECE: calibration error; noise floor: true probabilities have less in 97.5 % of cases"""
-ASCII = str.maketrans("−–", "--")  # signs that not every terminal has
+PERSONS = "\nby person: P-Recall when all photos of a person are graded together"
+SECOND_RATER = "\n2nd rater: the score of a second rater against the grades of the first"
+LEGEND = """P-Recall: over the grades present; constant: the score of the best constant answer
+RPS: balanced over grades; lower is better for RPS and MAE"""
+CALIBRATION = """T: temperature that divides log-probabilities; above 1 if the network was overconfident
+ECE: calibration error; noise floor: calibrated probabilities stay below in 97.5 % of cases"""
+ASCII = str.maketrans("−–", "--")  # characters that some terminals cannot show
 NOMINAL = {
     "n": "photos",
     "accuracy": "accuracy",
@@ -67,9 +67,9 @@ def print_results(
     second_rater: Mapping[str, float] = MappingProxyType({}),
     persons: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
-    """One line a head and one for their mean; ordinal and nominal heads apart, for they are measured differently.
+    """Prints one line per head and one for their mean; ordinal and nominal heads apart, since their metrics differ.
 
-    What a second rater gets stands beside it where there is one, and what persons get where several photos show them.
+    The scores of a second rater and those by person are columns of their own, if there are any.
     """
     beside = {"second": second_rater, "persons": persons}
     others = {f"{key}_{name}": value for name, of in beside.items() for key, value in of.items()}
@@ -86,7 +86,7 @@ def print_results(
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """One line a head and one for their mean: both sides, their difference, and what is shown of it by any metric."""
+    """Prints one line per head and one for their mean: both sides and their difference; then what all metrics show."""
     seeds = f"{plural(len(comparison.seeds), 'seed')} {', '.join(map(str, comparison.seeds))}"
     title = f"{comparison.side}: {comparison.photos} {plural(comparison.photos, 'photo')}, {seeds}"
     table = _narrow_table(title, "metric", "shared", "single", "difference", "95 % interval")
@@ -106,7 +106,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
 def _table(
     metrics: Mapping[str, float], schema: Schema, names: list[str], columns: dict[str, str], title: str
 ) -> Table:
-    known = [metric for metric in columns if f"{names[0]}/{metric}" in metrics]  # most tables have one rater
+    known = [metric for metric in columns if f"{names[0]}/{metric}" in metrics]  # most data sets have only one rater
     table = _narrow_table(title, *(columns[metric] for metric in known))
     for name in names:
         label = name if name == "mean" else schema[name].title()
@@ -115,7 +115,7 @@ def _table(
 
 
 def _narrow_table(title: str, *headings: str) -> Table:
-    """Fits 80 columns, as terminals have: a long name is broken, a number never."""
+    """A table for a terminal of 80 columns: long names are wrapped, numbers never."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.collapse_padding = True
     table.add_column("attribute", overflow="fold", min_width=12)
@@ -131,7 +131,7 @@ def _cell(value: float | None, metric: str) -> str:
 
 
 def print_grades(photos: Photos, console: Console) -> None:
-    """How many photos have each grade, by attribute and side of the split."""
+    """Prints how many photos have each grade, by attribute and split."""
     schema = photos.manifest.schema
     grades = map(str, range(schema.max_grades))
     table = _narrow_table(f"{len(photos.manifest)} photos", "side", "photos", "graded", *grades)
@@ -148,15 +148,15 @@ def print_grades(photos: Photos, console: Console) -> None:
 def print_sets(
     fitted: ConformalSets, sets: np.ndarray, grades: np.ndarray, units: np.ndarray, groups: Groups, console: Console
 ) -> None:
-    """How wide sets of grades are, a line for each threshold, and which of them rest on too few subjects.
+    """Prints the mean size of the sets of grades for each threshold, and which thresholds have too few subjects.
 
     Args:
-        fitted: what made them.
-        sets: (N, H, Kmax) masks.
+        fitted: the fitted sets, with their thresholds.
+        sets: (N, H, Kmax) masks of the grades in each photo's sets.
         grades: (N, H) true grades, -1 where missing.
-        units: (N,) the number of each photo's subject, or its own where that is not known.
-        groups: what is known of the photos.
-        console: where it goes.
+        units: (N,) the number of each photo's subject; photos of unknown subjects have their own.
+        groups: the values of each group, by its name.
+        console: where to print.
     """
     by = [] if fitted.by is None else [fitted.by]
     table = _narrow_table(f"sets for a coverage of {fitted.coverage:g}", *by, "subjects", "photos", "grades", "full")
@@ -172,19 +172,19 @@ def print_sets(
         if by:
             table.add_section()
     console.print(table)
-    console.print("grades: how many a set holds; full: sets that hold all", style="dim")
+    console.print("grades: mean size of a set; full: share of sets that contain every grade", style="dim")
     if unbounded:
-        least = f"fewer than {fewest_subjects(fitted.coverage)} subjects, so that nothing is ruled out"
+        least = f"fewer than {fewest_subjects(fitted.coverage)} subjects, so the sets rule out no grade"
         console.print(f"{least}: {', '.join(unbounded)}")
 
 
 def print_calibration(heads: Sequence[HeadReliability], fitted: Mapping[str, Calibrator], console: Console) -> None:
-    """What calibration makes of each head's probabilities, on the photos that it was fitted to.
+    """Prints how calibration changes each head's probabilities, on the photos that it was fitted to.
 
     Args:
-        heads: their probabilities, with and without it.
-        fitted: the calibrations, by head.
-        console: where it goes.
+        heads: how good each head's probabilities are, with and without calibration.
+        fitted: the calibrators by head.
+        console: where to print.
     """
     then = "cali-\nbrated"
     headings = ("photos", "T", "NLL", then, "ECE", then, "noise\nfloor", "RPS", then)

@@ -1,4 +1,4 @@
-"""Example photos for a page: which ones, and small enough to stand in it."""
+"""Example photos for a page: which ones to show, as small embedded pictures."""
 
 import base64
 from io import BytesIO
@@ -14,45 +14,47 @@ from multiskin.reports.example_maps import MapPainter
 from multiskin.reports.graded import GradedPredictions
 from multiskin.schema import MISSING
 
-SIDE = 128  # pixels at most
+SIDE = 128  # pixels of the longer side at most
 
 
 class Example(NamedTuple):
     """One photo with its grade for one head.
 
     Attributes:
-        row: in the table.
-        true: its grade in words.
-        predicted: likewise.
-        sureness: the probability of the true grade.
-        picture: a data URI; None where the photo could not be read.
-        map: likewise, with the head's map on it; None where nobody draws maps, too.
+        row: its row in the table.
+        true: the label of its true grade.
+        predicted: the label of the predicted grade.
+        p_true: the predicted probability of the true grade.
+        picture: a data URI; None if the photo could not be read.
+        map: a data URI of the photo with the head's map on it; None if there is none.
     """
 
     row: str
     true: str
     predicted: str
-    sureness: float
+    p_true: float
     picture: str | None
     map: str | None
 
 
 class HeadExamples(NamedTuple):
+    """Photos that show where one head is wrong and where it is right."""
+
     title: str
-    misses: list[Example]
-    right: list[Example]
+    errors: list[Example]
+    correct: list[Example]
 
 
 def head_examples(
     predictions: GradedPredictions, photos: Path | None, number: int, paint: MapPainter | None = None
 ) -> list[HeadExamples]:
-    """Each head's worst misses and as many photos that it graded rightly, drawn at random.
+    """Each head's worst errors and as many correct predictions, drawn at random.
 
     Args:
-        predictions: what to choose from.
-        photos: the folder that the paths start from; None if it is not known.
-        number: how many of each.
-        paint: draws the maps of the misses.
+        predictions: the predictions to choose from.
+        photos: the folder that the photos' paths are relative to; None if it is not known.
+        number: at most how many of each.
+        paint: draws the maps of the errors.
     """
     chosen = []
     for h, attribute in enumerate(predictions.schema):
@@ -69,16 +71,16 @@ def head_examples(
 
 
 def worst_misses(predictions: GradedPredictions, head: int) -> np.ndarray:
-    """The wrongly graded lines: the furthest off first, of equal ones that of the least probable true grade."""
+    """The wrongly predicted rows: the furthest off first, then those with the least probable true grade."""
     grades, decisions = predictions.grades[:, head], predictions.decisions[:, head]
     wrong = np.flatnonzero((grades != MISSING) & (grades != decisions))
-    sureness = np.array([probability_of_truth(predictions, head, line) for line in wrong.tolist()])
+    p_true = np.array([probability_of_truth(predictions, head, line) for line in wrong.tolist()])
     distance = np.abs(grades - decisions)[wrong] if predictions.schema.attributes[head].ordinal else 0 * wrong
-    return wrong[np.lexsort((sureness, -distance))]
+    return wrong[np.lexsort((p_true, -distance))]
 
 
 def random_hits(predictions: GradedPredictions, head: int) -> np.ndarray:
-    """The rightly graded lines in random order, but each grade once before any comes again."""
+    """The correctly predicted rows in random order, but with every grade once before any is repeated."""
     grades = predictions.grades[:, head]
     right = np.random.default_rng(0).permutation(np.flatnonzero(grades == predictions.decisions[:, head]))
     turn = np.empty_like(right)
@@ -89,7 +91,7 @@ def random_hits(predictions: GradedPredictions, head: int) -> np.ndarray:
 
 
 def probability_of_truth(predictions: GradedPredictions, head: int, line: int) -> float:
-    """What the model gave the true grade of a line that has one."""
+    """The predicted probability of the true grade, for a row that has one."""
     attribute, grade = predictions.schema.attributes[head], predictions.grades[line, head]
     return float(predictions.table[f"{attribute.name}_p{grade}"].iloc[line])
 
@@ -107,7 +109,7 @@ def _example(predictions: GradedPredictions, head: int, line: int, photos: Path 
 
 
 def thumbnail(path: Path) -> str | None:
-    """A small JPEG of the upright pixels alone, without EXIF, as a data URI; None if there is no readable photo."""
+    """A small upright JPEG without EXIF data, as a data URI; None if the photo cannot be read."""
     try:
         return data_uri(read_image(path), SIDE)
     except ImageError:
@@ -115,7 +117,7 @@ def thumbnail(path: Path) -> str | None:
 
 
 def data_uri(pixels: np.ndarray, longest: int) -> str:
-    """A picture (h, w, 3) uint8 as a JPEG, with its longer side so many pixels long at most."""
+    """A picture (h, w, 3) uint8 as a JPEG data URI, its longer side at most `longest` pixels."""
     image = Image.fromarray(pixels)
     image.thumbnail((longest, longest))
     file = BytesIO()

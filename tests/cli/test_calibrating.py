@@ -229,7 +229,7 @@ class TestCalibrate:
             ("- 1", [], "give rows of numbers by attribute"),
             ("shin: [[1]]", [], "unknown attribute 'shin': did you mean 'shine'?"),
             ("shine: [[1, 2], [3, 4]]", [], "--credit: shine: give 5 rows, one per true grade, of 5 numbers from"),
-            ("shine: 1", ["--decision", "shine=median"], "--decision shine=median: --credit says otherwise of shine"),
+            ("shine: 1", ["--decision", "shine=median"], "--decision shine=median: --credit has a matrix for shine"),
             ("shine: 1", ["--decision", "shine=median", "--decision", "argmax"], "--credit: shine: give 5 rows"),
             ("shine: 1", ["--decision", "median", "--decision", "shine=credit"], "--credit: shine: give 5 rows"),
             (f"shine: {[[10**400] * 5] * 5}", [], "--credit: shine: give 5 rows"),
@@ -298,4 +298,4 @@ def test_training_ends_in_the_calibration_that_recipes_ask_for(write_settings, t
     natural = shares(table["shine_true"][graded].to_numpy(int), np.array(blueprint.counts[0]))
     prior = (graded.sum() * means + 5 * natural) / (graded.sum() + 5)
     np.testing.assert_allclose(predictor.calibrators["shine"].prior, prior, atol=1e-4)
-    assert "How far probabilities can be trusted" in (folder.root / "report.html").read_text()
+    assert "How far the probabilities can be trusted" in (folder.root / "report.html").read_text()

@@ -204,7 +204,7 @@ class TestWhole:
         results = json.loads((out / "results.json").read_text())
         assert results["seeds"] == [0]
         assert list(results["missing"]) == ["single-lines, seed 1"]
-        assert "what lacks one does not count here" in (out / "report.html").read_text()
+        assert "the attributes and seeds that lack one are left out here" in (out / "report.html").read_text()
 
     def test_singles_of_equal_compute_take_as_many_photos_together_as_the_shared_model(self, folder, tmp_path):
         command = ["compare", "--config", folder / "config.yaml", "--test", "false", "--out", tmp_path / "out"]

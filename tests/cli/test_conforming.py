@@ -74,7 +74,7 @@ class TestConform:
         assert counts == {"shine": (6, 6), "lines": (6, 7)}  # the last photo has no grade
         assert all(np.isfinite(cells["all"].score) for cells in sets.thresholds.values())
         assert "sets for a coverage of 0.6" in said
-        assert "ruled out" not in said
+        assert "rule out" not in said
         assert str(trained.best) in said
         after = torch.load(trained.best, weights_only=True)
         assert after.keys() == before.keys() | {"conformal"}
@@ -159,7 +159,7 @@ class TestMeasured:
         capsys.readouterr()
         assert run("test", trained.root, "--table", "labels.csv", "--out", tmp_path / "out", "--num_workers", 0) == 0
         said = capsys.readouterr().out
-        assert "promised to hold the true one in 0.6 of cases" in said
+        assert "promised to contain the true one in 60 % of cases" in said
         sets = json.loads((tmp_path / "out" / "metrics.json").read_text())["labels"]["sets"]
         assert (sets["coverage"], sets["by"]) == (0.6, by)
         table = tmp_path / "sets.csv"

@@ -34,7 +34,7 @@ def test_an_import_can_be_checked_and_counted_by_the_command_that_it_names(class
     assert "40 photos" in capsys.readouterr().out
     assert run("stats", "--config", "made/config.yaml", "--out", "told") == 0
     out = capsys.readouterr().out
-    assert "photos that nobody graded" in out
+    assert "photos without a grade" in out
     made = {path.name for path in (tmp_path / "told").iterdir()}
     assert made == {"data.html", "grades.csv", "missing.csv", "together.csv", "correlation.csv", "patterns.csv"}
 

@@ -72,7 +72,7 @@ def test_what_they_are_worth_is_measured_beside_the_run(command, side, trained, 
         told = capsys.readouterr()
         measured[asked] = numbers(pd.read_csv(out / f"predictions_{side}.csv"))
         results = json.loads((out / "metrics.json").read_text())[side]
-        assert ("sets" in results) == ("promised to hold" in told.out) == (not asked)
+        assert ("sets" in results) == ("promised to contain" in told.out) == (not asked)
         assert told.err.count(WITHOUT_SETS) == bool(asked)
     alone, both = measured.values()
     assert alone.shape == both.shape

@@ -220,7 +220,7 @@ def test_a_head_that_loses_is_told_wherever_an_open_mean_is(
     page = words_of(losing)
     worth = "An epoch of training was worth 0.42 times as many photos to Oil as to its single model."
     assert f"{told} {worth}" in page.text
-    assert page.text.index("One model instead of 5: mean") < page.text.index(told) < page.text.index("stands against")
+    assert page.text.index("One model instead of 5: mean") < page.text.index(told) < page.text.index("is compared with")
     assert told in comparison_table_markdown(losing)
     assert told in " ".join(printed(losing).split())
     level = replace(five, results=five.results.assign(method_low=-0.01, method_high=0.01))
@@ -244,7 +244,8 @@ def test_the_main_table_is_that_of_the_results(five: Comparison, page: "Page") -
         ]
     note = result(five, "hydration")["note"]
     assert note
-    assert f"Some grades are rare among these photos, and their photos weigh the more: Dryness: {note}." in page.text
+    told = "Some grades are rare among these photos, so each photo that has one counts for more"
+    assert f"{told}: Dryness: {note}." in page.text
     assert page.rows("mean")[0][1:3] == ["0.220", "0.720"]
     gain = f"{result(five, 'mean')['gain_percent']:+.1f}".replace("-", "−")
     assert f"P-Recall {gain} %" in page.text
@@ -294,7 +295,7 @@ def test_costs_are_told_in_their_units_under_their_device(page: "Page") -> None:
     assert page.rows("time to train") == [
         ["time to train", "1:04:26 1:03:20 to 1:05:00", "0:20:33 0:18:20 to 0:21:40", "3.14"]
     ]
-    assert "means over seeds with the least and the most below; the time is what the clock told" in page.text
+    assert "over seeds with the lowest and the highest value below; training time is wall-clock time" in page.text
     assert page.rows("checkpoint") == [["checkpoint", "244 MB", "49.1 MB", "4.97"]]
     slow, fast = page.rows("latency of one photo")
     assert slow == ["latency of one photo", "104 ms", "21.3 ms", "4.88 4.71 to 5.03"]
@@ -376,7 +377,7 @@ def test_attributes_without_an_order_have_an_answer_of_their_own(
     page.assert_sound()
     assert f"Kind: balanced accuracy {signed(kind['difference'])}" in page.text
     assert "One model instead of 3: mean P-Recall" in page.text
-    assert "stay out of the mean" in page.text
+    assert "left out of the mean" in page.text
     assert "No second rater has graded these photos" in page.text
     assert "second rater" not in [cell.strip() for row in page.cells for cell in row]
     for words in ("유분", "종류", "of <b>lines</b> on"):
@@ -406,7 +407,7 @@ def test_one_seed_on_validation_photos_promises_little(
         "Still being tuned. These are validation photos",
         "Not complete. 1 run is missing",
         "shared, seed 1: killed by SIGKILL; all it said: runs/shared-1-ab.log",
-        "took as many photos through a network",
+        "passed as many photos through a network",
         "with seed 7.",
     ):
         assert words in page.text
@@ -438,7 +439,7 @@ def test_an_attribute_without_grades_stays_out_of_the_mean(page_of: "Callable[[C
 
 def test_who_learned_nothing_is_named(five: Comparison, words_of: "Callable[[Comparison], Page]") -> None:
     page = words_of(replace(five, constant=five.constant | {"oil": {"p_recall": 0.99}}))
-    assert "Neither side is above the best constant answer" in page.text
+    assert "Neither side scores above the best constant answer" in page.text
     assert "which is better: Oil." in page.text
 
 
@@ -447,9 +448,9 @@ def test_photos_of_nobody_known_are_told_beside_subjects(words_of: "Callable[[Co
     results = comparison.results.assign(unit_kind="subjects and photos", subjects=comparison.results["units"] - 23)
     mixed = replace(comparison, results=results)
     page, whose = words_of(mixed), "400 test photos, 23 of nobody known and the others of 57 subjects"
-    assert f"judged on {whose}, with seeds 0, 1, 2." in page.text
+    assert f"evaluated on {whose}, with seeds 0, 1, 2." in page.text
     assert "these 57 subjects. Resampling draws whole subjects" in page.text
-    assert "23 photos of nobody known are drawn by themselves, and if several are of one person" in page.text
+    assert "23 photos of unknown subjects are drawn individually, and if several photos show the same" in page.text
     assert "draw the same subjects and photos for both" in page.text
     assert f"P-Recall on {whose}; seeds" in comparison_table_markdown(mixed)
 
@@ -459,9 +460,9 @@ def test_one_photo_of_one_subject_and_one_stranger_is_told_as_one(page_of: "Call
     results = comparison.results.assign(units=2, subjects=1, unit_kind="subjects and photos")
     one = replace(comparison, photos=1, results=results)
     page, table = page_of(one), comparison_table_markdown(one)
-    assert "judged on 1 test photo, 1 of nobody known and the others of 1 subject, with seed 3." in page.text
+    assert "evaluated on 1 test photo, 1 of nobody known and the others of 1 subject, with seed 3." in page.text
     assert "a photo of this 1 subject." in page.text
-    assert "1 photo of nobody known is drawn by itself" in page.text
+    assert "1 photo of unknown subjects is drawn individually" in page.text
     assert "seed 3;" in table
     for text in (page.text, table, printed(one)):
         assert not re.search(r"(?<![\d.,])1 (photos|subjects|seeds|runs)\b", text)
@@ -484,9 +485,11 @@ def test_whose_interval_has_no_spread_over_seeds_in_it_is_named(words_of: "Calla
     alone.loc[~of_oil, "method_low"] = differing["method_low"] = five.results["trained_low"] - 0.01
     for results, told in ((alone, True), (differing, False)):
         comparison = replace(five, results=results)
-        assert ("Seeds were not seen to differ in Oil: there the method's" in words_of(comparison).text) is told
+        alike = "No difference between seeds was detected for Oil: there, the method's"
+        assert (alike in words_of(comparison).text) is told
         written = comparison_table_markdown(comparison)
-        assert ("Seeds not seen to differ, the method's interval that of these models: Oil." in written) is told
+        alike = "No spread over seeds detected, so the method's interval is that of these models: Oil."
+        assert (alike in written) is told
 
 
 def test_the_tables_tell_the_gain_if_there_is_one() -> None:
@@ -551,7 +554,8 @@ def test_runs_that_are_missing_are_named_beneath_the_table() -> None:
     assert "Left out" not in comparison_table_markdown(comparison_of())
     table = comparison_table_markdown(comparison_of(missing={"shared, seed 7": "killed by SIGKILL"}))
     assert table.endswith(
-        "\n\n1 run did not finish, and what lacks one is left out:\n\n- shared, seed 7: killed by SIGKILL\n"
+        "\n\n1 run did not finish; results that depend on missing runs are left out:\n\n"
+        "- shared, seed 7: killed by SIGKILL\n"
     )
 
 
@@ -562,7 +566,7 @@ def test_one_metric_is_told_as_one(mixed: Comparison) -> None:
 
 def test_an_attribute_that_is_left_out_is_named_everywhere(words_of: "Callable[[Comparison], Page]") -> None:
     four = comparison_of(Schema(FIVE.attributes[:4]), left_out=["Dryness"], missing={"single-hydration, seed 0": "no"})
-    told = "the mean and the single models' costs, for no single model has finished: Dryness (which the shared model"
+    told = "the mean and the single models' costs, since no single model has finished: Dryness (which the shared model"
     page = words_of(four)
     page.assert_sound()
     for text in (page.text, comparison_table_markdown(four), printed(four)):
@@ -594,15 +598,15 @@ def test_a_reason_why_costs_are_not_measured_is_told(five: Comparison, read_page
 
 
 def test_it_says_whose_versions_it_shows(page: "Page") -> None:
-    assert "All runs were planned with these versions of the packages" in page.text
-    assert "Python's is that of the process that compared them" in page.text
+    assert "All runs were planned with these package versions" in page.text
+    assert "The Python version is that of the process that compared the runs" in page.text
 
 
 def test_photos_of_nobody_known_are_not_called_subjects(words_of: "Callable[[Comparison], Page]") -> None:
     comparison = comparison_of()
     page = words_of(replace(comparison, results=comparison.results.assign(unit_kind="photos", subjects=0)))
     assert "400 test photos, with seeds" in page.text
-    assert "Whose photos they are is not known" in page.text
+    assert "It is not known who is on the photos" in page.text
     assert "would differ on other photos" in page.text
 
 
@@ -707,5 +711,6 @@ def test_models_that_may_be_stopped_early_are_said_to_have_fewer_epochs(
 ) -> None:
     trainer = CONFIG["trainer"] | {"patience": patience, "max_epochs": 15}
     text = " ".join(words_of(replace(five, config=CONFIG | {"trainer": trainer})).text.split())
-    assert ("or fewer: any model, the shared one too, would be stopped once" in text) == told
-    assert f"that of its best epoch by {trainer['monitor']}, a single one by the same number of its attribute" in text
+    assert ("or fewer: training of any model, the shared one included, stops after" in text) == told
+    kept = f"from its best epoch by {trainer['monitor']}, and each single model from its best epoch by the same metric"
+    assert f"{kept} of its attribute" in text

@@ -75,7 +75,7 @@ def test_the_terminal_tells_the_same(tables):
     console = Console(width=80, file=StringIO())
     print_tables(tables, console)
     text = console.file.getvalue()
-    for words in ("40 photos", "nobody graded", "part chin", "graded for both", "graded together"):
+    for words in ("40 photos", "without a grade", "part chin", "graded for both", "graded on the same photo"):
         assert words in text
     assert max(map(len, text.splitlines())) <= 80
 
@@ -109,5 +109,5 @@ def test_a_single_attribute_has_no_pairs(photos, tmp_path):
     alone = Schema(SCHEMA.attributes[:1])
     one = Manifest(**{**vars(manifest), "schema": alone, "grades": manifest.grades[:, :1]})
     tables = GradeTables(Photos(one, photos.split, [], []))
-    assert "What comes together" not in write_data_page(tables, tmp_path, "set").read_text(encoding="utf-8")
+    assert "How grades go together" not in write_data_page(tables, tmp_path, "set").read_text(encoding="utf-8")
     assert pd.read_csv(write_tables(tables, tmp_path)[2]).empty

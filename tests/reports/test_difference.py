@@ -154,7 +154,7 @@ class TestTold:
             "these two trained models",
             "2 rows of first have no counterpart",
             "2 rows of second have no counterpart",
-            "lines: 1 in the first alone; shine: 2 changed",
+            "lines: 1 only in the first; shine: 2 changed",
             "judged by those of second",
         ):
             assert words in said
@@ -174,7 +174,7 @@ class TestTold:
 
     def test_validation_photos_are_called_so(self, tmp_path):
         runs = [save(tmp_path / name, made(), side="val") for name in ("first", "second")]
-        assert "decided on the epoch" in " ".join(between(*runs, side="val").notes())
+        assert "used to choose the epoch" in " ".join(between(*runs, side="val").notes())
 
     def test_the_mean_of_one_head_is_none(self, tmp_path):
         runs = [save(tmp_path / name, made(), HEADS[:2]) for name in ("first", "second")]
@@ -229,5 +229,5 @@ class TestMistakes:
 
     def test_a_photo_that_stands_twice(self, runs, tmp_path):
         twice = save(tmp_path / "third", pd.concat([made(), made().iloc[:1]]))
-        with pytest.raises(UserError, match=r"predictions_test\.csv: photo 00\.jpg stands twice"):
+        with pytest.raises(UserError, match=r"predictions_test\.csv: photo 00\.jpg is listed twice"):
             PairedRuns.of(runs[0], twice, "test", "second")

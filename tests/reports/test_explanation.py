@@ -49,7 +49,7 @@ def evaluation() -> MapEvaluation:
 def test_what_is_clearly_above_a_map_that_knows_nothing_is_bold(evaluation: MapEvaluation, tmp_path: Path) -> None:
     write_map_evaluation(evaluation, tmp_path)
     text = (tmp_path / "explanation.md").read_text()
-    heading = "| attribute | Energy inside, less centre blob | Energy inside, less random map |"
+    heading = "| attribute | Energy inside, minus centre blob | Energy inside, minus random map |"
     assert heading in text
     assert "| <Shine> | **+0.20** (0.10 to 0.30) | +0.05 (−0.02 to 0.11) |" in text
     assert "| lines | – | – |" in text
@@ -61,7 +61,7 @@ def test_every_method_stands_beside_the_others_with_its_interval(evaluation: Map
     assert "| attribute | this model's maps | centre blob | random map | photos |" in text
     assert "| <Shine> | 0.50 (0.45 to 0.55) | 0.30 (0.25 to 0.35) | 0.45 (0.40 to 0.50) | 60 |" in text
     assert "| lines | 0.25 (–) | – | – | 7 |" in text
-    assert "## Networks that begin anew" in text
+    assert "## Randomised networks" in text
     assert "| <Shine> | −0.01 (−0.10 to 0.10) | 12 |" in text
     assert "| <Shine> | 1.00 | −0.10 |" in text
     assert "| IX | 0.40 (0.10 to 0.70, n 5) | – |" in text
@@ -109,7 +109,7 @@ def test_without_masks_the_page_says_so(evaluation: MapEvaluation, tmp_path: Pat
     page = read_page(write_map_evaluation(bare, tmp_path))
     assert UNMASKED in page.text
     assert "deletion" not in page.text
-    assert [words for words in page.words if "alike" in words]
+    assert [words for words in page.words if "similar" in words]
 
 
 class TestTwoModels:
@@ -130,7 +130,7 @@ class TestTwoModels:
         assert "| <Shine>: final | 0.50 (0.45 to 0.55) |" in text
         assert "| <Shine>: <base> | 0.40 (0.45 to 0.55) |" in text
         for model in models:
-            assert f"## How alike the heads' maps are: {model.name}" in text
+            assert f"## How similar the heads' maps are: {model.name}" in text
             assert f"## Energy inside by tone: {model.name}" in text
 
     def test_the_difference_is_the_first_thing_said(self, models: list[Measured], tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_intervals_enclose_their_values_and_are_said_to_be_of_subjects(page: "Pa
     for words in found:
         value, low, high = (float(word.replace("−", "-")) for word in words)
         assert low <= value <= high
-    assert "of the 23 subjects; photos whose subject is not known (1) are drawn by themselves" in page.text
+    assert "of the 23 subjects; photos of unknown subjects (1) are drawn individually" in page.text
 
 
 def test_groups_stand_in_natural_order_with_their_gap(full: RunFolder, page: "Page") -> None:
@@ -263,9 +263,9 @@ def test_what_is_absent_is_said_to_be(bare: Callable[..., RunFolder], read_page:
         "resamples of the photos. No subjects are known",
         "No second rater has graded these photos",
         "The run folder holds no learning curves",
-        "does not hold the grades of training photos: these are those of validation photos",
+        "does not hold the grades of the training photos; these are the grades of the validation photos",
         "so they are not shown",
-        "It is no medical device",
+        "It is not a medical device",
     ):
         assert words in page.text
     for words in ("Effective sample sizes", "Results by group", "training time", "nan", "None"):
@@ -278,7 +278,7 @@ def test_probabilities_are_shown_with_and_without_calibration(
 ) -> None:
     run = bare(predictions(ONE, 60, 0))
     [alone] = [row for row in read_page(write_report(run)).rows("oil") if len(row) == 5]
-    assert "was" not in " ".join(alone)
+    assert "uncalibrated" not in " ".join(alone)
     raw = predictions(ONE, 60, 0)
     columns = [f"oil_p{grade}" for grade in range(5)]
     raw[columns] = raw[columns] ** 4 / (raw[columns] ** 4).sum(axis=1).to_numpy()[:, None]
@@ -287,14 +287,14 @@ def test_probabilities_are_shown_with_and_without_calibration(
     page.assert_sound()
     page.assert_own_colours()
     [row] = [row for row in page.rows("oil") if len(row) == 5]
-    now, before = row[1].split(" was ")
+    now, before = row[1].split(" uncalibrated: ")
     assert now == alone[1]
     assert float(before) > float(now)
-    assert " was " in row[3]
+    assert " uncalibrated: " in row[3]
     assert row[4] == str(raw["oil_true"].notna().sum())
-    assert "those that the calibration was fitted to" in page.text
+    assert "The calibration was fitted to these photos" in page.text
     raw.iloc[1:].to_csv(run.uncalibrated("val"), index=False)
-    with pytest.raises(UserError, match=r"uncalibrated_val\.csv: not of the photos of predictions_val\.csv"):
+    with pytest.raises(UserError, match=r"uncalibrated_val\.csv: its photos are not those of predictions_val\.csv"):
         write_report(run)
 
 
@@ -303,7 +303,7 @@ def test_a_page_without_photographs(
 ) -> None:
     page = read_page(write_report(bare(predictions(ONE, 30, 0).assign(subject="kim")), tmp_path, examples=0))
     assert "Examples" not in page.text
-    assert "there is none, for nothing can be said of other people" in page.text
+    assert "there is none here, since a single person or photo says nothing about others" in page.text
     assert " to " not in page.rows("oil")[0][1]
 
 

@@ -64,7 +64,7 @@ def test_a_mean_of_one_head_is_none(findings, gone):
 
 def test_differences_stand_with_the_methods_interval(findings):
     text = findings_markdown(findings)
-    assert "Less plain, with the method's 95 % interval:" in text
+    assert "Difference from plain, with the method's 95 % interval:" in text
     assert "| focal | +0.112 (−0.200 to 0.250)" in text
 
 
@@ -96,7 +96,8 @@ def test_seeds_that_were_left_out_are_named_with_the_reason(findings, tmp_path):
     missing = {"focal, seed 3": f"killed by SIGKILL; all it said: {tmp_path}/runs/focal-3-ab.log"}
     table = write_findings(replace(findings, missing=missing), tmp_path).read_text()
     reason = "killed by SIGKILL; all it said: runs/focal-3-ab.log"
-    assert table.endswith(f"1 run did not finish, and what lacks one is left out:\n\n- focal, seed 3: {reason}\n")
+    told = "1 run did not finish; results that depend on missing runs are left out:"
+    assert table.endswith(f"{told}\n\n- focal, seed 3: {reason}\n")
     assert json.loads((tmp_path / "study.json").read_text())["missing"] == {"focal, seed 3": reason}
     assert "Left out" not in findings_markdown(findings)
 
@@ -107,8 +108,8 @@ def test_a_cost_that_is_lost_is_a_dash_with_the_reason_below(findings, tmp_path)
     text = write_findings(replace(findings, costs=costs, lost=lost), tmp_path).read_text()
     assert "| plain | – | 0:01:01 | 0.500 |" in text
     assert "| focal | 4 M | – | **0.612** |" in text
-    assert "Costs that are not known: plain (checkpoint runs/plain-0-ab/best.ckpt: not readable)." in text
-    assert "not known" not in findings_markdown(findings)
+    assert "Unknown costs: plain (checkpoint runs/plain-0-ab/best.ckpt: not readable)." in text
+    assert "Unknown costs" not in findings_markdown(findings)
 
 
 def test_credits_stand_by_grade(findings):

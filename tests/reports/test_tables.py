@@ -81,7 +81,7 @@ def test_persons_stand_beside_photos_on_the_narrowest_terminal(
     half, third = ({key: value / n for key, value in metrics.items()} for n in (2, 3))
     text = printed(lambda console: print_results(metrics, schema, "test", console, half, third), 80)
     assert "…" not in text
-    assert ("P-Recall of what all photos of a person say together" in text) == (name != "nominal")
+    assert ("P-Recall when all photos of a person are graded together" in text) == (name != "nominal")
     for head in schema:
         [cells] = lines_of(text, head.title().split()[0])
         lead = "p_recall" if head.ordinal else "accuracy"
@@ -150,5 +150,5 @@ def test_every_threshold_has_a_line_with_its_subjects_and_the_width_of_its_sets(
     lines = [" ".join(line.split()) for line in text.splitlines() if line.startswith(("shine", "kind"))]
     assert lines == [" ".join(cells) for cells in expected[by]]
     too_few = {None: "", "grade": "shine 2", "tone": "kind II"}[by]
-    assert ("nothing is ruled out" in text) == bool(too_few)
+    assert ("the sets rule out no grade" in text) == bool(too_few)
     assert too_few in text
