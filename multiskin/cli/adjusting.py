@@ -37,8 +37,10 @@ class Adjustable(Protocol):
 Model = TypeVar("Model", bound=Adjustable)
 
 
-def as_asked(predictor: Model, options: Namespace) -> Model:
-    """The model with the decisions and views given by --decision, --credit and --tta."""
+def with_options(predictor: Model, options: Namespace) -> Model:
+    """The model with what --decision, --credit and --tta say, and --group for commands that have it."""
+    # The group first: views cost the model the sets that a group needs
+    predictor = with_group(predictor, vars(options).get("group"))
     return with_views(with_decisions(predictor, options), options.tta)
 
 

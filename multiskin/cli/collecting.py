@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from multiskin.cli.adjusting import as_asked, with_group
+from multiskin.cli.adjusting import with_options
 from multiskin.cli.exporting import ONNX
 from multiskin.cli.parsers import whole
 from multiskin.cli.terminal import progress, warn
@@ -127,7 +127,7 @@ def load_for_engine(options: Namespace, device: str) -> "Predictor":
     from multiskin.run import RunFolder
 
     predictor = Predictor.from_checkpoint(RunFolder.checkpoint_at(options.model), device, options.detector)
-    return with_group(as_asked(predictor, options), options.group)
+    return with_options(predictor, options)
 
 
 def _anywhere(options: Namespace) -> Namespace:

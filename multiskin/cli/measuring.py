@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from multiskin.cli.adjusting import add_group_option, add_views_option, as_asked, with_group
+from multiskin.cli.adjusting import add_group_option, add_views_option, with_options
 from multiskin.cli.collecting import add_engine_options, predict_collection, require_no_engine
 from multiskin.cli.exporting import load_model
 from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, summary, whole
@@ -51,7 +51,7 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
     out = RunFolder.create(options.out) if options.out else run
     config = data_of(run, options, name, description)
     predictor = Predictor.from_checkpoint(options.checkpoint or run.best, options.device, options.detector)
-    predictor = as_asked(predictor, options)
+    predictor = with_options(predictor, options)
     photos = (
         photos_of_table(config, options.table, predictor.schema)
         if options.table
@@ -126,7 +126,7 @@ def predict(arguments: list[str]) -> None:
     if options.out in options.photos:
         raise UserError(f"--out {options.out}: is one of the inputs, which would be lost; name another file")
     paths = find_photos(options.photos, options.column)
-    predictor = with_group(as_asked(load_model(options), options), options.group)
+    predictor = with_options(load_model(options), options)
     results = predictor.predict_files(paths, options.batch_size, options.num_workers)
     with open_output(options.out) as file:
         errors = writer_for(options.out, predictor.conformal is not None)(results, predictor.schema, file)

@@ -113,7 +113,7 @@ class TestConform:
         sets = kept(trained, schema)
         assert sets.coverage == 0.9
         assert all(cells["all"].score == np.inf for cells in sets.thresholds.values())
-        assert "fewer than 9 subjects, so that nothing is ruled out: shine, lines" in said
+        assert "fewer than 9 subjects, so the sets rule out no grade: shine, lines" in said
         assert "100 %" in said
 
     def test_by_grade_and_by_group(self, trained, schema, capsys):
