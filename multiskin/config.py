@@ -10,7 +10,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from multiskin.errors import UserError, unknown
-from multiskin.wording import worded
+from multiskin.wording import plain_message
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -361,7 +361,7 @@ def _recipe(values: dict[str, Any], where: str) -> Recipe:
     try:
         recipe = Recipe(**_recipe_parser().parse_object({"recipe": values}).recipe.as_dict())
     except ArgumentError as error:
-        raise UserError(worded(str(error)).replace("recipe.", f"{where}.", 1)) from error
+        raise UserError(plain_message(str(error)).replace("recipe.", f"{where}.", 1)) from error
     _require_values(recipe, f"{where}.")
     if not 0 <= recipe.loss_weight < math.inf:
         raise UserError(f"{where}.loss_weight is {recipe.loss_weight}; give a number of at least 0")

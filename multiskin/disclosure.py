@@ -6,12 +6,12 @@ from typing import Any
 from multiskin.documents import to_yaml
 
 # Settings that hold a path, which may contain the name of a person or a machine
-PLACES = ("out", "schema", "ckpt_path", "root", "manifest", "faces", "exclude", "relabel")
+PATHS = ("out", "schema", "ckpt_path", "root", "manifest", "faces", "exclude", "relabel")
 
 
-def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+def without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings without paths, which do not affect the result and may contain names of people."""
-    kept, data = ({key: part[key] for key in part if key not in PLACES} for part in (config, config["data"]))
+    kept, data = ({key: part[key] for key in part if key not in PATHS} for part in (config, config["data"]))
     weights = config["model"]["weights"]
     model = config["model"] | {"weights": weights if weights in ("auto", "none") else "file"}
     if (data.get("skin") or {}).get("detector"):
@@ -19,6 +19,6 @@ def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
     return kept | {"data": data, "model": model}
 
 
-def as_text(config: Mapping[str, Any]) -> str:
+def as_yaml(config: Mapping[str, Any]) -> str:
     """The settings without paths, as YAML."""
-    return to_yaml(without_places(config))
+    return to_yaml(without_paths(config))

@@ -34,23 +34,23 @@ NULL = {  # what null means, for each option that takes a name or null
 }
 
 
-def worded(message: str) -> str:
+def plain_message(message: str) -> str:
     """The parser's message as one sentence on what is wrong and what to give; unchanged if its form is unknown."""
     message = " ".join(message.split())
     if inside := INSIDE.search(message):
-        return worded(f'Parser key "{inside["option"]}.{inside["inner"]}": {inside["rest"]}')
+        return plain_message(f'Parser key "{inside["option"]}.{inside["inner"]}": {inside["rest"]}')
     if unknown := NOT_INSIDE.search(message):
         return f"{unknown['option']}: there is no {unknown['option']}.{unknown['inner']}"
     if found := NOT_A_NAME.search(message):
         null = f", or null: {NULL[found['option']]}" if found["option"] in NULL else ""
-        return f"{found['option']} is {_shown(found)}; choose {_either(re.findall(r'[^, ]+', found['names']))}{null}"
+        return f"{found['option']} is {_shown(found)}; choose {_any_of(re.findall(r'[^, ]+', found['names']))}{null}"
     if found := NO_SECTION.search(message):
         return f"{found['option']}: give a mapping, not {_shown(found)}"
     found = NOT_OF_KIND.search(message) or NOT_OF_KINDS.search(message)
     kinds = [_kind(text.strip()) for text in SEPARATE.findall(found["kinds"])] if found else []
     if not found or "" in kinds:
         return message
-    return f"{found['option']}: give {_either(kinds)}, not {_shown(found)}"
+    return f"{found['option']}: give {_any_of(kinds)}, not {_shown(found)}"
 
 
 def _kind(text: str, number: int = 0) -> str:
@@ -68,6 +68,6 @@ def _shown(found: re.Match[str]) -> str:
     return "null" if found["value"] == "None" else f"'{found['value']}'"
 
 
-def _either(words: list[str]) -> str:
+def _any_of(words: list[str]) -> str:
     *others, last = (word.strip("'") for word in words)
     return f"{', '.join(others)} or {last}" if others else last

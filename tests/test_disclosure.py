@@ -3,7 +3,7 @@
 from dataclasses import asdict, fields, replace
 
 from multiskin.config import DataConfig, FitConfig, ModelConfig, SkinConfig
-from multiskin.disclosure import as_text, without_places
+from multiskin.disclosure import as_yaml, without_paths
 
 HERE = "/home/mina"
 
@@ -19,6 +19,6 @@ def test_no_path_is_told():
         data=replace(DataConfig(skin=SkinConfig(detector=f"{HERE}/faces.onnx")), **paths),
         model=ModelConfig("efficientnet_b0", f"{HERE}/weights.safetensors"),
     )
-    assert HERE not in as_text(asdict(config))
-    assert without_places(asdict(config))["model"]["weights"] == "file"
-    assert without_places(asdict(FitConfig()))["model"]["weights"] == "auto"
+    assert HERE not in as_yaml(asdict(config))
+    assert without_paths(asdict(config))["model"]["weights"] == "file"
+    assert without_paths(asdict(FitConfig()))["model"]["weights"] == "auto"

@@ -4,7 +4,7 @@ import pytest
 
 from multiskin.cli.settings import fit_config
 from multiskin.errors import UserError
-from multiskin.wording import worded
+from multiskin.wording import plain_message
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,6 @@ def test_a_value_of_another_kind_is_told_with_what_to_give(option, value, said):
 
 
 def test_what_is_not_understood_stays_as_it_is_on_one_line():
-    assert worded("something\n  else: <class 'int'>") == "something else: <class 'int'>"
+    assert plain_message("something\n  else: <class 'int'>") == "something else: <class 'int'>"
     odd = "Parser key \"a.b\": Expected a <class 'Fraction'>. Got value: 1"
-    assert worded(odd) == odd
+    assert plain_message(odd) == odd

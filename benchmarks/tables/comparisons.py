@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from multiskin.compare.words import limits
-from multiskin.reports.comparison_lines import gains, judging, shown_of, without_seeds
+from multiskin.reports.comparison_lines import gains, judging_interval, shown_summary, without_seed_spread
 from multiskin.reports.formats import amount
 from tables.cells import bounded, markdown, seeds_of
 
@@ -15,7 +15,7 @@ OFTEN = 0.05  # of the simulations: of fewer no share is known well enough to be
 
 def comparison(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """What the heads lose or win by sharing, and at what price."""
-    told = " ".join(filter(None, [shown_of(results), of_gains(results), of_seeds(results)]))
+    told = " ".join(filter(None, [shown_summary(results), of_gains(results), of_seeds(results)]))
     return [*of_heads(results), "", told, "", *of_costs(source["cost"]), "", told_of(source)]
 
 
@@ -46,7 +46,7 @@ def of_heads(results: pd.DataFrame) -> list[str]:
 
 def of_seeds(results: pd.DataFrame) -> str:
     """Whose intervals of the method have no spread over seeds in them."""
-    alone = [str(row.attribute) for row in judged(results).itertuples() if without_seeds(row)]
+    alone = [str(row.attribute) for row in judged(results).itertuples() if without_seed_spread(row)]
     told = "Seeds were not seen to differ, so that the method's interval is that of these models"
     return f"{told}: {', '.join(alone)}." * bool(alone)
 
@@ -72,7 +72,7 @@ def of_rows(results: pd.DataFrame, baseline: str, sizes: dict[str, list[str]]) -
     lines = []
     for name, of_row in judged(results).groupby("row", sort=False):
         mean = of_row[of_row["attribute"] == "mean"].iloc[0]
-        bounds = bounded(*judging(mean), decimals=3, sign="+")
+        bounds = bounded(*judging_interval(mean), decimals=3, sign="+")
         values = (f"{value:.3f}" for value in of_row["candidate"])
         lines.append([str(name), *sizes.get(str(name), []), *values, "" if name == baseline else bounds])
     attributes = judged(results)["attribute"].unique()

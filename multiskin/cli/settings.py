@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from multiskin.documents import read_document
 from multiskin.errors import UserError
-from multiskin.wording import worded
+from multiskin.wording import plain_message
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -43,7 +43,7 @@ def parse(
     try:
         parsed = parser.parse_args(arguments)
     except argparse.ArgumentError as error:
-        raise UserError(f"{worded(str(error))}; see '{name} --help'") from error
+        raise UserError(f"{plain_message(str(error))}; see '{name} --help'") from error
     config = _instantiate(parser, parsed)
     for option in ("--data.root", "--data.manifest"):
         if is_given(option, arguments) and config.data.render is not None:

@@ -173,7 +173,7 @@ def draw_grades(head: HeadCounts, number: int) -> Markup:
         axes.set_xticks([])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        return to_svg(figure, f"grades {number}", _spoken(shown, head.attribute))
+        return to_svg(figure, f"grades {number}", _description(shown, head.attribute))
 
 
 def _draw_slice(axes: Axes, position: int, part: Slice, attribute: Attribute) -> None:
@@ -190,7 +190,7 @@ def _draw_slice(axes: Axes, position: int, part: Slice, attribute: Attribute) ->
     axes.text(1.015, position, words, va="center", color=MUTED, fontsize=8.5)
 
 
-def _spoken(slices: Mapping[str, Sequence[Slice]], attribute: Attribute) -> str:
+def _description(slices: Mapping[str, Sequence[Slice]], attribute: Attribute) -> str:
     labels = ", ".join(map(attribute.grade_label, range(attribute.grades)))
     parts = (f"{of.title}: {', '.join(map(str, of.counts))}" for parts in slices.values() for of in parts)
     return f"Photos by grade ({labels}). {'; '.join(parts)}"

@@ -15,7 +15,7 @@ from multiskin.compare.comparison import Comparison
 from multiskin.compare.cost import LATENCY, PARAMETERS, PASSES
 from multiskin.compare.statistics import RESAMPLES
 from multiskin.compare.words import FLATTERED, UNSEEN, caveat, plural
-from multiskin.disclosure import as_text, without_places
+from multiskin.disclosure import as_yaml, without_paths
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 from multiskin.reports.comparison_charts import ON_NO_DEVICE, draw_costs, draw_differences, draw_levels
 from multiskin.reports.comparison_lines import (
@@ -23,22 +23,22 @@ from multiskin.reports.comparison_lines import (
     METRICS,
     Line,
     difference,
+    direction_shown,
     gains,
-    judging,
-    leading,
+    headlines,
+    judging_interval,
+    largest,
     limits,
     lines_of,
     results_of,
     rows,
-    shown,
-    shown_as,
-    shown_of,
+    rows_shown,
+    shown_summary,
     titles_of,
     whose,
-    widest,
-    without_seeds,
+    without_seed_spread,
 )
-from multiskin.reports.comparison_missing import from_here, told_left_out, told_no_cost
+from multiskin.reports.comparison_missing import left_out_text, no_cost_text, with_relative_paths
 from multiskin.reports.comparison_tables import comparison_table_markdown
 from multiskin.reports.fonts import drawable
 from multiskin.reports.formats import number
@@ -49,12 +49,12 @@ from multiskin.reports.svg import to_svg
 from multiskin.run import whole, write_whole
 
 FILES = ("results.json", "table.csv", "table.md", "figures", "report.html")  # the record comes first
-SPOKEN = {
+DESCRIPTIONS = {
     "differences": "Differences between the shared and the single models with intervals; the table has the numbers",
     "levels": "Scores of the shared and the single models; the table has the numbers",
     "cost": "How many times as much the single models cost; the table has the numbers",
 }
-STARVED = 0.8  # a head with a smaller share of its single model's draws may do worse for that reason alone
+FEW_DRAWS = 0.8  # a head with a smaller share of its single model's draws may do worse for that reason alone
 KEY_COSTS = {  # the costs named in the answer at the top of the page
     PARAMETERS: "have {} times as many parameters",
     PASSES: "took {} times as many photos through a network in training",
@@ -69,8 +69,8 @@ def write_comparison(comparison: Comparison, root: Path) -> Path:
         comparison: the results.
         root: the folder of the comparison's runs.
     """
-    no_cost = from_here({"cost": comparison.no_cost}, root)["cost"]
-    comparison = replace(comparison, missing=from_here(comparison.missing, root), no_cost=no_cost)
+    no_cost = with_relative_paths({"cost": comparison.no_cost}, root)["cost"]
+    comparison = replace(comparison, missing=with_relative_paths(comparison.missing, root), no_cost=no_cost)
     write_whole(root / "results.json", results_json(comparison))
     write_whole(root / "table.csv", comparison.results.to_csv(index=False))
     write_whole(root / "table.md", comparison_table_markdown(comparison))
@@ -84,7 +84,7 @@ def results_json(comparison: Comparison) -> str:
     """The whole comparison as JSON, except for paths; keys are sorted, and values that do not exist are null."""
     content = vars(comparison) | {
         "schema": comparison.schema.to_dict(),
-        "config": without_places(comparison.config),
+        "config": without_paths(comparison.config),
     }
     return json.dumps(_plain(content), indent=2, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n"
 
@@ -131,20 +131,20 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "comparison": comparison,
         "stopped_early": _may_stop_early(comparison.config["trainer"]),
         "lines": lines,
-        "leading": leading(lines),
-        "shown_by_metrics": shown_of(results, titles),
+        "headlines": headlines(lines),
+        "shown_by_metrics": shown_summary(results, titles),
         "draws_of_worse": _draws_of_worse(results, comparison.draws),
         "useless": [line for line in lines if line.is_useless],
-        "whose": whose(widest(lines)),
-        "widest": widest(lines),
-        "strangers": widest(lines).units - widest(lines).subjects,
+        "whose": whose(largest(lines)),
+        "largest": largest(lines),
+        "photos_without_subject": largest(lines).units - largest(lines).subjects,
         "unit_kind": lines[0].found.unit_kind,
         "side_title": SIDE_TITLES[comparison.side],
         "interval_name": "of the method" if several else "of these trained models",
-        "judging": judging,
+        "judging_interval": judging_interval,
         "difference": difference,
-        "shown": shown,
-        "without_seeds": [line for line in lines if without_seeds(line.found)],
+        "direction_shown": direction_shown,
+        "without_seeds": [line for line in lines if without_seed_spread(line.found)],
         "limits": limits,
         "unseen": UNSEEN,
         "plural": plural,
@@ -159,12 +159,12 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "higher_is_better": HIGHER_IS_BETTER,
         "costs": [(device, rows(of)) for device, of in comparison.cost.groupby("device", sort=False)],
         "on_no_device": ON_NO_DEVICE,
-        "no_cost": told_no_cost(comparison.no_cost),
-        "left_out": told_left_out(comparison.left_out),
+        "no_cost": no_cost_text(comparison.no_cost),
+        "left_out": left_out_text(comparison.left_out),
         "draws": rows(comparison.draws),
         **_short_of_draws(comparison.draws),
         "resamples": RESAMPLES,
-        "settings": as_text(comparison.config),
+        "settings": as_yaml(comparison.config),
     }
 
 
@@ -173,14 +173,15 @@ def _short_of_draws(draws: pd.DataFrame) -> dict[str, Any]:
     ratios = draws["shared"] / draws["single"]
     best = ratios.max()
     return {
-        "all_starved": best < STARVED,
-        "starved": draws.loc[ratios < STARVED * min(best, 1), "attribute"].tolist(),  # other heads can spare some
+        "all_short_of_draws": best < FEW_DRAWS,
+        # Other heads can spare some
+        "short_of_draws": draws.loc[ratios < FEW_DRAWS * min(best, 1), "attribute"].tolist(),
     }
 
 
 def _draws_of_worse(results: pd.DataFrame, draws: pd.DataFrame) -> list[Any]:
     """The draws of the heads that the shared model is shown to be worse at, by any metric."""
-    return rows(draws[draws["attribute"].isin(shown_as(results, "worse")["attribute"])])
+    return rows(draws[draws["attribute"].isin(rows_shown(results, "worse")["attribute"])])
 
 
 def _key_costs(cost: pd.DataFrame) -> list[str]:
@@ -195,7 +196,7 @@ def _key_costs(cost: pd.DataFrame) -> list[str]:
 
 def _charts(lines: Sequence[Line], cost: pd.DataFrame) -> dict[str, Markup]:
     with page_style():
-        return {name: to_svg(figure, name, SPOKEN[name]) for name, figure in _figures(lines, cost)}
+        return {name: to_svg(figure, name, DESCRIPTIONS[name]) for name, figure in _figures(lines, cost)}
 
 
 def _other_metrics(results: pd.DataFrame) -> dict[str, list[Any]]:

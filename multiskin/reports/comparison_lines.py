@@ -65,37 +65,38 @@ def rows(table: pd.DataFrame) -> list[Any]:
     return list(table.itertuples(index=False))
 
 
-def judging(found: Any) -> Interval:
+def judging_interval(found: Any) -> Interval:
     """The difference with the interval of its verdict: the method's, or with one seed that of these trained models."""
     if found.seeds > 1:
         return Interval(found.difference, found.method_low, found.method_high)
     return Interval(found.difference, found.trained_low, found.trained_high)
 
 
-def shown(found: Any) -> str:
+def direction_shown(found: Any) -> str:
     """Whether the interval shows the candidate to be "better" or "worse"; "" if it includes 0 or does not exist."""
-    interval = judging(found)
+    interval = judging_interval(found)
     told = "" if np.isnan(interval.low) else words.in_words(interval, found.higher_is_better)
     return told if told in ("better", "worse") else ""
 
 
-def shown_of(results: pd.DataFrame, titles: Mapping[str, str] = MappingProxyType({})) -> str:
+def shown_summary(results: pd.DataFrame, titles: Mapping[str, str] = MappingProxyType({})) -> str:
     """One sentence on the heads whose interval shows the candidate to be worse or better, and by which metrics.
 
     Args:
         results: rows for any attributes and metrics.
         titles: the attributes' titles, where these are not their names.
     """
-    told = " ".join(f"Shown {side}: {_with_metrics(shown_as(results, side), titles)}." for side in ("worse", "better"))
+    by_side = {side: _with_metrics(rows_shown(results, side), titles) for side in ("worse", "better")}
+    told = " ".join(f"Shown {side}: {heads}." for side, heads in by_side.items())
     of = "the method" if results["seeds"].max() > 1 else "these trained models"
     number = results["metric"].nunique()
     each = "each " * (number > 1)
     return f"{told} (By {number} {words.plural(number, 'metric')}, {each}with its own 95 % interval of {of}.)"
 
 
-def shown_as(results: pd.DataFrame, side: str) -> pd.DataFrame:
+def rows_shown(results: pd.DataFrame, side: str) -> pd.DataFrame:
     """The rows that show the candidate to be better, or worse."""
-    return results[[shown(found) == side for found in rows(results)]]
+    return results[[direction_shown(found) == side for found in rows(results)]]
 
 
 def _with_metrics(results: pd.DataFrame, titles: Mapping[str, str]) -> str:
@@ -118,7 +119,7 @@ def gains(results: pd.DataFrame) -> list[tuple[str, float]]:
     return [(METRICS[row.metric], row.gain_percent) for row in rows(results[results["attribute"] == MEAN])]
 
 
-def without_seeds(found: Any) -> bool:
+def without_seed_spread(found: Any) -> bool:
     """Whether the method's interval equals that of these trained models, since no spread over seeds was detected."""
     trained, method = ((found.trained_low, found.trained_high), (found.method_low, found.method_high))
     return bool(found.seeds > 1 and trained == method)
@@ -153,12 +154,12 @@ def lines_of(comparison: Comparison) -> list[Line]:
     return [*lines, _mean(comparison, averaged)] if len(averaged) > 1 else lines
 
 
-def widest(lines: Sequence[Line]) -> Any:
+def largest(lines: Sequence[Line]) -> Any:
     """The row of the results with the most subjects or photos."""
     return max((line.found for line in lines), key=lambda found: found.units)
 
 
-def leading(lines: Sequence[Line]) -> list[Line]:
+def headlines(lines: Sequence[Line]) -> list[Line]:
     """The lines at the top of the page: the mean over ordinal heads, and then every line that it does not cover."""
     mean = [line for line in lines if line.is_mean]
     return mean + [line for line in lines if not mean or line.metric != mean[0].metric]

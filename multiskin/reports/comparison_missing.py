@@ -7,18 +7,18 @@ from pathlib import Path
 from multiskin.compare.words import plural
 
 
-def from_here(reasons: Mapping[str, str], root: Path) -> dict[str, str]:
+def with_relative_paths(reasons: Mapping[str, str], root: Path) -> dict[str, str]:
     """Makes paths below root relative to it, since its full path may contain the name of a person."""
     places = "|".join(re.escape(str(place)) for place in (root.resolve(), root))
     return {title: re.sub(rf"(?<![\w./-])(?:{places})/", "", reason) for title, reason in reasons.items()}
 
 
-def told_no_cost(reason: str) -> str:
+def no_cost_text(reason: str) -> str:
     """Says that costs are not measured, and why if that is known."""
     return f"What both sides cost is not measured yet{f': {reason}' if reason else '; the same command measures it'}."
 
 
-def told_left_out(titles: Sequence[str]) -> str:
+def left_out_text(titles: Sequence[str]) -> str:
     """Says which attributes are not compared, and why; "" if all are."""
     if not titles:
         return ""

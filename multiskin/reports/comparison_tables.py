@@ -9,18 +9,18 @@ from multiskin.compare.words import DECIMALS, FLATTERED, caveat, plural
 from multiskin.reports.comparison_lines import (
     Line,
     difference,
-    judging,
+    judging_interval,
+    largest,
     limits,
     lines_of,
     results_of,
     rows,
-    shown_of,
+    shown_summary,
     titles_of,
     whose,
-    widest,
-    without_seeds,
+    without_seed_spread,
 )
-from multiskin.reports.comparison_missing import missing_markdown, told_left_out, told_no_cost
+from multiskin.reports.comparison_missing import left_out_text, missing_markdown, no_cost_text
 from multiskin.reports.formats import amount, number, signed
 from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.markdown import markdown_table
@@ -29,7 +29,7 @@ from multiskin.reports.markdown import markdown_table
 def comparison_table_markdown(comparison: Comparison) -> str:
     """Both sides' scores and their difference for each head; below, what the intervals show, notes and costs."""
     lines = lines_of(comparison)
-    told = shown_of(results_of(comparison, lines), titles_of(comparison))
+    told = shown_summary(results_of(comparison, lines), titles_of(comparison))
     parts = [_caption(comparison, lines), _scores(lines), told, _notes(lines), _costs(comparison)]
     return "\n\n".join(filter(None, parts)) + missing_markdown(comparison.missing) + "\n"
 
@@ -39,7 +39,7 @@ def _caption(comparison: Comparison, lines: Sequence[Line]) -> str:
     photos = f"{comparison.photos} {SIDE_TITLES[comparison.side]} {plural(comparison.photos, 'photo')}"
     seeds = f"{plural(len(comparison.seeds), 'seed')} {', '.join(map(str, comparison.seeds))}"
     told = [
-        f"{metrics} on {photos}{whose(widest(lines))}; {seeds}; {comparison.protocol};",
+        f"{metrics} on {photos}{whose(largest(lines))}; {seeds}; {comparison.protocol};",
         "95 % intervals of the difference.",
     ]
     if comparison.side != "test":
@@ -48,7 +48,7 @@ def _caption(comparison: Comparison, lines: Sequence[Line]) -> str:
         told.append(FLATTERED)
     if len(comparison.seeds) == 1:
         told.append("One seed, so exploratory.")
-    return " ".join(filter(None, [*told, told_left_out(comparison.left_out), caveat(len(comparison.seeds))]))
+    return " ".join(filter(None, [*told, left_out_text(comparison.left_out), caveat(len(comparison.seeds))]))
 
 
 def _scores(lines: Sequence[Line]) -> str:
@@ -61,7 +61,7 @@ def _scores(lines: Sequence[Line]) -> str:
 
 def _notes(lines: Sequence[Line]) -> str:
     """Which intervals include no spread over seeds, and the multi-task gain."""
-    alone = [line.title for line in lines if without_seeds(line.found)]
+    alone = [line.title for line in lines if without_seed_spread(line.found)]
     gaining = [line for line in lines if line.is_mean and not np.isnan(line.found.gain_percent)]
     told = f"No spread over seeds detected, so the method's interval is that of these models: {', '.join(alone)}."
     notes = [told] * bool(alone)
@@ -75,7 +75,7 @@ def _score(line: Line) -> list[str]:
     return [
         line.title,
         *(number(value, DECIMALS) for value in values),
-        difference(judging(found)),
+        difference(judging_interval(found)),
         limits(found.trained_low, found.trained_high),
         limits(found.method_low, found.method_high),
         number(found.detectable, DECIMALS),
@@ -85,7 +85,7 @@ def _score(line: Line) -> list[str]:
 
 def _costs(comparison: Comparison) -> str:
     if comparison.cost.empty:
-        return told_no_cost(comparison.no_cost)
+        return no_cost_text(comparison.no_cost)
     heading = ("cost", "device", "single models", "shared model", "ratio", "95 % interval")
     lines = (
         [

@@ -25,7 +25,7 @@ def draw_missing(tables: GradeTables) -> Markup:
     with page_style():
         figure = Figure(figsize=(WIDTH, 1.2 + SPACE * len(rows)), layout="constrained")
         draw_fields(figure.subplots(), shares, texts, rows, columns)
-        return to_svg(figure, "missing", f"Share of photos without a grade. {_spoken(rows, columns, texts)}")
+        return to_svg(figure, "missing", f"Share of photos without a grade. {_description(rows, columns, texts)}")
 
 
 def draw_pair(pair: Pair, place: int) -> Markup:
@@ -43,9 +43,9 @@ def draw_pair(pair: Pair, place: int) -> Markup:
         draw_fields(axes, shares, texts, rows, columns)
         axes.set(ylabel=short(pair.first.title()), xlabel=short(pair.second.title()))
         told = f"Photos by the grades of both attributes. Spearman's correlation {number(pair.correlation)}. "
-        return to_svg(figure, f"pair {place}", told + _spoken(rows, columns, texts))
+        return to_svg(figure, f"pair {place}", told + _description(rows, columns, texts))
 
 
-def _spoken(rows: Sequence[str], columns: Sequence[str], texts: Sequence[Sequence[str]]) -> str:
+def _description(rows: Sequence[str], columns: Sequence[str], texts: Sequence[Sequence[str]]) -> str:
     lines = (f"{row}: {', '.join(line)}" for row, line in zip(rows, texts, strict=True))
     return f"Columns: {', '.join(columns)}. {'; '.join(lines)}"

@@ -11,7 +11,7 @@ import pandas as pd
 from multiskin.compare.statistics import MEAN, RESAMPLES, compare
 from multiskin.compare.words import DECIMALS, in_words, plural
 from multiskin.metrics.bootstrap import Interval
-from multiskin.reports.comparison_lines import METRICS, difference, judging, limits, rows, whose
+from multiskin.reports.comparison_lines import METRICS, difference, judging_interval, limits, rows, whose
 from multiskin.reports.formats import count, number
 from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.html import write_page
@@ -68,15 +68,15 @@ class Difference:
         return self.paired.schema
 
     @property
-    def widest(self) -> Any:
+    def largest(self) -> Any:
         """The row of the results with the most subjects or photos."""
         return max(rows(self.results), key=lambda found: found.units)
 
     def caption(self) -> str:
         """Which runs are compared, on which photos, and what the intervals resample."""
         photos = len(self.paired.second)
-        what = f"{count(photos)} {SIDE_TITLES[self.side]} {plural(photos, 'photo')}{whose(self.widest)}"
-        drawn = DRAWN[self.widest.unit_kind]
+        what = f"{count(photos)} {SIDE_TITLES[self.side]} {plural(photos, 'photo')}{whose(self.largest)}"
+        drawn = DRAWN[self.largest.unit_kind]
         return (
             f"{self.names[1]} (second) against {self.names[0]} (first) on {what} that both were evaluated on; {drawn}."
         )
@@ -132,7 +132,7 @@ def cells(line: Any) -> list[str]:
         METRICS[line.metric],
         number(line.baseline, DECIMALS),
         number(line.candidate, DECIMALS),
-        difference(judging(line)),
+        difference(judging_interval(line)),
         limits(line.trained_low, line.trained_high),
         number(line.detectable, DECIMALS),
         _verdict(line),

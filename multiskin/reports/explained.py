@@ -11,7 +11,7 @@ from multiskin.explain.localisation import energy_inside
 from multiskin.explain.overlays import EVIDENCE, Colours, overlay
 from multiskin.explain.photos import ExplainedPhoto, HeadExplanation
 from multiskin.explain.scales import Scale, ScaleRule, finds_nothing, natural_scale, shared
-from multiskin.reports.figures import drawn_words
+from multiskin.reports.figures import drawable_text
 from multiskin.reports.formats import percent
 from multiskin.reports.sheets import View
 from multiskin.schema import Attribute, Schema
@@ -67,7 +67,7 @@ def several_models(
     photo: ExplainedPhoto, heads: Sequence[str], true: Mapping[str, int], look: Look
 ) -> list[list[View]]:
     """A row of views for every head: the photo, and each model's map on it; arguments as for one_model."""
-    titles = [drawn_words(model, f"model {number}") for number, model in enumerate(look.models, start=1)]
+    titles = [drawable_text(model, f"model {number}") for number, model in enumerate(look.models, start=1)]
     rows = []
     for name in heads:
         views = _head_views(photo, name, look)
@@ -77,7 +77,7 @@ def several_models(
 
 
 def _title(name: str, look: Look) -> str:
-    return drawn_words(look.schema[name].title(), f"attribute {look.schema.index(name) + 1}")
+    return drawable_text(look.schema[name].title(), f"attribute {look.schema.index(name) + 1}")
 
 
 def _true_words(name: str, true: Mapping[str, int], look: Look) -> list[str]:
@@ -85,7 +85,7 @@ def _true_words(name: str, true: Mapping[str, int], look: Look) -> list[str]:
 
 
 def _grade_words(attribute: Attribute, grade: int) -> str:
-    return drawn_words(attribute.grade_label(grade), str(grade))
+    return drawable_text(attribute.grade_label(grade), str(grade))
 
 
 def _head_views(photo: ExplainedPhoto, name: str, look: Look) -> list[View]:

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 
 from multiskin.reports.explanation import as_lines, content_of, words_of, write_panels, write_table
-from multiskin.reports.explanation_tables import HIGHER, MEASURES, Cell, Measured, Panel, is_little, panels_of
+from multiskin.reports.explanation_tables import MEASURES, RANKED, Cell, Measured, Panel, is_small_sample, panels_of
 from multiskin.reports.formats import ABSENT, signed, span
 from multiskin.run import write_json
 
-COMPARED = (*HIGHER, "outside_skin")  # measures that say which model's maps are better
+COMPARED = (*RANKED, "outside_skin")  # measures that say which model's maps are better
 
 
 def write_map_pair(one: Measured, other: Measured, folder: Path) -> Path:
@@ -58,4 +58,4 @@ def _difference(line: Mapping[Hashable, Any] | None) -> Cell:
     if line is None:
         return Cell(ABSENT)
     below = (span(line["low"], line["high"]), f"n {line['photos']}")
-    return Cell(signed(line["value"]), below, is_little(line), clear=line["low"] > 0 or line["high"] < 0)
+    return Cell(signed(line["value"]), below, is_small_sample(line), clear=line["low"] > 0 or line["high"] < 0)

@@ -27,8 +27,8 @@ METHODS = {
     "random": "random map",
     CHANCE: "uniform map",
 }
-IGNORANT = ("centre", "random")  # methods that know nothing of the photo: a map that says anything beats them
-HIGHER = ("pointing", "energy", "auc", "faithfulness")  # measures for which higher is better
+UNINFORMED = ("centre", "random")  # methods that know nothing of the photo: a map that says anything beats them
+RANKED = ("pointing", "energy", "auc", "faithfulness")  # measures compared with those maps; higher is better
 MEASURES = {
     "pointing": (
         "Pointing game",
@@ -112,7 +112,7 @@ def panels_of(models: Sequence[Measured]) -> Iterator[Panel]:
     """Every table that has content, the main result first; with several models, each has its own rows."""
     measured = {measure for model in models for measure in model.evaluation.means["measure"]}
     known = [measure for measure in MEASURES if measure in measured]
-    told = [measure for measure in known if measure in HIGHER]
+    told = [measure for measure in known if measure in RANKED]
     if told:
         yield _leads(models, told)
     for measure in known:
@@ -141,7 +141,7 @@ def _by_head(models: Sequence[Measured]) -> Iterator[tuple[str, str, Lines]]:
 
 def _leads(models: Sequence[Measured], measures: Sequence[str]) -> Panel:
     """How much the models' maps score above maps that know nothing of the photo."""
-    pairs = [(measure, method) for measure in measures for method in IGNORANT]
+    pairs = [(measure, method) for measure in measures for method in UNINFORMED]
     rows = [
         (title, [_lead(lines.get((measure, head, method))) for measure, method in pairs])
         for title, head, lines in _by_head(models)
@@ -177,10 +177,10 @@ def _of_measure(models: Sequence[Measured], measure: str) -> Panel:
 def _mean(line: Line | None) -> Cell:
     if line is None:
         return Cell(ABSENT)
-    return Cell(number(line["value"]), (span(line["low"], line["high"]),), is_little(line))
+    return Cell(number(line["value"]), (span(line["low"], line["high"]),), is_small_sample(line))
 
 
-def is_little(line: Line) -> bool:
+def is_small_sample(line: Line) -> bool:
     """Whether a row's numbers come from too few photos or subjects to say much."""
     return bool(line["photos"] < ENOUGH or line["subjects"] < FEW)
 

@@ -37,7 +37,7 @@ def draw_confusions(confusion: np.ndarray, schema: Schema, path: Path) -> None:
         grid = figure.subplots(rows, columns, squeeze=False)
         for h, (attribute, axes) in enumerate(zip(schema, grid.flat, strict=False)):
             counts = confusion[h, : attribute.grades, : attribute.grades]
-            image = _draw_confusion(axes, counts, attribute, drawn_words(attribute.title(), f"attribute {h + 1}"))
+            image = _draw_confusion(axes, counts, attribute, drawable_text(attribute.title(), f"attribute {h + 1}"))
         for spare in grid.flat[len(schema) :]:
             spare.set_axis_off()
         _draw_scale(figure, image, grid)
@@ -52,7 +52,7 @@ def _draw_confusion(axes: Axes, counts: np.ndarray, attribute: Attribute, title:
         colour = "white" if shares[true, predicted] > 0.5 else "black" if count else "silver"
         axes.text(predicted, true, str(count), ha="center", va="center", color=colour, fontsize=9)
     grades = range(attribute.grades)
-    labels = [drawn_words(attribute.grade_label(grade), str(grade)) for grade in grades]
+    labels = [drawable_text(attribute.grade_label(grade), str(grade)) for grade in grades]
     axes.set_xticks(grades, labels)
     axes.set_yticks(grades, labels)
     if max(map(len, labels)) > 2:
@@ -94,7 +94,7 @@ def draw_curves(curves: pd.DataFrame, schema: Schema, monitor: str, path: Path) 
         for key in ("train/loss", "val/loss"):
             _draw_curve(left, by_epoch, key, key.split("/")[0])
         for h, attribute in enumerate(schema):
-            label = drawn_words(attribute.title(), f"attribute {h + 1}")
+            label = drawable_text(attribute.title(), f"attribute {h + 1}")
             _draw_curve(right, by_epoch, f"{side}/{attribute.name}/{metric}", label)
         _draw_curve(right, by_epoch, f"{side}/mean/{metric}", "mean", color="black", linewidth=2.2)
         left.set_title("loss", fontsize=11)
@@ -119,8 +119,8 @@ def _finish(axes: Axes, epochs: int) -> None:
     axes.legend(frameon=False)
 
 
-def drawn_words(text: str, instead: str) -> str:
-    return text if drawable(text) else instead
+def drawable_text(text: str, fallback: str) -> str:
+    return text if drawable(text) else fallback
 
 
 def save(figure: Figure, path: Path) -> None:

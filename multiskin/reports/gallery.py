@@ -12,7 +12,7 @@ from PIL import Image
 from multiskin.data.validation import Progress, photo_path
 from multiskin.explain.photos import ExplainedPhoto, UnreadPhoto
 from multiskin.reports.explained import Look, one_model, several_models
-from multiskin.reports.figures import drawn_words
+from multiskin.reports.figures import drawable_text
 from multiskin.reports.graded import GradedPredictions
 from multiskin.reports.html import write_page
 from multiskin.reports.sheets import draw_sheet
@@ -115,7 +115,7 @@ def _draw(path: Path, want: Wanted, photo: ExplainedPhoto, look: Look) -> None:
     if len(photo.explanations) > 1:
         rows = several_models(photo, want.heads, want.true, look)
     else:
-        rows = one_model(photo, drawn_words(shown_name(want.path), "photo"), want.heads, want.true, look)
+        rows = one_model(photo, drawable_text(shown_name(want.path), "photo"), want.heads, want.true, look)
     draw_sheet(path, rows, look.colours)
 
 

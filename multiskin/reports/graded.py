@@ -87,7 +87,7 @@ class GradedPredictions:
         return self.table["subject"].replace("", None).nunique() if "subject" in self.table else 0
 
     @property
-    def strangers(self) -> int:
+    def photos_without_subject(self) -> int:
         """The number of photos of unknown subjects; all parts of a photo count as one."""
         return len(np.unique(self.units)) - self.subjects
 

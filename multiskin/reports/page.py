@@ -12,7 +12,7 @@ import yaml
 from markupsafe import Markup
 
 from multiskin.compare.contents import package_versions
-from multiskin.disclosure import as_text
+from multiskin.disclosure import as_yaml
 from multiskin.errors import UserError
 from multiskin.metrics.bootstrap import RESAMPLES
 from multiskin.reports.charts import draw_confusion, draw_curves, draw_grades, draw_intervals
@@ -61,7 +61,7 @@ def _content(run: RunFolder, photos: Path | None, examples: int) -> dict[str, An
         "side": side,
         "config": config,
         "reliability": [_reliability(run, name, measured[name]) for name in ("test", "val") if name in measured],
-        "settings": as_text(config),
+        "settings": as_yaml(config),
         "versions": {"Python": platform.python_version()} | package_versions(),
     }
 

@@ -22,7 +22,7 @@ from multiskin.schema import MISSING, Attribute, Schema
 PANEL = 2.5  # inches
 
 
-class Trust(NamedTuple):
+class ProbabilityScores(NamedTuple):
     """How good the probabilities of one head are on graded photos.
 
     Attributes:
@@ -52,8 +52,8 @@ class HeadReliability(NamedTuple):
 
     attribute: Attribute
     photos: int
-    found: Trust
-    before: Trust | None
+    found: ProbabilityScores
+    before: ProbabilityScores | None
 
 
 def head_reliability(
@@ -72,8 +72,8 @@ def head_reliability(
         graded, k = grades[:, h] != MISSING, attribute.grades
         if graded.any():
             true = grades[graded, h]
-            found = trust(attribute, probabilities[graded, h, :k], true)
-            earlier = None if before is None else trust(attribute, before[graded, h, :k], true)
+            found = score_probabilities(attribute, probabilities[graded, h, :k], true)
+            earlier = None if before is None else score_probabilities(attribute, before[graded, h, :k], true)
             heads.append(HeadReliability(attribute, len(true), found, earlier))
     return heads
 
@@ -93,11 +93,11 @@ def reliability_of(run: RunFolder, side: str, predictions: GradedPredictions) ->
     return head_reliability(predictions.schema, predictions.grades, predictions.probabilities, before)
 
 
-def trust(attribute: Attribute, probabilities: np.ndarray, grades: np.ndarray) -> Trust:
+def score_probabilities(attribute: Attribute, probabilities: np.ndarray, grades: np.ndarray) -> ProbabilityScores:
     """How good probabilities (N, K) are on photos with these true grades (N,)."""
     ask = cuts if attribute.ordinal else classes
     scores = ranked_probability_score(torch.from_numpy(probabilities), torch.from_numpy(grades))  # (N,)
-    return Trust(
+    return ProbabilityScores(
         calibration_error(probabilities, grades, ask),
         noise_floor(probabilities, ask),
         log_loss(probabilities, grades),
@@ -124,7 +124,7 @@ def draw_reliability(head: HeadReliability, name: str) -> Markup:
         answer = "a higher grade" if head.attribute.ordinal else "a class"
         figure.supxlabel(f"predicted probability of {answer}", fontsize=10, color=MUTED)
         grid[0, 0].set_ylabel("observed share")
-        return to_svg(figure, name, _spoken(panels))
+        return to_svg(figure, name, _description(panels))
 
 
 def _draw_diagram(axes: Axes, title: str, bins: Sequence[Bin]) -> None:
@@ -151,7 +151,7 @@ def _draw_counts(axes: Axes, bins: Sequence[Bin]) -> None:
     axes.spines["bottom"].set_color(LINE)
 
 
-def _spoken(panels: dict[str, list[Bin]]) -> str:
+def _description(panels: dict[str, list[Bin]]) -> str:
     parts = (
         f"{title or 'as they are'}: "
         + "; ".join(f"{each.predicted:.2f} observed {each.observed:.2f}, {each.answers} answers" for each in bins)

@@ -11,7 +11,7 @@ from multiskin.compare.statistics import MEAN
 from multiskin.compare.words import DECIMALS, FLATTERED, caveat, plural
 from multiskin.metrics.bootstrap import Interval
 from multiskin.reports.comparison_lines import JUDGED_BY, METRICS, difference, limits
-from multiskin.reports.comparison_missing import from_here, missing_markdown
+from multiskin.reports.comparison_missing import missing_markdown, with_relative_paths
 from multiskin.reports.formats import amount, number
 from multiskin.reports.markdown import markdown_table
 from multiskin.run import write_json, write_whole
@@ -26,7 +26,9 @@ def write_findings(findings: Findings, root: Path) -> Path:
         findings: the results of a study.
         root: the study's folder.
     """
-    findings = replace(findings, missing=from_here(findings.missing, root), lost=from_here(findings.lost, root))
+    findings = replace(
+        findings, missing=with_relative_paths(findings.missing, root), lost=with_relative_paths(findings.lost, root)
+    )
     study = findings.study
     write_json(
         root / "study.json",

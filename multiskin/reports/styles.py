@@ -40,7 +40,7 @@ DARK = {
     "series-6": "#97a6f5",
 }
 SERIES = tuple(name for name in LIGHT if name.startswith("series"))
-STAND_INS = {name: f"#0000{number:02x}" for number, name in enumerate(LIGHT, start=1)}  # to_svg replaces them
+PLACEHOLDERS = {name: f"#0000{number:02x}" for number, name in enumerate(LIGHT, start=1)}  # to_svg replaces them
 STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # a dollar sign in a name is no formula
     "font.size": 10,
@@ -64,7 +64,7 @@ STYLE: dict[Any, Any] = {
 @contextmanager
 def page_style() -> Iterator[None]:
     """A context for drawing figures for a page; to_svg then gives them the page's light and dark colours."""
-    with _style(STAND_INS, {"svg.fonttype": "none"}), warnings.catch_warnings():  # text stays text
+    with _style(PLACEHOLDERS, {"svg.fonttype": "none"}), warnings.catch_warnings():  # text stays text
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the browser's fonts draw it
         yield
 

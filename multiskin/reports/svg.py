@@ -8,9 +8,9 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from multiskin.reports.styles import STAND_INS
+from multiskin.reports.styles import PLACEHOLDERS
 
-VARIABLES = {colour: name for name, colour in STAND_INS.items()}  # CSS variables, which differ between light and dark
+VARIABLES = {colour: name for name, colour in PLACEHOLDERS.items()}  # in CSS, with light and dark values
 
 
 def to_svg(figure: Figure, name: str, description: str) -> Markup:

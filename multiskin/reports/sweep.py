@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from multiskin.reports.figures import drawn_words, save
+from multiskin.reports.figures import drawable_text, save
 from multiskin.reports.fonts import families
 from multiskin.search.space import Choices, Range, Space
 
@@ -92,7 +92,7 @@ def _draw_lines(axes: Axes, lines: np.ndarray) -> None:
 
 
 def _name_axes(axes: Axes, names: Sequence[str]) -> None:
-    words = [drawn_words(name, f"option {number}") for number, name in enumerate(names, start=1)]
+    words = [drawable_text(name, f"option {number}") for number, name in enumerate(names, start=1)]
     axes.set_xticks(range(len(names)), [name.replace(".", ".\n").replace("/", "/\n") for name in words])
     axes.set(xlim=(-0.1, len(names) - 0.5), ylim=(-0.04, 1.04), yticks=[])
     axes.tick_params(length=0)
@@ -103,7 +103,7 @@ def _draw_axis(axes: Axes, position: int, scale: _Scale) -> None:
     axes.axvline(position, color="dimgray", linewidth=0.8)
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1}
     for number, (tick, text) in enumerate(zip(scale.ticks, _distinct(scale.ticks), strict=True), start=1):
-        words = drawn_words(text, f"choice {number}")
+        words = drawable_text(text, f"choice {number}")
         shown = words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
         axes.text(position + 0.04, scale.place(tick), shown, va="center", fontsize=9, bbox=box)
 
@@ -148,7 +148,7 @@ def draw_importances(importances: Mapping[str, float], trials: int, monitor: str
         monitor: the monitored metric.
         path: the PNG to write.
     """
-    names = [drawn_words(name, f"option {number}") for number, name in enumerate(importances, start=1)]
+    names = [drawable_text(name, f"option {number}") for number, name in enumerate(importances, start=1)]
     with mpl.rc_context({"font.family": families(), "text.parse_math": False}):
         figure = Figure(figsize=(7, 1.3 + 0.45 * len(names)), layout="constrained")
         axes = figure.subplots()

@@ -19,14 +19,14 @@ from multiskin.data.photos import Photos
 from multiskin.data.validation import SIDES
 from multiskin.reports.comparison_lines import (
     difference,
-    judging,
+    judging_interval,
     limits,
     lines_of,
     results_of,
-    shown_of,
+    shown_summary,
     titles_of,
 )
-from multiskin.reports.comparison_missing import told_left_out
+from multiskin.reports.comparison_missing import left_out_text
 from multiskin.reports.formats import number, percent
 from multiskin.reports.reliability import HeadReliability
 from multiskin.schema import Schema
@@ -93,13 +93,13 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     table.add_column("shared is")
     lines = lines_of(comparison)
     for line in lines:
-        found, interval = line.found, judging(line.found)
+        found, interval = line.found, judging_interval(line.found)
         numbers = (number(found.candidate, DECIMALS), number(found.baseline, DECIMALS), difference(interval))
         cells = (line.metric, *numbers, limits(interval.low, interval.high), found.verdict)
         table.add_row(line.title, *(cell.translate(ASCII) for cell in cells))
     console.print(table)
-    console.print(shown_of(results_of(comparison, lines), titles_of(comparison)), markup=False, highlight=False)
-    for told in filter(None, (told_left_out(comparison.left_out), caveat(len(comparison.seeds)))):
+    console.print(shown_summary(results_of(comparison, lines), titles_of(comparison)), markup=False, highlight=False)
+    for told in filter(None, (left_out_text(comparison.left_out), caveat(len(comparison.seeds)))):
         console.print(told, markup=False, highlight=False)
 
 

@@ -16,7 +16,7 @@ from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, W
 from pytorch_lightning.utilities import rank_zero_only
 
 from multiskin.config import FitConfig, LogConfig
-from multiskin.disclosure import without_places
+from multiskin.disclosure import without_paths
 from multiskin.errors import UserError
 from multiskin.run import RunFolder, first_process, write_json, write_whole
 
@@ -105,7 +105,7 @@ def _tensorboard(config: FitConfig, run: RunFolder, resumed: Resumed) -> Logger:
     """Hides what was logged beyond the checkpoint before the run was stopped."""
     place: dict[str, Any] = {"name": "", "version": "tensorboard", "purge_step": resumed.step}
     logger = TensorBoardLogger(run.root, default_hp_metric=False, **place)
-    logger.log_hyperparams(without_places(asdict(config)))
+    logger.log_hyperparams(without_paths(asdict(config)))
     return logger
 
 
@@ -119,7 +119,7 @@ def _mlflow(config: FitConfig, run: RunFolder, resumed: Resumed) -> Logger:
     logger = MLFlowLogger(config.log.project, run.root.name, place, run_id=resumed.run_id)
     try:
         if resumed.run_id is None:
-            logger.log_hyperparams(without_places(asdict(config)))
+            logger.log_hyperparams(without_paths(asdict(config)))
         else:  # the settings are logged already, and it lets none change
             logger.experiment.update_run(resumed.run_id, "RUNNING")
     except MlflowException as error:
@@ -151,7 +151,7 @@ def _wandb(config: FitConfig, run: RunFolder, resumed: Resumed) -> Logger:
     options |= {"project": config.log.project, "log_model": False}
     logger = WandbLogger(run.root.name, run.root, resumed.run_id, **options)
     try:
-        logger.log_hyperparams(without_places(asdict(config)))  # starts the run and checks the key
+        logger.log_hyperparams(without_paths(asdict(config)))  # starts the run and checks the key
     except (wandb.Error, ValueError) as error:
         raise UserError(f"log.logger: wandb: {' '.join(str(error).split())}; set WANDB_MODE=offline") from error
     return logger

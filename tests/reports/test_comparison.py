@@ -29,7 +29,7 @@ from multiskin.metrics.bootstrap import Interval
 from multiskin.reports import comparison as of_comparison
 from multiskin.reports.comparison import FILES, results_json, write_comparison, write_comparison_figures
 from multiskin.reports.comparison_charts import draw_costs, draw_differences, draw_levels
-from multiskin.reports.comparison_lines import lines_of, shown_of
+from multiskin.reports.comparison_lines import lines_of, shown_summary
 from multiskin.reports.comparison_tables import comparison_table_markdown
 from multiskin.reports.styles import LIGHT, picture_style
 from multiskin.reports.tables import print_comparison
@@ -561,7 +561,7 @@ def test_runs_that_are_missing_are_named_beneath_the_table() -> None:
 
 def test_one_metric_is_told_as_one(mixed: Comparison) -> None:
     of_kinds = mixed.results[mixed.results["metric"] == "balanced_accuracy"]
-    assert shown_of(of_kinds).endswith("(By 1 metric, with its own 95 % interval of the method.)")
+    assert shown_summary(of_kinds).endswith("(By 1 metric, with its own 95 % interval of the method.)")
 
 
 def test_an_attribute_that_is_left_out_is_named_everywhere(words_of: "Callable[[Comparison], Page]") -> None:

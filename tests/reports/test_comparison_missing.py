@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from multiskin.reports.comparison_missing import from_here
+from multiskin.reports.comparison_missing import with_relative_paths
 
 
 @pytest.mark.parametrize("asked", ["out", "deep/out"])
@@ -14,7 +14,7 @@ def test_files_are_named_as_they_are_found_from_the_page(asked: str, tmp_path: P
         "as asked": f"{asked}/runs/x.log: gone",
         "another": "/mnt/layout/x.jpg: not a picture",
     }
-    assert from_here(reasons, root) == {
+    assert with_relative_paths(reasons, root) == {
         "whole": "--out runs/x: no room",
         "as asked": "runs/x.log: gone",
         "another": "/mnt/layout/x.jpg: not a picture",
