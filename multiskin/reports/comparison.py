@@ -34,8 +34,8 @@ from multiskin.reports.comparison_lines import (
     rows,
     rows_shown,
     shown_summary,
+    subjects_phrase,
     titles_of,
-    whose,
     without_seed_spread,
 )
 from multiskin.reports.comparison_missing import left_out_text, no_cost_text, with_relative_paths
@@ -135,7 +135,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "shown_by_metrics": shown_summary(results, titles),
         "draws_of_worse": _draws_of_worse(results, comparison.draws),
         "useless": [line for line in lines if line.is_useless],
-        "whose": whose(largest(lines)),
+        "subjects_phrase": subjects_phrase(largest(lines)),
         "largest": largest(lines),
         "photos_without_subject": largest(lines).units - largest(lines).subjects,
         "unit_kind": lines[0].found.unit_kind,

@@ -138,7 +138,7 @@ def difference(interval: Interval) -> str:
     return signed(interval.value, decimals)
 
 
-def whose(found: Any) -> str:
+def subjects_phrase(found: Any) -> str:
     """What follows the number of photos in a sentence: of how many subjects they are."""
     return words.whose(found.subjects, found.units - found.subjects, count)
 

@@ -16,8 +16,8 @@ from multiskin.reports.comparison_lines import (
     results_of,
     rows,
     shown_summary,
+    subjects_phrase,
     titles_of,
-    whose,
     without_seed_spread,
 )
 from multiskin.reports.comparison_missing import left_out_text, missing_markdown, no_cost_text
@@ -39,7 +39,7 @@ def _caption(comparison: Comparison, lines: Sequence[Line]) -> str:
     photos = f"{comparison.photos} {SIDE_TITLES[comparison.side]} {plural(comparison.photos, 'photo')}"
     seeds = f"{plural(len(comparison.seeds), 'seed')} {', '.join(map(str, comparison.seeds))}"
     told = [
-        f"{metrics} on {photos}{whose(largest(lines))}; {seeds}; {comparison.protocol};",
+        f"{metrics} on {photos}{subjects_phrase(largest(lines))}; {seeds}; {comparison.protocol};",
         "95 % intervals of the difference.",
     ]
     if comparison.side != "test":

@@ -11,7 +11,7 @@ import pandas as pd
 from multiskin.compare.statistics import MEAN, RESAMPLES, compare
 from multiskin.compare.words import DECIMALS, in_words, plural
 from multiskin.metrics.bootstrap import Interval
-from multiskin.reports.comparison_lines import METRICS, difference, judging_interval, limits, rows, whose
+from multiskin.reports.comparison_lines import METRICS, difference, judging_interval, limits, rows, subjects_phrase
 from multiskin.reports.formats import count, number
 from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.html import write_page
@@ -75,7 +75,7 @@ class Difference:
     def caption(self) -> str:
         """Which runs are compared, on which photos, and what the intervals resample."""
         photos = len(self.paired.second)
-        what = f"{count(photos)} {SIDE_TITLES[self.side]} {plural(photos, 'photo')}{whose(self.largest)}"
+        what = f"{count(photos)} {SIDE_TITLES[self.side]} {plural(photos, 'photo')}{subjects_phrase(self.largest)}"
         drawn = DRAWN[self.largest.unit_kind]
         return (
             f"{self.names[1]} (second) against {self.names[0]} (first) on {what} that both were evaluated on; {drawn}."

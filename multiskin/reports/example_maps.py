@@ -14,7 +14,7 @@ from multiskin.run import RunFolder
 
 
 class MapPainter:
-    """Draws maps with a run's best checkpoint, on the CPU; a page can do without, so an error leads to no maps only.
+    """Draws maps with a run's best checkpoint, on the CPU; an error only leaves them out, as a page can do without.
 
     Attributes:
         reason: why there are no maps; "" as long as nothing has failed.
