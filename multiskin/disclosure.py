@@ -10,7 +10,7 @@ PATHS = ("out", "schema", "ckpt_path", "root", "manifest", "faces", "exclude", "
 
 
 def without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings without paths, which do not affect the result and may contain names of people."""
+    """The settings without paths, which may contain names of people."""
     kept, data = ({key: part[key] for key in part if key not in PATHS} for part in (config, config["data"]))
     weights = config["model"]["weights"]
     model = config["model"] | {"weights": weights if weights in ("auto", "none") else "file"}

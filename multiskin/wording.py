@@ -27,7 +27,7 @@ KINDS = {
 }
 NULL = {  # what null means, for each option that takes a name or null
     "data.cache": "photos are read again each time",
-    "data.decoding": "photos are decoded whole",
+    "data.decoding": "photos are decoded at full size",
     "recipe.calibration": "probabilities stay as trained",
     "weighting": "heads count equally, apart from their loss_weight",
     "trainer.compile": "the network is not compiled",

@@ -18,7 +18,7 @@ from multiskin.reports.formats import number, percent, span
 from multiskin.reports.tables import ASCII
 
 DECIMALS = 3
-LEGEND = """coverage: share of sets that contain the true grade, averaged over subjects, as the promise is
+LEGEND = """coverage: share of sets that contain the true grade, averaged over subjects like the promised coverage
 grades: mean size of a set; full: share of sets that contain every grade"""
 
 
