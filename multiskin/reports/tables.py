@@ -45,10 +45,10 @@ ORDINAL = {
 }
 PERSONS = "\nby person: P-Recall when all photos of a person are graded together"
 SECOND_RATER = "\n2nd rater: the score of a second rater against the grades of the first"
-LEGEND = """P-Recall: over the grades present; constant: the score of the best constant answer
+LEGEND = """P-Recall: over the grades present; constant: score of the best constant answer
 RPS: balanced over grades; lower is better for RPS and MAE"""
-CALIBRATION = """T: temperature that divides log-probabilities; above 1 if the network was overconfident
-ECE: calibration error; noise floor: calibrated probabilities stay below in 97.5 % of cases"""
+CALIBRATION = """T: temperature, which divides log-probabilities; above 1 if these were too sure
+ECE: calibration error, below the noise floor in 97.5 % of cases if calibrated"""
 ASCII = str.maketrans("−–", "--")  # characters that some terminals cannot show
 NOMINAL = {
     "n": "photos",

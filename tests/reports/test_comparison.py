@@ -314,7 +314,7 @@ def test_who_has_far_fewer_draws_than_others_is_told_what_to_try(
     five: Comparison, words_of: "Callable[[Comparison], Page]"
 ) -> None:
     told = words_of(replace(five, draws=five.draws.assign(shared=[400, 150, 200, 250, 20]))).text
-    assert "chosen on validation photos: heads.sensitivity.share , heads.hydration.share ." in told
+    assert "choose it on validation photos, by heads.sensitivity.share , heads.hydration.share ." in told
     assert "data.draws_per_epoch" not in told.partition("All settings")[0]
 
 
@@ -322,7 +322,7 @@ def test_where_all_have_far_fewer_no_share_is_to_blame(
     five: Comparison, words_of: "Callable[[Comparison], Page]"
 ) -> None:
     told = words_of(replace(five, draws=five.draws.assign(shared=five.draws["single"] * 0.75))).text
-    assert "more draws are worth a try, chosen there as well: data.draws_per_epoch ." in told
+    assert "More draws may help; choose their number on validation photos, by data.draws_per_epoch ." in told
     assert "A larger share of the draws" not in told
 
 
@@ -403,7 +403,7 @@ def test_one_seed_on_validation_photos_promises_little(
     assert "interval of the method" not in page.text
     assert all(row[7] == "–" for row in page.rows("Oil 유분"))
     for words in (
-        "Exploratory. Each model was trained once",
+        "Exploratory. Each model was trained only once",
         "Still being tuned. These are validation photos",
         "Not complete. 1 run is missing",
         "shared, seed 1: killed by SIGKILL; all it said: runs/shared-1-ab.log",
@@ -462,7 +462,7 @@ def test_one_photo_of_one_subject_and_one_stranger_is_told_as_one(page_of: "Call
     page, table = page_of(one), comparison_table_markdown(one)
     assert "evaluated on 1 test photo, 1 of nobody known and the others of 1 subject, with seed 3." in page.text
     assert "a photo of this 1 subject." in page.text
-    assert "1 photo of unknown subjects is drawn individually" in page.text
+    assert "1 photo of an unknown subject is drawn individually" in page.text
     assert "seed 3;" in table
     for text in (page.text, table, printed(one)):
         assert not re.search(r"(?<![\d.,])1 (photos|subjects|seeds|runs)\b", text)
