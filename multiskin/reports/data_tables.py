@@ -146,7 +146,7 @@ def _pair_table(tables: GradeTables) -> Table:
 
 
 def _pattern_table(tables: GradeTables) -> Table:
-    table = _table("attributes graded on the same photo", "attributes", "photos")
+    table = _table("graded together", "attributes", "photos")
     for graded, photos in tables.patterns[:SHOWN]:
         table.add_row(", ".join(attribute.title() for attribute in graded) or "none", str(photos))
     if len(tables.patterns) > SHOWN:

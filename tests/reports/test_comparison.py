@@ -451,7 +451,7 @@ def test_photos_of_nobody_known_are_told_beside_subjects(words_of: "Callable[[Co
     assert f"evaluated on {whose}, with seeds 0, 1, 2." in page.text
     assert "these 57 subjects. Resampling draws whole subjects" in page.text
     assert "23 photos of unknown subjects are drawn individually, and if several photos show the same" in page.text
-    assert "draw the same subjects and photos for both" in page.text
+    assert "draws the same subjects and photos for both" in page.text
     assert f"P-Recall on {whose}; seeds" in comparison_table_markdown(mixed)
 
 

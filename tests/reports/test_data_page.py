@@ -75,7 +75,7 @@ def test_the_terminal_tells_the_same(tables):
     console = Console(width=80, file=StringIO())
     print_tables(tables, console)
     text = console.file.getvalue()
-    for words in ("40 photos", "without a grade", "part chin", "graded for both", "graded on the same photo"):
+    for words in ("40 photos", "without a grade", "part chin", "graded for both", "graded together"):
         assert words in text
     assert max(map(len, text.splitlines())) <= 80
 
