@@ -36,7 +36,7 @@ def main() -> None:
     origin = {"command": f"python benchmarks/allocation.py --rounds {given.rounds}", "machine": machine(threads())}
     content = {
         "network": f"{NETWORK.backbone}, {NETWORK.input_size} px",
-        "interval": f"processor seconds, user and system; medians, from the least to the most of {given.rounds}",
+        "interval": f"processor seconds, user and system; medians (ranges) of {given.rounds} rounds",
         "measured": [row(name, np.array(rounds)) for name, rounds in found.items()],
     }
     write_json(RESULTS / "allocation.json", origin | {"commit": commit()} | content)

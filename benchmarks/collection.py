@@ -52,7 +52,7 @@ def main() -> None:
         "cores": os.cpu_count(),
         "photos": f"JPEG, {WIDTH} x {HEIGHT} pixels",
         "network": f"{BACKBONE}, {INPUT} pixels, {len(SCHEMA)} heads",
-        "interval": f"medians, from the least to the most of {given.rounds} rounds by turns",
+        "interval": f"medians (ranges) of {given.rounds} interleaved rounds",
         "ways": [row(way, given.photos, np.array(rounds)[:, w]) for w, way in enumerate(ways)],
         "load_before": round(load, 1),
         "versions": {package: version(package) for package in ("torch", "ray", "pillow")},

@@ -65,7 +65,7 @@ def main() -> None:
         "machine": machine(threads()),
         "workers": options.workers,
         "photos": f"JPEG, {WIDTH} x {HEIGHT} pixels",
-        "interval": f"medians, from the least to the most of {options.rounds} rounds by turns",
+        "interval": f"medians (ranges) of {options.rounds} interleaved rounds",
         "stages": [{"stage": stage.name, "ms": 1000 * stage.seconds} for stage in stages],
         "decode_reduced_ms": next(1000 * stage.seconds for stage in reduced if stage.name == "decode"),
         "loaders": [loader_row(name, rates) for name, rates in zip(ways, np.array(rounds).T, strict=True)],

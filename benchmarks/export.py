@@ -169,7 +169,7 @@ def provenance(given: argparse.Namespace, predictor: Predictor, load: float) -> 
         "command": f"python benchmarks/export.py RUN --seconds {given.seconds:g} --rounds {given.rounds}{limit}",
         "run": given.run.name,
         "network": f"{blueprint.model.backbone}, {blueprint.model.input_size} pixels, {len(blueprint.schema)} heads",
-        "interval": f"95 %, {RESAMPLES} resamples of rounds, or of subjects; processes: from the least to the most",
+        "interval": f"95 %, {RESAMPLES} resamples of rounds, or of subjects; cold start: median (range)",
         "machine": machine(threads()),
         "load_before": round(load, 1),
         "versions": {package: version(package) for package in ("torch", "onnx", "onnxruntime")},

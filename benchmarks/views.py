@@ -132,7 +132,7 @@ def provenance(given: argparse.Namespace, load: float) -> dict[str, object]:
         "command": f"python benchmarks/views.py {given.name} {shell} --seconds {given.seconds:g} {batch}",
         "seeds": [settings_of(RunFolder.open(run))["seed"] for run in given.runs],
         "interval": f"95 %, of {of}, {RESAMPLES} resamples of subjects",
-        "timed": f"batches of {given.batch_size} timed by turns, load {load:.1f} before",
+        "timed": f"batches of {given.batch_size} timed in interleaved rounds, load {load:.1f} before",
         "trained_at": [origin(run).get("commit") for run in given.runs],
         "machine": machine(threads()),
         "versions": {package: version(package) for package in ("torch", "timm", "numpy")},

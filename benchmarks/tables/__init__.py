@@ -51,10 +51,10 @@ OF_TABLE: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  # 
 
 
 def table(path: Path) -> list[str]:
-    """The lines of a result file, and where its numbers come from.
+    """The lines of the table of a result file, with the source of its numbers.
 
     Args:
-        path: of its JSON; beside it may lie a CSV of the same name.
+        path: the JSON file; there may be a CSV file of the same name next to it.
     """
     source = json.loads(path.read_text(encoding="utf-8")) | {"name": path.stem}
     if path.stem in OF_JSON:

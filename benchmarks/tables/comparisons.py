@@ -1,4 +1,4 @@
-"""Tables of `multiskin compare` and `multiskin study`, and of how far their intervals can be trusted."""
+"""The tables of `multiskin compare`, of `multiskin study`, and of the coverage of their intervals."""
 
 from typing import Any
 
@@ -10,30 +10,30 @@ from multiskin.reports.formats import amount
 from tables.cells import bounded, markdown, seeds_of
 
 SIZES = ("parameters", "training")
-OFTEN = 0.05  # of the simulations: of fewer no share is known well enough to be told
+OFTEN = 0.05  # of the simulations; in fewer, no share is known well enough to be published
 
 
 def comparison(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """What the heads lose or win by sharing, and at what price."""
+    """What the heads lose or gain by sharing, and what it costs."""
     told = " ".join(filter(None, [shown_summary(results), of_gains(results), of_seeds(results)]))
     return [*of_heads(results), "", told, "", *of_costs(source["cost"]), "", told_of(source)]
 
 
 def study(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """What variants of one thing do to every head."""
-    details = f"By grade, and with its costs: [{source['title'].lower()}](benchmarks/results/{source['name']}.md)."
+    """What variants of one setting do to every head."""
+    details = f"By grade, and with costs: [{source['title'].lower()}](benchmarks/results/{source['name']}.md)."
     lines = of_rows(results, source["baseline"], of_sizes(source.get("costs", [])))
     return [*lines, "", f"{told_of(source)} Intervals: 95 %, {whose(source)}. {details}"]
 
 
 def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """How often the intervals of simulated comparisons held the truth."""
+    """How often the intervals of simulated comparisons contain the true difference."""
     told = [of_ratios(results), of_normal(results), of_few(results), of_unanswered(results), f"`{source['command']}`."]
     return [*of_intervals(results), "", " ".join(told)]
 
 
 def of_heads(results: pd.DataFrame) -> list[str]:
-    """A line a head: P-Recall of both sides, and how sure their difference is of the method and of these models."""
+    """A line per head: P-Recall of both sides, and both intervals of their difference."""
     lines = []
     for _, row in judged(results).iterrows():
         difference = bounded(row["difference"], row["method_low"], row["method_high"], decimals=3, sign="+")
@@ -45,20 +45,20 @@ def of_heads(results: pd.DataFrame) -> list[str]:
 
 
 def of_seeds(results: pd.DataFrame) -> str:
-    """Whose intervals of the method have no spread over seeds in them."""
+    """The heads whose interval of the method contains no spread over seeds."""
     alone = [str(row.attribute) for row in judged(results).itertuples() if without_seed_spread(row)]
-    told = "Seeds were not seen to differ, so that the method's interval is that of these models"
+    told = "Heads whose seeds were not seen to differ, so that the method's interval is that of these models"
     return f"{told}: {', '.join(alone)}." * bool(alone)
 
 
 def of_gains(results: pd.DataFrame) -> str:
-    """By how much the mean gains; a score that is no measure of a gain, as it is not above 0, is left out."""
+    """By how much the mean gains; a metric whose gain is undefined, because the score is not above 0, is left out."""
     told = ", ".join(f"{title} {gain:+.1f} %" for title, gain in gains(results) if not pd.isna(gain))
     return f"Multi-task gain, the mean over heads in percent of what the single models get: {told}." * bool(told)
 
 
 def of_costs(costs: list[dict]) -> list[str]:
-    """A line a quantity: how many times as much the single models cost."""
+    """A line per quantity: how many times as much the single models cost."""
     lines = []
     for cost in costs:
         ratio, low, high = (cost[key] for key in ("ratio", "low", "high"))
@@ -68,7 +68,7 @@ def of_costs(costs: list[dict]) -> list[str]:
 
 
 def of_rows(results: pd.DataFrame, baseline: str, sizes: dict[str, list[str]]) -> list[str]:
-    """A line a variant: its size, P-Recall of every head and of their mean, and how far that is from the baseline's."""
+    """A line per variant: size, P-Recall of every head and of their mean, and its difference from the baseline."""
     lines = []
     for name, of_row in judged(results).groupby("row", sort=False):
         mean = of_row[of_row["attribute"] == "mean"].iloc[0]
@@ -76,7 +76,7 @@ def of_rows(results: pd.DataFrame, baseline: str, sizes: dict[str, list[str]]) -
         values = (f"{value:.3f}" for value in of_row["candidate"])
         lines.append([str(name), *sizes.get(str(name), []), *values, "" if name == baseline else bounds])
     attributes = judged(results)["attribute"].unique()
-    return markdown(["", *(SIZES if sizes else ()), *attributes, f"mean less {baseline}"], lines)
+    return markdown(["", *(SIZES if sizes else ()), *attributes, f"mean minus {baseline}"], lines)
 
 
 def of_sizes(costs: list[dict[str, Any]]) -> dict[str, list[str]]:
@@ -87,7 +87,7 @@ def of_sizes(costs: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def whose(source: dict[str, Any]) -> str:
-    """What the intervals of a study are of."""
+    """What the intervals of a study refer to."""
     return "of the method" if len(source["seeds"]) > 1 else "of these trained models"
 
 
@@ -100,12 +100,12 @@ def told_of(source: dict[str, Any]) -> str:
     """Where the numbers of a comparison or study come from."""
     photos = "Test photos" if source["side"] == "test" else "Validation photos"
     many = len(source["seeds"]) > 1
-    told = f"seeds {seeds_of(source)}" if many else f"seed {seeds_of(source)} alone, so exploratory"
+    told = f"seeds {seeds_of(source)}" if many else f"seed {seeds_of(source)} only, so exploratory"
     return f"{photos}, {told}; `python -m {source['command']}`, {source['machine']}."
 
 
 def of_intervals(results: pd.DataFrame) -> list[str]:
-    """A line for each number of seeds and variance over them: how often an interval held the truth."""
+    """A line for each number of seeds and seed variance: how often an interval contains the true difference."""
     graded = results[results["model"] == "graded"]
     lines = []
     for (seeds, variance), group in graded.groupby(["seeds", "seed_variance"]):
@@ -128,28 +128,28 @@ def of_ratios(results: pd.DataFrame) -> str:
 
 
 def of_normal(results: pd.DataFrame) -> str:
-    """What the method's interval is worth of one metric with normal differences: with enough seeds, and with two."""
+    """The coverage of the method's interval for normally distributed differences: with enough seeds, and with two."""
     normal = results[(results["model"] == "gaussian") & (results["interval"] == "method")]
     two, more = (100 * normal.loc[many, "coverage"] for many in (normal["seeds"] == 2, normal["seeds"] > 2))
     return (
-        f"With normal differences in their place the method's interval held it {more.min():.1f} to {more.max():.1f} "
-        f"times in 100, and with two seeds {two.min():.0f} at worst."
+        f"With normally distributed differences instead, the method's interval contains the true difference "
+        f"{more.min():.1f} to {more.max():.1f} times in 100; with two seeds, {two.min():.0f} at worst."
     )
 
 
 def of_few(results: pd.DataFrame) -> str:
-    """What the method's interval is worth where seeds were not seen to differ although they do."""
+    """The coverage of the method's interval where seeds differ but were not seen to."""
     differing = results[(results["interval"] == "method") & (results["seeds"] > 2) & (results["seed_variance"] > 0)]
     often = differing[differing["without_seeds"] >= OFTEN]
     held, share = 100 * often["coverage_without_seeds"], 100 * differing["without_seeds"].max()
     return (
-        f"Where seeds differ and are not seen to, which happens up to {share:.0f} times in 100, it held it "
+        f"Where seeds differ but are not seen to, which happens up to {share:.0f} times in 100, it contains it "
         f"{held.median():.0f} times in 100 ({held.min():.0f} to {held.max():.0f})."
     )
 
 
 def of_unanswered(results: pd.DataFrame) -> str:
-    """How many simulations no interval could be told of."""
+    """The share of simulations without an interval."""
     most = results.sort_values("unknown").iloc[-1]
     return (
         "Simulations in which a grade did not occur, so that a metric has no interval, are left out: "

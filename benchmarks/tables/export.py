@@ -6,7 +6,7 @@ from tables.cells import bounded, markdown, origin
 
 
 def exported(source: dict[str, Any]) -> list[str]:
-    """A line a way: how long an answer takes, warm and cold, how far it is the model's own, and how good it is."""
+    """A line per format: latency warm and cold, agreement with the model, and quality."""
     lines = []
     for way, latency in source["latency"].items():
         agreed, quality = source["agreement"].get(way), source["quality"]["ways"][way]
@@ -21,6 +21,6 @@ def exported(source: dict[str, Any]) -> list[str]:
                 "" if agreed is None else bounded(*quality["difference"], decimals=3, sign="+"),
             ]
         )
-    headings = ["", "ms a photo", "s, cold", "probabilities differ by", "same grades", "mean P-Recall", "difference"]
+    headings = ["", "ms per photo", "cold start, s", "probabilities differ by", "same grades", "P-Recall", "difference"]
     told = f"{source['network']}, {source['quality']['photos']} validation photos; {source['interval']}"
     return [*markdown(headings, lines), "", f"{told}. {origin(source)}"]

@@ -14,12 +14,12 @@ Lines = dict[tuple[str, ...], dict[str, float]]  # by what KEY names
 
 
 def losses(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line a loss, with what it gains on cross entropy, under a line of cross entropy itself."""
+    """A line per loss, with its gain on cross entropy, below a line for cross entropy itself."""
     return [*_table("loss", "cross entropy", results), "", _told(source)]
 
 
 def steps(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line a step, with what it gains on the one before."""
+    """A line per step, with its gain on the one before."""
     return [*_table("step", "cross entropy, plain sampling, the likeliest grade", results), "", _told(source)]
 
 
@@ -28,13 +28,13 @@ def _table(what: str, first: str, results: pd.DataFrame) -> list[str]:
     lines: Lines = means.set_index(KEY).to_dict("index")  # type: ignore[assignment]
     titles = [str(title) for title in means["title"].unique()]
     on_test = [f"{name} on test" for name in METRICS.values()]
-    headings = [what, "P-Recall on validation", "gained", "RPS, less is better", *on_test, "P-Recall gained"]
+    headings = [what, "P-Recall on validation", "gain", "RPS (lower is better)", *on_test, "P-Recall gain"]
     on_val, *others = _values(lines, titles[0], "baseline")
     return markdown(headings, [[first, on_val, "", "", *others, ""], *(_line(lines, title) for title in titles)])
 
 
 def _line(lines: Lines, title: str) -> list[str]:
-    """What a step leads to, and behind validation and test how far that is from the one before."""
+    """The metrics after a step and, after those of validation and of test, the difference from the step before."""
     on_val, *on_test = _values(lines, title, "candidate")
     read = (("val", "p_recall"), ("val", "rps"), ("test", "p_recall"))
     *gains, at_last = (_gain(lines[title, side, metric]) for side, metric in read)
@@ -48,7 +48,7 @@ def _values(lines: Lines, title: str, side: str) -> list[str]:
 
 
 def _gain(row: dict[str, float]) -> str:
-    """Nothing where it cannot be any, such as of probabilities by another decision."""
+    """Empty where there cannot be a gain, such as in RPS from another decision."""
     if row["difference"] == row["method_low"] == row["method_high"] == 0:
         return ""
     return bounded(row["difference"], row["method_low"], row["method_high"], decimals=3, sign="+")

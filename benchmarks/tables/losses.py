@@ -19,8 +19,8 @@ CALIBRATION = "cumulative"
 KEY = ["side", "loss", "metric", "decision"]
 
 REMARKS = (
-    "Probabilities are calibrated (cumulative) by the validation photos, those themselves by the other half of their "
-    "subjects. Balanced softmax is logit adjustment at its default, tau = 1."
+    "Probabilities are calibrated (cumulative) on the validation photos; those of the validation photos themselves on "
+    "the other half of their subjects. Balanced softmax is logit adjustment at its default, tau = 1."
 )
 
 less = partial(bounded, decimals=3, sign="+")
@@ -29,17 +29,17 @@ Lines = dict[tuple[str, ...], dict[str, float]]  # by what KEY names
 
 
 def losses(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line a loss, the best on validation first, and under them where the numbers come from."""
+    """A line per loss, the best on validation first, and below where the numbers come from."""
     calibrated = results[results["calibration"] == CALIBRATION].fillna({"decision": ""})
     table: Lines = calibrated.set_index(KEY).to_dict("index")  # type: ignore[assignment]
-    less_than = f"less {words(source['baseline'])}'s"
-    headings = ["loss", "on validation", less_than, *COLUMNS.values(), f"credit {less_than}"]
+    minus = f"minus {words(source['baseline'])}"
+    headings = ["loss", "P-Recall on validation", minus, *COLUMNS.values(), f"credit, {minus}"]
     rows = [row(table, loss, source["baseline"]) for loss in source["ranked"]]
     return [*markdown(headings, rows), "", told(table, source)]
 
 
 def row(table: Lines, loss: str, baseline: str) -> list[str]:
-    """The loss, P-Recall on validation photos, then what test photos say; behind each how far from the baseline."""
+    """The loss, P-Recall on validation photos, then on test photos; after each its difference from the baseline."""
     on_val, on_test = table["val", loss, *LESS], table["test", loss, *DECISIVE]
     values = (f"{table['test', loss, *column]['value']:.3f}" for column in COLUMNS)
     gained = less(on_val["value"], on_val["low"], on_val["high"])
@@ -49,7 +49,7 @@ def row(table: Lines, loss: str, baseline: str) -> list[str]:
 
 
 def told(table: Lines, source: dict[str, Any]) -> str:
-    """What probabilities are read, what deciding for P-Recall brings by itself, and where the numbers come from."""
+    """Which probabilities are used, what deciding by credit gains by itself, and where the numbers come from."""
     gain = table["test", source["baseline"], *GAIN]
     return (
         f"Heads on frozen features: means over attributes and {len(source['seeds'])} seeds, sorted by P-Recall with "

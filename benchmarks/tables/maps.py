@@ -1,4 +1,4 @@
-"""Tables of maps, of what they are restricted to, and of the labels that they make doubtful."""
+"""The tables of explanation maps, skin masks and suspected labels."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ LOCALISED = {"pointing": "pointing game", "energy": "energy inside"}
 MASK_MEASURES = {
     "iou": "IoU",
     "recall": "skin found",
-    "outside_face": "of it outside the face",
+    "outside_face": "of the mask outside the face",
     "on_features": "on features",
 }
 REPLACED = {
-    "recall_first": "of them in the first {first:.0%} of the list",
-    "recall_yes": "of them marked as likely wrong",
-    "precision_yes": "of the marked ones that were replaced",
+    "recall_first": "replaced labels in the first {first:.0%} of the list",
+    "recall_yes": "replaced labels marked as likely wrong",
+    "precision_yes": "marked labels that were replaced",
 }
 
 
 def quality(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line a head: how its maps lie to what was drawn, and how far ahead that is of maps that know nothing."""
+    """A line per head: how well its maps match the drawn masks, and its lead over uninformed maps."""
     lines = []
     for head, of_head in results.groupby("head", sort=False):
         cells = []
@@ -31,7 +31,7 @@ def quality(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
             leads = (bounded(of["lead"], of["lead_low"], of["lead_high"], sign="+") for of in rivals)
             cells += [f"{rows['cam']['value']:.2f}", *leads]
         lines.append([str(head), *cells])
-    ahead = ("ahead of a centre blob", "of a random map")
+    ahead = ("minus centre blob", "minus random map")
     table = markdown(["attribute", *(words for measure in LOCALISED.values() for words in (measure, *ahead))], lines)
     photos = results.loc[(results["method"] == "cam") & (results["measure"] == "energy"), "photos"]
     told = f"Seeds {seeds_of(source)}, {spread(photos.min(), photos.max())} photos with such a mask"
@@ -39,7 +39,7 @@ def quality(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def by_tone(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line a tone, its measures averaged over heads."""
+    """A line per tone, its measures averaged over heads."""
     lines = []
     for tone, of_tone in results.groupby("tone", sort=False):
         means, subjects = of_tone.groupby("measure")["value"].mean(), of_tone["subjects"]
@@ -49,7 +49,7 @@ def by_tone(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def skin_mask(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """How the mask of skin agrees with landmarks, and how detectors find faces."""
+    """How well the skin mask agrees with landmarks, and how well detectors find faces."""
     told = f"{source['data']}. {source['interval']}. {origin(source)}"
     return [*of_masks(results), "", *of_detectors(source["detection"]), "", told]
 
@@ -66,7 +66,7 @@ def of_masks(results: pd.DataFrame) -> list[str]:
 
 
 def of_detectors(detectors: list[dict[str, Any]]) -> list[str]:
-    """A line a detector: what it finds where there is a face and where there is none."""
+    """A line per detector: what it finds where there is a face and where there is none."""
     lines = [
         [
             row["detector"],
@@ -76,11 +76,11 @@ def of_detectors(detectors: list[dict[str, Any]]) -> list[str]:
         ]
         for row in detectors
     ]
-    return markdown(["detector", "faces found", "found where none is", "ms a photo"], lines)
+    return markdown(["detector", "faces found", "false detections", "ms per photo"], lines)
 
 
 def suspects(source: dict[str, Any]) -> list[str]:
-    """What the list of suspects holds of the labels that were replaced."""
+    """Which of the replaced labels the list of suspects contains."""
     lines = [[words.format(**source), bounded(*source[key])] for key, words in REPLACED.items()]
-    table = markdown(["share", f"of {source['replaced']:.0%} replaced labels"], lines)
+    table = markdown([f"{source['replaced']:.0%} of the labels replaced", "share"], lines)
     return [*table, "", f"{source['interval']}. {origin(source)}"]

@@ -1,4 +1,4 @@
-"""The table of what larger machines would give."""
+"""The table of the expected throughput of larger machines."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ MILLION = 1e6
 
 
 def larger(source: dict[str, Any]) -> list[str]:
-    """A line a machine, with how its numbers are known."""
+    """A line per machine, with the source of its numbers."""
     lines = [_line(row, "measured") for row in source["measured"]]
     lines += [_line(row, f"[published]({row['source']})") for row in source["published"]]
-    lines += [_line(row, f"computed, {row['share']:.1%} of so many alone") for row in source["computed"]]
+    lines += [_line(row, f"computed, {row['share']:.1%} of linear scaling") for row in source["computed"]]
     headings = [
-        *("machine", "learns from, photos a second", "cores that read them each time", "or from `data.cache`"),
-        *("scores, photos a second", "a million photos scored in", "known"),
+        *("machine", "training, photos per second", "cores that read them each time", "or from `data.cache`"),
+        *("scoring, photos per second", "time for a million photos", "source"),
     ]
     told = f"efficientnet_b0, 224 pixels. Photos to read: {source['photos']}. Cores and times are computed."
     return [*markdown(headings, lines), "", f"{told} `{source['command']}`."]

@@ -1,4 +1,4 @@
-"""Tables of what a recipe's models get on test photos."""
+"""The tables of scores on test photos."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ HEADINGS = {"p_recall": "P-Recall", "kappa": "kappa", "mae": "MAE"}
 
 
 def heads(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line a head: metrics with their intervals, beside the best constant answer and, where known, a second rater."""
+    """A line per head: metrics with intervals, the best constant answer and, where known, a second rater."""
     references = {"constant_answer": "P-Recall of the best constant answer", "second_rater": "of a second rater"}
     known = {
         column: heading for column, heading in references.items() if results.get(column, pd.Series()).notna().any()
@@ -25,7 +25,7 @@ def heads(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def _classes(results: pd.DataFrame) -> list[str]:
-    """A table of the heads whose classes have no order, if there are any."""
+    """A table of the nominal heads, if there are any."""
     headings = {"balanced_accuracy": "balanced accuracy", "accuracy": "accuracy"}
     of_classes = results[results["metric"].isin(headings)]
     if of_classes.empty:
@@ -37,45 +37,47 @@ def _classes(results: pd.DataFrame) -> list[str]:
 
 
 def tones(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line a tone: P-Recall averaged over heads."""
+    """A line per tone: P-Recall averaged over heads."""
     sizes = ["photos", "subjects"]
     lines = [[row["tone"], *map(str, row[sizes]), interval(row)] for _, row in results.iterrows()]
     return markdown(["tone", *sizes, "mean P-Recall"], lines)
 
 
 def trivial_models(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line a kind of feature: test P-Recall of every head and of their mean."""
+    """A line per kind of feature: test P-Recall of every head and of their mean."""
     wide = results.pivot(index="features", columns="attribute", values="test")[results["attribute"].unique()]
     lines = [[str(name), *(f"{value:.2f}" for value in row)] for name, row in wide.iterrows()]
     return markdown(["model on", *wide.columns], lines)
 
 
 def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line a head: how often the sets that users get hold the true grade, how many grades they have, and others."""
+    """A line per head: coverage and size of the sets that users get, and coverage of randomised ones."""
     rows, asked = results.set_index(["attribute", "sets", "coverage"]), results["coverage"].unique()
     lines = [
         [name, *(cell for coverage in asked for cell in _held(rows.loc[name], coverage))]
         for name in results["attribute"].unique()
     ]
     headings = (
-        words for coverage in asked for words in (f"{coverage:g} asked: held, grades a set", "randomised: held")
+        heading
+        for coverage in asked
+        for heading in (f"{coverage:g} asked: coverage, grades per set", "randomised: coverage")
     )
-    told = f"Sets with the decided grade, as users get them, and randomised ones. {source['draws']}"
-    subjects = f"{spread(results['subjects'].min(), results['subjects'].max())} subjects a head"
+    told = f"Sets that include the decided grade, as users get them, and randomised sets. {source['draws']}"
+    subjects = f"{spread(results['subjects'].min(), results['subjects'].max())} subjects per head"
     inside = results.loc[results["sets"] == "given", "inside"].min()
-    told = f"{told}; {subjects}. Of the draws {inside:.0%} or more, by head, lie inside the 95 % interval of the beta-"
-    told += "binomial distribution"
+    told = f"{told}; {subjects}. For each head, {inside:.0%} or more of the draws lie inside the 95 % interval of the "
+    told += "beta-binomial distribution"
     return [*markdown(["attribute", *headings], lines), "", f"{told}. {origin(source)}"]
 
 
 def _held(rows: pd.DataFrame, coverage: float) -> tuple[str, str]:
-    """Of one head: what users get, and how often randomised sets hold the true grade, which is as often as asked."""
+    """Of one head: the sets that users get, and randomised ones, whose coverage is exactly as asked in expectation."""
     given, randomised = (rows.loc[sets].loc[coverage] for sets in ("given", "randomised"))
     return f"{given['covered']:.3f}, {given['grades']:.1f}", f"{randomised['covered']:.3f}"
 
 
 def systems(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line a system and one for their difference: balanced accuracy with its interval, and its spread over seeds."""
+    """A line per system and one for their difference: balanced accuracy, its interval and its spread over seeds."""
     lines = []
     for _, row in results.iterrows():
         sign = "+" if row["system"] == "difference" else ""
@@ -86,7 +88,7 @@ def systems(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def calibration(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line a head: its calibration error as it was trained and after each method, a mean over runs."""
+    """A line per head: calibration error as trained and after each method, averaged over runs."""
     means = results.groupby(["attribute", "method"], sort=False)[["error", "floor_high"]].mean()
     methods = list(results["method"].unique())
     lines = []
@@ -99,22 +101,22 @@ def calibration(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def _gained(gains: dict[str, list[float]]) -> str:
-    """What calibration changes on photos that it was not fitted to, and no choice may be made by test photos."""
+    """What calibration changes on photos that it was not fitted to; validation photos, since it informs choices."""
     recall, rps = (bounded(*gains[metric], decimals=4, sign="+") for metric in ("p_recall", "rps"))
     return (
-        "On validation photos, each calibrated by the other half of their subjects, cumulative changes the mean "
+        "On validation photos, each calibrated on the other half of their subjects, cumulative changes the mean "
         f"P-Recall by {recall} and RPS by {rps}; 95 %, of the method."
     )
 
 
 def _met(results: pd.DataFrame) -> str:
-    """On how many heads of how many runs each method brings what it is to bring."""
+    """How many heads of how many runs each method calibrates well enough."""
     heads, runs = results["attribute"].nunique(), results["run"].nunique()
     counts = results.groupby("method", sort=False)["met"].sum()
     each = ", ".join(f"{_words(str(method))} {count}" for method, count in counts.items())
     return (
-        f"At most half of the error as trained, or within the noise floor, of {heads * runs} heads ({heads} in each of "
-        f"{runs} runs): {each}."
+        f"Heads whose error is at most half of that as trained, or within the noise floor, of {heads * runs} heads "
+        f"({heads} in each of {runs} runs): {each}."
     )
 
 

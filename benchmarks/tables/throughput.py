@@ -1,4 +1,4 @@
-"""Tables of photos a second."""
+"""The tables of throughput."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ def stages(source: dict[str, Any]) -> list[str]:
     loaders = [[row["way"], bounded(*row["photos_a_second"], decimals=1)] for row in source["loaders"]]
     workers = f"{source['workers']} workers" if source["workers"] else "no worker processes"
     return [
-        *markdown(["stage", "ms a photo"], lines),
+        *markdown(["stage", "ms per photo"], lines),
         "",
-        *markdown([f"loader, {workers}", "photos a second"], loaders),
+        *markdown([f"loader, {workers}", "photos per second"], loaders),
         "",
         f"{source['photos']}; {source['interval']}. {origin(source)}",
     ]
@@ -33,11 +33,11 @@ def training(source: dict[str, Any]) -> list[str]:
         shares = (bounded(*row[f"{loop}_share"], decimals=3) for loop in ("fit", "loading"))
         lines.append([f"{', '.join(way)}; {reading}", *rates, *shares])
     headings = [
-        *("way", "bare loop", "`fit`, batches in memory", "`fit`, photos"),
+        *("setting", "bare loop", "`fit`, batches in memory", "`fit`, photos"),
         f"`fit` / bare, at least {bars['fit']}",
         f"photos / memory, at least {bars['loading']}",
     ]
-    return [*markdown(headings, lines), "", f"Photos a second. {told_of(source)}"]
+    return [*markdown(headings, lines), "", f"Photos per second. {told_of(source)}"]
 
 
 def collection(source: dict[str, Any]) -> list[str]:
@@ -47,5 +47,5 @@ def collection(source: dict[str, Any]) -> list[str]:
         for row in source["ways"]
     ]
     told = f"{source['photos']}; {source['network']}; {source['cores']} cores; {source['interval']}"
-    headings = ["", "photos a second", "seconds before the first"]
+    headings = ["", "photos per second", "seconds before the first"]
     return [*markdown(headings, lines), "", f"{told}. `{source['command']}`; load {source['load_before']} before."]

@@ -1,4 +1,4 @@
-"""Tables of seconds and milliseconds."""
+"""The tables of times and memory."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from tables.cells import bounded, markdown, origin
 
 WAYS = {
     "shared": "one model, maps from the same pass",
-    "captum": "five models, a LayerGradCam of captum's each",
-    "predecessor": "five models, a prediction and a Grad-CAM by full backward each",
+    "captum": "five models, each with captum's LayerGradCam",
+    "predecessor": "five models, each with a prediction and a Grad-CAM by a full backward pass",
 }
 
 
@@ -37,7 +37,7 @@ def determinism(source: dict[str, Any]) -> list[str]:
     for row in source["measured"]:
         seconds = (f"{row[key]:.3f}" for key in ("seconds_a_step", "seconds_a_step_deterministic"))
         lines.append([row["device"], *seconds, bounded(*row["ratio"])])
-    return [*markdown(["device", "seconds a step", "deterministic", "ratio"], lines), "", told_of(source)]
+    return [*markdown(["device", "seconds per step", "deterministic", "ratio"], lines), "", told_of(source)]
 
 
 def answers(source: dict[str, Any]) -> list[str]:
@@ -47,7 +47,7 @@ def answers(source: dict[str, Any]) -> list[str]:
         ms, times = source["ways"][way]["ms"][0], source["ways"][way].get("times_as_long")
         lines.append([words, f"{ms:.0f}", "" if times is None else bounded(*times, decimals=1)])
     told = f"{source['picture']}; {source['network']}, {source['device']}; {source['interval']}"
-    table = markdown(["way", "ms", "times as long"], lines)
+    table = markdown(["method", "ms", "times as long"], lines)
     return [*table, "", f"{told}. `{source['command']}`; load {source['load_before']} before."]
 
 
@@ -58,7 +58,7 @@ def allocation(source: dict[str, Any]) -> list[str]:
         seconds = (f"{row[key]:.3f}" for key in ("seconds_kept", "seconds_left"))
         memory = (f"{row[key]:.0f}" for key in ("memory_mib_kept", "memory_mib_left"))
         lines.append([row["work"], *seconds, bounded(*row["ratio"]), *memory])
-    headings = ["work", "s, kept", "s, given back", "times as long", "MiB, kept", "MiB, given back"]
+    headings = ["work", "s, kept", "s, returned", "times as long", "MiB, kept", "MiB, returned"]
     return [*markdown(headings, lines), "", f"{source['network']}; {source['interval']}. {origin(source)}"]
 
 
@@ -109,9 +109,9 @@ def _long_run(source: dict[str, Any]) -> list[str]:
     told = source["memory"]
     by_chance = " to ".join(f"{bound:+.2f}" for bound in told["chance"])
     return [
-        f"A photo more costs {linear['ms_a_photo']:.1f} ms from 1 to 32 photos (correlation "
-        f"{linear['correlation']:.4f}). Over {told['files']:,} scored files the memory held grew by "
-        f"{told['slope_mib_a_thousand']:+.2f} MiB in a thousand, by chance {by_chance}.",
+        f"Each further photo costs {linear['ms_a_photo']:.1f} ms from 1 to 32 photos (correlation "
+        f"{linear['correlation']:.4f}). Over {told['files']:,} scored files, memory use grew by "
+        f"{told['slope_mib_a_thousand']:+.2f} MiB per thousand files (by chance: {by_chance}).",
         "",
     ]
 
@@ -120,12 +120,12 @@ def long_run(source: dict[str, Any]) -> list[str]:
     """A sentence: how much more memory a training holds from epoch to epoch."""
     by_chance = " to ".join(f"{bound:+.2f}" for bound in source["chance"])
     return [
-        f"Over {source['epochs']} epochs of {source['draws']} photos the memory that `fit` held grew by "
-        f"{source['slope_mib_an_epoch']:+.2f} MiB an epoch, by chance {by_chance}. {origin(source)}"
+        f"Over {source['epochs']} epochs of {source['draws']} photos, the memory use of `fit` grew by "
+        f"{source['slope_mib_an_epoch']:+.2f} MiB per epoch (by chance: {by_chance}). {origin(source)}"
     ]
 
 
 def imports(source: dict[str, Any]) -> list[str]:
     """A line a number of label files: the seconds and the memory that an import takes."""
     lines = [[f"{row['files']:,}", f"{row['seconds']:.1f}", f"{row['megabytes']:.0f} MB"] for row in source["imports"]]
-    return [*markdown(["label files", "seconds", "most memory"], lines), "", origin(source)]
+    return [*markdown(["label files", "seconds", "peak memory"], lines), "", origin(source)]

@@ -28,7 +28,7 @@ def of_means(lines: Lines, names: list[str], times: dict[str, list[float]]) -> l
     for name in names:
         cells = [cell for metric in METRICS for cell in _cells(lines[name, MEAN, metric])]
         rows.append([name, *cells, bounded(*times[name])])
-    headings = [heading for metric in METRICS.values() for heading in (metric, "less once")]
+    headings = [heading for metric in METRICS.values() for heading in (metric, "minus once")]
     return markdown(["seen", *headings, "times as long"], rows)
 
 
@@ -38,7 +38,7 @@ def of_heads(lines: Lines, names: list[str], heads: list[str]) -> list[str]:
     for head in heads:
         cells = [cell for name in names for cell in _cells(lines[name, head, "p_recall"])]
         rows.append([head, f"{lines[names[0], head, 'p_recall']['baseline']:.3f}", *cells])
-    headings = [heading for name in names for heading in (name, "less once")]
+    headings = [heading for name in names for heading in (name, "minus once")]
     return markdown(["P-Recall", "once", *headings], rows)
 
 

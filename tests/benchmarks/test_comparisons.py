@@ -79,11 +79,11 @@ def test_variants_of_several_sizes_stand_with_their_sizes_and_times(results):
         {"row": "B", "parameters": 27_600_000, "seconds": 3},
     ]
     headings, _, _, second, *rest = study(source | {"costs": costs}, pd.concat(rows))
-    assert headings == "|  | parameters | training | shine | mean | mean less A |"
+    assert headings == "|  | parameters | training | shine | mean | mean minus A |"
     assert second == "| B | 27.6 M | 0:00:03 | 0.500 | 0.500 | +0.100 (-0.011 to 0.150) |"
     assert "Intervals: 95 %, of the method." in rest[-1]
     alike = [cost | {"parameters": 4_040_000} for cost in costs]
-    assert study(source | {"costs": alike}, pd.concat(rows))[0] == "|  | shine | mean | mean less A |"
+    assert study(source | {"costs": alike}, pd.concat(rows))[0] == "|  | shine | mean | mean minus A |"
 
 
 def test_simulations_that_are_left_out_are_told():
@@ -110,15 +110,16 @@ def simulated():
 
 def test_what_simulations_show_of_seeds_that_differ_and_are_not_seen_to(simulated):
     told = of_few(simulated)
-    assert "up to 30 times in 100, it held it 86 times in 100 (84 to 88)." in told
+    assert "up to 30 times in 100, it contains it 86 times in 100 (84 to 88)." in told
 
 
 def test_pages_name_what_simulations_have_shown_of_such_seeds():
     measured = of_few(pd.read_csv(Path(__file__).parents[2] / "benchmarks" / "results" / "coverage.csv"))
     held = re.search(r"\d+ times in 100 \(\d+ to \d+\)", UNSEEN)
-    assert f"held it {held[0]}." in measured
+    assert f"contains it {held[0]}." in measured
 
 
 def test_simulations_tell_their_ratios_and_what_few_seeds_are_worth(simulated):
     assert of_ratios(simulated).endswith("for the mean they come to: at 1, 1.2 to 2.5.")
-    assert of_normal(simulated).endswith("held it 93.2 to 93.2 times in 100, and with two seeds 90 at worst.")
+    expected = "contains the true difference 93.2 to 93.2 times in 100; with two seeds, 90 at worst."
+    assert of_normal(simulated).endswith(expected)
