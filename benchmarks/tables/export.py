@@ -21,6 +21,6 @@ def exported(source: dict[str, Any]) -> list[str]:
                 "" if agreed is None else bounded(*quality["difference"], decimals=3, sign="+"),
             ]
         )
-    headings = ["", "ms per photo", "cold start, s", "probabilities differ by", "same grades", "P-Recall", "difference"]
+    headings = ["", "ms per photo", "cold start, s", "probabilities differ by", "same grades"]
     told = f"{source['network']}, {source['quality']['photos']} validation photos; {source['interval']}"
-    return [*markdown(headings, lines), "", f"{told}. {origin(source)}"]
+    return [*markdown([*headings, "mean P-Recall", "difference"], lines), "", f"{told}. {origin(source)}"]
