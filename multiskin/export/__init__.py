@@ -1,1 +1,1 @@
-"""Trained models as files for others: ONNX, which runs without torch, and the hub's own folders."""
+"""Export of trained models to ONNX, which runs without torch."""

@@ -1,4 +1,4 @@
-"""How far an exported model agrees with the model itself on the same photos."""
+"""How closely an exported model agrees with the original on the same photos."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,18 +11,18 @@ from multiskin.explain.cam import head_maps
 from multiskin.inference.predictor import Predictor
 from multiskin.portable.predictor import OnnxPredictor
 
-MOST = 1e-4  # by which a float model may differ, in a probability or as a share of a map's strongest place
+MOST = 1e-4  # tolerance for a float model: in probabilities, and in maps as a share of their maximum
 
 
 class Agreement(NamedTuple):
-    """Agreement of an exported model with the model itself.
+    """Agreement of an exported model with the original.
 
     Attributes:
-        photos: how many were compared.
-        probability: the largest difference of any probability.
-        mean: the mean difference of all probabilities.
-        map: the largest difference of any place, as a share of the strongest of all, or of 1; None if there are no
-            maps.
+        photos: the number of photos compared.
+        probability: the largest absolute difference of probabilities.
+        mean: the mean absolute difference of probabilities.
+        map: the largest absolute difference of maps, divided by their largest absolute value, or by 1 if that is
+            smaller; None if there are no maps.
         grades: (H,) the share of photos with the same grade.
     """
 
@@ -35,7 +35,7 @@ class Agreement(NamedTuple):
 
 @torch.inference_mode()
 def agreement(predictor: Predictor, exported: OnnxPredictor, photos: Sequence[np.ndarray]) -> Agreement:
-    """Both models on the same photos (h, w, 3) uint8 RGB, each with its own way of preparing them."""
+    """Compares both models on the same photos (h, w, 3) uint8 RGB, each with its own preprocessing."""
     transform = predictor.transform()
     apart, same, of_maps = [], [], []
     for photo in photos:
@@ -58,14 +58,14 @@ def agreement(predictor: Predictor, exported: OnnxPredictor, photos: Sequence[np
 
 
 def require_same(found: Agreement, where: str) -> None:
-    """Makes sure that a float model is the model itself.
+    """Makes sure that a float model agrees with the original.
 
     Raises:
-        UserError: it differs by more than rounding.
+        UserError: it differs by more than rounding errors.
     """
     for what, apart in (("a probability", found.probability), ("a map", found.map)):
         if apart is not None and not apart <= MOST:  # also refuses NaN
             raise UserError(
-                f"{where}: not kept, for {what} differs by {apart:.2g} from the model's own, and at most {MOST:g} is "
-                "rounding; predict from the run itself, and report the backbone to us"
+                f"{where}: not kept, since {what} differs from the original by {apart:.2g}, more than the {MOST:g} "
+                "that rounding explains; predict from the run itself, and report the backbone to us"
             )

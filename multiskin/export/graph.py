@@ -1,4 +1,4 @@
-"""The whole way from a photo's pixels to probabilities and maps as one module, and as an ONNX graph."""
+"""A single module from a photo's pixels to probabilities and maps, and its ONNX graph."""
 
 import logging
 import warnings
@@ -27,7 +27,7 @@ class PixelsToGrades(nn.Module):
 
     Args:
         predictor: the model, on the CPU.
-        maps: whether it has maps.
+        maps: whether to output maps.
     """
 
     mean: Tensor  # (3, 1, 1), of uint8 values
@@ -44,7 +44,7 @@ class PixelsToGrades(nn.Module):
 
     @property
     def outputs(self) -> list[str]:
-        """Their names."""
+        """The names of the outputs."""
         names = self.net.schema.names
         return [*names, *(map_of(name) for name in names if self.maps)]
 
@@ -61,28 +61,28 @@ class PixelsToGrades(nn.Module):
 
 @torch.no_grad()
 def traceable(predictor: Predictor) -> PixelsToGrades:
-    """The module of a model; without maps where the heads depend on more than the final map's mean."""
+    """The module of a model; without maps if its heads depend on more than the mean of the final feature map."""
     size = predictor.preprocessing.input_size
     maps = have_maps(predictor.net(torch.randn(1, 3, size, size)))
     return PixelsToGrades(predictor, maps).eval()
 
 
 def onnx_graph(module: PixelsToGrades, size: int, backbone: str) -> "ModelProto":
-    """The module as ONNX, for any number of photos at once.
+    """Exports the module as ONNX, with a dynamic batch size.
 
     Args:
-        module: what is exported.
+        module: the module to export.
         size: S, pixels.
-        backbone: the network's name, for errors.
+        backbone: the name of the backbone, for error messages.
 
     Raises:
-        UserError: no exporter, or a backbone that it cannot trace.
+        UserError: the exporter is not installed, or cannot trace the backbone.
     """
-    photos = torch.zeros(2, size, size, 3, dtype=torch.uint8)  # two: a batch of one would be taken as fixed
+    photos = torch.zeros(2, size, size, 3, dtype=torch.uint8)  # a batch size of 1 would be taken as fixed
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # real failures are raised anyway
     try:
         with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # about its own internals
+            warnings.simplefilter("ignore")  # about the exporter's internals
             program = torch.onnx.export(
                 module,
                 (photos,),
@@ -95,7 +95,7 @@ def onnx_graph(module: PixelsToGrades, size: int, backbone: str) -> "ModelProto"
             )
     except ImportError as error:
         raise UserError(INSTALL) from error
-    except Exception as error:  # the exporter raises another kind at each of its steps
+    except Exception as error:  # each step of the exporter raises different types
         reason = f"{type(error.__cause__ or error).__name__}: {error.__cause__ or error}".splitlines()[0]
         raise UserError(
             f"{backbone} cannot be exported as ONNX ({reason[:200]}); predict from the run itself, or choose another "
@@ -107,7 +107,7 @@ def onnx_graph(module: PixelsToGrades, size: int, backbone: str) -> "ModelProto"
 
 
 def _without_places(model: "ModelProto") -> "ModelProto":
-    """Removes the source files and lines of each node, since folder names are private."""
+    """Removes the source locations that the exporter records, since folder names are private."""
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""

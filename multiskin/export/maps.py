@@ -1,7 +1,7 @@
-"""The maps of all heads without automatic differentiation, which graphs for other runtimes lack.
+"""The maps of all heads without automatic differentiation, which ONNX graphs lack.
 
-They are those of multiskin.explain.cam for the scalar `score`: the derivatives with respect to logits and through a
-head's small layer are written out. Below, s is the expected grade.
+They equal those of multiskin.explain.cam for the scalar `score`: the derivatives with respect to the logits and through
+a head's hidden layer are written out. Below, s is the expected grade.
 """
 
 import math
@@ -20,16 +20,16 @@ from multiskin.schema import Attribute
 
 
 def have_maps(output: SkinOutput) -> bool:
-    """Whether heads see nothing of the final map but its unchanged mean, as in most convolutional networks."""
+    """Whether heads see only the plain mean of the final feature map, as in most convolutional networks."""
     return are_features(output.maps.mean(dim=(2, 3)), output)
 
 
 def score_maps(net: SkinNet, output: SkinOutput) -> Tensor:
-    """What each position adds to the expected grade (B, H, h, w); for nominal ones to the predicted grade's logit.
+    """What each position adds to the expected grade (B, H, h, w), or to the predicted grade's logit if nominal.
 
     Args:
-        net: in evaluation mode.
-        output: of a forward pass, which has maps.
+        net: the network, in evaluation mode.
+        output: the output of a forward pass for which `have_maps` is true.
     """
     heads = zip(net.schema, net.named_heads(), net.strides, strict=True)
     of_read = [
@@ -48,20 +48,20 @@ def _of_logits(attribute: Attribute, head: Head, logits: Tensor) -> Tensor:
 
 
 def _categorical(logits: Tensor) -> Tensor:
-    """By the softmax p: p_k (k - s)."""
+    """With the softmax p: ds/dlogit_k = p_k (k - s)."""
     p = logits.softmax(dim=1)
     grades = torch.arange(logits.shape[1], device=logits.device)
     return p * (grades - (p * grades).sum(dim=1, keepdim=True))
 
 
 def _cumulative(logits: Tensor) -> Tensor:
-    """As s is the sum of P(grade > k) = sigmoid(logit_k)."""
+    """Uses that s is the sum of P(grade > k) = sigmoid(logit_k)."""
     above = logits.sigmoid()
     return above * (1 - above)
 
 
 def _continuation(logits: Tensor) -> Tensor:
-    """As s is the sum of P(grade > k), the product of sigmoid(logit_j) for all j <= k."""
+    """Uses that s is the sum of P(grade > k), each the product of sigmoid(logit_j) over all j <= k."""
     above = F.logsigmoid(logits).cumsum(dim=1).exp()  # (B, K-1)
     from_here = above.flip(1).cumsum(dim=1).flip(1)  # the sum over k >= j
     return (-logits).sigmoid() * from_here

@@ -1,4 +1,4 @@
-"""A trained model as one ONNX file, which is kept only after a check against the model itself."""
+"""Export of a trained model to a single ONNX file, which is checked against the original."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,21 +19,21 @@ from multiskin.run import whole
 
 
 def export_onnx(predictor: Predictor, path: Path, photos: Sequence[np.ndarray]) -> Agreement:
-    """Writes a model as ONNX and returns how far it agrees with the model itself.
+    """Writes a model as ONNX and returns how closely the file agrees with it.
 
     Args:
         predictor: the model, on the CPU.
-        path: where to.
+        path: the file to write.
         photos: (h, w, 3) uint8 RGB each, on which both are compared.
 
     Raises:
-        UserError: a backbone or preprocessing that cannot be exported, or an export that differs; no file is kept.
+        UserError: the backbone or preprocessing cannot be exported, or the export differs; no file is kept then.
     """
     card, detector = card_of(predictor), predictor.preprocessing.skin.detector
-    Pixels(card.preprocessing)  # before the export, which takes long
+    Pixels(card.preprocessing)  # fails before the export, which is slow
     try:
         import onnx
-        import onnxruntime  # noqa: F401  # the file is checked with it
+        import onnxruntime  # noqa: F401  # needed to check the file
     except ImportError as error:
         raise UserError(INSTALL) from error
     backbone = type(predictor.net.backbone.net).__name__
@@ -49,16 +49,16 @@ def export_onnx(predictor: Predictor, path: Path, photos: Sequence[np.ndarray]) 
 def export_int8(
     predictor: Predictor, source: Path, path: Path, photos: Sequence[np.ndarray], learned: Sequence[np.ndarray]
 ) -> Agreement:
-    """Writes an exported model in 8 bits and returns how far it agrees with the model itself, which is not quite.
+    """Quantises an exported model to 8 bits and returns how closely the file agrees with the original.
 
-    Sets of grades are left out, since their promise was found with the model's own probabilities.
+    Conformal sets are left out, since they were calibrated on the original model's probabilities.
 
     Args:
         predictor: the model, on the CPU.
-        source: what export_onnx has made of it.
-        path: where to.
+        source: the file that export_onnx wrote.
+        path: the file to write.
         photos: (h, w, 3) uint8 RGB each, on which both are compared.
-        learned: photos that the ranges of activations are taken from.
+        learned: photos to estimate the ranges of activations on.
     """
     detector = predictor.preprocessing.skin.detector
     pixels = OnnxPredictor.from_file(source, detector).pixels
@@ -69,7 +69,7 @@ def export_int8(
 
 
 def _describe(path: Path, card: Card) -> None:
-    """Replaces a file's metadata with this card."""
+    """Replaces the metadata of an ONNX file with this card."""
     import onnx
 
     model = onnx.load(path)
@@ -78,7 +78,7 @@ def _describe(path: Path, card: Card) -> None:
 
 
 def card_of(predictor: Predictor) -> Card:
-    """What the model's file is to say about it."""
+    """The metadata for a model's file."""
     rules = {
         name: Rule(rule.decision, tuple(rule.prior.tolist()), tuple(map(tuple, rule.credit.tolist())))
         for name, rule in zip(predictor.schema.names, predictor.rules(), strict=True)

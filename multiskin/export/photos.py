@@ -1,4 +1,4 @@
-"""Photos to compare an exported model on and to quantise it with."""
+"""Photos for comparing and quantising exported models."""
 
 from pathlib import Path
 
@@ -12,21 +12,21 @@ from multiskin.data.validation import photo_path
 from multiskin.errors import UserError
 from multiskin.run import RunFolder
 
-COMPARED = 32  # photos
-LEARNED = 128  # photos that ranges of activations are taken from
+COMPARED = 32  # photos to compare on
+LEARNED = 128  # photos to estimate the ranges of activations on
 
 
 def run_photos(run: RunFolder, root: Path, side: str, most: int) -> list[np.ndarray]:
-    """Some photos (h, w, 3) uint8 RGB spread over one side of a run's split, without those that cannot be read.
+    """Photos (h, w, 3) uint8 RGB evenly spaced over one side of a run's split; unreadable ones are left out.
 
     Args:
         run: the run.
-        root: where its photos are.
+        root: the folder with its photos.
         side: train or val.
-        most: how many at most.
+        most: maximum number of photos.
 
     Raises:
-        UserError: no split.
+        UserError: the split cannot be read.
     """
     try:
         split = pd.read_csv(run.split, usecols=["image", "split"], dtype=str, keep_default_na=False)
@@ -46,6 +46,6 @@ def _read(path: Path) -> np.ndarray | None:
 
 
 def drawn_photos() -> list[np.ndarray]:
-    """One drawn photo of every part of a face, each with another skin tone."""
+    """One drawn photo of each part of a face, each with a different skin tone."""
     shots = (Shot(0, person, 0, part, False, person, ()) for person, part in enumerate(PARTS))
     return [photograph(shot).pixels for shot in shots]

@@ -1,6 +1,6 @@
-"""A float ONNX model with its products in 8 bits: static quantisation, one scale per channel of weights.
+"""Static 8-bit quantisation of a float ONNX model, with one weight scale per channel.
 
-Jacob et al. 2018, https://arxiv.org/abs/1712.05877; the ranges of activations come from photos.
+Jacob et al. 2018, https://arxiv.org/abs/1712.05877; the ranges of activations are estimated on photos.
 """
 
 import logging
@@ -16,12 +16,12 @@ from multiskin.portable.predictor import IMAGE
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
-PRODUCTS = ("Conv", "Gemm", "MatMul")  # what takes the time
-HEADS = ".heads."  # in the names of their weights: heads take no time, and probabilities depend on them
+PRODUCTS = ("Conv", "Gemm", "MatMul")  # the operators that take most of the time
+HEADS = ".heads."  # in the weight names of heads, which take little time but determine the probabilities
 
 
 class PhotosInTurn:
-    """Prepared photos (B, S, S, 3) as ONNX Runtime asks for them: one by one, and None at the end."""
+    """A calibration data reader for ONNX Runtime: prepared photos (B, S, S, 3) one by one, then None."""
 
     def __init__(self, pixels: np.ndarray) -> None:
         self._left = iter(pixels)
@@ -32,12 +32,12 @@ class PhotosInTurn:
 
 
 def quantise(source: Path, target: Path, pixels: np.ndarray) -> None:
-    """Writes a copy of the float model in 8 bits, with the same inputs and outputs.
+    """Writes a quantised copy of a float model, with the same inputs and outputs.
 
     Args:
         source: the float model.
-        target: where to.
-        pixels: (B, S, S, 3) uint8, prepared photos of the kind that the model is for.
+        target: the file to write.
+        pixels: (B, S, S, 3) uint8, prepared photos representative of the model's use.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
@@ -57,10 +57,10 @@ def quantise(source: Path, target: Path, pixels: np.ndarray) -> None:
 
 
 def heavy_nodes(model: "ModelProto") -> list[str]:
-    """The names of the backbone's products with weights for which 8 bits are enough.
+    """The names of the backbone's products with weights to quantise.
 
-    The first one, of pixels, has the widest range of all; products of single channels save next to nothing and lose
-    most (Sheng et al. 2018, https://arxiv.org/abs/1803.08607).
+    The first one is left out, since its input, the pixels, has the widest range, and so are grouped convolutions, which
+    save next to nothing and lose most (Sheng et al. 2018, https://arxiv.org/abs/1803.08607).
     """
     weights = {each.name for each in model.graph.initializer}
     products = [
@@ -79,7 +79,7 @@ def _by_channel(node: "NodeProto") -> bool:
 
 @contextmanager
 def _without_advice() -> Iterator[None]:
-    """Hides the advice to fold and infer shapes first, which torch's exporter has already done."""
+    """Hides the advice to preprocess the model first, since torch's exporter has already inferred its shapes."""
 
     def other(record: logging.LogRecord) -> bool:
         return "pre-processing before quantization" not in record.getMessage()

@@ -1,6 +1,6 @@
-"""What a model's file says about the model besides its weights: all that turns a photo into grades, as JSON.
+"""The metadata of a model file: everything besides the weights that turns a photo into grades, as JSON.
 
-Such a file may come from anybody: what it says is checked before it is used.
+Files may come from untrusted sources, so the metadata is validated before it is used.
 """
 
 import json
@@ -18,20 +18,20 @@ from multiskin.errors import UserError
 from multiskin.portable.decisions import Rule
 from multiskin.schema import Schema
 
-FORMAT = 1  # of what is written here; raised by a change that earlier versions would misread
+FORMAT = 1  # version of the metadata format; increased by changes that earlier versions would misread
 PREFIX = "multiskin."
 DISCLAIMER = "No medical device. Grades are estimates from a photograph, for research and cosmetic use; no diagnosis."
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a network's outputs mean, and how a photo becomes its input.
+    """How a photo becomes a network's input, and what the network's outputs mean.
 
     Attributes:
         schema: the attributes.
-        preprocessing: how a photo becomes pixels; normalising them is the network's own first step.
-        rules: how each attribute's probabilities become a grade, by its name.
-        conformal: gives each grade a set around it, if anything does.
+        preprocessing: how a photo becomes pixels; normalising them is part of the network.
+        rules: how each attribute's probabilities become a grade, by name.
+        conformal: the conformal sets of grades; None if the model has none.
     """
 
     schema: Schema
@@ -40,7 +40,7 @@ class Card:
     conformal: ConformalSets | None = None
 
     def to_metadata(self) -> dict[str, str]:
-        """Texts by key, for a file's own metadata."""
+        """The card as strings by key, for the metadata of an ONNX file."""
         content = {
             "format": FORMAT,
             "version": __version__,
@@ -54,17 +54,17 @@ class Card:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], where: str) -> "Card":
-        """Reads what to_metadata gives, of whatever origin.
+        """Validates and reads what to_metadata returns.
 
         Args:
-            metadata: the file's metadata; may hold other things, too.
-            where: the file.
+            metadata: the file's metadata; entries without our prefix are ignored.
+            where: the file, for error messages.
 
         Raises:
-            UserError: not multiskin's, of a later version, or damaged.
+            UserError: not written by multiskin, written in another format version, or damaged.
         """
         if PREFIX + "format" not in metadata:
-            raise UserError(f"{where}: not one of multiskin's; give a file that 'multiskin export' wrote")
+            raise UserError(f"{where}: not a model of multiskin; give a file that 'multiskin export' wrote")
         try:
             content = {
                 key.removeprefix(PREFIX): json.loads(text) for key, text in metadata.items() if key.startswith(PREFIX)
@@ -75,7 +75,7 @@ class Card:
             raise UserError(f"{where}: {error}") from error
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise UserError(f"{where}: its description is damaged ({reason}); export the run again") from error
+            raise UserError(f"{where}: its metadata is damaged ({reason}); export the run again") from error
 
     @classmethod
     def _from_dict(cls, content: Mapping[str, Any]) -> "Card":
@@ -89,17 +89,17 @@ class Card:
 def _require_format(content: Mapping[str, Any]) -> None:
     if content["format"] != FORMAT:
         raise UserError(
-            f"written by multiskin {content['version']} in a form that {__version__} does not read; export the run "
+            f"written by multiskin {content['version']} in a format that {__version__} cannot read; export the run "
             "again, or use that version"
         )
 
 
 def checked_sets(content: Mapping[str, Any], schema: Schema) -> ConformalSets:
-    """Sets of grades from what their to_dict gives, of whatever origin.
+    """Validates and reads what ConformalSets.to_dict returns.
 
     Raises:
-        UserError: a coverage that is not a share.
-        KeyError, TypeError, ValueError: another form.
+        UserError: the coverage is not a share.
+        KeyError, TypeError, ValueError: the content is malformed.
     """
     sets = ConformalSets.from_dict(content, schema)
     require_coverage(sets.coverage)
@@ -108,12 +108,12 @@ def checked_sets(content: Mapping[str, Any], schema: Schema) -> ConformalSets:
         needed = map(str, range(attribute.grades)) if sets.by == GRADE else ()
         scores = [limit.score for limit in limits.values()]
         if not all(cell in limits for cell in needed) or any(map(math.isnan, scores)):
-            raise ValueError(f"{attribute.name}: its sets of grades have no threshold where one is needed")
+            raise ValueError(f"{attribute.name}: a threshold of its sets of grades is missing or NaN")
     return sets
 
 
 def finite(sets: ConformalSets) -> ConformalSets:
-    """The same sets without infinite thresholds, which JSON does not have; no score is above 1."""
+    """The same sets with infinite thresholds made finite for JSON; this changes nothing, since no score exceeds 1."""
     heads = {
         name: {cell: replace(limit, score=min(limit.score, sys.float_info.max)) for cell, limit in limits.items()}
         for name, limits in sets.thresholds.items()

@@ -20,7 +20,7 @@ class Rule:
     Attributes:
         decision: one of DECISIONS.
         prior: (K,) what the probabilities average to, 0 for a grade that was never trained on.
-        credit: (K, K) what each decision earns, true grade in rows.
+        credit: (K, K) the credit for each decision (column) given the true grade (row).
     """
 
     decision: str
@@ -35,17 +35,17 @@ class Rule:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], attribute: Attribute) -> "Rule":
-        """Reads what to_dict gives, of whatever origin.
+        """Validates and reads what to_dict returns.
 
         Raises:
-            UserError: a decision that does not fit the attribute.
-            ValueError: another shape, or something other than numbers.
+            UserError: the decision does not fit the attribute.
+            ValueError: a wrong shape, or values that are not finite numbers.
         """
         k = attribute.grades
         prior, credit = (np.array(content[key], dtype=np.float64) for key in ("prior", "credit"))
         fits = prior.shape == (k,) and credit.shape == (k, k)
         if not (fits and np.isfinite(prior).all() and np.isfinite(credit).all()):
-            raise ValueError(f"{attribute.name}: prior and credit are not those of {k} grades")
+            raise ValueError(f"{attribute.name}: prior and credit do not fit {k} grades")
         require_decision(content["decision"], attribute)
         return cls(content["decision"], tuple(prior.tolist()), tuple(map(tuple, credit.tolist())))
 
@@ -68,7 +68,7 @@ def expectation(probabilities: np.ndarray) -> np.ndarray:
 
 
 def expected_credit(probabilities: np.ndarray, rule: Rule) -> np.ndarray:
-    """The grade that earns most credit, each true grade counting by how much likelier than usual it is here."""
+    """The grade with the highest expected credit, each true grade weighted by its probability relative to its prior."""
     prior = np.array(rule.prior, dtype=np.float32)
     seen = prior > 0
     shrunk = (1 - SHRINKAGE) * prior + SHRINKAGE * seen / max(seen.sum(), 1)

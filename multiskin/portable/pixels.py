@@ -1,4 +1,4 @@
-"""From a photograph to the network's pixels, identical to those of albumentations, which takes seconds to import."""
+"""Preprocessing of photos, pixel-identical to albumentations, which takes seconds to import."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,27 +15,27 @@ WHERE = "data.transform"
 
 
 class Pixels:
-    """A photo (h, w, 3) uint8 RGB to (S, S, 3) uint8.
+    """Turns a photo (h, w, 3) uint8 RGB into the network's pixels (S, S, 3) uint8.
 
     Raises:
-        UserError: a step that needs torch or albumentations, or no face detector where it should be.
+        UserError: a step needs torch or albumentations.
     """
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         size = preprocessing.input_size
         if (preprocessing.skin.crop or preprocessing.skin.only) and preprocessing.skin.detector is None:
             raise UserError(
-                "data.skin: the model looks for faces with MTCNN, which needs torch; train it with a YuNet file under "
+                "data.skin: the model detects faces with MTCNN, which needs torch; train it with a YuNet file in "
                 "data.skin.detector, or predict from the run itself"
             )
         self.first = preprocessing.first_step()
         self.steps = [*(_create(*parse_step(step, WHERE), size) for step in preprocessing.steps), _resize(size, size)]
 
     def check(self) -> None:
-        """Finds out whether faces could be found, where that is asked for.
+        """Checks that the face detector, if any, can be loaded.
 
         Raises:
-            UserError: no such detector.
+            UserError: it cannot be loaded.
         """
         self.first.check()
 
@@ -61,7 +61,7 @@ def _create(name: str, options: dict[str, Any], size: int) -> Step:
 
 
 def _sides(options: Mapping[str, Any], size: int) -> tuple[tuple[int, int], dict[str, Any]]:
-    """Height and width, and the other options."""
+    """The height and width, and the remaining options."""
     others = dict(options)
     given = others.pop("size", size)
     height, width = (given, given) if isinstance(given, int) else given
@@ -72,7 +72,7 @@ def _sides(options: Mapping[str, Any], size: int) -> tuple[tuple[int, int], dict
 
 def _require_side(side: object) -> None:
     if type(side) is not int or not 0 < side <= LARGEST:
-        raise UserError(f"{WHERE}: size {side!r}: not one of 1 to {LARGEST} pixels")
+        raise UserError(f"{WHERE}: size {side!r}: give 1 to {LARGEST} pixels")
 
 
 def _resize(height: int, width: int, interpolation: int = cv2.INTER_AREA) -> Step:
@@ -89,7 +89,7 @@ def _center_crop(height: int, width: int, border_mode: int = cv2.BORDER_REFLECT_
 
 
 def _cropped(picture: np.ndarray, height: int, width: int, border_mode: int) -> np.ndarray:
-    """The middle of a picture, which is padded first where it is too small."""
+    """The centre of a picture, which is padded first if it is too small."""
     over, across = (max(side - own, 0) for side, own in zip((height, width), picture.shape[:2], strict=True))
     edges = (over // 2, over - over // 2, across // 2, across - across // 2)
     if any(edges):
@@ -98,7 +98,7 @@ def _cropped(picture: np.ndarray, height: int, width: int, border_mode: int) -> 
     return picture[top : top + height, left : left + width]
 
 
-STEPS: dict[str, tuple[Callable[..., Step], tuple[str, ...]]] = {  # with the options that they take besides a size
+STEPS: dict[str, tuple[Callable[..., Step], tuple[str, ...]]] = {  # with their options besides the size
     "Resize": (_resize, ("interpolation",)),
     "CenterCrop": (_center_crop, ("border_mode",)),
 }

@@ -1,4 +1,4 @@
-"""Photographs in, grades out, with ONNX Runtime: what multiskin.inference.predictor does, without torch."""
+"""Grades photos with ONNX Runtime: the counterpart of multiskin.inference.predictor without torch."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,13 +36,13 @@ def map_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class OnnxPredictor:
-    """An exported network with its way of preparing photographs.
+    """An exported network with its preprocessing.
 
     Args:
-        session: what runs it.
-        card: what its file says about it.
-        pixels: how a photo becomes its input.
-        views: the views of each photo that its probabilities are averaged over.
+        session: runs the network.
+        card: the metadata of its file.
+        pixels: turns a photo into the network's input.
+        views: the views of each photo to average probabilities over.
     """
 
     session: "InferenceSession"
@@ -60,16 +60,17 @@ class OnnxPredictor:
 
     @classmethod
     def from_file(cls, path: str | Path, detector: str | None = None, threads: int = 0) -> "OnnxPredictor":
-        """Loads what `multiskin export` has written.
+        """Loads a file that `multiskin export` wrote.
 
         Args:
             path: the .onnx file.
-            detector: where the file that finds faces is now, if the model was trained with one; by default it is looked
-                for next to the model by its name.
-            threads: how many the network uses; 0 for as many as there are cores.
+            detector: where the face detector file is now, if the model was trained with one; by default, a file of the
+                same name next to the model.
+            threads: number of threads that the network uses; 0 for one per core.
 
         Raises:
-            UserError: no such file, one that is not multiskin's, or one without the outputs that it says it has.
+            UserError: the file or its detector does not exist, or the file is not multiskin's, damaged, or without the
+                outputs that its schema asks for.
         """
         session = open_session(Path(path), threads)
         card = Card.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
@@ -86,17 +87,17 @@ class OnnxPredictor:
         """The same model with other decisions for these heads, by name.
 
         Raises:
-            UserError: an unknown head or decision, or one that does not fit the head.
+            UserError: the head or decision is unknown, or they do not fit.
         """
         for name, decision in decisions.items():
             require_decision(decision, self.schema[name])
         return self._ruled({name: replace(self.card.rules[name], decision=to) for name, to in decisions.items()})
 
     def with_credit(self, credit: Mapping[str, Credit], where: str = CREDIT) -> "OnnxPredictor":
-        """Like Predictor.with_credit: these heads decide for what earns most by their matrices (K, K).
+        """The same model with heads that maximise expected credit by their matrices (K, K), like Predictor.with_credit.
 
         Raises:
-            UserError: likewise.
+            UserError: the head is unknown, or its matrix does not fit.
         """
         checked = checked_credits(credit, self.schema, where)
         deciding = self.with_decisions(dict.fromkeys(checked, CREDIT))
@@ -106,21 +107,21 @@ class OnnxPredictor:
         return replace(self, card=replace(self.card, rules={**self.card.rules, **rules}))
 
     def for_group(self, value: str) -> "OnnxPredictor":
-        """The same model for photos that all have this value of the group that its sets are promised for.
+        """The same model for photos that all belong to this group, among those its conformal sets are calibrated by.
 
         Raises:
-            UserError: the sets are for no group, or not for this value.
+            UserError: the sets are not calibrated by group, or not for this one.
         """
         return replace(self, card=replace(self.card, conformal=self.conformal and self.conformal.for_group(value)))
 
     def with_views(self, views: str) -> "OnnxPredictor":
-        """The same model, which scores a photo as the mean over these views of it, by their name in VIEWS.
+        """The same model, averaging the probabilities of each photo over these views, by their name in VIEWS.
 
-        The mean is over the probabilities that the file gives, which are calibrated if the model is. Priors are kept,
-        although they were found on single views; sets of grades are not.
+        The averaged probabilities are calibrated if the model is. Priors are kept although they were estimated on
+        single views; conformal sets are dropped.
 
         Raises:
-            UserError: an unknown name.
+            UserError: the name is unknown.
         """
         return replace(self, views=views_of(views), card=replace(self.card, conformal=None))
 
@@ -133,14 +134,14 @@ class OnnxPredictor:
 
     @property
     def has_maps(self) -> bool:
-        """Whether the file has the attributes' maps."""
+        """Whether the file outputs a map for each attribute."""
         there = {each.name for each in self.session.get_outputs()}
         return there.issuperset(map(map_of, self.schema.names))
 
     def maps(self, pixels: np.ndarray) -> np.ndarray:
         """What each position of prepared photos (B, S, S, 3) adds to each expected grade: (B, H, h, w).
 
-        For a nominal attribute it is what each adds to the logit of the predicted grade.
+        For nominal attributes, it is what each position adds to the logit of the predicted grade.
         """
         return np.stack(self.session.run([map_of(name) for name in self.schema.names], {IMAGE: pixels}), axis=1)
 
@@ -149,7 +150,7 @@ class OnnxPredictor:
         return self.predict(self.pixels(photo)[None])
 
     def sets(self, prediction: Prediction) -> np.ndarray | None:
-        """Sets of grades (B, H, Kmax) that hold the true ones as often as promised; None where nothing was."""
+        """Conformal sets of grades (B, H, Kmax), bool; None if the model has none."""
         if self.conformal is None:
             return None
         return self.conformal.around(prediction.grades, prediction.probabilities)
@@ -161,8 +162,8 @@ class OnnxPredictor:
 
         Args:
             paths: the files.
-            batch_size: photos at once.
-            num_workers: threads that read photos; default: by the number of cores.
+            batch_size: number of photos in a batch.
+            num_workers: number of threads that read photos; None for one per core.
         """
         threads = os.cpu_count() if num_workers is None else num_workers
         with ThreadPoolExecutor(max(threads or 1, 1)) as pool:
@@ -194,7 +195,7 @@ class LoadedPhoto(NamedTuple):
 
 
 def seen(pixels: np.ndarray, view: View) -> np.ndarray:
-    """Prepared photos (B, S, S, 3) in a view, the same shape."""
+    """Applies a view to prepared photos (B, S, S, 3); keeps the shape."""
     mirrored = pixels[:, :, ::-1] if view.mirrored else pixels
     return np.ascontiguousarray(np.rot90(mirrored, view.turns, axes=(1, 2)))
 
@@ -214,10 +215,10 @@ def judge(rows: Sequence[np.ndarray], schema: Schema, rules: Mapping[str, Rule])
 
 
 def open_session(path: Path, threads: int = 0) -> "InferenceSession":
-    """A session that runs an ONNX file on the CPU, whoever wrote it.
+    """A session that runs any ONNX file on the CPU.
 
     Raises:
-        UserError: no such file, not an ONNX file, or no ONNX Runtime.
+        UserError: there is no such file, it is not an ONNX file, or ONNX Runtime is not installed.
     """
     try:
         import onnxruntime
@@ -227,16 +228,19 @@ def open_session(path: Path, threads: int = 0) -> "InferenceSession":
         raise UserError(f"{path}: no such file; {REMEDY}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # what stops it is raised as well
+    options.log_severity_level = 4  # only fatal errors; others are raised as exceptions anyway
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # it raises many kinds of its own
+    except Exception as error:  # it raises many types of its own
         reason = type(error).__name__
-        raise UserError(f"{path}: not readable as ONNX ({reason}), or cut short; {REMEDY}") from error
+        raise UserError(f"{path}: not a valid ONNX file, or truncated ({reason}); {REMEDY}") from error
 
 
 def _with_detector(preprocessing: Preprocessing, folder: Path, given: str | None) -> Preprocessing:
-    """With the given detector, or the one of that name in the folder; no file may point us anywhere else."""
+    """With the given detector, or else a file of the recorded name in the folder.
+
+    The recorded path itself is not used, since the model file may come from an untrusted source.
+    """
     own = preprocessing.skin.detector
     if given is None and own is None:
         return preprocessing
@@ -246,7 +250,11 @@ def _with_detector(preprocessing: Preprocessing, folder: Path, given: str | None
 
 
 def _require_shapes(session: "InferenceSession", card: Card, where: str) -> None:
-    """Makes sure that inputs and outputs are those of the schema and the preprocessing."""
+    """Makes sure that inputs and outputs match the schema and the preprocessing.
+
+    Raises:
+        UserError: they do not match.
+    """
     size = card.preprocessing.input_size
     expected = {IMAGE: ("tensor(uint8)", [size, size, 3])}
     expected |= {attribute.name: ("tensor(float)", [attribute.grades]) for attribute in card.schema}

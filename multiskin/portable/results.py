@@ -1,4 +1,4 @@
-"""What a network predicts for photos, whatever runs it."""
+"""Predictions for photos, whichever runtime they come from."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from multiskin.schema import Schema
 
 
 class Prediction(NamedTuple):
-    """What the network predicts for some photos.
+    """Predictions for a batch of photos.
 
     Attributes:
-        grades: (B, H) int64, as decided.
-        scores: (B, H), expected grades; NaN for nominal attributes, whose grades have no order.
-        probabilities: (B, H, Kmax), calibrated where the model is, 0 beyond a head's own K.
+        grades: (B, H) int64, predicted grades.
+        scores: (B, H), expected grades; NaN for nominal attributes.
+        probabilities: (B, H, Kmax), calibrated if the model is; 0 beyond a head's own K.
     """
 
     grades: np.ndarray
@@ -23,7 +23,7 @@ class Prediction(NamedTuple):
 
 
 class PhotoResult(NamedTuple):
-    """One photo's line: a prediction with B = 1 and any sets of grades (1, H, Kmax), or why there is no prediction."""
+    """The result of one photo: a prediction with B = 1 and any conformal sets (1, H, Kmax), or an error."""
 
     path: str
     prediction: Prediction | None
@@ -38,7 +38,7 @@ def rows_of(prediction: Prediction) -> Iterator[Prediction]:
 
 
 def prediction_columns(prediction: Prediction, head: int, schema: Schema) -> dict[str, np.ndarray]:
-    """One head's part of a table of predictions: NAME, NAME_score where grades are ordered, NAME_p0, NAME_p1, ..."""
+    """One head's columns in a table of predictions: NAME, NAME_score (ordinal only), NAME_p0, NAME_p1, ..."""
     attribute = schema.attributes[head]
     scores = [prediction.scores[:, head]] if attribute.ordinal else []
     probabilities = prediction.probabilities[:, head, : attribute.grades].T

@@ -1,7 +1,8 @@
-"""The views of a photo that a model may be averaged over, whatever runs it.
+"""The views of a photo for test-time augmentation, whichever runtime is used.
 
-The mean over a photo and its mirror image is that of Simonyan and Zisserman, ICLR 2015, section 3.2. All eight flips
-and quarter turns are the dihedral group of a square, so that the mean over them is the same however a photo is turned.
+Averaging over a photo and its mirror image follows Simonyan and Zisserman, ICLR 2015, section 3.2. The eight
+combinations of flips and quarter turns are the dihedral group of a square, so the mean over them does not depend on
+which of these ways a photo is flipped or turned.
 """
 
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from multiskin.errors import unknown
 
 
 class View(NamedTuple):
-    """How a square photo is moved onto itself.
+    """A symmetry of a square photo.
 
     Attributes:
         mirrored: whether left and right are swapped first.
@@ -30,10 +31,10 @@ VIEWS = {
 
 
 def views_of(name: str) -> tuple[View, ...]:
-    """All views that a name stands for.
+    """The views of a name in VIEWS.
 
     Raises:
-        UserError: an unknown name.
+        UserError: the name is unknown.
     """
     if name not in VIEWS:
         raise unknown("views", name, VIEWS)

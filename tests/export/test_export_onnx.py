@@ -92,7 +92,7 @@ def test_what_differs_is_not_kept(
     other = replace(predictor, preprocessing=brighter)
     assert agreement(other, OnnxPredictor.from_file(exported[0]), photos).probability > 1e-4
     monkeypatch.setattr("multiskin.export.onnx.onnx_graph", lambda *_: onnx.load(exported[0]))
-    with pytest.raises(UserError, match="not kept, for a probability differs by"):
+    with pytest.raises(UserError, match="not kept, since a probability differs from the original by"):
         export_onnx(other, tmp_path / "model.onnx", photos)
     assert list(tmp_path.iterdir()) == []
 

@@ -76,5 +76,5 @@ def test_what_is_no_json_gets_one_message(card: Card, text: str) -> None:
 
 
 def test_another_programs_file_is_named(card: Card) -> None:
-    with pytest.raises(UserError, match=r"model\.onnx: not one of multiskin's"):
+    with pytest.raises(UserError, match=r"model\.onnx: not a model of multiskin"):
         Card.from_metadata({"format": "1"}, "model.onnx")

@@ -142,7 +142,7 @@ def test_mistakes_get_one_message(model: Path, folder: Path, capsys: pytest.Capt
     photo = folder / "0.png"
     for arguments, words in {
         ("gone.onnx", photo): "gone.onnx: no such file",
-        (folder / "not.onnx", photo): "not readable as ONNX",
+        (folder / "not.onnx", photo): "not a valid ONNX file",
         (model, photo, "--device", "cuda"): "--device cuda: an .onnx file is run on the CPU",
         (model, photo, "--decision", "shin=median"): "unknown attribute 'shin'",
         (model, folder / "4a.png"): "none of 1 photos could be read",
@@ -161,7 +161,7 @@ def test_a_file_whose_outputs_are_others_is_refused(
     path = write_model(tmp_path / "larger.onnx", graded, larger.to_metadata())
     with pytest.raises(UserError, match="'image' does not match"):
         OnnxPredictor.from_file(path)
-    with pytest.raises(UserError, match="not one of multiskin's"):
+    with pytest.raises(UserError, match="not a model of multiskin"):
         OnnxPredictor.from_file(write_model(tmp_path / "bare.onnx", graded, {}))
 
 
