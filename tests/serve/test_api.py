@@ -97,7 +97,7 @@ def test_advice_is_told_with_the_scores_and_not_saved_with_them(
     answer = send(browser, jpeg).json()
     assert answer["advice"]["attributes"]["shine"] == {"en": "Rest.", "ko": "쉬십시오."}
     assert set(answer["advice"]["attributes"]) <= {"shine", "kind"}
-    assert "no diagnosis" in answer["advice"]["notice"]["en"]
+    assert "not a diagnosis" in answer["advice"]["notice"]["en"]
     saved = send(browser, jpeg, to="/v1/history").json()
     assert saved["report"]["advice"] == answer["advice"]
     assert "advice" not in browser.get(f"/v1/history/{saved['id']}").json()["report"]

@@ -193,7 +193,7 @@ def test_a_password_is_changed_and_all_other_browsers_are_signed_out(forms: Test
     fill(forms, "/sign-up")
     elsewhere = TestClient(forms.app, forms.base_url, follow_redirects=False)
     fill(elsewhere, "/sign-in")
-    for language, said in (("en", "The present password is not right"), ("ko", "현재 비밀번호")):
+    for language, said in (("en", "The current password is wrong"), ("ko", "현재 비밀번호")):
         wrong = change(forms, "a guess, and wrong", params={"language": language})
         assert (wrong.status_code, said in wrong.text) == (401, True)
     assert change(forms, new="short").status_code == 422
@@ -252,7 +252,7 @@ def test_what_is_on_a_guests_screen_goes_along_through_tries_and_languages(score
         fill(TestClient(scored.app, scored.base_url), "/sign-up")
     form = scored.get(path, params={"tab": "tab"})
     word, guest = kept_word(form), session_id(scored)
-    assert "comes with you" in form.text
+    assert "will still be there" in form.text
     desks_of(scored).close(guest, "tab")  # as the page is left
     assert kept_word(scored.get(path, params={"language": "ko", "kept": word})) == word
     assert kept_word(fill(scored, path, password="short", params={"kept": word})) == word
@@ -267,7 +267,7 @@ def test_what_is_on_a_guests_screen_is_no_later_persons(scored: TestClient) -> N
     desks_of(scored).close(session_id(scored), "tab")
     form = scored.get("/sign-up?tab=tab")  # somebody else at the same browser
     assert kept_word(form) == ""
-    assert "comes with you" not in form.text
+    assert "will still be there" not in form.text
     fill(scored, "/sign-up")
     assert report_of(scored) is None
 

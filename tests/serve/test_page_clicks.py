@@ -249,7 +249,7 @@ def test_nobody_sees_or_deletes_what_another_saved(send, scoring, saved, service
         saved.delete(click(delete="all"), "en", other)
     assert len(services.history.results(mina.request.state.session.account_id)) == 2
     assert saved.delete(click(delete=str(first)), "en", mina).past.count("data-result") == 1
-    assert "not there any more" in saved.delete(click(delete=str(first)), "en", mina).message
+    assert "no longer exists" in saved.delete(click(delete=str(first)), "en", mina).message
     assert "ms-empty" in saved.delete(click(delete="all"), "en", mina).past
 
 

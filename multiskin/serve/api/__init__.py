@@ -1,1 +1,1 @@
-"""The HTTP interface for programs: what the page shows, as JSON."""
+"""The HTTP API: the functions of the page for programs, as JSON."""

@@ -17,35 +17,35 @@ Password = Annotated[SecretStr, Field(max_length=1000, examples=["a long sentenc
 
 
 class Credentials(BaseModel):
-    """Who signs up or in."""
+    """Name and password, to sign up or in."""
 
     name: str = Field(max_length=200, examples=["Mina"])
     password: Password
 
 
 class Confirmation(BaseModel):
-    """That it is really the owner who asks."""
+    """The account's password, to confirm a change."""
 
     password: Password
 
 
 class NewPassword(Confirmation):
-    """The present password, and the one from now on."""
+    """The current password and the new one."""
 
     new_password: Password
 
 
 class Asked(BaseModel):
-    """Who has a session from now on, in the cookie that comes with it."""
+    """Whose session was started; its cookie is in the Set-Cookie header."""
 
     name: str | None = Field(description="null for a guest", examples=["Mina"])
 
 
 @router.post("/guest", responses=refusals(403))
 async def begin_guest(services: AskedServices, request: Request, response: Response) -> Asked:
-    """Begin a guest's session: photos can be scored, and nothing is kept; the session before ends."""
+    """Start a guest session, which can score photos but save nothing; the previous session ends."""
     if services.settings.members_only:
-        raise Refusal(403, "members_only", "Only members may score photos here; sign in.")
+        raise Refusal(403, "members_only", "Scoring photos requires an account here; sign in.")
     await signing.sign_out(services, request)
     _, cookie = services.sessions.new_guest(signing.over_https(request))
     response.headers.append("Set-Cookie", cookie)
@@ -54,7 +54,7 @@ async def begin_guest(services: AskedServices, request: Request, response: Respo
 
 @router.post("/sign-up", status_code=201, responses=refusals(409, 422, 429))
 async def sign_up(services: AskedServices, request: Request, response: Response, who: Credentials) -> Asked:
-    """Make an account, and sign in with it."""
+    """Create an account and sign in."""
     cookie = await signing.sign_up(services, request, who.name, who.password.get_secret_value())
     response.headers.append("Set-Cookie", cookie)
     return Asked(name=who.name)
@@ -62,7 +62,7 @@ async def sign_up(services: AskedServices, request: Request, response: Response,
 
 @router.post("/sign-in", responses=refusals(401, 422, 429))
 async def sign_in(services: AskedServices, request: Request, response: Response, who: Credentials) -> Asked:
-    """Begin an account's session; the one before ends."""
+    """Start a session of an account; the previous session ends."""
     cookie = await signing.sign_in(services, request, who.name, who.password.get_secret_value())
     response.headers.append("Set-Cookie", cookie)
     return Asked(name=who.name)
@@ -70,7 +70,7 @@ async def sign_in(services: AskedServices, request: Request, response: Response,
 
 @router.post("/sign-out", status_code=204)
 async def sign_out(services: AskedServices, request: Request, response: Response) -> None:
-    """End the session; its cookie is worth nothing any more."""
+    """End the session; an account's cookie becomes invalid."""
     response.headers.append("Set-Cookie", await signing.sign_out(services, request))
 
 
@@ -78,7 +78,7 @@ async def sign_out(services: AskedServices, request: Request, response: Response
 async def change_password(
     services: AskedServices, request: Request, response: Response, account_id: Member, change: NewPassword
 ) -> None:
-    """Change the account's password; all of its sessions end, and whoever asks gets another one."""
+    """Change the account's password; all of its sessions end, and a new one is started for this client."""
     old, new = change.password.get_secret_value(), change.new_password.get_secret_value()
     cookie = await signing.change_password(services, request, account_id, old, new)
     response.headers.append("Set-Cookie", cookie)
@@ -88,7 +88,7 @@ async def change_password(
 async def delete_account(
     services: AskedServices, request: Request, response: Response, account_id: Member, sure: Confirmation
 ) -> None:
-    """Delete the account and all that is its owner's."""
+    """Delete the account with everything saved in it."""
     delete = partial(
         services.accounts.delete, account_id, sure.password.get_secret_value(), signing.address_of(request)
     )

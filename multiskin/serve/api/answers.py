@@ -1,28 +1,28 @@
-"""What the API's documentation says of answers."""
+"""Answers in the API's documentation: refusals and examples."""
 
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 REASONS = {
-    400: "malformed, or asked in a way that nobody asks",
-    401: "no session, or the name or the password is wrong",
-    403: "not for guests, or not from this page",
-    404: "not there, or another's",
-    409: "taken, or full",
-    413: "too large",
-    415: "not a photo of a known format",
-    422: "not a value that can be",
-    429: "too many tries; see Retry-After",
-    503: "too much is waiting; see Retry-After",
+    400: "the request is malformed",
+    401: "there is no session, or the name or password is wrong",
+    403: "not available to guests, or not from another site's page",
+    404: "it does not exist, or belongs to another account",
+    409: "the name is taken, or there is no room",
+    413: "too large, or too many photos",
+    415: "not a photo in an accepted format",
+    422: "invalid value",
+    429: "too many attempts; see Retry-After",
+    503: "too many photos are waiting, or there is no model yet; see Retry-After",
 }
 
 
 class Told(BaseModel):
-    """Why a request is not served."""
+    """Why a request is refused."""
 
-    code: str = Field(description="one word, the same in every version", examples=["busy"])
-    message: str = Field(examples=["Too much is being scored just now; ask again in a moment."])
+    code: str = Field(description="an identifier, the same in every version", examples=["busy"])
+    message: str = Field(examples=["Too many photos are being scored right now; try again in a moment."])
 
 
 class RefusalBody(BaseModel):
@@ -30,12 +30,12 @@ class RefusalBody(BaseModel):
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route's documentation says of requests that are not served."""
+    """Documents the refusals of a route, by status."""
     return {status: {"model": RefusalBody, "description": REASONS[status]} for status in statuses}
 
 
 def example(content: Any) -> dict[int | str, dict[str, Any]]:
-    """What a route's documentation shows of its answer."""
+    """Documents the answer of a route by an example."""
     return {200: {"content": {"application/json": {"example": content}}}}
 
 

@@ -1,4 +1,4 @@
-"""What routes know of whoever asks."""
+"""Dependencies of the routes."""
 
 from typing import Annotated, cast
 
@@ -15,10 +15,10 @@ def services_of(request: Request) -> Services:
 
 
 def member_of(request: Request) -> int:
-    """The id of the account that asks.
+    """The id of the account that is signed in.
 
     Raises:
-        Refusal: a guest.
+        Refusal: the session is a guest's.
     """
     account_id = session_of(request).account_id
     if account_id is None:
@@ -27,7 +27,7 @@ def member_of(request: Request) -> int:
 
 
 def engine_of(services: Annotated[Services, Depends(services_of)]) -> Engine:
-    """What scores.
+    """The engine that scores photos.
 
     Raises:
         Refusal: there is no model yet.

@@ -21,11 +21,11 @@ class Where(BaseModel):
     longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, examples=[126.978])]
 
 
-# By POST, though nothing is changed: what stands in an address is written down on its way.
+# POST although it changes nothing, since URLs are logged on their way and a location is private.
 @router.post("/clinics", responses=example(NEAREST) | refusals(401, 404, 422))
 def clinics_near(services: AskedServices, where: Where) -> list[dict[str, Any]]:
-    """The clinics nearest to a place, which is neither stored nor logged, with their distances in kilometres."""
+    """The clinics nearest to a place, with distances in kilometres; the place is neither stored nor logged."""
     if not services.clinics:
-        raise Refusal(404, "no_clinics", "This demo was given no list of clinics.")
+        raise Refusal(404, "no_clinics", "This demo has no list of clinics.")
     found = nearest(services.clinics, Place(where.latitude, where.longitude))
     return [near.clinic.to_dict() | {"km": round(near.km, 3)} for near in found]

@@ -1,4 +1,4 @@
-"""Every error that a caller can make as the one refusal that it stands for."""
+"""Turns every error that a client can cause into a refusal."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from multiskin.serve.refusals import Refusal, busy
 from multiskin.serve.uploads import Refused
 
 HANDLED = (Refusal, Busy, Closed, Refused, AccountError, HistoryError, RequestValidationError, HTTPException)
-STATUSES = {  # by code word; of others 422
+STATUSES = {  # by code; 422 for all others
     "wrong_credentials": 401,
     "name_taken": 409,
     "accounts_full": 409,
@@ -30,7 +30,7 @@ STATUSES = {  # by code word; of others 422
 
 
 def refusal_of(error: Exception) -> Refusal:
-    """What a caller is told of one of the errors that are handled."""
+    """The refusal for one of the handled errors."""
     match error:
         case Refusal():
             return error
@@ -47,7 +47,7 @@ def refusal_of(error: Exception) -> Refusal:
 
 
 def _wanted(problems: Sequence[Any]) -> str:
-    """What was wrong with which field, and never what was in it: it may be a password."""
+    """What is wrong with which field, without its value, which may be a password."""
     return "; ".join(f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in problems)
 
 

@@ -1,4 +1,4 @@
-"""What an account saved."""
+"""The saved results of an account."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +15,11 @@ from multiskin.serve.refusals import not_found
 
 router = APIRouter(tags=["history"])
 
-ZIP = {"content": {"application/zip": {}}, "description": "results.csv, results.json, and photos that were kept"}
+ZIP = {"content": {"application/zip": {}}, "description": "results.csv, results.json, and the photos that were kept"}
 
 
 class Saved(BaseModel):
-    """Which result it is from now on, as it is saved, and advice, which is not: it may be written anew tomorrow."""
+    """The id of the saved result, and the report with advice; the advice is not saved, since its texts may change."""
 
     id: int
     report: dict[str, Any]
@@ -27,19 +27,19 @@ class Saved(BaseModel):
 
 @contextmanager
 def _looked_up() -> Iterator[None]:
-    """What is not there, or another's, is answered with 404."""
+    """Answers 404 for results that do not exist or belong to another account."""
     try:
         yield
     except LookupError as error:
         raise not_found() from error
 
 
-# What reads or writes the database is no coroutine, so that FastAPI runs it in a thread.
+# Routes that access the database are plain functions, which FastAPI runs in threads.
 
 
 @router.get("/history", responses=example([RESULT]) | refusals(401, 403))
 def results(services: AskedServices, account_id: Member) -> list[dict[str, Any]]:
-    """All results, the newest first."""
+    """All results, newest first."""
     return [result.to_dict() for result in services.history.results(account_id)]
 
 
@@ -50,15 +50,15 @@ async def score_and_save(
     account_id: Member,
     photos: Files,
     parts: Parts = None,
-    age: Annotated[int | None, Form(description="in years; giving it is consent to its being kept")] = None,
-    sex: Annotated[str | None, Form(description="female, male or other; likewise")] = None,
-    keep_photos: Annotated[bool, Form(description="whether the photos are kept, too")] = False,
+    age: Annotated[int | None, Form(description="in years; giving it is consent to saving it")] = None,
+    sex: Annotated[str | None, Form(description="female, male or other; giving it is consent to saving it")] = None,
+    keep_photos: Annotated[bool, Form(description="whether to save the photos, too")] = False,
 ) -> Saved:
-    """Score the photos of one person and save the result: what is saved is what was scored here."""
+    """Score the photos of one person and save the result."""
     scored = await score(services, engine, photos, parts)
     report = scored.report.to_dict()
     kept = scored.photos if keep_photos else None
-    with _looked_up():  # the account may have been deleted in between
+    with _looked_up():  # the account may have been deleted in the meantime
         saved = await to_thread.run_sync(services.history.save, account_id, report, age, sex, kept)
     return Saved(id=saved, report=report | services.advice.answer(report))
 
@@ -89,6 +89,6 @@ def delete_result(services: AskedServices, account_id: Member, result_id: int) -
     responses={**refusals(401, 403), 200: ZIP},
 )
 def export(services: AskedServices, account_id: Member) -> Response:
-    """All that is kept of the account, as a ZIP."""
+    """Everything saved in the account's history, as a ZIP."""
     headers = {"Content-Disposition": 'attachment; filename="multiskin.zip"'}
     return Response(services.history.export(account_id), media_type="application/zip", headers=headers)

@@ -1,4 +1,4 @@
-"""Photos that programs send: scored while they are in memory, and in the answer."""
+"""Scoring of photos sent to the API, in memory only."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,17 +15,17 @@ from multiskin.serve.refusals import Refusal
 from multiskin.serve.services import Services
 from multiskin.serve.uploads import read_upload, shown_name
 
-MOST_PHOTOS = 16  # of one person; the network takes no more at once
+MOST_PHOTOS = 16  # of one person; as many as the network processes in one batch
 
-Files = Annotated[list[UploadFile], File(description="one photo of a person, or several: JPEG, PNG or WebP")]
+Files = Annotated[list[UploadFile], File(description="one or more photos of one person: JPEG, PNG or WebP")]
 Parts = Annotated[
     list[str] | None,
-    Form(description="what each photo shows, in the same order, in the model's words; empty where nobody knows"),
+    Form(description="the part that each photo shows, in the same order, named as in the schema; empty if unknown"),
 ]
 
 
 class Scored(NamedTuple):
-    """What was sent, and what is said of it."""
+    """Decoded photos, and the report on them."""
 
     photos: list[Photo]
     report: Report
@@ -35,9 +35,9 @@ async def score(services: Services, engine: Engine, files: Sequence[UploadFile],
     """Scores the photos of one person.
 
     Raises:
-        Refusal: too many photos, or not one part for each.
-        Refused: one that is not taken.
-        Busy: too many wait.
+        Refusal: too many photos, an unknown part, or a different number of parts.
+        Refused: a file is not a valid photo.
+        Busy: too many photos are waiting.
     """
     if len(files) > MOST_PHOTOS:
         raise Refusal(413, "photos", f"{len(files)} photos; send {MOST_PHOTOS} or fewer at once.")
@@ -56,7 +56,7 @@ def _parts(engine: Engine, count: int, parts: Sequence[str] | None) -> list[str 
     if not parts:
         return [None] * count
     if len(parts) != count:
-        raise Refusal(422, "parts", f"{len(parts)} parts for {count} photos; give one for each, or none at all.")
+        raise Refusal(422, "parts", f"{len(parts)} parts for {count} photos; give one for each photo, or none.")
     for part in parts:
         if part and part not in engine.parts:
             raise Refusal(422, "parts", str(unknown("part", part[:80], engine.parts)))
@@ -64,7 +64,7 @@ def _parts(engine: Engine, count: int, parts: Sequence[str] | None) -> list[str 
 
 
 def pictures(report: Report, schema: Schema) -> list[dict[str, Any]]:
-    """The photos as they were looked at, and for each attribute that they count for a map to lay on them."""
+    """Each photo as the network saw it, with a map to overlay for each attribute that it counts for."""
     return [_pictures(photo, schema) for photo in report.photos]
 
 

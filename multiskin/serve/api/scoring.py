@@ -1,4 +1,4 @@
-"""What a model grades, and photos graded."""
+"""The model's schema, and the scoring of photos."""
 
 from typing import Annotated, Any
 
@@ -10,12 +10,12 @@ from multiskin.serve.api.asking import AskedEngine, AskedServices
 from multiskin.serve.api.photos import Files, Parts, pictures, score
 
 router = APIRouter(tags=["scoring"])
-WithMaps = Annotated[bool, Form(description="whether to answer with pictures: each photo, and its maps, as data URIs")]
+WithMaps = Annotated[bool, Form(description="whether to include each photo and its maps, as data URIs")]
 
 
 @router.get("/schema", responses=example(SCHEMA) | refusals(401, 503))
 async def schema(engine: AskedEngine) -> dict[str, Any]:
-    """The attributes that are graded, and the parts that photos may show."""
+    """The attributes that the model grades, and the parts that photos may show."""
     return engine.schema.to_dict() | {"parts": list(engine.parts), "model": engine.model}
 
 
@@ -23,7 +23,7 @@ async def schema(engine: AskedEngine) -> dict[str, Any]:
 async def score_photos(
     services: AskedServices, engine: AskedEngine, photos: Files, parts: Parts = None, maps: WithMaps = False
 ) -> dict[str, Any]:
-    """Score the photos of one person; nothing of them is kept."""
+    """Score the photos of one person; nothing is stored."""
     scored = await score(services, engine, photos, parts)
     report = scored.report.to_dict()
     answer = report | services.advice.answer(report)

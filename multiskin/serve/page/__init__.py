@@ -1,4 +1,4 @@
-"""The page in the browser."""
+"""The page shown in the browser."""
 
 from multiskin.serve.page.clinics import ROUTES
 from multiskin.serve.page.look import mount_page

@@ -1,7 +1,7 @@
-"""Where to see a doctor: a form that asks for a place, and the clinics nearest to it as list and map.
+"""The clinic search: a form that asks for a place, and the clinics nearest to it as a list and a map.
 
-Not by Gradio, which remembers what it shows to each tab for as long as that is open: a place is in memory while it is
-answered, and never in an address.
+It does not use Gradio, which remembers what each open tab shows: a place is in memory only while its request is being
+answered, and never part of a URL.
 """
 
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ from multiskin.serve.page.templates import render
 from multiskin.serve.services import Services
 from multiskin.serve.texts import COOKIE, Words, preferred, words
 
-NEAR_BY = 10  # km, below which tenths are told
-MARGIN = 26  # below the map, for its scale, which would hide what lies there
+NEAR_BY = 10  # km; shorter distances are shown with one decimal place
+MARGIN = 26  # space below the map for its scale, which would otherwise cover part of the map
 
 
 def show_clinics(clinics: Sequence[Clinic], words: Words) -> str:
-    """The form, with the clinics themselves as places to choose from."""
+    """The form, which also offers the clinics as places to choose from."""
     by_name = sorted(clinics, key=lambda clinic: clinic.name)
     choices = [(clinic.name, clinic.address, written(clinic.place)) for clinic in by_name]
     return render("clinics", words, choices=choices)
 
 
 def show_nearest(place: Place, found: Sequence[Near], words: Words) -> str:
-    """The clinics found, numbered, and a map of them with these numbers."""
+    """The clinics found, numbered, and a map with the same numbers."""
     listed = [(near.clinic, kilometres(near.km)) for near in found]
     drawn = sketch(found)
     return render(
@@ -50,7 +50,7 @@ def show_nearest(place: Place, found: Sequence[Near], words: Words) -> str:
 
 
 def written(place: Place) -> str:
-    """As `read_place` reads it."""
+    """A place as text that `read_place` can read."""
     return f"{place.latitude:.6f}, {place.longitude:.6f}"
 
 
@@ -59,7 +59,7 @@ def kilometres(km: float) -> str:
 
 
 async def find(request: Request) -> Response:
-    """Answers the form with a part of the page."""
+    """Answers the form with an HTML fragment."""
     services = cast(Services, request.app.state.services)
     accepted = request.cookies.get(COOKIE) or request.headers.get("accept-language", "")
     said = words(preferred(accepted, services.settings.language))

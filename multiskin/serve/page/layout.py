@@ -1,4 +1,4 @@
-"""What stands where on the page; what it says and does comes from beside."""
+"""The layout of the page's components."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from multiskin.serve.page.panels import show_account
 from multiskin.serve.page.scoring import ONE, SEVERAL
 from multiskin.serve.page.wording import Wording
 
-# A click on a button within a part of the page tells what the button carries in its data- attributes.
+# A click on a button within an HTML panel triggers an event with the button's data- attributes.
 CLICKS = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button');
@@ -20,7 +20,7 @@ element.addEventListener('click', (event) => {
 
 
 def panel(name: str, clicks: bool = False, value: str | None = None) -> gr.HTML:
-    """A part of the page that is made as HTML."""
+    """A component that shows HTML."""
     return gr.HTML(
         value, elem_id=f"ms-{name}", js_on_load=CLICKS if clicks else None, apply_default_css=False, show_label=False
     )
@@ -28,7 +28,7 @@ def panel(name: str, clicks: bool = False, value: str | None = None) -> gr.HTML:
 
 @dataclass
 class ScoreFields:
-    """The photos, and what is found in them."""
+    """The components for photos and their results."""
 
     area: Any
     mode: Any
@@ -83,7 +83,7 @@ def lay_out_score(wording: Wording) -> ScoreFields:
 
 
 def _lay_out_saving(wording: Wording) -> dict[str, Any]:
-    """Each thing beside the result itself is kept only where its own box is ticked."""
+    """The form for saving a result; anything besides the result is saved only if its own box is ticked."""
     with gr.Column(visible=False, elem_id="ms-saving") as saving:
         wording.make(gr.Markdown, lambda t: {"value": f"### {t('save.title')}\n{t('save.lead')}"})
         with_age = wording.make(gr.Checkbox, lambda t: {"label": t("save.with_age")}, value=False)
@@ -117,7 +117,7 @@ def _lay_out_saving(wording: Wording) -> dict[str, Any]:
 
 @dataclass
 class SavedFields:
-    """What was saved."""
+    """The components for saved results and the account."""
 
     message: Any
     past: Any

@@ -1,4 +1,4 @@
-"""How the page looks, and how it is mounted: nothing in it comes from anywhere but here."""
+"""The look of the page, and its mounting; it loads nothing from other servers."""
 
 from importlib.resources import files
 
@@ -18,7 +18,7 @@ FONTS = [
     "Noto Sans KR",
     "Noto Sans CJK KR",
     "sans-serif",
-]  # whatever the reader's machine has; a name alone loads nothing
+]  # fonts that may be installed on the visitor's machine; none is downloaded
 ACCENT = gr.themes.Color(
     "#eef6f4",
     "#d8ebe7",
@@ -96,7 +96,7 @@ DARK = {
 
 
 def theme() -> gr.themes.Base:
-    """Warm paper, dark green, and the reader's own fonts."""
+    """A warm, paper-like background, dark green accents, and the visitor's own fonts."""
     base = gr.themes.Base(
         primary_hue=ACCENT,
         secondary_hue=ACCENT,
@@ -120,7 +120,7 @@ def theme() -> gr.themes.Base:
 
 
 def mount_page(application: FastAPI, page: gr.Blocks, settings: Settings) -> None:
-    """Serves the page under /, without any of what Gradio offers beside it."""
+    """Serves the page under /, without Gradio's optional features."""
     gr.mount_gradio_app(
         application,
         page,
@@ -135,7 +135,7 @@ def mount_page(application: FastAPI, page: gr.Blocks, settings: Settings) -> Non
         pwa=False,
         mcp_server=False,
         theme=theme(),
-        # As css= Gradio would take it apart and leave out what it does not know.
+        # Passed as css=, Gradio would parse it and drop rules that it does not know.
         head=f"<style>{_text('page.css')}</style><script>{_text('page.js')}{_text('clinics.js')}</script>",
     )
 

@@ -1,15 +1,15 @@
-"""What the page has to tell a tab until the tab reads it; nobody has to read, and nothing is kept without end."""
+"""Bounded queues of messages from the page to each tab, since a tab may never read them."""
 
 from asyncio import Queue
 from typing import Any
 
 from gradio.utils import LRUCache
 
-MOST_UNREAD = 32  # messages to one tab, some three for each click, of which one shows the result; the oldest goes
+MOST_UNREAD = 32  # messages per tab, after which the oldest is dropped; a click causes about three
 
 
 class Unread(Queue[Any]):
-    """Messages to one tab."""
+    """The unread messages of one tab."""
 
     def put_nowait(self, item: Any) -> None:
         if self.full():
@@ -18,7 +18,7 @@ class Unread(Queue[Any]):
 
 
 class Mailboxes(LRUCache[str, Queue[Any]]):
-    """In the place of Gradio's own, which hold any number of messages, and let the oldest tab go though it is used."""
+    """Replaces Gradio's own, whose queues are unbounded and which evicts the oldest tab even if it is in use."""
 
     def __getitem__(self, tab: str) -> Queue[Any]:
         self.move_to_end(tab)

@@ -1,4 +1,4 @@
-"""The smaller parts of the page: its head, the photos at hand, examples, messages, and the training."""
+"""The smaller panels of the page: header, footer, messages, current photos, examples and training."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -27,33 +27,33 @@ def show_foot(words: Words) -> str:
 
 
 def show_message(text: str, kind: str, words: Words) -> str:
-    """A sentence that is read out when it appears; nothing for an empty one.
+    """A message that screen readers announce; an empty text shows nothing.
 
     Args:
-        text: the sentence.
-        kind: error, or done.
-        words: of the page.
+        text: the message.
+        kind: error or done.
+        words: the texts of the page.
     """
     return render("message", words, text=text, kind=kind)
 
 
 def show_hint(tab: str, words: Words) -> str:
-    """To guests, who can save nothing."""
+    """A hint for guests that saving takes an account."""
     return render("hint", words, tab=tab)
 
 
 def show_invitation(tab: str, words: Words) -> str:
-    """To guests, what they could see with an account."""
+    """What an account offers, for guests."""
     return render("invitation", words, tab=tab)
 
 
 def show_account(words: Words) -> str:
-    """To members, what they can do with their account elsewhere."""
+    """A link to the page for changing the password, for members."""
     return render("account", words)
 
 
 def show_tray(photos: Sequence[Photo], words: Words) -> str:
-    """The photos of one person that are at hand, each to be taken away again."""
+    """The current photos of one person, each with a button to remove it."""
     views = [
         (photo_uri(scaled(photo.pixels, THUMBNAIL)), words.of("part", photo.part) if photo.part else "")
         for photo in photos
@@ -62,7 +62,7 @@ def show_tray(photos: Sequence[Photo], words: Words) -> str:
 
 
 def show_examples(examples: Iterable[Example], several: bool, words: Words) -> str:
-    """Pictures to choose from: each by itself, or all of one person."""
+    """Example pictures to choose from, one by one or all of a person at once."""
     persons: dict[int, list[tuple[int, str, str]]] = {}
     for number, example in enumerate(examples):
         persons.setdefault(example.person, []).append(
@@ -77,12 +77,12 @@ def example_uri(path: Path) -> str:
 
 
 def show_training(progress: Progress, offered: bool, words: Words) -> str:
-    """What there is instead of a model: an offer to train one, or how far that is.
+    """What is shown while there is no model: an offer to train one, or the progress of the training.
 
     Args:
-        progress: of the training.
-        offered: whether those who look may begin it.
-        words: of the page.
+        progress: the progress of the training.
+        offered: whether the visitor may start and stop it.
+        words: the texts of the page.
     """
     return render("training", words, progress=progress, offered=offered, left=_left(progress.left, words))
 

@@ -1,4 +1,4 @@
-"""What a person has saved, as they read it: a curve for each attribute, a table, and two dates side by side."""
+"""The history as HTML: a curve for each attribute, a table, and the comparison of two dates."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -20,9 +20,9 @@ from multiskin.serve.pictures import photo_uri
 from multiskin.serve.store import KeptPhoto, Result
 from multiskin.serve.texts import Words
 
-WIDTH, HEIGHT = 300, 120  # of a curve, in its own units
-LEFT, EDGE = 22, 10  # room for the grades' numbers, and around the points
-THUMBNAIL = 320  # pixels of a kept photo's longer side
+WIDTH, HEIGHT = 300, 120  # of a curve, in SVG units
+LEFT, EDGE = 22, 10  # margin for the grade numbers, and margin around the points
+THUMBNAIL = 320  # pixels of the longer side of a saved photo
 
 
 class Dot(NamedTuple):
@@ -32,10 +32,10 @@ class Dot(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """How the score of one attribute changed; the higher on the page, the higher the grade."""
+    """How the score of one attribute changed over time."""
 
     title: str
-    stretches: Sequence[Sequence[Dot]]  # each of one model, whose scores alone compare
+    stretches: Sequence[Sequence[Dot]]  # one per model, since scores of different models are not comparable
     lines: Sequence[tuple[float, int]]  # y and number of each grade
     latest: str
     change: str
@@ -48,7 +48,7 @@ def show_past(
     advice: Advice,
     words: Words,
 ) -> str:
-    """All that was saved, newest first, with advice on the newest, as HTML."""
+    """All saved results, newest first, with advice on the newest, as HTML."""
     most = _highest_grades(results)
     names = list(dict.fromkeys(name for result in results for name in _by_name(result)))
     following = list(dict.fromkeys(name for result in results for name in _labels(result)))
@@ -84,18 +84,18 @@ def _by_name(result: Result) -> dict[str, dict[str, Any]]:
 
 
 def _labels(result: Result) -> dict[str, str | None]:
-    """What followed from its grades, by name."""
+    """The labels derived from a result's grades, by name."""
     return result.report.get("derived", {})
 
 
 def _advice(result: Result, schema: Schema | None, advice: Advice, words: Words) -> list[tuple[str, str]]:
-    """Attributes with what is said of their grades."""
+    """Titles of attributes, each with the advice on its grade."""
     said = advice.on(result.report)
     return [(_title(name, schema, words), text[words.language]) for name, text in said.items()]
 
 
 def _highest_grades(results: Sequence[Result]) -> dict[str, int]:
-    """By attribute, as far as any result tells; of several models the highest, for all points are in one picture."""
+    """The highest grade of each attribute in any result; models may differ, but share one curve."""
     highest: dict[str, int] = {}
     for each in (each for result in results for each in result.report["attributes"] if each["probabilities"]):
         highest[each["name"]] = max(highest.get(each["name"], 0), len(each["probabilities"]) - 1)
@@ -112,12 +112,12 @@ def _derived(name: str, schema: Schema | None) -> Derived | None:
 
 
 def _attribute(name: str, schema: Schema | None) -> Attribute | None:
-    """As the model knows it that is there now; a result may be of one that had other attributes."""
+    """The attribute in the current model's schema; None if a result's model had attributes that this one lacks."""
     return schema[name] if schema is not None and name in schema.names else None
 
 
 def moment(when: datetime) -> str:
-    """In the time of this machine, which is that of whoever sits at it."""
+    """A time in this machine's time zone."""
     return when.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
@@ -158,7 +158,7 @@ def _cells(result: Result, names: Sequence[str], schema: Schema | None) -> list[
 
 
 def _cell(entry: Mapping[str, Any] | None, schema: Schema | None) -> str:
-    """A score, of an attribute without order its grade, and a dash where neither was given."""
+    """The score, or the grade for nominal attributes; a dash if there is neither."""
     if entry is None or entry["grade"] is None:
         return "–"
     if entry["score"] is not None:
@@ -168,7 +168,7 @@ def _cell(entry: Mapping[str, Any] | None, schema: Schema | None) -> str:
 
 
 def _label(result: Result, name: str, schema: Schema | None, words: Words) -> str:
-    """What followed from its grades, and a dash where that is not known."""
+    """A derived label of a result; a dash if it is unknown."""
     label, known = _labels(result).get(name), _derived(name, schema)
     if label is None:
         return "–"
@@ -176,7 +176,7 @@ def _label(result: Result, name: str, schema: Schema | None, words: Words) -> st
 
 
 def show_comparison(sides: Sequence[tuple[Result, Sequence[KeptPhoto]]], schema: Schema | None, words: Words) -> str:
-    """Two results side by side, each with the photos kept with it, and what changed from the first to the second."""
+    """Two results side by side, with their saved photos and the changes from the first to the second."""
     (first, _), (second, _) = sides
     before, after = _by_name(first), _by_name(second)
     labels = [

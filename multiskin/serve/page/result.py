@@ -1,4 +1,4 @@
-"""A report as people read it: what is said of each attribute, and where in the photos that is seen."""
+"""A report as HTML: a card for each attribute, and maps on the photos."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -16,19 +16,19 @@ from multiskin.serve.pictures import EXPLAINED, map_uri, photo_uri
 from multiskin.serve.report import AttributeReport, PhotoReport, Report
 from multiskin.serve.texts import Words
 
-BANDS = 5  # words for where in its range a score is, whatever its number of grades
-FAINT = 0.1  # of the full colour: less is not seen on skin
-RAMP = (0.15, 0.3, 0.5, 0.75, 1.0)  # strengths of which the legend shows the colour
+BANDS = 5  # words for the position of a score in its range, whatever the number of grades
+FAINT = 0.1  # of the full colour: less is invisible on skin
+RAMP = (0.15, 0.3, 0.5, 0.75, 1.0)  # strengths whose colours the legend shows
 
 
 class Bar(NamedTuple):
-    """How likely a grade is.
+    """The probability of a grade, as a bar.
 
     Attributes:
-        label: the grade's.
-        percent: its probability.
-        height: percent of the height that the likeliest one has.
-        chosen: whether it was decided for.
+        label: the label of the grade.
+        percent: its probability in percent.
+        height: the height in percent of the likeliest grade's bar.
+        chosen: whether it is the predicted grade.
     """
 
     label: str
@@ -38,13 +38,13 @@ class Bar(NamedTuple):
 
 
 class Card(NamedTuple):
-    """What is said of one attribute; all from `grade` on is blank where it does not apply."""
+    """The result for one attribute; everything from `grade` on is blank if the attribute does not apply."""
 
     name: str
     title: str
     applies: bool
     most: int
-    reasons: str = ""  # why it does not
+    reasons: str = ""  # why it does not apply
     grade: str = ""
     score: float | None = None
     band: str = ""
@@ -52,13 +52,13 @@ class Card(NamedTuple):
     spoken: str = ""
     bars: Sequence[Bar] = ()
     confidence: str = ""
-    likely: str = ""  # between which grades the true one is, as often as promised
+    likely: str = ""  # the conformal set of grades, in words
     counted: str = ""
     advice: str = ""
 
 
 class Stack(NamedTuple):
-    """A photo with one head's map on it."""
+    """A photo overlaid with one head's map."""
 
     head: int
     photo: int
@@ -66,13 +66,13 @@ class Stack(NamedTuple):
     part: str
     words: str
     spoken: str
-    map: str  # data URI; "" where nothing is to be seen
+    map: str  # data URI; "" if there is nothing to see
     width: int
     height: int
 
 
 def show_report(report: Report | None, advice: Advice, words: Words) -> str:
-    """The report as HTML, with advice on its grades; an invitation where there is none yet."""
+    """The report as HTML, with advice on its grades; instructions if there is none yet."""
     if report is None:
         return render("result", words, cards=[])
     schema = Schema(tuple(each.attribute for each in report.attributes))
@@ -95,7 +95,7 @@ def show_report(report: Report | None, advice: Advice, words: Words) -> str:
 
 
 def _derived(derived: Derived, label: str | None, words: Words) -> tuple[str, str]:
-    """Its title, and what follows in words; "" where a grade is lacking."""
+    """The title of a derived label, and the label in words; "" if a grade is missing."""
     return derived.title(words.language), "" if label is None else derived.words(label, words.language)
 
 
@@ -127,7 +127,7 @@ def _card(found: AttributeReport, photos: int, advice: Advice, words: Words) -> 
 
 
 def _likely(found: AttributeReport, words: Words) -> str:
-    """The grades among which the true one is; "" where nothing is promised, or nothing but the grade is left."""
+    """The conformal set of grades in words; "" if there is none, or if it has a single grade."""
     grades = found.likely or ()
     if len(grades) < 2:
         return ""
@@ -140,12 +140,12 @@ def _likely(found: AttributeReport, words: Words) -> str:
 
 
 def band_of(score: float, grades: int) -> int:
-    """In which fifth of its range, 0..4, an expected grade lies."""
+    """The fifth of its range, 0..4, in which an expected grade lies."""
     return min(int(BANDS * score / (grades - 1)), BANDS - 1)
 
 
 def meaning(attribute: Attribute, grade: int, words: Words) -> str:
-    """A sentence on a grade: the schema's own, else one made of what its lowest and highest grades mean."""
+    """What a grade means, according to the schema, or else what the lowest and highest grades mean; "" if unknown."""
     language = words.language
     lowest, highest = (text.get(language) or text.get("en") for text in (attribute.lowest, attribute.highest))
     if own := attribute.meaning(grade, language):
@@ -157,7 +157,7 @@ def meaning(attribute: Attribute, grade: int, words: Words) -> str:
 
 
 def reasons(codes: Sequence[str], words: Words) -> str:
-    """Why an attribute does not apply, by code words of the gate."""
+    """Why an attribute does not apply, from code words."""
     return ", ".join(words.of("why", code) for code in codes)
 
 
@@ -177,7 +177,7 @@ def _stack(head: int, number: int, photo: PhotoReport, schema: Schema, words: Wo
 
 
 def _strength(photo: PhotoReport, schema: Schema, head: int) -> float:
-    """The strongest place of a map, in units of the full colour; 0 where there is nothing to show."""
+    """The maximum of a map, in units of the full colour; 0 if there is nothing to show."""
     attribute = schema.attributes[head]
     found = photo.maps.get(attribute.name)
     if found is None or finds_nothing(EXPLAINED, attribute, found.grade):
@@ -186,7 +186,7 @@ def _strength(photo: PhotoReport, schema: Schema, head: int) -> float:
 
 
 def _notices(photos: Sequence[PhotoReport], words: Words) -> Iterator[str]:
-    """What the gate found, photo by photo where there are several."""
+    """Quality problems, photo by photo if there are several."""
     for number, photo in enumerate(photos, start=1):
         if photo.notes:
             found = " ".join(words.of("note", code) for code in photo.notes)
@@ -194,7 +194,7 @@ def _notices(photos: Sequence[PhotoReport], words: Words) -> Iterator[str]:
 
 
 def _ramp() -> Iterator[str]:
-    """The colours of the overlay as CSS, as transparent as they lie on a photo."""
+    """The overlay's colours as CSS, with the same transparency as on a photo."""
     yield "transparent"
     for strength in RAMP:
         colour = mpl.colormaps[EVIDENCE.name](EVIDENCE.zero + (1 - EVIDENCE.zero) * strength, alpha=strength)
@@ -202,7 +202,7 @@ def _ramp() -> Iterator[str]:
 
 
 def _legend(schema: Schema, words: Words) -> str:
-    """What the full colour stands for; heads of another unit share the word alone."""
+    """What the full colour stands for: a number of grades, or just "much" if heads differ in unit."""
     scales: Mapping[str, float] = dict(natural_scale(EXPLAINED, each, schema) for each in schema)
     if set(scales) == {"grades"}:
         return words("maps.full", grades=f"{scales['grades']:g}")

@@ -1,4 +1,4 @@
-"""What happens to saved results: they are shown, compared, and taken away, for the account that asks and no other."""
+"""Event handlers for saved results, which are shown, compared and deleted for the account that is signed in."""
 
 from typing import Any, NamedTuple
 
@@ -11,27 +11,27 @@ from multiskin.serve.services import Services
 from multiskin.serve.sessions import session_of, tab_of
 from multiskin.serve.texts import Words, words
 
-ALL = "all"  # what is asked to be deleted
+ALL = "all"  # stands for a result's id in requests to delete all results
 
 
 class Saved(NamedTuple):
-    """What the page shows of an account: a value, or a change, for each of its fields."""
+    """What the page shows of an account: a value or an update for each component of `SavedFields`."""
 
     message: str
     past: str
-    comparing: Any  # all that follows up to the comparison
+    comparing: Any  # the container of the next three components
     first: Any
     second: Any
     comparison: str
-    account: Any  # its deletion
+    account: Any  # the section for managing the account
     password: Any
 
 
 class SavedResults:
-    """Saved results, and the people whose they are.
+    """Handles events concerning saved results.
 
     Args:
-        services: of the demo.
+        services: the services of the demo.
     """
 
     def __init__(self, services: Services) -> None:
@@ -48,7 +48,7 @@ class SavedResults:
         return self._comparison(account, first, second, words(language))
 
     def delete(self, chosen: gr.EventData, language: str, request: gr.Request) -> Saved:
-        """Takes away one result, or all."""
+        """Deletes one result, or all."""
         account, asked, said = session_of(request).account_id, chosen._data["delete"], words(language)
         if account is None:
             return self._shown(request, said)
@@ -62,7 +62,7 @@ class SavedResults:
         return self._shown(request, said, said("past.deleted"), "done")
 
     def not_deleted(self, why: str, language: str, request: gr.Request) -> Saved:
-        """Says why an account was not deleted, by the API's word for it."""
+        """Says why an account was not deleted, by the API's error code."""
         said = words(language)
         return self._shown(request, said, said.of("problem", why))
 
@@ -74,7 +74,7 @@ class SavedResults:
             return Saved(told, invitation, hidden, gr.skip(), gr.skip(), "", hidden, gr.update(value=""))
         history = self._services.history
         results = history.results(account)
-        numbers = range(len(results), 0, -1)  # two of one minute would be called the same
+        numbers = range(len(results), 0, -1)  # so that two in the same minute have different labels
         choices = [(f"{n} · {moment(result.when)}", result.id) for n, result in zip(numbers, results, strict=True)]
         oldest, newest = (choices[-1][1], choices[0][1]) if len(choices) > 1 else (None, None)
         return Saved(

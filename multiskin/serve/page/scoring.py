@@ -1,6 +1,6 @@
-"""What happens to photos: they come in, are graded together, are shown, and are saved if that is asked for.
+"""Event handlers for photos, which are uploaded, graded together, shown, and saved on request.
 
-Who asks is told by the guard alone, at every click; nothing that a browser sends says so.
+At each click, the session comes from the guard alone, never from anything else that the browser sends.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,22 +21,22 @@ from multiskin.serve.sessions import session_of, tab_of
 from multiskin.serve.texts import Words, words
 from multiskin.serve.uploads import Refused, read_upload
 
-ONE, SEVERAL = "one", "several"  # photos of a person
+ONE, SEVERAL = "one", "several"  # modes: the number of photos of a person
 
 
 class Shown(NamedTuple):
-    """What the page shows of a desk: a value, or a change, for each of its fields."""
+    """What the page shows of a desk: a value or an update for each component."""
 
     message: str
     tray: str
-    part: Any  # which part of the face the next photo shows
+    part: Any  # the part of the face that the next photo shows
     result: str
     saving: Any
-    hint: str  # to those who cannot save
+    hint: str  # for guests, who cannot save
 
 
 class Visit(NamedTuple):
-    """One click: at whose desk, and how the answer is to be."""
+    """The context of one click."""
 
     tab: str
     desk: Desk
@@ -46,11 +46,11 @@ class Visit(NamedTuple):
 
 
 class Scoring:
-    """Photos, and the people who give them.
+    """Handles events concerning photos.
 
     Args:
-        services: of the demo.
-        examples: pictures to try.
+        services: the services of the demo.
+        examples: the example pictures.
     """
 
     def __init__(self, services: Services, examples: Sequence[Example]) -> None:
@@ -60,14 +60,14 @@ class Scoring:
     def upload(
         self, sent: Mapping[str, str] | None, part: str | None, mode: str, language: str, request: gr.Request
     ) -> Any:
-        """Grades a photo that was sent, where there are several with those before it.
+        """Grades an uploaded photo; in the mode for several photos, together with the previous ones.
 
-        The page's fields come as the browser gives them, unchecked.
+        The arguments come from the browser unvalidated.
         """
-        if sent is None:  # the field was emptied, as it is after each photo
+        if sent is None:  # the upload field was cleared, as it is after each photo
             return tuple(gr.skip() for _ in Shown._fields)
         try:
-            name, content = take(sent)  # before anything else, whatever becomes of it
+            name, content = take(sent)  # first of all, so that the file is deleted whatever happens
         except OSError:
             return self._shown(self._visit(mode, language, request), words(language)("score.gone"))
         visit = self._visit(mode, language, request)
@@ -75,7 +75,7 @@ class Scoring:
         return self._add(visit, [(name, content, known)], visit.desk.photos if visit.several else [])
 
     def example(self, chosen: gr.EventData, mode: str, language: str, request: gr.Request) -> Shown:
-        """Grades an example, or all of one drawn person."""
+        """Grades an example, or all examples of one drawn person."""
         asked = chosen._data
         person = of_person(self._examples, int(asked["person"])) if "person" in asked else ()
         examples = person or [self._examples[int(asked["example"])]]
@@ -83,16 +83,16 @@ class Scoring:
         return self._add(self._visit(mode, language, request), files, [])
 
     def remove(self, chosen: gr.EventData, mode: str, language: str, request: gr.Request) -> Shown:
-        """Takes a photo away and grades the others."""
+        """Removes a photo and grades the others."""
         visit, number = self._visit(mode, language, request), int(chosen._data["remove"])
         return self._grade(visit, [photo for i, photo in enumerate(visit.desk.photos) if i != number])
 
     def first_mode(self, request: gr.Request) -> str:
-        """For what a tab that has just opened has taken over."""
+        """The mode for a tab that has just opened, which may have taken over photos."""
         return SEVERAL if len(self._desk(request).photos) > 1 else ONE
 
     def show(self, mode: str, language: str, request: gr.Request) -> Shown:
-        """What is there, in the language and for the mode that was chosen now."""
+        """Shows the desk in the current language and mode."""
         visit = self._visit(mode, language, request)
         if not visit.several and len(visit.desk.photos) > 1:
             visit.desk.put([], None)
@@ -109,7 +109,7 @@ class Scoring:
         language: str,
         request: gr.Request,
     ) -> Shown:
-        """Keeps the report for the account that asks, and beside it only what was agreed to."""
+        """Saves the report to the account that is signed in, and besides it only what was consented to."""
         visit = self._visit(mode, language, request)
         desk, said = visit.desk, visit.words
         if visit.account is None or desk.report is None:
@@ -130,7 +130,7 @@ class Scoring:
         return self._shown(visit, said("save.done"), "done")
 
     def leave(self, request: gr.Request) -> None:
-        """A tab was closed."""
+        """Forgets the desk of a tab that was closed."""
         self._services.desks.close(session_of(request).id, tab_of(request))
 
     @property
@@ -145,7 +145,7 @@ class Scoring:
         return self._services.desks.of(session_of(request).id, tab_of(request))
 
     def _add(self, visit: Visit, files: Sequence[tuple[str, bytes, str | None]], before: Sequence[Photo]) -> Shown:
-        """Grades files, each with its name and part, together with photos that were there before."""
+        """Grades files, each with its name and part, together with previous photos."""
         try:
             most = self._services.settings.max_bytes
             new = [Photo(read_upload(content, name, most), part, name) for name, content, part in files]
@@ -177,7 +177,7 @@ class Scoring:
         )
 
     def _next_part(self, visit: Visit) -> Any:
-        """The first part of which there is no photo yet."""
+        """Updates the choice of parts; preselects the first part without a photo."""
         parts = self._parts
         there = {photo.part for photo in visit.desk.photos}
         missing = [part for part in parts if part not in there]

@@ -1,4 +1,4 @@
-"""A map without streets: where clinics lie from one place, and how far. Nothing of it is asked of anybody."""
+"""A map without streets that shows direction and distance of clinics from a place, without any map service."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from multiskin.serve.nearby import Near
 
-WIDTH, HEIGHT, EDGE = 360, 300, 30  # in the picture's own units
-LEAST = 0.2  # km across, where all is in one place
-PIN, LETTER = 20, 7  # a pin's height and least width, and what a letter adds
-BAR = 0.25  # of the width, at most, of the bar of scale
+WIDTH, HEIGHT, EDGE = 360, 300, 30  # in SVG units
+LEAST = 0.2  # km: minimum extent, if all clinics are in one place
+PIN, LETTER = 20, 7  # a pin's height and minimum width, and the additional width per letter
+BAR = 0.25  # maximum length of the scale bar, as a share of the width
 
 
 class Pin(NamedTuple):
-    """One clinic, or several that would lie on each other."""
+    """One clinic, or several whose pins would overlap."""
 
     x: float
     y: float
@@ -23,7 +23,7 @@ class Pin(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The numbers, three and more in a row as the first and the last."""
+        """The numbers; runs of three or more as a range."""
         runs: list[list[int]] = []
         for number in self.numbers:
             if runs and number == runs[-1][-1] + 1:
@@ -42,15 +42,15 @@ class Pin(NamedTuple):
 
 @dataclass(frozen=True)
 class Sketch:
-    """What is drawn.
+    """The drawing, in SVG units except for `step`.
 
     Attributes:
-        x: where the place itself is, from the left.
-        y: likewise, from above.
-        pins: clinics.
-        step: km that the bar is long, and from one ring around the place to the next.
-        bar: how long that is in the picture.
-        rings: radii in the picture.
+        x: x of the place searched from.
+        y: y of the place searched from.
+        pins: the clinics.
+        step: length of the scale bar and distance between rings, in km.
+        bar: length of the scale bar.
+        rings: radii of the rings around the place.
     """
 
     x: float
@@ -62,7 +62,10 @@ class Sketch:
 
 
 def sketch(found: Sequence[Near]) -> Sketch:
-    """Draws clinics around a place, north up, all distances and directions from it true (azimuthal equidistant)."""
+    """Draws clinics around a place, north up, in the azimuthal equidistant projection centred on it.
+
+    Distances and directions from the place are true.
+    """
     east = [near.km * sin(radians(near.bearing)) for near in found]  # km
     south = [-near.km * cos(radians(near.bearing)) for near in found]
     left, right, top, bottom = min(0.0, *east), max(0.0, *east), min(0.0, *south), max(0.0, *south)
@@ -77,7 +80,7 @@ def sketch(found: Sequence[Near]) -> Sketch:
 
 
 def apart(pins: Sequence[Pin]) -> list[Pin]:
-    """Pins of which none hides another: those that would are one, where they are on average."""
+    """Merges overlapping pins until none overlap; merged pins are at the mean position of their clinics."""
     apart = list(pins)
     while touching := next((pair for pair in combinations(apart, 2) if pair[0].overlaps(pair[1])), None):
         first, second = touching
@@ -92,12 +95,12 @@ def _joined(first: Pin, second: Pin) -> Pin:
 
 
 def _placed(pin: Pin) -> Pin:
-    """Within the picture, however wide it is."""
+    """A pin moved to lie horizontally within the picture, and rounded."""
     half = pin.width / 2 + 2
     return pin._replace(x=round(min(max(pin.x, half), WIDTH - half), 1), y=round(pin.y, 1))
 
 
 def round_length(most: float) -> float:
-    """The longest of 1, 2, 5, 10, ... that is no longer; of a tenth of them, and so on."""
+    """The largest length of the form 1, 2 or 5 times a power of ten that does not exceed a maximum."""
     unit = 10.0 ** floor(log10(most))
     return next(factor * unit for factor in (5, 2, 1) if factor * unit <= most * (1 + 1e-9))

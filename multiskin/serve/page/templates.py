@@ -1,4 +1,4 @@
-"""The page's parts as HTML; whatever stands in them that came from outside is escaped."""
+"""Renders the page's HTML templates, with autoescaping."""
 
 from functools import cache
 
@@ -19,11 +19,11 @@ def _environment() -> Environment:
 
 
 def render(template: str, words: Words, **content: object) -> str:
-    """A part of the page.
+    """Renders a template.
 
     Args:
-        template: its file's name without the ending.
-        words: the sentences of the language it is to be in; `t` in the template.
-        content: all that it names besides.
+        template: its file name without the extension.
+        words: the texts in the language to render in; `t` in the template.
+        content: all other variables of the template.
     """
     return _environment().get_template(f"{template}.jinja").render(content, t=words)

@@ -1,4 +1,4 @@
-"""What happens without a model: the page offers to train the embedded default, and scores once that is done."""
+"""Event handlers for when there is no model: the page offers to train the embedded default, and then loads it."""
 
 from threading import Lock
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from multiskin.serve.texts import words
 
 
 class Stage(NamedTuple):
-    """What the page shows before there is a model, and what after: a change for each of its fields."""
+    """What the page shows before and after there is a model: a value or an update for each component."""
 
     training: str
     scoring: Any
@@ -21,11 +21,11 @@ class Stage(NamedTuple):
 
 
 class Training:
-    """The embedded default on its way to the engine.
+    """Trains the embedded default and loads it into the demo.
 
     Args:
-        services: of the demo.
-        model: the one that is trained.
+        services: the services of the demo.
+        model: the model to train.
     """
 
     def __init__(self, services: Services, model: DefaultModel) -> None:
@@ -35,7 +35,7 @@ class Training:
 
     @property
     def ready(self) -> bool:
-        """Whether photos can be scored; a model whose training is finished is loaded."""
+        """Whether photos can be scored; loads the model first if its training has finished."""
         with self._loading:
             checkpoint = self._model.checkpoint if self._services.engine is None else None
             if checkpoint is not None and self._model.progress().state == "finished":
@@ -49,13 +49,13 @@ class Training:
         return Stage(panel, gr.update(visible=False), gr.update(active=True))
 
     def act(self, chosen: gr.EventData, language: str, request: gr.Request) -> Stage:
-        """Begins or stops."""
+        """Starts or stops the training, if the visitor may do so."""
         if self._offered(request):
             {"start": self._model.start, "stop": self._model.stop}[chosen._data["training"]]()
         return self.show(language, request)
 
     def _offered(self, request: gr.Request) -> bool:
-        """Unless it is said otherwise, a machine's owner alone says what it works on."""
+        """Whether the visitor may start and stop the training: by default, only the owner of this machine."""
         settings = self._services.settings
         if settings.training == "owner":
             return settings.owners and comes_from_here(request)

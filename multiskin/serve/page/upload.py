@@ -1,4 +1,4 @@
-"""Photographs on their way in: the page hands over a file, and it is gone once it is read."""
+"""Reads uploaded files, which are deleted at once."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -6,19 +6,23 @@ from pathlib import Path
 
 
 def take(sent: Mapping[str, str]) -> tuple[str, bytes]:
-    """The name and bytes of an uploaded file, which is deleted, and with it the folder that was made for it.
+    """Reads an uploaded file and deletes it together with its folder.
+
+    Gradio's own preprocessing is not used, since it opens every format that Pillow can decode.
 
     Args:
-        sent: what Gradio says of the file, `path` among it, which the guard found to be of who sends it. Gradio's own
-            way to read it opens whatever Pillow has a decoder for.
+        sent: Gradio's description of the file; the guard has checked that its `path` belongs to the session.
+
+    Returns:
+        The file's name and bytes.
 
     Raises:
-        OSError: it is gone already.
+        OSError: the file has been deleted already.
     """
     file = Path(sent["path"])
     try:
         return file.name, file.read_bytes()
     finally:
         file.unlink(missing_ok=True)
-        with suppress(OSError):  # another file of that folder is on its way in
+        with suppress(OSError):  # the folder is gone, or not empty
             file.parent.rmdir()

@@ -1,4 +1,4 @@
-"""The page: its fields, and what is done when somebody uses them."""
+"""Builds the page: its components, and the handlers of their events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,22 +21,22 @@ from multiskin.serve.services import Services
 from multiskin.serve.sessions import session_of, tab_of
 from multiskin.serve.texts import COOKIE, preferred, words
 
-AT_ONCE, WAITING = 32, 256  # clicks; the engine makes batches of the photos in them
-MOST_TABS = 200  # that are open, of which Gradio keeps what they show, and what they did not read yet
-LOOK_EVERY = 2  # seconds, how far a training is
-ABANDONED = (60, 600)  # every so many seconds, files that nobody took within so many
+AT_ONCE, WAITING = 32, 256  # clicks processed concurrently, and waiting; the engine batches their photos
+MOST_TABS = 200  # open tabs for which Gradio keeps what they show, and messages they have not read yet
+LOOK_EVERY = 2  # seconds between updates of the training's progress
+ABANDONED = (60, 600)  # seconds between clean-ups of uploaded files, and the age from which they are deleted
 
-# Nothing of what happens is listed as an API: that is another door, with words of its own.
+# No event is exposed through Gradio's API; programs use ours.
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 BUSY: dict[str, Any] = QUIET | {"show_progress": "minimal"}
 
-# The picture is on the screen before its file is taken away.
+# Waits until the picture is on the screen, before its file is deleted.
 ONCE_SEEN = """async (...values) => {
   const pictures = [...document.querySelectorAll('#ms-photo img')];
   await Promise.all(pictures.map((picture) => picture.decode().catch(() => {})));
   return values;
 }"""
-# On a phone the result lies below all else.
+# On a phone, the result is below everything else.
 SHOW_RESULT = """() => {
   const result = document.querySelector('#ms-result .ms-result');
   const below = result && result.getBoundingClientRect().top > window.innerHeight / 2;
@@ -46,9 +46,8 @@ NAME_LANGUAGE = """() => {
   document.documentElement.lang = document.querySelector('#ms-head [aria-pressed=true]').lang;
   document.dispatchEvent(new Event('ms-language'));
 }"""
-# By the API and not as a click of Gradio's: with the account the session ends in which a click would be answered. Once
-# it is deleted the page comes anew and nothing more is asked; else the word for why not goes on in the password's
-# place.
+# Uses the API rather than a Gradio event, since deleting the account ends the session that would receive the event's
+# answer. On success the page reloads and the event is never sent; otherwise the error code replaces the password.
 DELETE_ACCOUNT = """async (password, language) => {
   const body = JSON.stringify({password}), headers = {"Content-Type": "application/json"};
   const answer = await fetch(new URL("v1/account", document.baseURI), {method: "DELETE", headers, body});
@@ -59,7 +58,7 @@ DELETE_ACCOUNT = """async (password, language) => {
 
 @dataclass
 class Fields:
-    """All of the page."""
+    """All components of the page."""
 
     wording: Wording
     language: Any
@@ -77,20 +76,20 @@ class Fields:
 
     @property
     def spoken(self) -> list[Any]:
-        """All in which words stand, in the order of `_Speech`."""
+        """All components that contain text, in the order of `_Speech.show`."""
         score, saved = self.score, self.saved
         framing = [self.head, self.foot, score.examples]
         return [*framing, *score.shown, *saved.shown, *self.stage, *self.wording.fields]
 
 
 def create_page(services: Services) -> gr.Blocks:
-    """The whole page, to be mounted behind the guard.
+    """Creates the page, to be mounted behind the guard.
 
     Args:
-        services: of the demo; whether there is a model is looked up at each click.
+        services: the services of the demo; the engine is looked up at each click, since it may change.
 
     Raises:
-        OSError: no room for the example pictures, or no right to write.
+        OSError: the example pictures cannot be written.
     """
     settings = services.settings
     examples = example_pictures(settings.data / "examples")
@@ -106,7 +105,7 @@ def create_page(services: Services) -> gr.Blocks:
 
         def leave(request: gr.Request) -> None:
             scoring.leave(request)
-            page.state_holder.session_data.pop(str(request.session_hash), None)  # Gradio keeps what a tab showed
+            page.state_holder.session_data.pop(str(request.session_hash), None)  # the state Gradio keeps for the tab
 
         page.unload(leave)
     page.state_session_capacity = MOST_TABS
@@ -131,7 +130,7 @@ def _lay_out(first_language: str, clinics: Sequence[Clinic]) -> Fields:
 
 @dataclass
 class _Speech:
-    """Everything that is said, in one language or another."""
+    """Renders the whole page in the chosen language."""
 
     default: str
     examples: list[Example]
@@ -141,7 +140,7 @@ class _Speech:
     wording: Wording
 
     def first(self, request: gr.Request) -> tuple[str, str]:
-        """The language chosen before, else the one that the browser likes best; and the mode of what is there."""
+        """The language chosen earlier, or else the one the browser prefers; and the mode of the current photos."""
         accepted = dict(request.headers).get("accept-language", "")
         language = preferred(dict(request.cookies).get(COOKIE) or accepted, self.default)
         return language, self.scoring.first_mode(request)

@@ -1,4 +1,4 @@
-"""Fields whose words change with the language."""
+"""Components whose texts change with the language."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,14 +7,14 @@ import gradio as gr
 
 from multiskin.serve.texts import Words
 
-Sayings = Callable[[Words], dict[str, Any]]  # the options of a field that are words
+Sayings = Callable[[Words], dict[str, Any]]  # the options of a component that contain text
 
 
 class Wording:
-    """Makes fields in a first language, and tells what changes for another one.
+    """Creates components in an initial language, and updates for other languages.
 
     Args:
-        first: the language that the page is made in.
+        first: the texts in the initial language.
     """
 
     def __init__(self, first: Words) -> None:
@@ -22,7 +22,13 @@ class Wording:
         self._said: list[tuple[Any, Sayings]] = []
 
     def make(self, kind: Callable[..., Any], says: Sayings, **options: Any) -> Any:
-        """A field of some kind, with options that are words and others."""
+        """Creates a component.
+
+        Args:
+            kind: the component's class.
+            says: returns the options that contain text, for the texts of a language.
+            options: all other options.
+        """
         made = kind(**says(self._first), **options)
         self._said.append((made, says))
         return made
@@ -32,6 +38,6 @@ class Wording:
         return [field for field, _ in self._said]
 
     def changes(self, words: Words) -> Iterator[Any]:
-        """For each field, in order, what it says in a language."""
+        """The update of each component, in order, for the texts of a language."""
         for _, says in self._said:
             yield gr.update(**says(words))

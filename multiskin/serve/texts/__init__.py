@@ -1,4 +1,4 @@
-"""What people read, by language: every sentence stands in a YAML file beside this one, under the same key in each."""
+"""The page's texts by language, from one YAML file per language in this folder, all with the same keys."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,28 +11,28 @@ import yaml
 from multiskin.schema import LANGUAGES
 
 FIRST = LANGUAGES[0]
-COOKIE = "language"  # which the switch in the page's head writes, and the forms read
+COOKIE = "language"  # written by the language switch in the page's header, and read by the forms
 
 
 @dataclass(frozen=True)
 class Words:
-    """The sentences of one language."""
+    """The texts of one language."""
 
     language: str
     sentences: Mapping[str, str]  # by key, such as score.title
 
     def __call__(self, key: str, **values: object) -> str:
-        """The sentence of a key, with {names} in it filled in."""
+        """The text for a key, with its {placeholders} filled in."""
         return self.sentences[key].format(**values)
 
     def of(self, group: str, word: str) -> str:
-        """What a word that data or another room gives is called; the word itself where nobody has named it."""
+        """The text for a code word or a name from the data; the word itself if there is no text for it."""
         return self.sentences.get(f"{group}.{word}", word.replace("_", " "))
 
 
 @cache
 def words(language: str) -> Words:
-    """The sentences of a language, of English for one that is not there."""
+    """The texts of a language; English if it is not available."""
     known = language if language in LANGUAGES else FIRST
     text = files(__name__).joinpath(f"{known}.yaml").read_text(encoding="utf-8")
     return Words(known, dict(_flat(yaml.safe_load(text))))
@@ -47,11 +47,11 @@ def _flat(tree: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, str]]
 
 
 def preferred(accepted: str, default: str | None = None) -> str:
-    """The language that a browser likes best of those there are.
+    """The available language that a browser prefers.
 
     Args:
-        accepted: its header Accept-Language.
-        default: where it likes none of them.
+        accepted: the Accept-Language header.
+        default: the language if it accepts none of them; None for English.
     """
     ranked = sorted(map(_ranked, accepted.split(",")), reverse=True)  # stable: of equals the first one named
     liked = [language for weight, language in ranked if weight > 0 and language in LANGUAGES]
@@ -59,7 +59,7 @@ def preferred(accepted: str, default: str | None = None) -> str:
 
 
 def _ranked(entry: str) -> tuple[float, str]:
-    """Weight and language of an entry such as ko-KR;q=0.8."""
+    """The weight and language of an entry such as ko-KR;q=0.8."""
     tag, _, weight = entry.replace(" ", "").partition(";q=")
     try:
         return float(weight or 1), tag.strip().lower().partition("-")[0]

@@ -1,6 +1,6 @@
-/* Where a visitor is goes to the demo alone, when it is asked for; only this tab remembers it, for another language. */
+/* The location is sent to the demo only; this tab remembers it, to repeat the search when the language changes. */
 (() => {
-  const PATIENCE = 30000, DIGITS = 3; // milliseconds; of a degree, which are some 100 metres
+  const PATIENCE = 30000, DIGITS = 3; // milliseconds; decimal places of a degree, about 100 metres
   let asked = "";
 
   const show = (found, trouble = "") => {

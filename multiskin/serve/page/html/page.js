@@ -1,4 +1,4 @@
-/* What needs no server: the strength of maps, paper, and the language that the sign-in pages are to have, too. */
+/* What needs no server: the opacity of maps, printing, and the language cookie, which the sign-in pages read, too. */
 document.addEventListener("input", (event) => {
   if (event.target.matches("[data-ms-opacity]"))
     document.documentElement.style.setProperty("--ms-opacity", event.target.value / 100);
