@@ -1,4 +1,4 @@
-"""The demo, for those who start applications by file: `python app.py [MODEL] [options]` is `multiskin demo`."""
+"""Starts the demo from a file: `python app.py [MODEL] [options]` is the same as `multiskin demo`."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""The demo in the browser, with accounts, history and an API, all on one model."""
+"""The browser demo: one model behind a web page and an HTTP API, with accounts and history."""

@@ -1,4 +1,4 @@
-"""Who a person is: names, passwords, and which browsers are signed in."""
+"""Accounts: names, passwords, and which browsers are signed in."""
 
 import unicodedata
 from collections.abc import Callable
@@ -19,18 +19,18 @@ LONGEST_NAME = 40  # characters
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 200  # characters
 MOST_ACCOUNTS = 1000
 
-LIFETIME = timedelta(days=14)  # of a sign-in, however much it is used
-IDLE = timedelta(days=1)  # after which an unused one ends
-FRESH = timedelta(minutes=1)  # for which a use that is written down stands for those that follow
+LIFETIME = timedelta(days=14)  # of a sign-in, even if it is in use
+IDLE = timedelta(days=1)  # an unused sign-in ends after this time
+FRESH = timedelta(minutes=1)  # the time of last use is updated at most this often
 
 
 class AccountError(RecordError):
-    """What a person asks of an account and does not get."""
+    """A request concerning an account that is refused."""
 
 
 class NameFormError(AccountError):
     code = "name_invalid"
-    message = f"a name has 1 to {LONGEST_NAME} characters, all of them visible; choose another one"
+    message = f"a name has 1 to {LONGEST_NAME} visible characters; choose another one"
 
 
 class NameTakenError(AccountError):
@@ -50,25 +50,25 @@ class PasswordLengthError(AccountError):
 
 class PasswordIsNameError(AccountError):
     code = "password_is_name"
-    message = "the password is the name, which is what others try first; choose another one"
+    message = "the password equals the name, which is what attackers try first; choose another one"
 
 
 class CredentialsError(AccountError):
-    """Which of the two is wrong is not said."""
+    """A wrong name or password; which of the two is not disclosed."""
 
     code = "wrong_credentials"
     message = "the name or the password is wrong; try again"
 
 
 class TooMany(AccountError):  # noqa: N818 (HTTP's name for it)
-    """Tries.
+    """Too many attempts.
 
     Attributes:
-        retry_after: seconds until one is let through.
+        retry_after: seconds until the next attempt is allowed.
     """
 
     code = "too_many"
-    message = "too many tries; wait a while and try again"
+    message = "too many attempts; wait a while and try again"
 
     def __init__(self, retry_after: int) -> None:
         super().__init__()
@@ -76,13 +76,13 @@ class TooMany(AccountError):  # noqa: N818 (HTTP's name for it)
 
 
 class Accounts:
-    """The accounts of one demo, for any number of threads.
+    """The accounts of the demo; thread-safe.
 
     Args:
-        store: where they are kept.
-        hasher: of passwords; where its parameters changed, a password is hashed anew when its owner signs in.
-        clock: tells the time.
-        most: accounts that there may be; each may fill some of the disk.
+        store: the database.
+        hasher: hashes passwords; if its parameters change, each password is rehashed when its owner signs in.
+        clock: returns the current time.
+        most: maximum number of accounts, since each can fill part of the disk.
     """
 
     def __init__(
@@ -99,12 +99,13 @@ class Accounts:
         self._tries = Tries()
 
     def sign_up(self, name: str, password: str, address: str | None = None) -> Account:
-        """Makes an account.
+        """Creates an account.
 
         Args:
-            name: its owner's, which no other may have, however it is capitalised or composed.
-            password: its owner's.
-            address: whose tries it counts to, for who signs up learns which names are taken.
+            name: the owner's name, unique regardless of case and Unicode composition.
+            password: the owner's password.
+            address: the address that the attempt counts against, since signing up discloses which names are taken;
+                None if unknown.
 
         Raises:
             AccountError: NameFormError, NameTakenError, AccountsFullError, PasswordLengthError, PasswordIsNameError or
@@ -126,15 +127,15 @@ class Accounts:
         return account
 
     def sign_in(self, name: str, password: str, address: str | None) -> str:
-        """Lets a browser in.
+        """Signs a browser in.
 
         Args:
-            name: however it is capitalised or composed.
-            password: its owner's.
-            address: where the try comes from; None where that is not known.
+            name: the owner's name; case and Unicode composition do not matter.
+            password: the owner's password.
+            address: where the attempt comes from; None if unknown.
 
         Returns:
-            The token by which `account_of` knows the browser again; only its hash is kept.
+            The token by which `account_of` recognises the browser; only its hash is stored.
 
         Raises:
             AccountError: CredentialsError or TooMany.
@@ -149,7 +150,7 @@ class Accounts:
             return self._let_in(session, account)
 
     def account_of(self, token: str) -> Account | None:
-        """Whose browser it is; None where it was never let in, signed out, or is not let in any longer."""
+        """The account that a token is signed in to; None if it never was, has signed out, or has expired."""
         now = self._clock()
         with self._store.reading() as session:
             sign_in = session.get(SignIn, _digest(token), options=[joinedload(SignIn.account)])
@@ -162,21 +163,21 @@ class Accounts:
         return sign_in.account
 
     def sign_out(self, token: str) -> None:
-        """The token is nobody's from now on."""
+        """Invalidates the token."""
         with self._store.writing() as session:
             session.execute(delete(SignIn).where(SignIn.token_hash == _digest(token)))
 
     def change_password(self, account_id: int, password: str, new: str, address: str | None = None) -> str:
-        """Gives an account a new password, with which each of its browsers but the one that asks has to sign in again.
+        """Changes the password of an account, and signs out all of its other browsers.
 
         Args:
-            account_id: whose password it is.
-            password: the present one.
-            new: the one from now on.
-            address: where the try comes from; None where that is not known.
+            account_id: the account.
+            password: the current password.
+            new: the new password.
+            address: where the attempt comes from; None if unknown.
 
         Returns:
-            A token for the browser that asks; the one it had is worth nothing any more, wherever it was copied to.
+            A new token for the requesting browser; its old one becomes invalid too, in case it was copied.
 
         Raises:
             AccountError: CredentialsError, PasswordLengthError, PasswordIsNameError or TooMany.
@@ -190,7 +191,7 @@ class Accounts:
             return self._let_in(session, account)
 
     def delete(self, account_id: int, password: str, address: str | None = None) -> None:
-        """Takes away an account and all that is its owner's, photos too.
+        """Deletes an account with everything its owner saved, including photos.
 
         Raises:
             AccountError: CredentialsError or TooMany.
@@ -210,15 +211,15 @@ class Accounts:
         return token
 
     def _owner(self, account_id: int, password: str, address: str | None) -> Account:
-        """The account, if whoever asks knows its password; as often as one may try to sign in with it."""
+        """The account, after checking its password, with the same limits on attempts as signing in."""
         _let_through(self._tries.count_address(address))
         with self._store.reading() as session:
             key = session.scalar(select(Account.key).where(Account.id == account_id)) or ""
         return self._verified(key, password, address)
 
     def _verified(self, key: str, password: str, address: str | None) -> Account:
-        """The account of a name whose password this is."""
-        if not _usable(key):  # then it is nobody's, and no limit has to remember it
+        """The account with this name and password."""
+        if not _usable(key):  # no account can have it, so no limit has to keep track of it
             raise CredentialsError
         _let_through(self._tries.count_name(key, address))
         with self._store.reading() as session:
@@ -230,7 +231,7 @@ class Accounts:
         return account
 
     def _still(self, session: Session, account: Account, password: str) -> Account:
-        """The account that was verified, as it is now: it may have been deleted since, or have another password."""
+        """Reloads a verified account and checks that it was not deleted, nor its password changed, in the meantime."""
         current = session.get(Account, account.id)
         if current is None or not (
             current.password_hash == account.password_hash or self._passwords.match(current.password_hash, password)
@@ -240,12 +241,12 @@ class Accounts:
 
 
 def _typed(name: str) -> str:
-    """What is looked at of a name, as of a password: nobody has one that is longer."""
+    """A name cut to the length that is processed, which is more than any valid name has."""
     return name.strip()[:LONGEST_TYPED]
 
 
 def _key(name: str) -> str:
-    """What is compared of a name: the same for all ways to write it."""
+    """The form of a name that is compared: the same for any case and Unicode composition."""
     compatible = unicodedata.normalize("NFKC", _typed(name))
     return unicodedata.normalize("NFKC", compatible.casefold()).strip()
 

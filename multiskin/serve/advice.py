@@ -1,4 +1,4 @@
-"""What people may do about a grade, in the words of whoever runs the demo: care for skin, and never a diagnosis."""
+"""Advice on skin care by grade, written by whoever runs the demo."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,30 +15,30 @@ FORM = "{0-1: {en: Keep to what you do., ko: 지금처럼 관리하십시오.}}"
 
 @dataclass(frozen=True)
 class Advice:
-    """Texts for grades.
+    """Advice texts.
 
     Attributes:
-        texts: of each attribute, one a grade by language; empty for a grade that nothing is said of.
+        texts: for each attribute, one text per grade, by language; empty for grades without advice.
     """
 
     texts: Mapping[str, tuple[Text, ...]] = field(default_factory=dict)
 
     def of(self, name: str, grade: int, grades: int) -> Text:
-        """What is said of a grade, by language; nothing of another model's that counts other grades.
+        """The advice on a grade, by language; empty if there is none, or if it is for another number of grades.
 
         Args:
-            name: the attribute's.
-            grade: decided.
-            grades: how many the attribute has.
+            name: the name of the attribute.
+            grade: the grade.
+            grades: the number of grades in the report, which may be of another model.
         """
         known = self.texts.get(name, ())
         return known[grade] if len(known) == grades else {}
 
     def on(self, report: Mapping[str, Any]) -> dict[str, Text]:
-        """What is said of each attribute of a plain report; attributes that nothing is said of are left out.
+        """The advice on each attribute of a report; attributes without advice are left out.
 
         Args:
-            report: as the API answers.
+            report: plain containers, as in the API's answers.
         """
         said = {
             each["name"]: self.of(each["name"], each["grade"], len(each["probabilities"]))
@@ -48,21 +48,22 @@ class Advice:
         return {name: text for name, text in said.items() if text}
 
     def answer(self, report: Mapping[str, Any]) -> dict[str, Any]:
-        """For programs: `advice`, and in it that it is no diagnosis; nothing at all where nothing is advised."""
+        """The `advice` entry of an API answer, with a notice that it is not a diagnosis; empty without advice."""
         said = self.on(report)
         notice = {language: words(language)("advice.notice") for language in LANGUAGES}
         return {"advice": {"notice": notice, "attributes": said}} if said else {}
 
 
 def read_advice(path: Path, schema: Schema) -> Advice:
-    """Texts from a YAML file: `attribute: {grade: {en, ko}}`, a span such as 0-1 for several grades.
+    """Reads advice from a YAML file: `attribute: {grade: {en, ko}}`, with ranges such as 0-1 for several grades.
 
     Args:
-        path: the file; attributes and grades that it does not name get no advice.
-        schema: of what is graded; a grade with a name is called by it.
+        path: the file; attributes and grades that it leaves out get no advice.
+        schema: the schema of the model; grades that have names are given by name.
 
     Raises:
-        UserError: no such file, another form, an unknown attribute or grade, a grade twice, or a language missing.
+        UserError: there is no such file, it has another structure, an attribute or grade is unknown or repeated, or a
+            language is missing.
     """
     content = read_document(path, "--advice", "name a YAML file of advice")
     if not isinstance(content, dict):
@@ -74,7 +75,7 @@ def read_advice(path: Path, schema: Schema) -> Advice:
 
 
 def _texts(entry: Any, attribute: Attribute, where: str) -> tuple[Text, ...]:
-    """One a grade."""
+    """One text per grade."""
     if not isinstance(entry, dict):
         raise UserError(f"{where}: {entry!r}; give texts by grade, such as {FORM}")
     texts: dict[int, Text] = {}
@@ -83,21 +84,21 @@ def _texts(entry: Any, attribute: Attribute, where: str) -> tuple[Text, ...]:
         twice = [grade for grade in grades if grade in texts]
         if twice:
             label = attribute.grade_label(twice[0])
-            raise UserError(f"{where}: {span}: there is advice for grade {label} already; give each grade one text")
+            raise UserError(f"{where}: {span}: duplicate advice for grade {label}; give each grade one text")
         texts |= dict.fromkeys(grades, _text(text, f"{where}: {span}"))
     return tuple(texts.get(grade, {}) for grade in range(attribute.grades))
 
 
 def _grades(span: str, attribute: Attribute, where: str) -> range:
-    """A grade, or those from one up to another."""
+    """The grades of a range, which may be a single grade."""
     labels = [attribute.grade_label(grade) for grade in range(attribute.grades)]
     cuts = [(span, span), *((span[:i].strip(), span[i + 1 :].strip()) for i, sign in enumerate(span) if sign == "-")]
     for first, last in cuts:
         if first in labels and last in labels and labels.index(first) <= labels.index(last):
             return range(labels.index(first), labels.index(last) + 1)
     raise UserError(
-        f"{where}: {span!r} is none of its grades; give one of {', '.join(labels)}, or the lowest and the highest of "
-        f"several, such as {labels[0]}-{labels[1]}"
+        f"{where}: {span!r} is not one of its grades; give one of {', '.join(labels)}, or a range such as "
+        f"{labels[0]}-{labels[1]}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What goes back to a browser: every answer carries the headers that keep a page, and what it shows, to itself."""
+"""Security headers on every answer."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Scope, Send
@@ -7,8 +7,8 @@ from multiskin.serve.bodies import Body
 from multiskin.serve.places import Access, Place
 from multiskin.serve.refusals import Refusal
 
-# Gradio's page has scripts and styles of its own inside, and makes functions of the handlers that it is given; all of
-# it comes from here. Whatever else there is needs no script at all.
+# Gradio's page contains inline scripts and styles, and compiles its event handlers from strings. All of it comes from
+# this server. Other pages need no script at all.
 GRADIO_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
@@ -21,35 +21,35 @@ PLAIN_POLICY = (
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",  # with none at all, forms would name no origin either
+    "Referrer-Policy": "same-origin",  # with no-referrer, forms would send "Origin: null"
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
 }
-# Where there are clinics the page may ask the browser, which asks whoever sits at it.
+# If there are clinics, the page may request the location from the browser, which asks the visitor for permission.
 LOCATED = {"Permissions-Policy": HEADERS["Permissions-Policy"].replace("geolocation=()", "geolocation=(self)")}
 DROPPED = (
     "access-control-allow-origin",
     "access-control-allow-credentials",
     "access-control-allow-headers",
     "access-control-allow-methods",
-)  # Gradio would let pages of other origins read answers
+)  # by which Gradio would let pages of other origins read answers
 
 KEPT = (200, 206, 304)
 
 
 class Answer:
-    """Sends an answer with its headers, unless the body it answers was cut off: then it can only be wrong.
+    """Sends an answer with security headers, unless the request's body was cut off: then a refusal follows instead.
 
     Args:
-        send: what it goes to.
-        body: of the request.
-        located: whether the page may ask where its visitor is.
+        send: the ASGI callable to send with.
+        body: the body of the request.
+        located: whether the page may request the visitor's location.
 
     Attributes:
-        status: what was sent; 0 before.
-        place: what was asked for; None where there is no such thing.
-        cookie: what Set-Cookie says besides.
+        status: the status sent; 0 if nothing was sent yet.
+        place: the route of the request; None if it matches none.
+        cookie: an additional Set-Cookie header.
     """
 
     def __init__(self, send: Send, body: Body, located: bool = False) -> None:
@@ -82,7 +82,7 @@ class Answer:
         headers["Content-Security-Policy"] = GRADIO_POLICY if page else PLAIN_POLICY
         if self.place is None or not self.place.kept or self.status not in KEPT:
             headers["Cache-Control"] = "no-store"
-        if self._body.pending:  # or the server would go on to read it
+        if self._body.pending:  # otherwise the server would read the rest of it
             headers["Connection"] = "close"
         if self.cookie is not None:
             headers.append("Set-Cookie", self.cookie)

@@ -1,4 +1,4 @@
-"""The whole demo as one application: the guard around everything, the API, the forms, and the page."""
+"""The whole demo as one ASGI application: the guard around everything, the API, the sign-in forms, and the page."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,31 +20,31 @@ from multiskin.serve.settings import Settings
 
 
 class Health(BaseModel):
-    """That the demo answers.
+    """The answer to a health check.
 
     Attributes:
-        model: whether there is one to score with.
+        model: whether there is a model to score with.
     """
 
     model: bool
 
 
 def create_application(settings: Settings, page: MountPage | None = None) -> FastAPI:
-    """A demo that is ready to be served; what it holds is given back when the server ends it.
+    """Creates the demo, ready to be served; its services are closed when the server shuts down.
 
     Args:
-        settings: what it is started with.
-        page: mounts what is shown in the browser, under `/`; the demo's own by default.
+        settings: the settings of the demo.
+        page: mounts a page under `/`; the demo's own by default.
 
     Raises:
-        UserError: a data folder or a model that cannot be used.
+        UserError: the data folder, the model or another file named in the settings cannot be used.
     """
     services = Services.open(settings)
     app = FastAPI(
         title="multiskin",
         version=__version__,
         openapi_url="/v1/openapi.json",
-        docs_url=None,  # FastAPI's own pages load scripts from elsewhere
+        docs_url=None,  # FastAPI's documentation pages load scripts from a CDN
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_until_the_end,
@@ -76,5 +76,5 @@ async def _until_the_end(app: FastAPI) -> AsyncIterator[None]:
 
 
 def health(services: AskedServices) -> Health:
-    """Whether the demo is up, and whether there is a model to score with."""
+    """Check that the demo is up, and whether there is a model to score with."""
     return Health(model=services.engine is not None)

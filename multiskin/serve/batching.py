@@ -1,4 +1,4 @@
-"""One thread that works for all callers: what waits together is done together."""
+"""A thread that processes the items of all callers in batches."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,22 +10,22 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Busy(Exception):  # noqa: N818  # no mistake, and it passes
-    """So much is waiting that nothing more is taken; whoever asks again a little later may be served."""
+class Busy(Exception):  # noqa: N818  # a temporary state, not an error
+    """The queue is full; try again a little later."""
 
 
 class Closed(RuntimeError):  # noqa: N818  # likewise
-    """The batcher works no more."""
+    """The batcher is closed."""
 
 
 class Batcher(Generic[Item, Result]):
-    """Joins the items of all callers into batches; no item waits for others to come.
+    """Combines the items of all callers into batches; a batch takes what is waiting, without waiting for more.
 
     Args:
-        run: does a batch, and gives a result for each item, in order. A batch that fails is done again one by one, so
-            that an error reaches the caller of the item that it is of, and no other.
-        largest: items in a batch.
-        waiting: items that may wait, besides those being done.
+        run: processes a batch and returns one result per item, in order. If a batch fails, its items are retried one
+            by one, so that only callers whose own item fails get an error.
+        largest: maximum number of items in a batch.
+        waiting: maximum number of items that wait, not counting those being processed.
     """
 
     def __init__(self, run: Callable[[list[Item]], Sequence[Result]], largest: int, waiting: int) -> None:
@@ -39,7 +39,7 @@ class Batcher(Generic[Item, Result]):
         self._thread.start()
 
     def submit(self, item: Item) -> Future[Result]:
-        """Leaves an item to be done.
+        """Queues an item.
 
         Raises:
             Busy: the queue is full.
@@ -48,7 +48,7 @@ class Batcher(Generic[Item, Result]):
         return self.submit_all([item])[0]
 
     def submit_all(self, items: Sequence[Item]) -> list[Future[Result]]:
-        """Leaves items to be done, all of them or none.
+        """Queues all items or none.
 
         Raises:
             Busy: there is no room for all.
@@ -62,7 +62,7 @@ class Batcher(Generic[Item, Result]):
         return futures
 
     def require_room(self, items: int) -> None:
-        """Makes sure that so many items would be taken now.
+        """Makes sure that the queue has room for so many items now.
 
         Raises:
             Busy: there is no room for all.
@@ -70,12 +70,12 @@ class Batcher(Generic[Item, Result]):
         """
         with self._changed:
             if self._closed:
-                raise Closed("nothing is taken any more")
+                raise Closed("the batcher is closed")
             if len(self._queue) + items > self._most:
-                raise Busy(f"{len(self._queue)} of {self._most} places are taken")
+                raise Busy(f"{len(self._queue)} of {self._most} places in the queue are taken")
 
     def close(self) -> None:
-        """Takes nothing more, does what waits, and comes back when all is done."""
+        """Stops accepting items, and returns once those in the queue are processed."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -83,17 +83,17 @@ class Batcher(Generic[Item, Result]):
 
     def _work(self) -> None:
         while self._do_next():
-            pass  # and hold on to nothing: the last photo of the day is not to stay in memory
+            pass  # keeps no reference to the batch, so that the last photo does not stay in memory
 
     def _do_next(self) -> bool:
-        """Does a batch; false when there will be no more."""
+        """Processes a batch; False if there will be no more."""
         batch = self._next()
-        # A caller may have gone; from here on none can, so that every future below takes its result.
+        # Drops cancelled futures; the others can no longer be cancelled, so that setting their results cannot fail.
         _answer(self._run, [(item, future) for item, future in batch if future.set_running_or_notify_cancel()])
         return bool(batch)
 
     def _next(self) -> list[tuple[Item, Future[Result]]]:
-        """Whatever waits, up to a batch; nothing once the batcher is closed and all is done."""
+        """Waits for items and takes up to a batch; nothing once the batcher is closed and the queue is empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closed)
             return [self._queue.popleft() for _ in range(min(len(self._queue), self._largest))]
@@ -107,9 +107,10 @@ def _answer(run: Callable[[list[Item]], Sequence[Result]], batch: list[tuple[Ite
         for (_, future), result in list(zip(batch, results, strict=True)):
             future.set_result(result)
         return
-    except BaseException as error:  # whatever it is, callers wait for an answer, and the thread has to go on
+    except BaseException as error:  # whatever it is, callers wait for a result, and the thread has to continue
         if len(batch) == 1:
             batch[0][1].set_exception(error)
             return
-    for each in batch:  # not above, where the error of one would come with that of all, and hold on to their items
+    # Outside `except`, or the batch's error would be the context of each item's error and keep the batch in memory.
+    for each in batch:
         _answer(run, [each])

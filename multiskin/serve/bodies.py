@@ -1,4 +1,4 @@
-"""A request's body, which comes from anybody: no larger and no slower than allowed."""
+"""Limits on the size and duration of request bodies."""
 
 import asyncio
 from time import monotonic
@@ -8,20 +8,20 @@ from starlette.types import Message, Receive
 
 from multiskin.serve.refusals import Refusal
 
-PAUSE = 15.0  # seconds without a byte
-PATIENCE = 120.0  # seconds for the whole; a phone on a slow line sends 20 MB in less
+PAUSE = 15.0  # seconds between two messages
+PATIENCE = 120.0  # seconds for the whole body; enough for 20 MB over a slow mobile connection
 
 
 class Body:
-    """Receives a request's body and counts it as it comes, whatever its headers say.
+    """Receives a request's body and counts its bytes as they arrive, whatever the headers say.
 
     Args:
-        receive: what it comes from.
-        headers: of the request.
+        receive: the ASGI callable to receive from.
+        headers: the request's headers.
 
     Attributes:
-        most: bytes that are taken.
-        refusal: why it was cut off, if it was; whoever was reading it may have answered something else to that.
+        most: maximum number of bytes.
+        refusal: why the body was cut off; None if it was not. It takes precedence over any answer of the application.
     """
 
     def __init__(self, receive: Receive, headers: Headers) -> None:
@@ -35,7 +35,7 @@ class Body:
         self.refusal: Refusal | None = None
 
     def check_announced(self) -> None:
-        """Refuses by the headers alone, before a byte is read.
+        """Checks the size that the headers announce, before any byte is read.
 
         Raises:
             Refusal: too large.
@@ -45,20 +45,20 @@ class Body:
 
     @property
     def pending(self) -> bool:
-        """Whether some of it is still to come."""
+        """Whether part of the body has not been received yet."""
         return self._announced and not self._whole
 
     async def receive(self) -> Message:
-        """The next part.
+        """The next message.
 
         Raises:
             Refusal: too large, or too slow.
         """
-        if self._whole:  # what is still received is whether the caller has gone
+        if self._whole:  # the only message left is that the client has disconnected
             return await self._receive()
         left = self._ends - monotonic()
         try:
-            if left <= 0:  # though something may be there
+            if left <= 0:  # even if a message is available
                 raise TimeoutError
             async with asyncio.timeout(min(PAUSE, left)):
                 message = await self._receive()
@@ -73,19 +73,19 @@ class Body:
         return message
 
     async def read(self) -> bytes:
-        """The whole of it.
+        """The whole body.
 
         Raises:
-            Refusal: too large, too slow, or broken off.
+            Refusal: too large, too slow, or incomplete.
         """
         parts = []
         while not self._whole:
             message = await self.receive()
             if message["type"] != "http.request":
-                raise Refusal(400, "cut_short", "The request broke off.")
+                raise Refusal(400, "cut_short", "The request is incomplete.")
             parts.append(message.get("body", b""))
         return b"".join(parts)
 
     def _too_large(self) -> Refusal:
         limit = f"{self.most / 1e6:.0f} MB" if self.most >= 1e6 else f"{self.most // 1000} kB"
-        return Refusal(413, "too_large", f"The request is too large: at most {limit} are taken.")
+        return Refusal(413, "too_large", f"The request is too large; send at most {limit}.")

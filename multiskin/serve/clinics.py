@@ -1,4 +1,4 @@
-"""Where to see a doctor: the list of clinics that whoever runs the demo gives."""
+"""The list of clinics, given by whoever runs the demo."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +12,11 @@ from multiskin.errors import UserError
 
 REQUIRED = ("name", "latitude", "longitude", "phone")
 COLUMNS = (*REQUIRED, "address", "url")
-ENCODINGS = ("utf-8-sig", "cp949")  # the second is what Korean spreadsheets write
-LISTED = 50  # problems that a message spells out
+ENCODINGS = ("utf-8-sig", "cp949")  # the second is what Korean spreadsheet programs write
+LISTED = 50  # problems listed in an error message
 PHONE = re.compile(r"\+?[\d\s().-]*\d[\d\s().-]*", re.ASCII)
 
-Row = tuple[int, dict[str, str]]  # its number in the spreadsheet, and its cells by heading
+Row = tuple[int, dict[str, str]]  # row number in the file, and cells by heading
 
 
 class Place(NamedTuple):
@@ -32,14 +32,14 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Clinic:
-    """Where people can go.
+    """A clinic.
 
     Attributes:
-        name: of the clinic.
-        place: where it is.
-        phone: as people write it; "" where nobody knows.
-        address: likewise.
-        url: of its own page, http or https; likewise.
+        name: its name.
+        place: its location.
+        phone: its phone number as people write it; "" if unknown.
+        address: its postal address; "" if unknown.
+        url: its website, http or https; "" if unknown.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Clinic:
 
     @property
     def dialled(self) -> str:
-        """What a telephone is told (RFC 3966)."""
+        """The number for a tel: link (RFC 3966)."""
         return re.sub(r"[^\d+]", "", self.phone)
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,10 +59,10 @@ class Clinic:
 
 
 def read_clinics(path: Path) -> tuple[Clinic, ...]:
-    """The clinics of a CSV file: name, latitude, longitude and phone, and perhaps address and url, in UTF-8 or CP949.
+    """Reads clinics from a CSV file in UTF-8 or CP949: name, latitude, longitude, phone, and optional address and url.
 
     Raises:
-        UserError: no such file, a column missing, or rows that cannot be, all of them at once.
+        UserError: there is no such file, a column is missing, or rows are invalid; the message lists all of them.
     """
     rows, problems = _rows(path)
     clinics: dict[tuple[str, Place], tuple[int, Clinic]] = {}
@@ -77,25 +77,25 @@ def read_clinics(path: Path) -> tuple[Clinic, ...]:
     if problems:
         raise UserError(_listed(path, sorted(problems, key=lambda problem: problem.row or 0)))
     if not clinics:
-        raise UserError(f"--clinics {path}: no row below the headings; give one for each clinic")
+        raise UserError(f"--clinics {path}: no rows below the headings; give one for each clinic")
     return tuple(clinic for _, clinic in clinics.values())
 
 
 def _rows(path: Path) -> tuple[list[Row], list[Problem]]:
-    """All rows below the headings that have as many cells as these; blank ones are left out."""
+    """All non-blank rows below the headings that have as many cells, and a problem for each of the others."""
     where = f"--clinics {path}"
     lines = csv_lines(_text_of(path), where)
     headings = lines[0][1] if lines else []
     _check_headings(headings, where)
     width = len(headings)
-    ragged = f"{{}} cells under {width} headings; quote commas within cells, keep those between"
+    ragged = f"{{}} cells for {width} headings; put cells that contain commas in quotes, and leave out no cell"
     problems = [Problem(ragged.format(len(cells)), row) for row, cells in lines if not _fits(cells, width)]
     fitting = [(row, cells[:width]) for row, cells in lines[1:] if _fits(cells, width)]
     return [(row, dict(zip(headings, cells, strict=True))) for row, cells in fitting], problems
 
 
 def _fits(cells: Sequence[str], width: int) -> bool:
-    """Spreadsheets append blank cells."""
+    """Whether a row has a cell for each heading; more are fine if blank, since spreadsheet programs append them."""
     return len(cells) >= width and not any(cells[width:])
 
 
@@ -115,13 +115,13 @@ def _text_of(path: Path) -> str:
 def _check_headings(headings: Sequence[str], where: str) -> None:
     for heading in headings:
         if heading and headings.count(heading) > 1:
-            raise UserError(f"{where}: the heading {shown(heading)} stands twice; rename or remove one")
+            raise UserError(f"{where}: duplicate heading {shown(heading)}; rename or remove one")
     missing = [column for column in REQUIRED if column not in headings]
     if missing:
         found = ", ".join(shown(heading) for heading in headings) or "none"
         raise UserError(
             f"{where}: no column {', '.join(missing)} among the headings (found {found}); give {', '.join(REQUIRED)}, "
-            "and if you like address and url, with commas between them"
+            "and optionally address and url, separated by commas"
         )
 
 
@@ -132,9 +132,9 @@ def _problems(row: int, cells: Mapping[str, str]) -> Iterator[Problem]:
         if reason := _why_no_degrees(cells[column], limit):
             yield Problem(reason, row, column)
     if cells["phone"] and not PHONE.fullmatch(cells["phone"]):
-        yield Problem(f"{shown(cells['phone'])} is no telephone number; give digits, such as 02-123-4567", row, "phone")
+        yield Problem(f"{shown(cells['phone'])} is not a phone number; give digits, such as 02-123-4567", row, "phone")
     if cells.get("url") and not _is_web_address(cells["url"]):
-        yield Problem(f"{shown(cells['url'])} is no address of a page; begin with https://", row, "url")
+        yield Problem(f"{shown(cells['url'])} is not a web address; begin with https://", row, "url")
 
 
 def _why_no_degrees(text: str, limit: int) -> str:
@@ -143,8 +143,8 @@ def _why_no_degrees(text: str, limit: int) -> str:
     try:
         degrees = float(text)
     except ValueError:
-        return f"{shown(text)} is no number; give degrees with a point, such as 37.5665"
-    if not -limit <= degrees <= limit:  # NaN, too
+        return f"{shown(text)} is not a number; give degrees with a decimal point, such as 37.5665"
+    if not -limit <= degrees <= limit:  # also catches NaN
         return f"{shown(text)} is not between -{limit} and {limit}; is it latitude first, then longitude?"
     return ""
 

@@ -1,4 +1,4 @@
-"""The one cookie: who somebody is, signed so that nobody can make one."""
+"""The session cookie, signed so that it cannot be forged."""
 
 import os
 import secrets
@@ -13,16 +13,16 @@ from multiskin.errors import UserError
 
 SECRET = "MULTISKIN_SECRET"
 SHORTEST_SECRET = 32  # characters
-LONGEST = 30 * 24 * 3600  # seconds: no cookie is taken after them; what it stands for may end sooner
-LARGEST = 1024  # characters; ours have some 150
+LONGEST = 30 * 24 * 3600  # seconds until a cookie expires; the session it stands for may end sooner
+LARGEST = 1024  # characters; our cookies have about 150
 
 
 class Cookies:
-    """Writes and reads the cookie that carries a ticket: a few words about who its bearer is.
+    """Writes and reads the cookie, which contains a ticket: a dict that identifies its bearer.
 
     Args:
-        secret: what signs it.
-        path: the path that a proxy serves the demo under; other applications on the same machine do not get it.
+        secret: the signing key.
+        path: the path that a proxy serves the demo under; browsers send the cookie to no other application there.
     """
 
     def __init__(self, secret: str, path: str = "") -> None:
@@ -30,19 +30,19 @@ class Cookies:
         self._signer = URLSafeTimedSerializer(
             secret, salt="multiskin.session", signer_kwargs={"digest_method": sha256, "key_derivation": "hmac"}
         )
-        # Browsers tell ports of one machine not apart: two demos would sign each other's people out.
+        # Cookies are shared by all ports of a host: under one name, two demos would overwrite each other's.
         self.name = f"multiskin-{sha256(f'name {secret}'.encode()).hexdigest()[:8]}"
 
     def header(self, ticket: dict[str, str], https: bool) -> str:
-        """What Set-Cookie says for a ticket."""
+        """The Set-Cookie header for a ticket."""
         return self._header(self._signer.dumps(ticket), LONGEST, https)
 
     def removal(self, https: bool) -> str:
-        """What Set-Cookie says to forget it."""
+        """The Set-Cookie header that removes the cookie."""
         return self._header("", 0, https)
 
     def read(self, header: str) -> dict[str, str] | None:
-        """The ticket in what a Cookie header says, if it is one of ours."""
+        """The ticket in a Cookie header; None if there is none with a valid signature."""
         value = cookie_parser(header).get(self.name, "")
         if not 0 < len(value) <= LARGEST:
             return None
@@ -58,10 +58,10 @@ class Cookies:
 
 
 def read_secret(folder: Path) -> str:
-    """What signs cookies: from the environment, else from a file that only its owner can read, made if missing.
+    """The signing key: from the environment, or else from a file that only its owner can read, created if missing.
 
     Raises:
-        UserError: a secret that can be guessed, or that others can read.
+        UserError: the secret is too short, others can read it, or the file cannot be read or written.
     """
     if (given := os.environ.get(SECRET)) is not None:
         if len(given) < SHORTEST_SECRET:
@@ -74,15 +74,15 @@ def read_secret(folder: Path) -> str:
         found = path.read_text(encoding="ascii")
         readable = stat.S_IMODE(path.stat().st_mode) & 0o077
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); remove it, or give another --data") from error
+        raise UserError(f"{path}: cannot be read or created ({error}); remove it, or give another --data") from error
     if readable or len(found) < SHORTEST_SECRET:
         reason = "others can read it" if readable else "too short"
-        raise UserError(f"{path}: {reason}; remove it, and everybody signs in anew")
+        raise UserError(f"{path}: {reason}; remove it, and everybody has to sign in again")
     return found
 
 
 def _make_secret(path: Path) -> None:
-    """Whole or not at all, and once, where two demos start at the same time in one folder."""
+    """Creates the file atomically, and only once even if two demos start in one folder at the same time."""
     if path.exists():
         return
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -92,7 +92,7 @@ def _make_secret(path: Path) -> None:
     finally:
         os.close(file)
     try:
-        os.link(part, path)  # fails where another one was quicker, whose secret it is then
+        os.link(part, path)  # fails if another demo was faster; then its secret is used
     except FileExistsError:
         pass
     finally:

@@ -1,4 +1,4 @@
-"""The embedded default, trained on drawn photos when there is no model: by a process of its own, as by hand."""
+"""Trains the embedded default on drawn photos if there is no model, in a separate `multiskin fit` process."""
 
 import atexit
 import os
@@ -18,21 +18,21 @@ from multiskin.run import RunFolder
 State = Literal["absent", "drawing", "learning", "stopped", "failed", "finished"]
 SCHEMA = Path(__file__).parents[1] / "embedded" / "schema.yaml"
 FIT = (sys.executable, "-m", "multiskin", "fit")
-# It need not be started anew after a stop, and nobody here reads how it does on test photos.
+# Resumable after a stop, and without the evaluation on test photos, which the demo does not show.
 OPTIONS = ("--ckpt_path", "last", "--trainer.every_n_train_steps", "50", "--test", "false")
 EPOCH = re.compile(r"^epoch (\d+)/(\d+) .* left (?:(\d+) days?, )?(\d+):(\d\d):(\d\d)$", re.MULTILINE)
-GRACE = 20  # seconds to write what is begun after it was asked to stop
+GRACE = 20  # seconds to finish writing after SIGTERM
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the training is.
+    """The progress of the training.
 
     Attributes:
-        state: absent (never begun), drawing (the photos), learning, stopped (to be gone on with), failed, finished.
-        share: of the learning that is done, 0..1.
-        left: about so long to go; None while that is unknown.
-        message: the last line of the log, where it failed.
+        state: absent (never started), drawing (the photos), learning, stopped (can be resumed), failed or finished.
+        share: the completed share of the learning, 0..1.
+        left: the estimated time left; None while unknown.
+        message: the last line of the log, if it failed.
     """
 
     state: State
@@ -42,11 +42,11 @@ class Progress:
 
 
 class DefaultModel:
-    """Trains the embedded default in a folder of its own, once for all who look at the demo.
+    """Trains the embedded default, once for all visitors.
 
     Args:
-        folder: holds the run and its log.
-        fit: the command that trains, without its options.
+        folder: the folder for the run and its log.
+        fit: the training command, without options.
     """
 
     def __init__(self, folder: Path, fit: Sequence[str] = FIT) -> None:
@@ -58,20 +58,20 @@ class DefaultModel:
 
     @property
     def checkpoint(self) -> Path | None:
-        """Of the finished training; one that goes on has a best epoch too, but a better one may come."""
+        """The checkpoint of the finished training; None before, since a better epoch may still come."""
         return self.run.best if "val" in self.run.results() and self.run.best.is_file() else None
 
     def start(self) -> None:
-        """Begins, or goes on where it was stopped; nothing happens where it is under way or finished.
+        """Starts or resumes the training, unless it is running or finished.
 
         Raises:
-            OSError: no room, or no right to write.
+            OSError: the folder is not writable, or the disk is full.
         """
         with self._lock:
             if self._running or self.checkpoint:
                 return
             self.log.parent.mkdir(parents=True, exist_ok=True)
-            atexit.register(self.stop)  # or it would outlive the demo
+            atexit.register(self.stop)  # otherwise the process would outlive the demo
             with self.log.open("wb") as log:
                 self._process = subprocess.Popen(
                     [*self._fit, "--out", str(self.run.root), *OPTIONS],
@@ -82,7 +82,7 @@ class DefaultModel:
                 )
 
     def stop(self) -> None:
-        """Has it end as Ctrl-C would: what is finished stays, to go on from."""
+        """Stops the training as Ctrl-C would; it can be resumed from its last checkpoint."""
         with self._lock:
             if self._process is None or not self._running:
                 return
@@ -98,7 +98,7 @@ class DefaultModel:
         return self._process is not None and self._process.poll() is None
 
     def progress(self) -> Progress:
-        """How far it is, by what its log says."""
+        """The progress of the training, according to its log."""
         if self.checkpoint and not self._running:
             return Progress("finished", 1.0)
         if self._running:
@@ -108,7 +108,7 @@ class DefaultModel:
         return Progress("stopped" if self.run.root.exists() else "absent")
 
     def _under_way(self) -> Progress:
-        if not self.run.config.is_file():  # it is written once all photos are there
+        if not self.run.config.is_file():  # it is written once all photos are drawn
             return Progress("drawing")
         epochs = EPOCH.findall(self._text())
         if not epochs:
@@ -116,7 +116,7 @@ class DefaultModel:
         done, total, *clock = (int(number or 0) for number in epochs[-1])
         told = timedelta(**dict(zip(("days", "hours", "minutes", "seconds"), clock, strict=True)))
         since = timedelta(seconds=max(time.time() - self.log.stat().st_mtime, 0))
-        left = max(told - since, timedelta())  # the log speaks only at the end of an epoch
+        left = max(told - since, timedelta())  # the log is updated only at the end of an epoch
         going = 1 - left / told if told else 1.0
         return Progress("learning", (done + going * (total - done)) / total, left)
 

@@ -1,4 +1,4 @@
-"""What a browser tab works on between two clicks: in memory, for a while, and found by nobody else."""
+"""What each browser tab works on between clicks: in memory only, for a limited time, and accessible to no one else."""
 
 import time
 from collections.abc import Callable
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
     from multiskin.serve.report import Photo, Report
 
 MINUTES = 15  # without a click, after which photos are forgotten
-MOST_DESKS = 2000  # the one unused for longest makes room; most of them are empty
+MOST_DESKS = 2000  # after which the least recently used one is dropped; most of them are empty
 MOST_PHOTOS = 8  # on one desk
-MOST_IN_ALL = 256  # photos on all desks, 2 GB if each is as large as can be; the desk unused for longest is cleared
+MOST_IN_ALL = 256  # photos on all desks, 2 GB if all have the maximum size; the least recently used desk is dropped
 
-Key = tuple[str, str]  # whose session, and which of its tabs
-ASIDE = ""  # in the place of a tab, none of which is called so: what is kept while its owner fills in a form
+Key = tuple[str, str]  # session and tab
+ASIDE = ""  # stands for the tab, in the key of a desk that is set aside while its owner fills in a form
 
 
 @dataclass
 class Desk:
-    """The photos of one person and what was found in them.
+    """The photos of one person and the report on them.
 
     Attributes:
-        photos: as they were graded.
-        report: on all of them; None where there is none.
-        saved: whether its owner has saved it.
-        last_used: by the clock of all desks.
-        word: who has it may take over a desk that was set aside; none is needed any more where it is empty.
+        photos: the photos as graded.
+        report: the report on all of them; None if there is none.
+        saved: whether the report has been saved.
+        last_used: time of last use, by the clock of `Desks`.
+        word: the token for taking over a desk that was set aside; "" if none is needed.
     """
 
     photos: "list[Photo]" = field(default_factory=list)
@@ -38,25 +38,25 @@ class Desk:
     word: str = ""
 
     def put(self, photos: "list[Photo]", report: "Report | None") -> None:
-        """Takes everything else away."""
+        """Replaces the photos and the report."""
         self.photos, self.report, self.saved = photos, report, False
 
 
 class Desks:
-    """Every tab's desk. A tab's own name is no secret between sessions, so that both are asked for.
+    """The desks of all tabs, by session and tab, since the id of a tab alone is no secret.
 
     Args:
-        clock: seconds that only ever grow.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._desks: dict[Key, Desk] = {}  # the one unused for longest first
+        self._desks: dict[Key, Desk] = {}  # least recently used first
         self._lock = Lock()
         self._timer: Timer | None = None
 
     def of(self, session: str, tab: str) -> Desk:
-        """The desk of a session's tab: what the session took over if it has none yet, and else an empty one."""
+        """The desk of a tab; a tab without one gets the desk that its session took over, or else an empty one."""
         with self._lock:
             self._forget()
             desk = self._desks.pop((session, tab), None) or self._taken_over(session) or Desk()
@@ -78,16 +78,16 @@ class Desks:
                 del self._desks[key]
 
     def set_aside(self, session: str, tab: str | None, word: str = "") -> str:
-        """Keeps a copy of a report while its owner leaves the page to fill in a form.
+        """Keeps a copy of a desk with a report while its owner leaves the page to fill in a form.
 
         Args:
-            session: whose report it is.
-            tab: that shows it; None for the one that the session used last. Who had a guest's cookie planted shares the
-                session with whoever did that, who does not know the tab.
-            word: that was given for it already, which stays good.
+            session: the owner's session.
+            tab: the tab that shows the report; None for the most recently used one. An attacker who plants a guest's
+                cookie shares the victim's session, but does not know the tab.
+            word: a token returned earlier; if it is still valid, it is returned again.
 
         Returns:
-            The word by which it can be taken over; an empty one where there is nothing to.
+            The token for taking the desk over; "" if there is no report to set aside.
         """
         with self._lock:
             self._forget()
@@ -102,9 +102,9 @@ class Desks:
             return kept.word
 
     def take_over(self, word: str, before: str, after: str) -> None:
-        """Gives what a session set aside, if this is the word for it, to the next tab of another session, once.
+        """Gives the desk that one session set aside to the next tab of another session, once.
 
-        A word alone opens nothing, and a session alone nothing either: another person may sit at the same browser.
+        This takes both the token and the session: another person may use the same browser.
         """
         with self._lock:
             desk = self._desks.get((before, ASIDE))
@@ -113,7 +113,7 @@ class Desks:
                 self._desks[after, ASIDE] = replace(desk, word="")
 
     def _shown(self, session: str, tab: str | None) -> Desk | None:
-        """With a report, and of a tab that is open: what was set aside is of whoever has the word."""
+        """The most recently used desk with a report, of this tab or any; never one that was set aside."""
         tabs = [each for whose, each in reversed(self._desks) if whose == session and each != ASIDE]
         desks = [self._desks[session, each] for each in tabs if tab in (None, each)]
         return next((desk for desk in desks if desk.report), None)
@@ -123,7 +123,7 @@ class Desks:
         return None if desk is None or desk.word else self._desks.pop((session, ASIDE))
 
     def tidy(self) -> None:
-        """Forgets what nobody came back to; done by itself once a minute, as long as there is any."""
+        """Forgets expired desks; a timer calls it once a minute as long as there are desks."""
         with self._lock:
             self._timer = None
             self._forget()
@@ -135,7 +135,10 @@ class Desks:
             del self._desks[key]
 
     def _make_room(self) -> None:
-        """For a desk and its photos: whoever only looks around takes no photos away from others."""
+        """Drops the least recently used desks until one more has room.
+
+        Those with photos go only if there are too many photos, so that visitors without photos do not displace them.
+        """
         photos = MOST_PHOTOS + sum(len(desk.photos) for desk in self._desks.values())
         for key, desk in list(self._desks.items()):
             if photos > MOST_IN_ALL and desk.photos:

@@ -1,4 +1,4 @@
-"""Photos of one person to one report: the gate, one forward pass shared with other callers, and all maps from it."""
+"""From photos of one person to a report: quality checks, and a forward pass in batches shared with other callers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,11 +21,11 @@ from multiskin.serve.report import AttributeReport, DerivedReport, Photo, PhotoR
 
 
 class Reading(NamedTuple):
-    """What one forward pass says of one photo.
+    """The network's output for one photo.
 
     Attributes:
         probabilities: (H, Kmax).
-        maps: by attribute.
+        maps: the map of each attribute, by name.
     """
 
     probabilities: np.ndarray
@@ -33,19 +33,19 @@ class Reading(NamedTuple):
 
 
 class Engine:
-    """One model for all callers at once; `report` may be called from any thread.
+    """A model shared by all callers; `report` is thread-safe.
 
     Args:
         predictor: the model.
-        largest: photos in a batch.
-        waiting: photos that may wait for a batch; more than that can never be given at once.
+        largest: maximum number of photos in a batch.
+        waiting: maximum number of photos that wait for a batch, and thus of photos per report.
 
     Raises:
-        UserError: the model needs a detector of faces that is not there.
+        UserError: the model's face detector cannot be found.
     """
 
     def __init__(self, predictor: Predictor, largest: int = 16, waiting: int = 64) -> None:
-        predictor.transform()  # finds out now what it lacks
+        predictor.transform()  # fails now, rather than for the first photo, if something is missing
         self.predictor = predictor
         self.model = _fingerprint(predictor)
         self._batcher = Batcher(self._read, largest, waiting)
@@ -56,18 +56,18 @@ class Engine:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The parts of the face or body that the model knows, by name; none where nobody said."""
+        """The parts of the face or body that the model distinguishes, sorted by name."""
         return tuple(sorted({part for graded in self.predictor.parts.values() for part in graded}))
 
     def report(self, photos: Sequence[Photo]) -> Report:
-        """Grades photos of one person, one or more, and waits for that.
+        """Grades one or more photos of one person.
 
         Raises:
-            Busy: too many photos wait already; none of these is graded.
+            Busy: too many photos are waiting already; none of these is graded.
             Closed: after `close`.
         """
         self._batcher.require_room(len(photos))  # before any work is done
-        transform = self.predictor.transform()  # one for each caller, for it may have a state
+        transform = self.predictor.transform()  # one per caller, since it may be stateful
         prepared = [prepare(photo.pixels, photo.name, [transform]) for photo in photos]
         futures = self._batcher.submit_all(prepared)
         qualities = self._qualities(photos, prepared)  # while the network works
@@ -86,7 +86,7 @@ class Engine:
         )
 
     def close(self) -> None:
-        """Grades what waits, and takes nothing more."""
+        """Grades the waiting photos, and accepts no more."""
         self._batcher.close()
 
     def _read(self, photos: list[PreparedPhoto]) -> list[Reading]:
@@ -101,7 +101,7 @@ class Engine:
         return [measure(photo.pixels, ready.framing, size) for photo, ready in zip(photos, prepared, strict=True)]
 
     def _reasons_against(self, photos: Sequence[Photo], qualities: Sequence[Quality]) -> list[list[tuple[str, ...]]]:
-        """Why each of N photos does not count for each of H attributes; empty where it does."""
+        """Why each of N photos does not count for each of H attributes, as code words; empty if it does."""
         graded = graded_in(self.schema, self.predictor.parts, [photo.part for photo in photos])
         return [
             [
@@ -129,7 +129,7 @@ class Engine:
             yield AttributeReport(attribute, grade, score, shares, shares[grade], likely, True, counted=counted)
 
     def _sets(self, photos: Sequence[Photo], prediction: Prediction) -> np.ndarray | None:
-        """The set of each head's grades (H, Kmax), if there is one photo, of which alone anything is promised."""
+        """The conformal set of each head's grades (H, Kmax); None for several photos, which have no guarantee."""
         sets = self.predictor.sets(prediction, {"part": [photos[0].part or ""]}) if len(photos) == 1 else None
         return None if sets is None else sets[0]
 
@@ -144,11 +144,11 @@ class Engine:
 
 
 def _fingerprint(predictor: Predictor) -> str:
-    """A word for a model by its weights, its grades and what it makes of photos, the same wherever it is loaded.
+    """A hash of a model's weights, attributes and preprocessing, the same wherever it is loaded.
 
-    What has been done since it was trained counts where something has.
+    Includes calibration, decisions, credit and conformal sets if the model has any.
     """
-    skin = replace(predictor.preprocessing.skin, detector=None)  # a file that may have moved
+    skin = replace(predictor.preprocessing.skin, detector=None)  # its path, which may change
     graded = [(attribute.name, attribute.grades) for attribute in predictor.schema]
     digest = blake2b(repr((graded, replace(predictor.preprocessing, skin=skin))).encode(), digest_size=6)
     if predictor.calibrators or predictor.decisions:
@@ -156,7 +156,7 @@ def _fingerprint(predictor: Predictor) -> str:
     if predictor.credit:
         digest.update(repr(sorted(predictor.credit.items())).encode())
     if predictor.conformal is not None:
-        digest.update(repr(finite(predictor.conformal).to_dict()).encode())  # as a folder for the hub has them, too
+        digest.update(repr(finite(predictor.conformal).to_dict()).encode())  # the same after saving for the hub
     for name, tensor in predictor.net.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.cpu().flatten().view(torch.uint8).numpy())

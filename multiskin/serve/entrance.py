@@ -1,4 +1,4 @@
-"""The pages to sign in, to sign up and to change a password: plain forms, which need no script."""
+"""The pages to sign in, sign up and change a password: plain forms that need no JavaScript."""
 
 import math
 from functools import cache
@@ -22,7 +22,7 @@ from multiskin.serve.texts import COOKIE, preferred
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
 PURPOSES = {"/sign-in": "sign_in", "/sign-up": "sign_up", "/password": "change_password"}
-TAB, KEPT = "tab", "kept"  # in the address: where somebody comes from, and the word for what was on the screen there
+TAB, KEPT = "tab", "kept"  # query parameters: the tab a visitor comes from, and the token for the report shown there
 
 
 async def show(request: Request) -> Response:
@@ -31,8 +31,8 @@ async def show(request: Request) -> Response:
 
 
 async def send(request: Request) -> Response:
-    """What the form sends: on to the demo, or the form again with what is wrong."""
-    if not _may_fill_in(request):  # any more
+    """Handles a submitted form: redirects to the demo, or shows the form again with what is wrong."""
+    if not _may_fill_in(request):  # signed out since the form was opened
         return _to(request, "sign-in")
     form = await request.form(max_files=0, max_fields=8)
     try:
@@ -42,7 +42,7 @@ async def send(request: Request) -> Response:
 
 
 async def leave(request: Request) -> Response:
-    """Signed out, to the form again, or to the demo as a guest."""
+    """Signs out, and redirects to the demo, or to the sign-in form if guests are not admitted."""
     services = _services(request)
     cookie = await signing.sign_out(services, request)
     return _to(request, "sign-in" if services.settings.members_only else "", cookie)
@@ -56,10 +56,10 @@ ROUTES = [
 
 
 async def _cookie(request: Request, form: FormData) -> str:
-    """Of the session that comes of what the form is for.
+    """Does what the form is for, and returns the Set-Cookie header of the new session.
 
     Raises:
-        AccountError: it cannot be done.
+        AccountError: the form is refused.
     """
     services, password, kept = _services(request), _field(form, "password"), request.query_params.get(KEPT, "")
     match _purpose(request):
@@ -125,9 +125,9 @@ def _page(request: Request, name: str = "", error: AccountError | None = None) -
 
 
 def _kept(request: Request) -> str:
-    """The word for what was on the screen of whoever comes from the page, if it is to be there again.
+    """Sets aside the report that the visitor saw on the page, and returns the token for it; "" if there is none.
 
-    What a guest did goes along to an account, and what an account did stays with it.
+    A guest's report passes to the account that they sign in to; an account's report stays with it.
     """
     session = asker_of(request)
     if session is None or _signed_in(request) != (_purpose(request) == "change_password"):
@@ -144,7 +144,7 @@ def _problem(error: AccountError | None, purpose: str, words: dict[str, str]) ->
 
 
 def _language(request: Request, default: str) -> str:
-    """The one asked for, here or on the demo's page, else the one that the browser's owner reads best."""
+    """The language chosen here or on the demo's page, or else the one that the browser prefers."""
     asked = (request.query_params.get("language", ""), request.cookies.get(COOKIE, ""))
     accepted = request.headers.get("accept-language", "")
     return next((language for language in asked if language in LANGUAGES), preferred(accepted, default))
@@ -160,7 +160,7 @@ def _words() -> dict[str, dict[str, str]]:
 def _template() -> Environment:
     return Environment(
         loader=PackageLoader("multiskin.serve", "templates"),
-        autoescape=True,  # of names, which are anybody's
+        autoescape=True,  # names can contain anything
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,4 +1,4 @@
-"""Pictures to try the demo with, drawn for it: nobody's face."""
+"""Drawn example pictures to try the demo with; they show no real person."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +10,8 @@ from multiskin.data.render.photo import Shot, photograph
 from multiskin.data.render.plan import plan_shots
 from multiskin.run import whole
 
-SEED, PERSONS = 7, range(6)  # one of each tone
-SHOWN = (1, 3, 4)  # of the persons: different tones, and each with much to see
+SEED, PERSONS = 7, range(6)  # one person of each skin tone
+SHOWN = (1, 3, 4)  # persons shown: of different tones, with pronounced conditions
 SIZE = 320  # pixels
 QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 92]
 
@@ -20,9 +20,9 @@ class Example(NamedTuple):
     """One drawn photo.
 
     Attributes:
-        person: its number, from 0.
-        part: of the face, as the renderer calls it.
-        path: of the JPEG file.
+        person: the number of the person, from 0.
+        part: the part of the face, as named by the renderer.
+        path: the JPEG file.
     """
 
     person: int
@@ -31,13 +31,13 @@ class Example(NamedTuple):
 
 
 def example_pictures(folder: Path) -> list[Example]:
-    """All parts of a few drawn persons; drawn on the first call, within seconds, and kept.
+    """Photos of all parts of a few drawn persons; drawn on the first call, which takes seconds, and cached.
 
     Args:
-        folder: where they are kept.
+        folder: the folder to cache them in.
 
     Raises:
-        OSError: no room, or no right to write.
+        OSError: the folder is not writable, or the disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shots = plan_shots(SEED, PERSONS, evenness=1, size=SIZE)

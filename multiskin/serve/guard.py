@@ -1,4 +1,4 @@
-"""The one door: every request, Gradio's own too, passes it before anything else sees it."""
+"""Middleware that every request passes first, including those for Gradio's own routes."""
 
 import logging
 import re
@@ -21,25 +21,25 @@ from multiskin.serve.refusals import Refusal, busy
 from multiskin.serve.sessions import Session, Sessions
 from multiskin.serve.settings import Settings
 
-MOST_LARGE = 64  # requests with photos at once, from their first byte to their answer
-LOOKING = 8  # threads that look sessions up; those that score may all be waiting for the network
-# What proxies say of a request is taken by the server, from proxies that it trusts; Gradio would take it from anybody.
+MOST_LARGE = 64  # concurrent requests with photos, from first byte to answer
+LOOKING = 8  # threads that look up sessions, separate from scoring threads, which may all be waiting for the network
+# The server evaluates proxy headers, from trusted proxies only; Gradio would believe them from anybody.
 LEFT_OUT = (*OF_PROXIES, b"x-gradio-")
 
 log = logging.getLogger("multiskin.serve")
 
 
 class Guard:
-    """ASGI middleware: who asks, from where, for what and with how much.
+    """ASGI middleware that checks host, origin, path, body size and session of every request.
 
-    What passes has its session in `request.state.session`; None where anybody may ask and nobody is signed in. Whether
-    it comes from this machine itself stands in `request.state.from_here`.
+    Requests that pass have their session in `request.state.session`, which is None if the path needs none and there is
+    none. `request.state.from_here` tells whether a request comes from this machine.
 
     Args:
-        app: what is guarded.
-        sessions: by which people are known.
-        isolation: of what belongs to one session.
-        settings: of the demo.
+        app: the application to guard.
+        sessions: finds the session of a cookie.
+        isolation: keeps each session to its own Gradio pages and files.
+        settings: the settings of the demo.
     """
 
     def __init__(self, app: ASGIApp, sessions: Sessions, isolation: Isolation, settings: Settings) -> None:
@@ -55,11 +55,11 @@ class Guard:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
             await self._serve(self._settled(scope), receive, send)
-        else:  # nothing here speaks through web sockets
+        else:  # nothing here uses WebSockets
             await send({"type": "websocket.close", "code": 1008})
 
     def _settled(self, scope: Scope) -> Scope:
-        """With the path as browsers see it, be it that the proxy in front took its own part off or left it."""
+        """The scope with the path as browsers see it, whether or not the proxy in front strips the root path."""
         root = self._settings.root_path
         path = scope["path"] if f"{scope['path']}/".startswith(f"{root}/") else f"{root}{scope['path']}"
         headers = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(LEFT_OUT)]
@@ -76,9 +76,10 @@ class Guard:
         except Refusal as refusal:
             await answer.refuse(refusal, scope)
         except Exception:
-            if body.refusal is None:  # else it is what others made of that
+            if body.refusal is None:  # otherwise the error only follows from the refused body
                 log.exception("%s failed", told)
-            await answer.refuse(body.refusal or Refusal(500, "failed", "Something went wrong; it was noted."), scope)
+            failure = Refusal(500, "failed", "Something went wrong; the error was logged.")
+            await answer.refuse(body.refusal or failure, scope)
         else:
             if body.refusal is not None:
                 await answer.refuse(body.refusal, scope)
@@ -86,7 +87,7 @@ class Guard:
             log.info("%s %d in %.3f s", told, answer.status, monotonic() - begun)
 
     async def _admit(self, scope: Scope, body: Body, answer: Answer) -> None:
-        """By what can be told before anything is read or looked up."""
+        """Checks what can be checked before the body is read or the session looked up."""
         headers = Headers(scope=scope)
         check_host(headers, self._settings.served_hosts)
         check_origin(scope["method"], headers)
@@ -101,7 +102,7 @@ class Guard:
         return None
 
     async def _enter(self, scope: Scope, place: Place, named: dict[str, str], body: Body, answer: Answer) -> None:
-        """By who asks, and by what of Gradio's is theirs."""
+        """Checks the session, and that the Gradio pages and files named in the request belong to it."""
         session = None if place.kept else await self._session(Headers(scope=scope).get("cookie", ""))
         if session is None and place.access is Access.PAGE:
             if self._settings.members_only:
@@ -109,7 +110,7 @@ class Guard:
                 return await RedirectResponse(to, 303)(scope, body.receive, answer.send)
             session, answer.cookie = self._sessions.new_guest(scope["scheme"] == "https")
         if session is None and place.access is Access.SESSION:
-            raise Refusal(401, "no_session", "Open the page, sign in, or ask for a guest's session first.")
+            raise Refusal(401, "no_session", "Open the page, sign in, or request a guest session first.")
         scope["state"]["session"] = session
         receive: Receive = body.receive
         if session is not None:
@@ -124,10 +125,10 @@ class Guard:
 
     @contextmanager
     def _room_for(self, place: Place) -> Iterator[None]:
-        """Photos fill the disk while they come, and the memory while they are scored.
+        """Limits concurrent requests with photos, which take disk space on arrival and memory while being scored.
 
         Raises:
-            Refusal: too many are there.
+            Refusal: too many such requests are in progress.
         """
         large = place.most == PHOTOS
         if large and self._large >= MOST_LARGE:
@@ -140,5 +141,5 @@ class Guard:
 
 
 def _loggable(path: str) -> str:
-    """A path without what could be used, or could end the line."""
+    """A path for the log: without page and file identifiers, which are private, and without line breaks."""
     return re.sub(r"(heartbeat/|file%3D).*", r"\1...", quote(path))[:100]

@@ -1,4 +1,4 @@
-"""What a person saved: their results over time, and theirs alone."""
+"""The saved results of each account over time."""
 
 import csv
 import json
@@ -17,15 +17,15 @@ from multiskin.serve.store import Account, KeptPhoto, RecordError, Result, Score
 
 OLDEST = 120  # years
 SEXES = ("female", "male", "other")
-MOST_RESULTS = 1000  # of one account: one a day for almost three years, yet no flood that fills the disk
-MOST_KEPT = 500_000_000  # bytes of an account's photos: some thousand, and an export of them has room in memory
+MOST_RESULTS = 1000  # per account: one a day for almost three years, but not enough to fill the disk
+MOST_KEPT = 500_000_000  # bytes of photos per account: about a thousand photos, and their export fits in memory
 JPEG_QUALITY = 92
 
 COLUMNS = ("result", "when", "model", "age", "sex", "attribute", "grade", "score", "confidence")  # of results.csv
 
 
 class HistoryError(RecordError):
-    """What cannot be saved."""
+    """A result that cannot be saved."""
 
 
 class AgeError(HistoryError):
@@ -41,8 +41,8 @@ class SexError(HistoryError):
 class HistoryFullError(HistoryError):
     code = "history_full"
     message = (
-        f"up to {MOST_RESULTS} results and {MOST_KEPT // 1_000_000} MB of photos are saved, and there is room for no "
-        "more; export them, and delete old ones"
+        f"the history is full: it holds at most {MOST_RESULTS} results and {MOST_KEPT // 1_000_000} MB of photos; "
+        "export it, and delete old results"
     )
 
 
@@ -57,20 +57,20 @@ class Photo(Protocol):
 
 
 class Point(NamedTuple):
-    """One result's place in the trend of an attribute."""
+    """One result in the trend of an attribute."""
 
     when: datetime
-    score: float | None  # None where grades have no order
+    score: float | None  # None if grades have no order
     grade: int
     model: str
 
 
 class History:
-    """The saved results of all accounts, for any number of threads; whoever asks sees those of one account.
+    """The saved results of all accounts; thread-safe. Every method accesses the results of one account only.
 
     Args:
-        store: where they are kept.
-        clock: tells the time.
+        store: the database.
+        clock: returns the current time.
     """
 
     def __init__(self, store: Store, clock: Callable[[], datetime] = utc_now) -> None:
@@ -85,21 +85,21 @@ class History:
         sex: str | None = None,
         photos: Sequence[Photo] | None = None,
     ) -> int:
-        """Keeps a report, and beside it only what the person agreed to.
+        """Saves a report, and besides it only what the person consented to.
 
         Args:
-            account_id: whose it is.
-            report: as the engine gives it, and never as a browser sends it back.
-            age: in years, with consent.
-            sex: one of SEXES, with consent.
-            photos: kept if the person asks for it; encoded anew, so without what a camera writes beside the pixels.
+            account_id: the account to save it to.
+            report: as returned by the engine, never as sent back by a browser.
+            age: in years; None without consent.
+            sex: one of SEXES; None without consent.
+            photos: the photos to keep, re-encoded and thus without metadata; None without consent.
 
         Returns:
             The result's id.
 
         Raises:
             HistoryError: AgeError, SexError or HistoryFullError.
-            LookupError: there is no such account any more.
+            LookupError: the account does not exist any more.
         """
         if age is not None and not (isinstance(age, int) and 0 <= age <= OLDEST):
             raise AgeError
@@ -121,15 +121,15 @@ class History:
         return result.id
 
     def results(self, account_id: int) -> list[Result]:
-        """All of an account, newest first, with their scores."""
+        """All results of an account, newest first, with their scores."""
         with self._store.reading() as session:
             return list(session.scalars(_newest_first(account_id)))
 
     def result(self, account_id: int, result_id: int) -> Result:
-        """One of an account, with its scores.
+        """One result of an account, with its scores.
 
         Raises:
-            LookupError: the account has none of this id.
+            LookupError: the account has no result with this id.
         """
         with self._store.reading() as session:
             result = session.scalar(_newest_first(account_id).where(Result.id == result_id))
@@ -138,7 +138,7 @@ class History:
         return result
 
     def trend(self, account_id: int) -> dict[str, list[Point]]:
-        """For each attribute its points, oldest first; results to whose photos it did not apply have none."""
+        """The points of each attribute, oldest first; a result in which it was not scored has none."""
         points = (
             select(Score.attribute, Result.when, Score.score, Score.grade, Result.model)
             .join(Score, Score.result_id == Result.id)
@@ -152,17 +152,17 @@ class History:
         return trend
 
     def photos(self, account_id: int, result_id: int) -> list[KeptPhoto]:
-        """Those kept with a result, in their order.
+        """The photos kept with a result, in order.
 
         Raises:
-            LookupError: the account has no result of this id.
+            LookupError: the account has no result with this id.
         """
         self.result(account_id, result_id)
         with self._store.reading() as session:
             return _photos_of(session, result_id)
 
     def export(self, account_id: int) -> bytes:
-        """All that is kept of a person's results: a zip of results.json, results.csv and, if any, photos/."""
+        """Everything saved in an account's history: a ZIP of results.json, results.csv and, if any, photos/."""
         kept = BytesIO()
         with ZipFile(kept, "w", ZIP_DEFLATED) as archive, self._store.reading() as session:
             results = session.scalars(_newest_first(account_id)).all()
@@ -179,20 +179,20 @@ class History:
         return kept.getvalue()
 
     def delete_result(self, account_id: int, result_id: int) -> None:
-        """Takes away one result with its photos.
+        """Deletes one result with its photos.
 
         Raises:
-            LookupError: the account has none of this id.
+            LookupError: the account has no result with this id.
         """
         if not self._delete(account_id, Result.id == result_id):
             raise _not_there(result_id)
 
     def delete_all(self, account_id: int) -> None:
-        """Takes away all results of an account with their photos; the account stays."""
+        """Deletes all results of an account with their photos, but not the account."""
         self._delete(account_id)
 
     def _delete(self, account_id: int, *which: ColumnElement[bool]) -> int:
-        """How many there were."""
+        """Deletes the results that match, and returns their number."""
         with self._store.writing() as session:
             deleted = session.execute(
                 delete(Result).where(Result.account_id == account_id, *which).returning(Result.id)
@@ -212,14 +212,14 @@ def _photos_of(session: Session, result_id: int) -> list[KeptPhoto]:
 
 
 def _not_there(result_id: int) -> LookupError:
-    """The same for another's result as for none."""
-    return LookupError(f"result {result_id}: there is none")
+    """The same error whether the result does not exist or belongs to another account."""
+    return LookupError(f"result {result_id}: not found")
 
 
 def _check_room(session: Session, account_id: int, kept: int) -> None:
-    """For one more result, and so many bytes of photos."""
+    """Makes sure that there is room for one more result, with so many bytes of photos."""
     if session.get(Account, account_id) is None:
-        raise LookupError(f"account {account_id}: there is none")
+        raise LookupError(f"account {account_id}: not found")
     saved = session.scalars(select(func.count()).where(Result.account_id == account_id)).one()
     if saved >= MOST_RESULTS or (kept and kept + _bytes_kept(session, account_id) > MOST_KEPT):
         raise HistoryFullError
@@ -253,7 +253,7 @@ def _kept(position: int, photo: Photo) -> KeptPhoto:
 
 
 def _table(results: Iterable[Result]) -> str:
-    """A row for each score."""
+    """A CSV table with a row for each score."""
     table = StringIO()
     writer = csv.writer(table)
     writer.writerow(COLUMNS)

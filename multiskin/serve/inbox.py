@@ -1,4 +1,4 @@
-"""Photos that the page has sent and nobody has scored yet: each is its session's alone, and soon gone."""
+"""Uploaded photos that have not been scored yet; each belongs to one session and is deleted soon."""
 
 import asyncio
 import secrets
@@ -11,39 +11,40 @@ from typing import NamedTuple
 from multiskin.data.images import SUFFIXES
 from multiskin.serve.refusals import busy, not_found
 
-LIFETIME = 600.0  # seconds that a photo waits to be scored
-MOST_EACH = 20  # photos of one session that wait
-MOST = 500  # photos that wait
-UPLOADS_EACH, UPLOADS = 5, 100  # likewise in bytes: as many as these largest uploads have
+LIFETIME = 600.0  # seconds until an unscored photo is deleted
+MOST_EACH = 20  # waiting photos per session
+MOST = 500  # waiting photos in total
+UPLOADS_EACH, UPLOADS = 5, 100  # waiting bytes per session and in total, in uploads of maximum size
 
 
 class Waiting(NamedTuple):
-    """A file that waits: whose it is, and its bytes."""
+    """A waiting file: its session, and its size in bytes."""
 
     session: str
     size: int
 
 
 class Inbox:
-    """A folder of uploaded files that only this process can read, and that goes with it.
+    """A temporary folder of uploaded files that only this user can read; deleted at exit.
 
-    Gradio's own would put the same photo of two people into one file, so that each could read and delete the other's.
+    Gradio's own names files by their content, so that two people who upload the same photo would share one file, which
+    either could read and delete.
 
     Args:
-        largest: bytes of an upload.
+        largest: maximum bytes of an upload.
     """
 
     def __init__(self, largest: int) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="multiskin-")).resolve()  # 0700
         self._largest = largest
         self._waiting: dict[str, Waiting] = {}  # by path
-        self.close = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)  # at the latest at exit
+        self.close = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)  # also called at exit
 
     def place(self, session: str, name: str, size: int) -> Path:
-        """Where a file of this session is to be written, of so many bytes.
+        """Reserves a path for a file of this session with so many bytes.
 
         Raises:
-            Refusal: too many wait, or too many bytes.
+            Refusal: too many files or bytes are waiting.
         """
         self._forget_the_gone()
         waiting = list(self._waiting.values())
@@ -58,17 +59,17 @@ class Inbox:
         return path
 
     def require(self, session: str, path: str) -> None:
-        """Makes sure that a path, exactly as it was given out, is of a file of this session.
+        """Makes sure that a path is exactly that of a waiting file of this session.
 
         Raises:
-            Refusal: of another's, of none, or any other path.
+            Refusal: the file belongs to another session, or is not in the inbox.
         """
         file = self._waiting.get(path)
         if file is None or file.session != session:
             raise not_found()
 
     def _forget_the_gone(self) -> None:
-        """Whoever scores a photo deletes its file, and then the folder that it was in."""
+        """Drops the entries of files that have been deleted, with their folders, on being scored."""
         for path in [path for path in self._waiting if not Path(path).parent.exists()]:
             self._discard(Path(path))
 
@@ -78,6 +79,6 @@ class Inbox:
 
 
 def _safe_suffix(name: str) -> str:
-    """By which browsers show it as a picture; of a stranger's name for a file nothing else is kept."""
+    """The extension, by which browsers show the file as a picture; nothing else of the client's file name is kept."""
     suffix = PurePath(name).suffix.lower()
     return suffix if suffix in SUFFIXES else ""

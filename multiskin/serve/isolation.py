@@ -1,7 +1,7 @@
-"""Whose is what of Gradio's: a page that is open in a browser, and the files that were uploaded from it.
+"""Keeps each session to its own Gradio pages and uploaded files.
 
-Gradio itself keeps a page's state and events for whoever knows its session_hash, which browsers choose, and files for
-whoever knows their path.
+Gradio itself gives a page's state and events to anyone who knows its session_hash, which browsers choose, and files to
+anyone who knows their path.
 """
 
 import json
@@ -18,12 +18,12 @@ from multiskin.serve.inbox import Inbox
 from multiskin.serve.places import Gradio
 from multiskin.serve.refusals import Refusal, not_found
 
-MOST_PAGES = 20_000  # twice as many as Gradio keeps the state of
-LONGEST_NAME = 64  # characters
+MOST_PAGES = 20_000  # pages whose owner is remembered; twice as many as Gradio keeps state for by default
+LONGEST_NAME = 64  # characters of a session_hash
 
 
 class Isolation:
-    """Lets each session at its own pages and files alone.
+    """Restricts each session to its own pages and files.
 
     Args:
         inbox: the uploaded files.
@@ -34,10 +34,10 @@ class Isolation:
         self._pages: OrderedDict[str, str] = OrderedDict()  # session_hash -> session
 
     async def enter(self, names: Gradio, named: dict[str, str], scope: Scope, body: Body, session: str) -> Receive:
-        """Checks all that a request names, and returns what its body is to be received from.
+        """Checks everything that a request names, and returns the callable to receive its body from.
 
         Raises:
-            Refusal: something of another session, or nothing that can be read.
+            Refusal: it names something of another session, or is malformed.
         """
         if names is Gradio.FILE:
             self.inbox.require(session, named["file"])
@@ -52,11 +52,11 @@ class Isolation:
         self._claim(session, call.get("session_hash"))
         for path in _paths(call):
             self.inbox.require(session, path)
-        # Gradio gets what was checked, and not what another parser may make of the same bytes.
+        # Gradio gets what was checked, since its parser might read the same bytes differently.
         return _replay(scope, json.dumps(call).encode(), body.receive)
 
     def _claim(self, session: str, page: Any) -> None:
-        """A page belongs to the session that names it first."""
+        """Assigns a page to the session that names it first, and refuses it to all others."""
         if not isinstance(page, str) or not 0 < len(page) <= LONGEST_NAME:
             raise not_found()
         if self._pages.setdefault(page, session) != session:
@@ -67,7 +67,7 @@ class Isolation:
 
 
 def _page_of_query(scope: Scope) -> str | None:
-    """The one session_hash of the query, of which no more is passed on."""
+    """The session_hash in the query if there is exactly one; all other parameters are removed from the scope."""
     pages = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [])
     if len(pages) != 1:
         return None
@@ -79,14 +79,14 @@ def _parse(content: bytes) -> dict[str, Any]:
     try:
         call = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, "malformed", "This is no JSON.") from error
+        raise Refusal(400, "malformed", "The body is not valid JSON.") from error
     if not isinstance(call, dict):
-        raise Refusal(400, "malformed", "This is no JSON object.")
+        raise Refusal(400, "malformed", "The body is not a JSON object.")
     return call
 
 
 def _paths(value: Any) -> Iterator[str]:
-    """Every path of a file that is named anywhere in a call."""
+    """Every file path in a call, at any depth."""
     waiting = [value]
     while waiting:
         each = waiting.pop()
@@ -99,7 +99,7 @@ def _paths(value: Any) -> Iterator[str]:
 
 
 def _replay(scope: Scope, content: bytes, after: Receive) -> Receive:
-    """Receives this content, and what comes after the original one."""
+    """Receives this content in place of the original body, and then whatever follows that."""
     MutableHeaders(scope=scope)["Content-Length"] = str(len(content))
     begun = False
 

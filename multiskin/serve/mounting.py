@@ -1,4 +1,4 @@
-"""Gradio's page inside the demo, with uploads in our own hands and all that calls elsewhere switched off."""
+"""Mounts Gradio's page in the demo: with our own upload handling, and without anything that contacts other servers."""
 
 import os
 from collections.abc import Callable
@@ -14,25 +14,25 @@ from multiskin.serve.inbox import Inbox
 from multiskin.serve.services import Services
 from multiskin.serve.sessions import session_of
 
-MOST_FILES = 8  # of one upload
+MOST_FILES = 8  # in one upload
 SWITCHED_OFF = ("GRADIO_ANALYTICS_ENABLED", "GRADIO_SSR_MODE", "GRADIO_MCP_SERVER", "GRADIO_RUN_HISTORY")
-# Gradio sums up how long all of the last ten thousand clicks took, after each click, for a page that is not served.
+# After each click, Gradio recomputes timing statistics over the last ten thousand clicks, for a page we do not serve.
 UNCOUNTED = {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000"}
 
 MountPage = Callable[[FastAPI, Services], None]
 
 
 def mount(app: FastAPI, services: Services, mount_page: MountPage) -> None:
-    """Puts the page where nothing else of the demo is."""
-    # Gradio reads these when it is imported and when a page is made.
+    """Mounts the page under `/`, after all other routes."""
+    # Gradio reads these when it is imported and when a page is created.
     os.environ |= dict.fromkeys(SWITCHED_OFF, "False") | {"HF_HUB_DISABLE_TELEMETRY": "1"} | UNCOUNTED
     os.environ["GRADIO_TEMP_DIR"] = str(services.inbox.folder)
-    app.router.routes += ROUTES  # before Gradio's own of the same paths
+    app.router.routes += ROUTES  # before Gradio's routes, so that ours win for the same paths
     mount_page(app, services)
 
 
 async def upload(request: Request) -> Response:
-    """Takes the photos that the page sends, and tells their paths to whom they belong."""
+    """Stores the uploaded photos for the session that sent them, and answers with their paths."""
     services: Services = request.app.state.services
     session = session_of(request).id
     async with request.form(max_files=MOST_FILES, max_fields=0) as form:
@@ -49,7 +49,7 @@ async def _keep(inbox: Inbox, session: str, file: UploadFile) -> str:
 
 
 async def upload_progress(_: Request) -> Response:
-    """The page asks how far an upload is; its bar is not worth a record of who uploads what."""
+    """Reports every upload as done: a progress bar is not worth tracking who uploads what."""
     return Response('data: {"msg": "done"}\n\n', media_type="text/event-stream")
 
 

@@ -1,4 +1,4 @@
-"""Which of many places are nearest to one, on a round earth."""
+"""The clinics nearest to a place, on a spherical earth."""
 
 import re
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from multiskin.serve.clinics import Clinic, Place
 
-RADIUS = 6371.0088  # km: the earth's mean one, by the IUGG
-MOST = 10  # that are told
+RADIUS = 6371.0088  # km: the earth's mean radius (IUGG)
+MOST = 10  # clinics in an answer
 NUMBER = r"([-+]?\d{1,3}(?:\.\d{1,20})?)"
 
 
@@ -17,9 +17,9 @@ class Near(NamedTuple):
     """A clinic as seen from a place.
 
     Attributes:
-        clinic: which.
-        km: to it, along the earth's surface.
-        bearing: degrees from north, clockwise; in which direction to set out.
+        clinic: the clinic.
+        km: the distance to it, along the earth's surface.
+        bearing: the initial direction to it, in degrees clockwise from north.
     """
 
     clinic: Clinic
@@ -28,13 +28,13 @@ class Near(NamedTuple):
 
 
 def nearest(clinics: Iterable[Clinic], place: Place, most: int = MOST) -> list[Near]:
-    """The nearest clinics, the nearest first; of equals, in the order of the list."""
+    """The nearest clinics, nearest first; ties in the order of the list."""
     found = ((distance(place, clinic.place), number, clinic) for number, clinic in enumerate(clinics))
     return [Near(clinic, km, bearing(place, clinic.place)) for km, _, clinic in nsmallest(most, found)]
 
 
 def distance(first: Place, second: Place) -> float:
-    """Kilometres on a sphere, by haversines, which are exact for near places, too (Sinnott 1984)."""
+    """Great-circle distance in kilometres by the haversine formula, accurate also for near places (Sinnott 1984)."""
     south, north = radians(first.latitude), radians(second.latitude)
     across = sin(radians(second.longitude - first.longitude) / 2) ** 2
     haversine = sin((north - south) / 2) ** 2 + cos(south) * cos(north) * across
@@ -42,7 +42,7 @@ def distance(first: Place, second: Place) -> float:
 
 
 def bearing(first: Place, second: Place) -> float:
-    """Degrees from north, clockwise, 0 up to 360, in which the shortest way from one place to another begins."""
+    """Initial bearing of the shortest way from one place to another, in degrees clockwise from north, [0, 360)."""
     start, end = radians(first.latitude), radians(second.latitude)
     turn = radians(second.longitude - first.longitude)
     east = sin(turn) * cos(end)
@@ -51,7 +51,7 @@ def bearing(first: Place, second: Place) -> float:
 
 
 def read_place(text: str) -> Place | None:
-    """A place as maps write it, `37.5665, 126.9780`; None for what is none."""
+    """Parses a place as maps write it, `37.5665, 126.9780`; None if invalid."""
     numbers = re.fullmatch(rf"\s*{NUMBER}(?:\s*,\s*|\s+){NUMBER}\s*", text, re.ASCII)
     if numbers is None:
         return None

@@ -1,4 +1,4 @@
-"""Whether a request comes from a page of this demo, from no page at all, or from a page of somebody else."""
+"""Checks where a request comes from: a page of this demo, a client that is no browser, or another site's page."""
 
 import re
 from urllib.parse import urlsplit
@@ -9,52 +9,52 @@ from multiskin.serve.refusals import Refusal
 from multiskin.serve.settings import is_local
 
 READING = ("GET", "HEAD")
-# What proxies say of a request, and of for whom they ask.
+# Headers by which proxies describe the original request and its client.
 OF_PROXIES = (b"forwarded", b"via", b"x-forwarded-", b"x-original-", b"x-real-ip", b"x-rewrite-")
 HOST = re.compile(r"[A-Za-z0-9._-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
 
 
 def check_host(headers: Headers, served: tuple[str, ...]) -> None:
-    """Takes no request for a name that is not served.
+    """Refuses requests for host names that are not served.
 
     Args:
-        headers: of the request.
-        served: names without ports; empty for all.
+        headers: the request's headers.
+        served: accepted names without ports; empty for all.
 
     Raises:
-        Refusal: another name, or none, or several.
+        Refusal: the Host header is missing, malformed or repeated, or names another host.
     """
     hosts = headers.getlist("host")
     if len(hosts) != 1 or not HOST.fullmatch(hosts[0]):
-        raise Refusal(400, "host", "The request does not say in one word which host it asks.")
+        raise Refusal(400, "host", "The Host header is missing, malformed or repeated.")
     if served and _name(hosts[0]) not in served:
-        raise Refusal(400, "host", "This demo is not served under this name; start it with --hosts and the name.")
+        raise Refusal(400, "host", "This demo is not served under this host name; start it with --hosts and the name.")
 
 
 def check_origin(method: str, headers: Headers) -> None:
-    """Lets pages of other origins link here, and do nothing else.
+    """Lets pages of other origins link here, but nothing else (CSRF protection).
 
-    Browsers say where a request comes from, and pages cannot change what they say; whoever is no browser says nothing,
-    and has no cookies that were not given to it.
+    Pages cannot forge the headers by which browsers report where a request comes from. Other clients do not send them,
+    but neither do they have cookies of which their user is unaware.
 
     Raises:
-        Refusal: from a page of another origin.
+        Refusal: the request comes from a page of another origin.
     """
     site = headers.get("sec-fetch-site")
     if site is not None:
         visit = method in READING and headers.get("sec-fetch-mode") == "navigate"
         ours = site in ("same-origin", "none") or (visit and headers.get("sec-fetch-dest") == "document")
-    else:  # browsers leave it out where there is no TLS
+    else:  # browsers send it to trustworthy origins only: https, or localhost
         origin = headers.get("origin")
         ours = method in READING or origin is None or _place(origin) == headers.get("host", "").lower()
     if not ours:
-        raise Refusal(403, "origin", "This came from another site's page; open the demo itself.")
+        raise Refusal(403, "origin", "This request comes from another site's page; open the demo itself.")
 
 
 def from_here(client: tuple[str, int] | None, headers: Headers) -> bool:
-    """Whether a request comes from this machine itself and by no proxy on it, as far as requests tell.
+    """Whether a request comes from this machine and not through a proxy on it, as far as its headers tell.
 
-    Where a proxy says nothing of itself and asks by a local name, browsers still say which name they asked for.
+    Even if a proxy adds no headers and forwards to a local name, the browser's Origin header still has the public name.
     """
     if client is None or any(name.lower().startswith(OF_PROXIES) for name, _ in headers.raw):
         return False
@@ -67,7 +67,7 @@ def _name(host: str) -> str:
 
 
 def _place(origin: str) -> str | None:
-    """Host and port of an Origin header, without its scheme: a proxy in front may end TLS."""
+    """Host and port of an Origin header, without its scheme, since a proxy in front may terminate TLS."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:

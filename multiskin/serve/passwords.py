@@ -1,4 +1,4 @@
-"""Passwords and what is kept of them: argon2 hashes, a few made at a time."""
+"""Password hashing with argon2, limited to a few hashes at a time."""
 
 import unicodedata
 from contextlib import suppress
@@ -8,17 +8,17 @@ from threading import BoundedSemaphore
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-AT_ONCE = 2  # hashes; each takes 64 MiB, and callers are many
-# Characters that are looked at; what is longer is too long when it is composed, too, for no more than four become one.
-# To compose takes as long as the square of their number, and nothing else runs meanwhile.
+AT_ONCE = 2  # hashes computed concurrently; each takes 64 MiB
+# Characters of input that are processed. Composition merges at most four characters into one, so longer input would
+# exceed the maximum length anyway. It takes quadratic time in the number of characters and holds the GIL.
 LONGEST_TYPED = 1000
 
 
 class Passwords:
-    """Hashes passwords and compares them with their hashes, for any number of threads.
+    """Hashes and verifies passwords; thread-safe.
 
     Args:
-        hasher: its parameters are those of new hashes; older ones keep theirs until they are renewed.
+        hasher: gives the parameters of new hashes; existing ones keep theirs until they are renewed.
     """
 
     def __init__(self, hasher: PasswordHasher) -> None:
@@ -27,23 +27,23 @@ class Passwords:
         self._nobodys = hasher.hash(token_urlsafe(32))
 
     def hash(self, password: str) -> str:
-        """A hash with its parameters and a salt of its own."""
+        """A hash, which includes its parameters and a random salt."""
         with self._slots:
             return self._hasher.hash(_bytes(password))
 
     def match(self, password_hash: str | None, password: str) -> bool:
-        """Whether a hash is of this password; none is, but in as much time, so that time does not tell who is known."""
+        """Whether a hash is of this password; without a hash, False after as much time, to not disclose known names."""
         with self._slots, suppress(VerifyMismatchError):
             return self._hasher.verify(password_hash or self._nobodys, _bytes(password))
         return False
 
     def renewed(self, password_hash: str, password: str) -> str:
-        """The hash, made anew where the parameters are others by now."""
+        """The hash, recomputed if the hasher's parameters have changed since."""
         return self.hash(password) if self._hasher.check_needs_rehash(password_hash) else password_hash
 
 
 def composed(password: str) -> str:
-    """The same characters for a password that another keyboard composes in another way."""
+    """A password in normal form, since keyboards differ in how they compose characters."""
     return unicodedata.normalize("NFKC", password[:LONGEST_TYPED])
 
 

@@ -1,4 +1,4 @@
-"""Pictures inside a page or an answer, as data URIs: whatever has an address of its own can be fetched by anyone."""
+"""Pictures embedded in pages and answers as data URIs, so that no URL exists that others could fetch."""
 
 import io
 from base64 import b64encode
@@ -12,25 +12,25 @@ from multiskin.explain.photos import HeadExplanation
 from multiskin.explain.scales import finds_nothing, natural_scale
 from multiskin.schema import Schema
 
-EXPLAINED = "score"  # what the engine's maps are of
+EXPLAINED = "score"  # the scalar that the engine's maps explain
 JPEG_QUALITY = 88
-LEVELS = 255  # of a map: what a palette holds, and an odd number, so that 0 is one of them
-PNG_LEVEL = 6  # of compression; more costs time and saves nothing
+LEVELS = 255  # of a map: fits a palette, and is odd, so that 0 is one of them
+PNG_LEVEL = 6  # compression level; higher ones take longer and save nothing
 
 
 def photo_uri(pixels: np.ndarray) -> str:
-    """A photo (h, w, 3) uint8 as a JPEG, with nothing of what its file may have said beside."""
+    """A photo (h, w, 3) uint8 as a JPEG without metadata."""
     return _uri("jpeg", _encoded(Image.fromarray(pixels), "JPEG", quality=JPEG_QUALITY))
 
 
 def map_uri(explanation: HeadExplanation, schema: Schema, shape: tuple[int, ...], colours: Colours = EVIDENCE) -> str:
-    """A map as a transparent PNG, to be laid on a photo of the same height and width.
+    """A map as a transparent PNG, to overlay on a photo of the same height and width.
 
     Args:
-        explanation: of an attribute, in a photo.
-        schema: all of the model's, whose maps share a scale.
-        shape: of the photo as it is shown, of which the first two are height and width.
-        colours: what is shown of the map; nothing where the head finds nothing and these show only what it found.
+        explanation: the map of one attribute in one photo.
+        schema: the schema of the model, whose maps share a scale.
+        shape: the shape of the photo as shown, (h, w, ...).
+        colours: the colour scale. If it has no colours below zero, the map is blank if the head found nothing.
     """
     height, width = shape[:2]
     values = on_photo(explanation.map, explanation.region, height, width)
@@ -41,7 +41,7 @@ def map_uri(explanation: HeadExplanation, schema: Schema, shape: tuple[int, ...]
 
 
 def _painted(values: np.ndarray, limit: float, colours: Colours) -> Image.Image:
-    """What `coloured` gives but for rounding, by a palette, which takes half the bytes and a fifth of the time."""
+    """The same picture as `coloured` up to rounding, but with a palette: half the bytes in a fifth of the time."""
     strengths = np.linspace(colours.lowest, 1, LEVELS)
     levels = np.interp(np.nan_to_num(values) / limit, strengths, np.arange(LEVELS))
     picture = Image.fromarray(np.rint(levels).astype(np.uint8))

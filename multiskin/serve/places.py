@@ -1,7 +1,7 @@
-"""What may be asked for, by whom and with how much; all else is not there.
+"""The allowlist of routes, with who may request them and how large the body may be; all else is answered with 404.
 
-Gradio serves many things that a demo has no use for, such as calls past its queue, proxies, recordings and monitoring,
-and more with every version: only what its page needs is let through.
+Gradio serves many routes that the demo has no use for, such as calls that bypass its queue, proxies, recordings and
+monitoring, and adds more with every version; only those that its page needs are allowed.
 """
 
 import re
@@ -12,37 +12,37 @@ from multiskin.serve.refusals import Refusal, not_found
 
 METHODS = ("GET", "HEAD", "POST", "DELETE")
 FORM = 16_000  # bytes: names, passwords, settings
-CALL = 2_000_000  # bytes: what Gradio's page sends with an event, which may hold a picture that it shows
-PHOTOS = -1  # as many bytes as the demo's owner allows
+CALL = 2_000_000  # bytes: an event of Gradio's page, which may contain a picture that it shows
+PHOTOS = -1  # the limit from the settings
 
 
 class Access(Enum):
-    """Who may ask."""
+    """Who may request a route."""
 
     ANYBODY = auto()
-    PAGE = auto()  # somebody with a session; others get a guest's, or are sent to sign in
-    SESSION = auto()  # somebody with a session
+    PAGE = auto()  # clients with a session; others get a guest session, or are redirected to sign in
+    SESSION = auto()  # clients with a session
 
 
 class Gradio(Enum):
-    """Which of Gradio's own things a request names: each belongs to the session that made it."""
+    """Which of Gradio's pages and files a request names; each belongs to the session that created it."""
 
     NOTHING = auto()
-    CALL = auto()  # a page, in a JSON body, which may name uploaded files too
-    STREAM = auto()  # a page, in the address
-    FILE = auto()  # an uploaded file, in the address
+    CALL = auto()  # a page in a JSON body, which may also name uploaded files
+    STREAM = auto()  # a page in the URL
+    FILE = auto()  # an uploaded file in the URL
 
 
 class Place(NamedTuple):
-    """Something that may be asked for.
+    """A route that is allowed.
 
     Attributes:
-        methods: HEAD goes with GET.
-        path: a pattern of the whole of it.
-        access: who may.
-        most: bytes of a body.
-        gradio: what of Gradio's is named.
-        kept: whether browsers may keep it.
+        methods: HTTP methods, separated by spaces; GET includes HEAD.
+        path: a pattern that the whole path has to match.
+        access: who may request it.
+        most: maximum bytes of the body.
+        gradio: which of Gradio's pages and files the request names.
+        kept: whether browsers may cache the answer.
     """
 
     methods: str
@@ -86,16 +86,16 @@ PLACES = (
 
 
 def find_place(method: str, path: str) -> tuple[Place, dict[str, str]]:
-    """The place that a request asks for, and what is named in its path.
+    """The route that a request matches, and the named groups of its path.
 
     Raises:
-        Refusal: there is none.
+        Refusal: no route matches.
     """
     if method not in METHODS:
-        raise Refusal(405, "method", f"{', '.join(METHODS)} are served here.")
+        raise Refusal(405, "method", f"Only {', '.join(METHODS)} are supported.")
     asked = "GET" if method == "HEAD" else method
     there = [(place, found) for place in PLACES if (found := place.path.fullmatch(path))]
     for place, found in there:
         if asked in place.methods.split():
             return place, found.groupdict()
-    raise Refusal(405, "method", "This is not asked for in this way.") if there else not_found()
+    raise Refusal(405, "method", f"This path does not support {method}.") if there else not_found()

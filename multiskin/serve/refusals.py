@@ -1,4 +1,4 @@
-"""Why a request is not served, in the one form in which every caller is told."""
+"""The one form in which clients learn why a request is refused."""
 
 import math
 
@@ -6,13 +6,13 @@ from starlette.responses import JSONResponse
 
 
 class Refusal(Exception):  # noqa: N818  # the request is at fault, not the program
-    """A request that is not served.
+    """A request is refused.
 
     Args:
-        status: of the answer.
-        code: one word for programs, and for pages that speak another language.
+        status: HTTP status code.
+        code: an identifier for programs, and for pages to translate.
         message: what is wrong, and what to do.
-        retry_after: seconds after which it may be served.
+        retry_after: seconds after which to try again; None if trying again does not help.
     """
 
     def __init__(self, status: int, code: str, message: str, retry_after: float | None = None) -> None:
@@ -32,9 +32,9 @@ class Refusal(Exception):  # noqa: N818  # the request is at fault, not the prog
 
 
 def not_found() -> Refusal:
-    """The same for what is not there and for what is another's: nobody learns which."""
+    """The same refusal whether something does not exist or belongs to somebody else, so that nobody learns which."""
     return Refusal(404, "not_found", "There is nothing here.")
 
 
 def busy() -> Refusal:
-    return Refusal(503, "busy", "Too much is being scored just now; ask again in a moment.", retry_after=2)
+    return Refusal(503, "busy", "Too many photos are being scored right now; try again in a moment.", retry_after=2)

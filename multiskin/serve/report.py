@@ -1,4 +1,4 @@
-"""What is said of the photos of one person, in words that programs understand; a page has words for people."""
+"""The report on the photos of one person, with code words that pages translate."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,16 +10,16 @@ from multiskin.explain.photos import HeadExplanation
 from multiskin.schema import Attribute
 from multiskin.serve.quality import Quality
 
-DIGITS = 6  # of numbers in plain reports
+DIGITS = 6  # decimal places of numbers in plain reports
 
 
 class Photo(NamedTuple):
-    """A photo that somebody gives.
+    """A photo to score.
 
     Attributes:
         pixels: (h, w, 3) uint8 RGB, upright.
-        part: which part of the face or body it shows; None where nobody said.
-        name: what to call it.
+        part: the part of the face or body that it shows; None if unknown.
+        name: its name in reports and messages.
     """
 
     pixels: np.ndarray
@@ -28,11 +28,11 @@ class Photo(NamedTuple):
 
 
 class DerivedReport(NamedTuple):
-    """What follows from the grades.
+    """A label derived from the grades.
 
     Attributes:
-        derived: by which rules.
-        label: by its name; None where a grade is lacking.
+        derived: the rules it is derived by.
+        label: the name of the label; None if a grade is missing.
     """
 
     derived: Derived
@@ -41,19 +41,18 @@ class DerivedReport(NamedTuple):
 
 @dataclass(frozen=True)
 class AttributeReport:
-    """What all photos say of one attribute.
+    """The result of all photos for one attribute.
 
     Attributes:
-        attribute: which.
-        grade: decided; None, as all numbers are, where the attribute does not apply.
-        score: the expected grade; None for a nominal attribute, too.
+        attribute: the attribute.
+        grade: the predicted grade; like all numbers, None if the attribute does not apply.
+        score: the expected grade; None for nominal attributes, too.
         probabilities: (K,).
         confidence: the probability of the grade.
-        likely: the grades that hold the true one as often as the model promises; None where it promises nothing, as
-            it does of several photos together.
-        applies: whether any photo counts for it.
-        why_not: if none does, why, as code words: dark, bright, tiny, no_skin, blurred, small, part.
-        counted: the positions of the photos that count.
+        likely: the conformal set of grades; None if the model has none, or for several photos, which have no guarantee.
+        applies: whether any photo counts for the attribute.
+        why_not: why no photo counts, as code words: dark, bright, tiny, no_skin, blurred, small, part.
+        counted: the indices of the photos that count.
     """
 
     attribute: Attribute
@@ -82,15 +81,15 @@ class AttributeReport:
 
 @dataclass(frozen=True)
 class PhotoReport:
-    """What one photo is like, and where in it the network sees what it says.
+    """The quality of one photo, and its maps.
 
     Attributes:
         name: as given.
         part: as given.
-        pixels: (h, w, 3) uint8, as shown; the cropped face where the model crops.
-        quality: measured.
-        maps: by attribute, of those that this photo counts for.
-        notes: code words: what the gate found, and no_face where the model looks for one in vain.
+        pixels: (h, w, 3) uint8, as shown; the cropped face if the model crops.
+        quality: the measured quality.
+        maps: the maps of the attributes that this photo counts for, by name.
+        notes: code words of quality problems, and no_face if the model crops faces but found none.
     """
 
     name: str
@@ -107,13 +106,13 @@ class PhotoReport:
 
 @dataclass(frozen=True)
 class Report:
-    """What the photos of one person say.
+    """The report on the photos of one person.
 
     Attributes:
         attributes: in the schema's order.
         photos: in the order given.
-        model: a word that no other model has.
-        derived: labels that follow from the grades.
+        model: the fingerprint of the model.
+        derived: labels derived from the grades.
     """
 
     attributes: tuple[AttributeReport, ...]
@@ -125,7 +124,7 @@ class Report:
         return next(each for each in self.attributes if each.attribute.name == name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain containers without pictures, as the API answers and the history keeps them."""
+        """Plain containers without pictures, as in the API's answers and in the history."""
         content = {
             "model": self.model,
             "attributes": [each.to_dict() for each in self.attributes],

@@ -1,4 +1,4 @@
-"""What the parts of one demo share: its accounts, its history, and the model that scores."""
+"""What the parts of the demo share: accounts, history, and the model."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,25 +23,26 @@ from multiskin.serve.store import Store
 if TYPE_CHECKING:
     from multiskin.serve.engine import Engine
 
-SCORING = 32  # threads that wait for the network, twice as many photos as it takes at once
-DECODING = 4  # threads that decode: a photo takes 120 MB until it is scaled down
-SIGNING = 4  # threads that hash passwords, which takes long on purpose
+SCORING = 32  # threads that wait for the network: two full batches if each has one photo
+DECODING = 4  # threads that decode photos; each photo takes up to 120 MB before it is scaled down
+SIGNING = 4  # threads that hash passwords, which is slow on purpose
 
 
 @dataclass
 class Services:
-    """All that a demo works with; made once, closed when it ends.
+    """Everything a running demo works with; opened once and closed at shutdown.
 
     Attributes:
-        settings: what it was started with.
-        accounts: who has one.
-        history: what they saved.
-        sessions: who asks.
-        inbox: photos that the page has sent and nobody has scored yet.
-        desks: what people work on, tab by tab.
-        engine: what scores photos; None until there is a model.
-        advice: on grades.
-        clinics: of which the nearest are shown.
+        settings: the settings of the demo.
+        store: the database.
+        accounts: the accounts and who is signed in.
+        history: saved results.
+        sessions: recognises sessions by their cookies.
+        inbox: uploaded photos that have not been scored yet.
+        desks: the photos and report that each tab works on.
+        engine: scores photos; None until there is a model.
+        advice: advice on grades.
+        clinics: the clinics to search; empty for none.
     """
 
     settings: Settings
@@ -66,7 +67,7 @@ class Services:
         """Opens the data folder and loads the model, if there is one.
 
         Raises:
-            UserError: a folder, a secret, a list of clinics, a model or advice that cannot be used.
+            UserError: the data folder, secret, list of clinics, model or advice cannot be used.
         """
         clinics = read_clinics(settings.clinics) if settings.clinics else ()
         cookies = Cookies(read_secret(settings.data), settings.root_path)
@@ -82,14 +83,14 @@ class Services:
 
     @property
     def schema(self) -> Schema:
-        """What is graded, or will be once the embedded default is trained."""
+        """The schema of the model, or of the embedded default until there is a model."""
         return self.engine.schema if self.engine is not None else Schema.load(SCHEMA)
 
     def load(self, model: Path) -> None:
-        """Scores with this run folder or checkpoint from now on; whoever waits is still served by the one before.
+        """Replaces the model by that of a run folder or checkpoint; photos already waiting still get the old one.
 
         Raises:
-            UserError: no model there.
+            UserError: there is no model to load.
         """
         from multiskin.inference.predictor import Predictor
         from multiskin.run import RunFolder

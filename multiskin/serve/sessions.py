@@ -1,4 +1,4 @@
-"""Who asks: an account's session or a guest's."""
+"""Sessions of accounts and guests, recognised by their cookies."""
 
 import secrets
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from multiskin.serve.cookies import Cookies
 if TYPE_CHECKING:
     from multiskin.serve.accounts import Accounts
 
-GUEST, MEMBER = "guest", "token"  # what a ticket holds: a guest's id, or the token that an account signed in with
+GUEST, MEMBER = "guest", "token"  # keys of a ticket, which has a guest's id or the token of a sign-in
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Session:
     """One browser of one person.
 
     Attributes:
-        id: random, and no secret: who knows it cannot become the session.
-        account_id: None for a guest.
-        name: the account's; None for a guest.
+        id: random but not secret: knowing it does not give access to the session.
+        account_id: the id of the account; None for a guest.
+        name: the name of the account; None for a guest.
     """
 
     id: str
@@ -29,11 +29,11 @@ class Session:
 
 
 class Sessions:
-    """Knows sessions by their cookie.
+    """Finds and creates sessions.
 
     Args:
-        cookies: which carry them.
-        accounts: where accounts are signed in; what was signed out there is a session no more.
+        cookies: read and write the session cookie.
+        accounts: know which tokens are signed in.
     """
 
     def __init__(self, cookies: Cookies, accounts: "Accounts") -> None:
@@ -41,7 +41,7 @@ class Sessions:
         self._accounts = accounts
 
     def find(self, cookie_header: str) -> Session | None:
-        """The session of a request with such a Cookie header; reads the database."""
+        """The session that a Cookie header belongs to, if any; reads the database."""
         ticket = self.cookies.read(cookie_header) or {}
         if guest := ticket.get(GUEST):
             return Session(guest)
@@ -53,51 +53,51 @@ class Sessions:
 
     @staticmethod
     def id_of(token: str) -> str:
-        """Of the session that a token is of."""
+        """The session id of a sign-in token."""
         return sha256(f"session {token}".encode()).hexdigest()[:32]
 
     def token(self, cookie_header: str) -> str | None:
-        """The token of the account that asks; None for a guest."""
+        """The sign-in token in a Cookie header; None for a guest."""
         return (self.cookies.read(cookie_header) or {}).get(MEMBER)
 
     def new_guest(self, https: bool) -> tuple[Session, str]:
-        """A guest's session, and what Set-Cookie says for it."""
+        """A new guest session, and its Set-Cookie header."""
         guest = Session(secrets.token_hex(16))
         return guest, self.cookies.header({GUEST: guest.id}, https)
 
     def member_cookie(self, token: str, https: bool) -> str:
-        """What Set-Cookie says for an account that has signed in."""
+        """The Set-Cookie header for an account that has signed in."""
         return self.cookies.header({MEMBER: token}, https)
 
 
 def session_of(request: Any) -> Session:
-    """The session of a request, be it Starlette's or the one that Gradio gives to its handlers.
+    """The session of a request, either Starlette's or Gradio's.
 
     Raises:
-        LookupError: a request that did not pass the guard.
+        LookupError: the request has no session.
     """
     session = asker_of(request)
     if session is None:
-        raise LookupError("the request has no session: it did not pass the guard")
+        raise LookupError("the request has no session; did it bypass the guard?")
     return session
 
 
 def asker_of(request: Any) -> Session | None:
-    """The session of a request; None where anybody may ask, and nobody known does."""
+    """The session of a request; None if the path needs no session and there is none."""
     session = _known(request, "session")
     return session if isinstance(session, Session) else None
 
 
 def tab_of(request: Any) -> str:
-    """Which of a session's tabs asks, as the browser calls it; of a request that Gradio gives to its handlers."""
+    """The id that the browser gave to the tab that sent a Gradio request."""
     return str(request.session_hash)
 
 
 def comes_from_here(request: Any) -> bool:
-    """Whether the guard found that whoever asks sits at this machine; no for what did not pass it."""
+    """Whether the guard found that a request comes from this machine; False if it did not pass the guard."""
     return _known(request, "from_here") is True
 
 
 def _known(request: Any, what: str) -> Any:
-    inner = getattr(request, "request", None) or request  # Gradio wraps Starlette's
+    inner = getattr(request, "request", None) or request  # Gradio wraps Starlette's request
     return getattr(getattr(inner, "state", None), what, None)

@@ -1,4 +1,4 @@
-"""What a demo is started with."""
+"""The settings of the demo."""
 
 import re
 from dataclasses import dataclass
@@ -15,29 +15,29 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Settings:
-    """Where a demo is served, for whom, and with what.
+    """Where the demo is served, to whom, and with which model.
 
     Args:
-        model: a run folder or checkpoint; without one the page offers to train the embedded default.
-        data: the folder of accounts, history and the secret that signs cookies.
-        host: the address it listens on.
-        port: likewise; 0 takes any that is free.
-        root_path: the path that a proxy serves it under, such as /skin.
-        hosts: the names that it may be asked for by, besides this machine's own; without any all names are taken, if
-            it listens to other machines.
-        members_only: only who has an account may score a photo.
-        max_upload: megabytes of one request.
-        max_accounts: that there may be; who has one may fill some of the disk.
-        training: who may train the embedded default where there is no model: its owner, who sits at this machine and
-            reaches it through no proxy, anyone, or nobody.
-        device: the network's, by name; auto takes CUDA where there is one.
-        detector: where the file that finds faces is now, if the model was trained with one.
-        language: of pages, where a browser asks for none that is known.
+        model: a run folder or checkpoint; without one, the page offers to train the embedded default.
+        data: the folder for accounts, history and the secret that signs cookies.
+        host: the address to listen on.
+        port: the port to listen on; 0 picks a free one.
+        root_path: the path that a proxy serves the demo under, such as /skin.
+        hosts: host names to accept besides this machine's own; if empty and the demo listens to other machines, every
+            name is accepted.
+        members_only: whether scoring a photo requires an account.
+        max_upload: maximum size of one request, in megabytes.
+        max_accounts: maximum number of accounts, since each can fill part of the disk.
+        training: who may train the embedded default if there is no model: owner (whoever uses a browser on this
+            machine, not through a proxy), anyone or nobody.
+        device: the device to run the network on; auto uses CUDA if available.
+        detector: where the face detector file is now, if the model was trained with one.
+        language: the language of pages if the browser requests none that is available.
         advice: a YAML file of advice by attribute and grade.
-        clinics: a CSV file of clinics, of which the nearest are shown.
+        clinics: a CSV file of clinics; the page shows the nearest ones.
 
     Raises:
-        UserError: a value that cannot be.
+        UserError: an invalid value.
     """
 
     model: Path | None = None
@@ -72,24 +72,25 @@ class Settings:
 
     @property
     def max_bytes(self) -> int:
-        """Of one request."""
+        """Maximum size of one request."""
         return self.max_upload * MEGABYTE
 
     @property
     def local(self) -> bool:
-        """Whether only this machine can reach it."""
+        """Whether only this machine can reach the demo."""
         return is_local(self.host)
 
     @property
     def owners(self) -> bool:
-        """Whether whoever reaches it sits at this machine: no name was given by which a proxy asks for others."""
+        """Whether all visitors are on this machine: it listens locally, and no host name suggests a proxy in front."""
         return self.local and not self.hosts
 
     @property
     def served_hosts(self) -> tuple[str, ...]:
-        """The names that it may be asked for by; empty for all.
+        """Host names to accept; empty for all.
 
-        A page elsewhere can let its own name point to this machine (DNS rebinding), and would then be of our origin.
+        Without this check, a foreign page whose name is made to resolve to this machine (DNS rebinding) would count as
+        same-origin.
         """
         return (*LOCAL_NAMES, *self.hosts) if self.local or self.hosts else ()
 

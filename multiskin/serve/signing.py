@@ -1,4 +1,4 @@
-"""Signing up, in and out, and another password, for programs and for pages alike: each gives what Set-Cookie says."""
+"""Signing up, in and out, and changing passwords, for both the API and the forms; each returns a Set-Cookie header."""
 
 from functools import partial
 
@@ -10,10 +10,10 @@ from multiskin.serve.sessions import asker_of
 
 
 async def sign_up(services: Services, request: Request, name: str, password: str, kept: str = "") -> str:
-    """Makes an account and signs it in.
+    """Creates an account and signs it in.
 
     Raises:
-        AccountError: not with this name or password, or not now.
+        AccountError: the name or password is refused, or there were too many attempts.
     """
     make = partial(services.accounts.sign_up, name, password, address_of(request))
     await to_thread.run_sync(make, limiter=services.signing)
@@ -21,17 +21,17 @@ async def sign_up(services: Services, request: Request, name: str, password: str
 
 
 async def sign_in(services: Services, request: Request, name: str, password: str, kept: str = "") -> str:
-    """Begins a session that nobody knew before, and ends the one that was.
+    """Starts a new session, and ends the previous one (against session fixation).
 
     Args:
-        services: of the demo.
-        request: whose browser is signed in.
-        name: of the account.
-        password: of the account.
-        kept: the word for what a guest set aside; what an account did goes to no other.
+        services: the services of the demo.
+        request: the request of the browser to sign in.
+        name: the name of the account.
+        password: the password of the account.
+        kept: the token for a report that a guest set aside; one set aside by an account never passes to another.
 
     Raises:
-        AccountError: not with this name and password, or not now.
+        AccountError: the name or password is wrong, or there were too many attempts.
     """
     enter = partial(services.accounts.sign_in, name, password, address_of(request))
     token = await to_thread.run_sync(enter, limiter=services.signing)
@@ -42,10 +42,10 @@ async def sign_in(services: Services, request: Request, name: str, password: str
 async def change_password(
     services: Services, request: Request, account_id: int, password: str, new: str, kept: str = ""
 ) -> str:
-    """Gives the account that asks another password, and a session that nobody knew before; all of its others end.
+    """Changes the password of an account, starts a new session, and ends all of its previous ones.
 
     Raises:
-        AccountError: not with these passwords, or not now.
+        AccountError: the password is wrong, the new one is refused, or there were too many attempts.
     """
     change = partial(services.accounts.change_password, account_id, password, new, address_of(request))
     token = await to_thread.run_sync(change, limiter=services.signing)
@@ -53,7 +53,7 @@ async def change_password(
 
 
 async def sign_out(services: Services, request: Request) -> str:
-    """Ends the session, so that its cookie is worth nothing, wherever it was copied to."""
+    """Ends the session; an account's cookie becomes invalid even if it was copied."""
     session, token = asker_of(request), services.sessions.token(request.headers.get("cookie", ""))
     if session is not None:
         services.desks.end(session.id)
@@ -63,7 +63,7 @@ async def sign_out(services: Services, request: Request) -> str:
 
 
 async def _go_on(services: Services, request: Request, token: str, kept: str) -> str:
-    """From the session that was to the one of a token."""
+    """Replaces the request's session by that of a token."""
     if before := asker_of(request):
         services.desks.take_over(kept, before.id, services.sessions.id_of(token))
     await sign_out(services, request)

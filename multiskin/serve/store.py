@@ -1,4 +1,4 @@
-"""What the demo keeps, in one SQLite file that only its owner can read: accounts, who is signed in, and results."""
+"""The database: accounts, sign-ins and saved results, in one SQLite file that only its owner can read."""
 
 import json
 import logging
@@ -26,18 +26,18 @@ from multiskin.errors import UserError
 from multiskin.serve.migrations import upgrade
 
 FILE = "demo.db"
-LOGGER = "multiskin"  # the engine's, among those of SQLAlchemy
+LOGGER = "multiskin"  # the engine's name among SQLAlchemy's loggers
 PATIENCE = 30  # seconds that one writer waits for another
-# How a transaction begins that will write. One that began by reading could not go on to write once another has written:
-# SQLite would refuse it at once.
+# Takes the write lock when a transaction begins. If it were taken at the first write, after a read, SQLite would fail
+# at once if another transaction had written in between.
 ALONE = "BEGIN IMMEDIATE"
 
 
 class RecordError(UserError):
-    """What a person asks to have kept, changed or told, and is not.
+    """A request concerning stored data that is refused.
 
     Attributes:
-        code: one word, by which a page finds the message in its own language.
+        code: an identifier by which pages look up the message in their language.
     """
 
     code: ClassVar[str]
@@ -52,7 +52,7 @@ def utc_now() -> datetime:
 
 
 class Moment(TypeDecorator[datetime]):
-    """A time with its zone, kept as UTC; SQLite itself knows no zones."""
+    """A timezone-aware datetime, stored as UTC, since SQLite has no time zones."""
 
     impl = DateTime
     cache_ok = True
@@ -65,7 +65,7 @@ class Moment(TypeDecorator[datetime]):
 
 
 class Base(MappedAsDataclass, DeclarativeBase, kw_only=True, eq=False):
-    # Every constraint has a name, for a migration can change only what it can name.
+    # Every constraint has a name, since migrations can only change named ones.
     metadata = MetaData(
         naming_convention={
             "pk": "pk_%(table_name)s",
@@ -77,13 +77,14 @@ class Base(MappedAsDataclass, DeclarativeBase, kw_only=True, eq=False):
 
 
 class Account(Base):
-    """A person who signed up; all that is theirs goes when it goes.
+    """A person who signed up; deleting it deletes everything that belongs to it.
 
     Attributes:
-        id: never given again, so that what was left of one account cannot pass to another.
-        name: as it was typed.
-        key: the name as it is compared, unique.
-        password_hash: argon2, with its parameters and its salt.
+        id: never reused, so that leftovers of one account cannot pass to another.
+        name: the name as typed, in NFC.
+        key: the name in the form that is compared; unique.
+        password_hash: argon2 hash, including its parameters and salt.
+        created: when the person signed up.
     """
 
     __tablename__ = "account"
@@ -97,7 +98,7 @@ class Account(Base):
 
 
 class SignIn(Base):
-    """One browser that is signed in; of its token only the SHA-256 is known here."""
+    """One browser that is signed in; only the SHA-256 of its token is stored."""
 
     __tablename__ = "sign_in"
 
@@ -113,11 +114,14 @@ class Result(Base):
     """A report that a person saved.
 
     Attributes:
-        when: it was saved.
-        model: what graded, as the report names it.
-        age: in years, where the person gave it.
-        sex: where the person gave it.
-        report: the whole of it.
+        account_id: the account that saved it.
+        when: the time it was saved.
+        model: the fingerprint of the model that scored.
+        age: in years; None if not given.
+        sex: one of history.SEXES; None if not given.
+        report: the whole report, as plain containers.
+        scores: its scores, for trends and tables.
+        photos: the photos saved with it.
     """
 
     __tablename__ = "result"
@@ -141,7 +145,7 @@ class Result(Base):
 
 
 class Score(Base):
-    """What a result says of one attribute that applied to its photos; trends and tables are made of these."""
+    """The score of one attribute in a result, for trends and tables; none if the attribute was not scored."""
 
     __tablename__ = "score"
 
@@ -149,12 +153,12 @@ class Score(Base):
     position: Mapped[int] = mapped_column(primary_key=True)  # in the report
     attribute: Mapped[str]
     grade: Mapped[int]
-    score: Mapped[float | None] = mapped_column(Double)  # the expected grade; None where grades have no order
+    score: Mapped[float | None] = mapped_column(Double)  # the expected grade; None if grades have no order
     confidence: Mapped[float] = mapped_column(Double)  # the grade's probability
 
 
 class KeptPhoto(Base):
-    """A photo that a person asked to keep, encoded anew."""
+    """A photo that a person asked to keep, re-encoded."""
 
     __tablename__ = "kept_photo"
 
@@ -165,11 +169,11 @@ class KeptPhoto(Base):
 
 
 class Store:
-    """The database of one demo, for any number of threads.
+    """The database of the demo; thread-safe.
 
     Attributes:
-        reading: opens a session that sees one state of the database.
-        writing: opens a session that is alone in writing, and commits when it ends without an error.
+        reading: opens a session that sees one consistent state of the database.
+        writing: opens a session that excludes other writers, and commits on exit unless there was an error.
     """
 
     reading: Callable[[], AbstractContextManager[Session]]
@@ -182,19 +186,19 @@ class Store:
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """The store in a folder, made where there is none and brought to the newest form where it is older.
+        """Opens the database in a folder; creates it if missing and migrates it if older.
 
         Raises:
-            UserError: the folder cannot be written to, or its database is none, or of a newer multiskin.
+            UserError: the folder is not writable, or the file is not a database or was written by a newer multiskin.
         """
         path = Path(folder) / FILE
         _make_private(path)
-        logging.getLogger(f"sqlalchemy.engine.Engine.{LOGGER}").setLevel(logging.INFO)  # DEBUG would log what is read
+        logging.getLogger(f"sqlalchemy.engine.Engine.{LOGGER}").setLevel(logging.INFO)  # DEBUG would log rows
         engine = create_engine(
             URL.create("sqlite", database=str(path)),
             connect_args={"timeout": PATIENCE},
             logging_name=LOGGER,
-            hide_parameters=True,  # what is written, in errors and logs
+            hide_parameters=True,  # keeps the values that are written out of errors and logs
             json_serializer=partial(json.dumps, ensure_ascii=False, allow_nan=False),
         )
         event.listen(engine, "connect", _prepare)
@@ -209,7 +213,7 @@ class Store:
         return cls(engine)
 
     def empty_log(self) -> None:
-        """Takes what was deleted out of the write-ahead log too, where it would stay until the next checkpoint."""
+        """Truncates the write-ahead log, where deleted data would otherwise remain until the next checkpoint."""
         with closing(self._engine.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -218,19 +222,19 @@ class Store:
 
 
 def _make_private(path: Path) -> None:
-    """A folder that is made is its owner's alone; one that was there keeps its mode, for it may serve others too."""
+    """Creates the file, readable by its owner only, and its folder; an existing folder keeps its permissions."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(0o600)
-        path.chmod(0o600)  # where it was there already; SQLite gives its log the same
+        path.chmod(0o600)  # if it existed; SQLite gives its log the same permissions
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; give a folder that can be written to with --data") from error
+        raise UserError(f"{path}: {error.strerror}; give a writable folder with --data") from error
 
 
 def _prepare(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # Python's driver would begin transactions where it sees fit; see _begin
-    connection.execute("PRAGMA journal_mode = WAL")  # who reads does not wait for who writes
-    connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
+    connection.isolation_level = None  # stops Python's driver from beginning transactions by itself; see _begin
+    connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for writers
+    connection.execute("PRAGMA secure_delete = ON")  # deleted data is overwritten
 
 
 def _begin(connection: Connection) -> None:
@@ -238,5 +242,5 @@ def _begin(connection: Connection) -> None:
 
 
 def _enforce_foreign_keys(connection: Any, _record: Any) -> None:
-    """Not in migrations: to rebuild a table SQLite drops it, and all that points to it would go with it."""
+    """Not during migrations, which rebuild tables by dropping them: that would delete all rows that refer to them."""
     connection.execute("PRAGMA foreign_keys = ON")

@@ -1,4 +1,4 @@
-"""How often a password may be tried, by where the try comes from and by whose name it is tried at."""
+"""Rate limits on password attempts, by client address and by account name."""
 
 import math
 import time
@@ -9,33 +9,37 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-# Many people may share an address, so it has more tries in all than at any one name. A name has few enough from all
-# addresses together that guessing takes years, and enough that using them up does not keep its owner out for long.
+# Many people may share an address, so an address has more attempts in total than for any one name. For a name, all
+# addresses together have few enough attempts that guessing takes years, and enough that an attacker who uses them up
+# does not lock out the owner for long.
 BY_ADDRESS = parse("100 per 15 minutes")
 BY_ADDRESS_AND_NAME = parse("10 per 15 minutes")
 BY_NAME = parse("100 per hour")
 
 
 class Tries:
-    """Counts tries in windows that move with time; those at a name until one is right.
+    """Counts password attempts in moving windows; a successful one resets the counts of its name.
 
-    Each count returns the seconds to wait until a try is let through, 0 where this one is; what is not let through does
-    not count.
+    Each method that counts returns the seconds to wait until an attempt is allowed, 0 if this one is. Refused attempts
+    do not count.
     """
 
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def count_address(self, address: str | None) -> int:
-        """One more try from there; None where that is not known."""
+        """Counts an attempt from an address; None if unknown, which has no limit."""
         return 0 if address is None else self._count(BY_ADDRESS, _network(address))
 
     def count_name(self, name: str, address: str | None) -> int:
-        """One more try at a name from there."""
+        """Counts an attempt for a name from an address."""
         return self._count(BY_ADDRESS_AND_NAME, _network(address or ""), name) or self._count(BY_NAME, name)
 
     def forgive_name(self, name: str, address: str | None) -> None:
-        """One from there was right; this leaves the address's count, which any name of one's own would clear."""
+        """Resets the counts of a name after a success, but not that of the address.
+
+        Otherwise attackers could reset the latter by signing in to an account of their own.
+        """
         self._limiter.clear(BY_ADDRESS_AND_NAME, _network(address or ""), name)
         self._limiter.clear(BY_NAME, name)
 
@@ -46,8 +50,8 @@ class Tries:
 
 
 def _network(address: str) -> str:
-    """What one person has of addresses: one of IPv4, and of IPv6 all that share the first 64 bits."""
-    with suppress(ValueError):  # the path of a socket, or nothing
+    """The addresses that count as one client: a single IPv4 address, or an IPv6 /64 network."""
+    with suppress(ValueError):  # the path of a Unix socket, or nothing
         ip = ip_address(address)
         if isinstance(ip, IPv6Address):
             return str(ip.ipv4_mapped or IPv6Network((int(ip), 64), strict=False).network_address)

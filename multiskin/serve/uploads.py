@@ -1,4 +1,4 @@
-"""Bytes from strangers to pixels: only these are looked at any further, and the bytes are kept nowhere."""
+"""Decodes uploads from untrusted clients; only the pixels are used any further, and the bytes are not kept."""
 
 import io
 import re
@@ -11,19 +11,20 @@ from multiskin.data.images import ImageError, TooLargeError, decode_image, forma
 from multiskin.explain.photos import scaled
 
 MOST_BYTES = 20_000_000
-MOST_PIXELS = 40_000_000  # of a picture; 120 MB decoded
-AT_ONCE = 4  # pictures that are decoded; whoever comes fifth waits a moment
-LONGEST = 1600  # pixels: the longer side of what is kept in memory, finer than any network looks
-NAMED = 80  # characters of a name that are repeated
+MOST_PIXELS = 40_000_000  # per picture; 120 MB decoded
+AT_ONCE = 4  # pictures decoded concurrently; further ones wait
+LONGEST = 1600  # pixels: the longer side of a photo in memory, larger than the input of any network
+NAMED = 80  # characters of a file name that are repeated in messages
 
-# Photographs come in these; every further decoder is one more to attack. What a name may end in, by what it is.
+# Accepted formats, with their file name extensions. Every further decoder would be one more to attack.
 ACCEPTED = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",)}
 ENDINGS = {ending for endings in ACCEPTED.values() for ending in endings}
 
-# A picture that another program takes for something else is no photograph, whatever it is meant for. Where programs
-# look for that, and what they find: words without repetition, or a stranger could have the search take for ever.
+# Polyglots: files that are pictures, but that other programs take for something else. Each has the part of the file
+# where those programs look, and the marker they look for; patterns have no repetition, so that matching takes linear
+# time.
 DISGUISED = {
-    "a ZIP archive": (slice(-65_557, None), re.compile(rb"PK\x05\x06")),  # its directory, with the longest of comments
+    "a ZIP archive": (slice(-65_557, None), re.compile(rb"PK\x05\x06")),  # end record plus the longest comment
     "a PDF document": (slice(1024), re.compile(rb"%PDF-")),
     "a script or web page": (slice(None), re.compile(rb"<script|<!doctype html|<\?php ", re.IGNORECASE)),
 }
@@ -32,11 +33,10 @@ _slots = BoundedSemaphore(AT_ONCE)
 
 
 class Refused(Exception):  # noqa: N818  # the upload is at fault, not the program
-    """An upload that is not taken.
+    """An upload is rejected.
 
     Attributes:
-        code: one word for a page that speaks another language: empty, bytes, format, mislabelled, disguised, pixels,
-            damaged.
+        code: an identifier for pages to translate: empty, bytes, format, mislabelled, disguised, pixels or damaged.
         message: what is wrong, and what to do, in English.
     """
 
@@ -50,12 +50,12 @@ def read_upload(content: bytes, name: str = "photo", most_bytes: int = MOST_BYTE
     """Decodes an upload: (h, w, 3) uint8 RGB, upright, at most 1600 pixels on its longer side.
 
     Args:
-        content: the whole of it.
-        name: as the sender calls it.
-        most_bytes: that are looked at.
+        content: the bytes of the file.
+        name: the file name that the client gave.
+        most_bytes: maximum size of the file.
 
     Raises:
-        Refused: no photograph that can be read, or one that is too large.
+        Refused: not a readable photograph, or too large.
     """
     name = shown_name(name)
     _check_bytes(content, name, most_bytes)
@@ -70,13 +70,17 @@ def read_upload(content: bytes, name: str = "photo", most_bytes: int = MOST_BYTE
 
 
 def shown_name(name: str) -> str:
-    """What of a stranger's name for a file can be shown: no folders, nothing unprintable, and not at any length."""
+    """An untrusted file name made safe to show: without folders or unprintable characters, and of limited length."""
     last = PurePath(name.replace("\\", "/")).name.lstrip(".")
     return "".join(sign for sign in last if sign.isprintable())[-NAMED:] or "photo"
 
 
 def _check_bytes(content: bytes, name: str, most_bytes: int) -> None:
-    """What the bytes themselves say, before anything decodes them."""
+    """Checks the bytes themselves before they are decoded.
+
+    Raises:
+        Refused: empty, too large, of another format than accepted or than the name says, or a polyglot.
+    """
     if not content:
         raise Refused("empty", f"{name}: the file is empty")
     if len(content) > most_bytes:
@@ -84,10 +88,10 @@ def _check_bytes(content: bytes, name: str, most_bytes: int) -> None:
         raise Refused("bytes", f"{name}: {len(content) / 1e6:.0f} MB; send a photo of at most {limit} MB")
     kind = format_of(content)
     if kind not in ACCEPTED:
-        raise Refused("format", f"{name}: not a JPEG, PNG or WebP picture; save it as one of these")
+        raise Refused("format", f"{name}: not a JPEG, PNG or WebP picture; save it in one of these formats")
     ending = PurePath(name).suffix.lower()
     if ending in ENDINGS and ending not in ACCEPTED[kind]:
-        raise Refused("mislabelled", f"{name}: a {kind} picture in truth; name it {ACCEPTED[kind][0]}")
+        raise Refused("mislabelled", f"{name}: actually a {kind} picture; rename it to end in {ACCEPTED[kind][0]}")
     for what, (where, looks) in DISGUISED.items():
         if looks.search(content[where]):
-            raise Refused("disguised", f"{name}: {what} as well as a picture; save the picture anew")
+            raise Refused("disguised", f"{name}: {what} as well as a picture; save the picture again")

@@ -94,7 +94,7 @@ def test_whoever_serves_other_machines_is_told_of_https(
     served: Any, capsys: pytest.CaptureFixture[str], host: str
 ) -> None:
     assert main(["demo", "--port", "0", "--host", host]) == 0
-    assert f"warning: --host {host}: other machines can reach it" in capsys.readouterr().err
+    assert f"warning: --host {host}: other machines can reach the demo" in capsys.readouterr().err
     assert "https" not in served[0][1]
 
 
@@ -103,7 +103,7 @@ def test_a_port_that_is_taken_is_one_message(served: Any, taken: int, capsys: py
     message = capsys.readouterr().err
     assert f"--port {taken}: " in message
     assert "in use" in message
-    assert "give another port" in message
+    assert "give another host or port" in message
     assert not served
 
 

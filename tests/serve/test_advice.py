@@ -49,7 +49,7 @@ def test_a_span_stands_for_its_grades(read, span, expected):
 def test_grades_with_names_are_called_by_them(read):
     assert grades(read(f"kind: {{semi-dry: {FLOW}}}"), "kind") == [1]
     assert grades(read(f"kind: {{dry-semi-dry: {FLOW}}}"), "kind") == [0, 1]
-    with pytest.raises(UserError, match="none of its grades; give one of dry, semi-dry, oily"):
+    with pytest.raises(UserError, match="not one of its grades; give one of dry, semi-dry, oily"):
         read(f"kind: {{1: {FLOW}}}")
 
 
@@ -78,15 +78,15 @@ def test_a_byte_order_mark_and_windows_line_ends_are_taken(read):
         (f"shiny: {{0: {FLOW}}}", "unknown attribute 'shiny': did you mean 'shine'"),
         (f"5: {{0: {FLOW}}}", "unknown attribute 5"),
         ("shine: Rest.", "shine: 'Rest.'; give texts by grade"),
-        (f"shine: {{5: {FLOW}}}", "shine: '5' is none of its grades; give one of 0, 1, 2, 3, 4"),
-        (f"shine: {{-1: {FLOW}}}", "'-1' is none"),
-        (f"shine: {{3-5: {FLOW}}}", "'3-5' is none"),
-        (f"shine: {{4-3: {FLOW}}}", "'4-3' is none"),
-        (f"shine: {{1.5: {FLOW}}}", "'1.5' is none"),
-        (f"shine: {{true: {FLOW}}}", "'True' is none"),
-        (f"shine: {{null: {FLOW}}}", "'None' is none"),
-        (f"shine: {{0-2: {FLOW}, 2-4: {FLOW}}}", "shine: 2-4: there is advice for grade 2 already"),
-        (f"shine: {{0: {FLOW}, '0': {FLOW}}}", "there is advice for grade 0 already"),
+        (f"shine: {{5: {FLOW}}}", "shine: '5' is not one of its grades; give one of 0, 1, 2, 3, 4"),
+        (f"shine: {{-1: {FLOW}}}", "'-1' is not one"),
+        (f"shine: {{3-5: {FLOW}}}", "'3-5' is not one"),
+        (f"shine: {{4-3: {FLOW}}}", "'4-3' is not one"),
+        (f"shine: {{1.5: {FLOW}}}", "'1.5' is not one"),
+        (f"shine: {{true: {FLOW}}}", "'True' is not one"),
+        (f"shine: {{null: {FLOW}}}", "'None' is not one"),
+        (f"shine: {{0-2: {FLOW}, 2-4: {FLOW}}}", "shine: 2-4: duplicate advice for grade 2"),
+        (f"shine: {{0: {FLOW}, '0': {FLOW}}}", "duplicate advice for grade 0"),
         (f"shine: {{0: {FLOW}}}\nshine: {{1: {FLOW}}}", "'shine' stands twice in .*line 2"),
         (f"shine:\n  0: {FLOW}\n  0: {FLOW}", "'0' stands twice in .*line 3"),
         ("shine: {0: {en: Rest.}}", "shine: 0: ko: None; give a text in each language"),
@@ -125,7 +125,7 @@ def test_an_answer_tells_the_advice_for_the_decided_grade_and_that_it_is_no_diag
     told = advice.answer(report(3).to_dict())["advice"]
     assert told["attributes"] == {"shine": TEXT}  # lines has no grade
     assert set(told["notice"]) == set(LANGUAGES)
-    assert "no diagnosis" in told["notice"]["en"]
+    assert "not a diagnosis" in told["notice"]["en"]
     assert "진단" in told["notice"]["ko"]
     assert advice.answer(report(2).to_dict()) == {}
     assert Advice().answer(report(3).to_dict()) == {}

@@ -176,7 +176,7 @@ def test_a_trend_has_a_point_for_each_result_that_an_attribute_applied_to(histor
 def test_anothers_result_is_as_little_there_as_none(ask, history, anna, bora):
     saved = history.save(anna, SEVERAL, 31, "female", [photo(40)])
     for account, result in [(bora, saved), (anna, saved + 1), (anna, -1), (bora, 0), (-1, saved)]:
-        with pytest.raises(LookupError, match=f"^result {result}: there is none$"):
+        with pytest.raises(LookupError, match=f"^result {result}: not found$"):
             ask(history, account, result)
     assert history.result(anna, saved).age == 31
     assert len(history.photos(anna, saved)) == 1
@@ -185,7 +185,7 @@ def test_anothers_result_is_as_little_there_as_none(ask, history, anna, bora):
 def test_nothing_is_saved_for_an_account_that_is_gone(history, store, anna):
     with store.writing() as session:
         session.delete(session.get(Account, anna))
-    with pytest.raises(LookupError, match=f"account {anna}: there is none"):
+    with pytest.raises(LookupError, match=f"account {anna}: not found"):
         history.save(anna, SEVERAL, photos=[photo(40)])
 
 
@@ -193,7 +193,7 @@ def test_a_full_history_says_so(history, anna, bora, monkeypatch):
     monkeypatch.setattr(room, "MOST_RESULTS", 2)
     first = history.save(anna, SEVERAL)
     history.save(anna, SEVERAL)
-    with pytest.raises(HistoryFullError, match="there is room for no more; export them, and delete old ones") as caught:
+    with pytest.raises(HistoryFullError, match=r"the history is full: .*; export it, and delete old results") as caught:
         history.save(anna, SEVERAL)
     assert isinstance(caught.value, HistoryError)
     assert caught.value.code == "history_full"

@@ -116,7 +116,7 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path):
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=rf"file/{FILE}: .*; give a folder that can be written to with --data"):
+    with pytest.raises(UserError, match=rf"file/{FILE}: .*; give a writable folder with --data"):
         Store.open(tmp_path / "file")
 
 
@@ -161,7 +161,7 @@ def test_a_database_of_a_newer_multiskin_is_refused_and_left_as_it_is(tmp_path, 
     monkeypatch.undo()
     before = (tmp_path / "data" / FILE).read_bytes()
     with pytest.raises(
-        UserError, match=r"made by a newer multiskin \(its form is 'later'\); update multiskin, or give"
+        UserError, match=r"written by a newer multiskin \(database revision 'later'\); update multiskin, or give"
     ):
         Store.open(tmp_path / "data")
     assert (tmp_path / "data" / FILE).read_bytes() == before

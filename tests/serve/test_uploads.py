@@ -138,14 +138,14 @@ OTHERS = {
 def test_what_is_no_photograph_is_refused_whatever_it_is_called(kind, name):
     error = refused(OTHERS[kind], name)
     assert error.code == "format"
-    assert "save it as one of these" in error.message
+    assert "save it in one of these formats" in error.message
 
 
 @pytest.mark.parametrize(("content", "name"), [(PNG, "me.jpg"), (JPEG, "me.png"), (WEBP, "me.jpeg"), (JPEG, "a.WEBP")])
 def test_a_mislabelled_photo_is_refused(content, name):
     error = refused(content, name)
     assert error.code == "mislabelled"
-    assert "name it ." in error.message
+    assert "rename it to end in ." in error.message
 
 
 def zipped():

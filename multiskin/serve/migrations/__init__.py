@@ -1,4 +1,4 @@
-"""How a database of an older multiskin becomes one of this: a file in versions/ for each change of its form."""
+"""Database migrations: one file in versions/ for each change of the database schema."""
 
 from alembic import command
 from alembic.config import Config
@@ -8,18 +8,18 @@ from sqlalchemy import Engine
 
 from multiskin.errors import UserError
 
-SCRIPTS = "multiskin.serve:migrations"  # in the package, and so wherever multiskin is installed
+SCRIPTS = "multiskin.serve:migrations"  # package:folder, so that it is found wherever multiskin is installed
 
 
 def upgrade(engine: Engine, name: str) -> None:
-    """Brings a database to the newest form, whole or not at all.
+    """Migrates a database to the newest schema, atomically.
 
     Args:
-        engine: its transactions exclude other writers, so that of several processes one alone migrates.
-        name: what an error calls the database.
+        engine: its transactions exclude other writers, so that only one of several processes migrates.
+        name: the name of the database in error messages.
 
     Raises:
-        UserError: a newer multiskin has made it.
+        UserError: the database was written by a newer multiskin.
     """
     config = Config()
     config.set_main_option("script_location", SCRIPTS)
@@ -28,7 +28,7 @@ def upgrade(engine: Engine, name: str) -> None:
         current = MigrationContext.configure(connection).get_current_revision()
         if current not in known | {None}:
             raise UserError(
-                f"{name}: made by a newer multiskin (its form is {current!r}); update multiskin, "
+                f"{name}: written by a newer multiskin (database revision {current!r}); update multiskin, "
                 "or give another folder with --data"
             )
         config.attributes["connection"] = connection

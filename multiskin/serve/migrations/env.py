@@ -1,4 +1,4 @@
-"""What alembic runs to migrate: on the connection that the store opened, in its transaction."""
+"""Run by alembic to migrate, on the connection of the store and in its transaction."""
 
 from alembic import context
 

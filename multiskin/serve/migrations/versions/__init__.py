@@ -1,1 +1,1 @@
-"""The forms of the database, in order. What was released is never changed: a new form is a new file."""
+"""The revisions of the database schema. Released ones are never changed; each new revision is a new file."""

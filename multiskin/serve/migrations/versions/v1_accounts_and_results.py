@@ -1,4 +1,4 @@
-"""Accounts, who is signed in, and saved results."""
+"""Accounts, sign-ins and saved results."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -66,6 +66,6 @@ def upgrade() -> None:
 
 
 def _goes_with(owner: str, table: str) -> sa.ForeignKeyConstraint:
-    """Deleted with the row of its owner."""
+    """A foreign key; rows are deleted together with the row of their owner."""
     column = f"{owner}_id"
     return sa.ForeignKeyConstraint([column], [f"{owner}.id"], name=f"fk_{table}_{column}", ondelete="CASCADE")
