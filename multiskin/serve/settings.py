@@ -61,6 +61,12 @@ class Settings:
             raise UserError(f"--port {self.port}: give a port between 0 and 65535")
         if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", self.root_path) or {".", ".."} & set(self.root_path.split("/")):
             raise UserError(f"--root-path {self.root_path!r}: give a path such as /skin, without a slash at its end")
+        for host in self.hosts:
+            if not _is_host_name(host):
+                raise UserError(
+                    f"--hosts {host!r}: not a host name; give names without scheme, port or path, such as skin.lab, "
+                    "and a model before --hosts"
+                )
         if self.max_upload < 1:
             raise UserError(f"--max-upload {self.max_upload}: give 1 megabyte or more")
         if self.max_accounts < 0:
@@ -92,7 +98,15 @@ class Settings:
         Without this check, a foreign page whose name is made to resolve to this machine (DNS rebinding) would count as
         same-origin.
         """
-        return (*LOCAL_NAMES, *self.hosts) if self.local or self.hosts else ()
+        names = (host.strip("[]").lower() for host in self.hosts)
+        return (*LOCAL_NAMES, *names) if self.local or self.hosts else ()
+
+
+def _is_host_name(text: str) -> bool:
+    try:
+        return bool(ip_address(text.strip("[]")))
+    except ValueError:
+        return re.fullmatch(r"[A-Za-z0-9._-]+", text) is not None
 
 
 def is_local(host: str) -> bool:

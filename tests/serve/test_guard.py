@@ -319,6 +319,11 @@ def test_a_proxys_name_is_served_where_it_is_told() -> None:
     assert Demo(host="0.0.0.0", hosts=("skin.lab",))("GET", "/", host="any.lab").status == 400
 
 
+@pytest.mark.parametrize(("given", "host"), [("Skin.Lab", "skin.lab"), ("[FE80::1]", "[fe80::1]:7860")])
+def test_a_proxys_name_is_served_however_it_is_written(given: str, host: str) -> None:
+    assert Demo(hosts=(given,))("GET", "/", host=host).status == 200
+
+
 @pytest.mark.parametrize("host", ["", "a b", "localhost/x", "localhost:7860,evil.example", "local\thost", "[::1", "ü"])
 def test_a_host_that_is_none_is_refused(host: str) -> None:
     assert Demo(host="0.0.0.0")("GET", "/", host=host).code == "host"
