@@ -3,8 +3,8 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Scope, Send
 
+from multiskin.serve.allowlist import Access, Endpoint
 from multiskin.serve.bodies import Body
-from multiskin.serve.places import Access, Place
 from multiskin.serve.refusals import Refusal
 
 # Gradio's page contains inline scripts and styles, and compiles its event handlers from strings. All of it comes from
@@ -48,7 +48,7 @@ class Answer:
 
     Attributes:
         status: the status sent; 0 if nothing was sent yet.
-        place: the route of the request; None if it matches none.
+        endpoint: the route of the request; None if it matches none.
         cookie: an additional Set-Cookie header.
     """
 
@@ -57,7 +57,7 @@ class Answer:
         self._body = body
         self._located = located
         self.status = 0
-        self.place: Place | None = None
+        self.endpoint: Endpoint | None = None
         self.cookie: str | None = None
 
     async def send(self, message: Message) -> None:
@@ -77,10 +77,10 @@ class Answer:
     def _dress(self, headers: MutableHeaders) -> None:
         for name in DROPPED:
             del headers[name]
-        page = self.place is not None and self.place.access is Access.PAGE
+        page = self.endpoint is not None and self.endpoint.access is Access.PAGE
         headers.update(HEADERS | LOCATED if page and self._located else HEADERS)
         headers["Content-Security-Policy"] = GRADIO_POLICY if page else PLAIN_POLICY
-        if self.place is None or not self.place.kept or self.status not in KEPT:
+        if self.endpoint is None or not self.endpoint.kept or self.status not in KEPT:
             headers["Cache-Control"] = "no-store"
         if self._body.pending:  # otherwise the server would read the rest of it
             headers["Connection"] = "close"

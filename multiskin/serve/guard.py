@@ -12,11 +12,11 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from multiskin.serve.allowlist import PHOTOS, Access, Endpoint, find_endpoint
 from multiskin.serve.answers import Answer
 from multiskin.serve.bodies import Body
 from multiskin.serve.isolation import Isolation
 from multiskin.serve.origin import OF_PROXIES, check_host, check_origin, from_here
-from multiskin.serve.places import PHOTOS, Access, Place, find_place
 from multiskin.serve.refusals import Refusal, busy
 from multiskin.serve.sessions import Session, Sessions
 from multiskin.serve.settings import Settings
@@ -93,28 +93,28 @@ class Guard:
         check_origin(scope["method"], headers)
         if scope["path"] == self._settings.root_path:
             return await RedirectResponse(f"{scope['path']}/", 307)(scope, body.receive, answer.send)
-        place, named = find_place(scope["method"], scope["path"].removeprefix(self._settings.root_path))
-        answer.place = place
-        body.most = self._settings.max_bytes if place.most == PHOTOS else place.most
+        endpoint, named = find_endpoint(scope["method"], scope["path"].removeprefix(self._settings.root_path))
+        answer.endpoint = endpoint
+        body.most = self._settings.max_bytes if endpoint.most == PHOTOS else endpoint.most
         body.check_announced()
-        with self._room_for(place):
-            await self._enter(scope, place, named, body, answer)
+        with self._room_for(endpoint):
+            await self._enter(scope, endpoint, named, body, answer)
         return None
 
-    async def _enter(self, scope: Scope, place: Place, named: dict[str, str], body: Body, answer: Answer) -> None:
+    async def _enter(self, scope: Scope, endpoint: Endpoint, named: dict[str, str], body: Body, answer: Answer) -> None:
         """Checks the session, and that the Gradio pages and files named in the request belong to it."""
-        session = None if place.kept else await self._session(Headers(scope=scope).get("cookie", ""))
-        if session is None and place.access is Access.PAGE:
+        session = None if endpoint.kept else await self._session(Headers(scope=scope).get("cookie", ""))
+        if session is None and endpoint.access is Access.PAGE:
             if self._settings.members_only:
                 to = f"{self._settings.root_path}/sign-in"
                 return await RedirectResponse(to, 303)(scope, body.receive, answer.send)
             session, answer.cookie = self._sessions.new_guest(scope["scheme"] == "https")
-        if session is None and place.access is Access.SESSION:
+        if session is None and endpoint.access is Access.SESSION:
             raise Refusal(401, "no_session", "Open the page, sign in, or request a guest session first.")
         scope["state"]["session"] = session
         receive: Receive = body.receive
         if session is not None:
-            receive = await self._isolation.enter(place.gradio, named, scope, body, session.id)
+            receive = await self._isolation.enter(endpoint.gradio, named, scope, body, session.id)
         await self._app(scope, receive, answer.send)
         return None
 
@@ -124,13 +124,13 @@ class Guard:
         return None if guest and self._settings.members_only else session
 
     @contextmanager
-    def _room_for(self, place: Place) -> Iterator[None]:
+    def _room_for(self, endpoint: Endpoint) -> Iterator[None]:
         """Limits concurrent requests with photos, which take disk space on arrival and memory while being scored.
 
         Raises:
             Refusal: too many such requests are in progress.
         """
-        large = place.most == PHOTOS
+        large = endpoint.most == PHOTOS
         if large and self._large >= MOST_LARGE:
             raise busy()
         self._large += large

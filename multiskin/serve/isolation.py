@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, urlencode
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope
 
+from multiskin.serve.allowlist import Gradio
 from multiskin.serve.bodies import Body
 from multiskin.serve.inbox import Inbox
-from multiskin.serve.places import Gradio
 from multiskin.serve.refusals import Refusal, not_found
 
 MOST_PAGES = 20_000  # pages whose owner is remembered; twice as many as Gradio keeps state for by default

@@ -46,7 +46,7 @@ def check_origin(method: str, headers: Headers) -> None:
         ours = site in ("same-origin", "none") or (visit and headers.get("sec-fetch-dest") == "document")
     else:  # browsers send it to trustworthy origins only: https, or localhost
         origin = headers.get("origin")
-        ours = method in READING or origin is None or _place(origin) == headers.get("host", "").lower()
+        ours = method in READING or origin is None or _netloc(origin) == headers.get("host", "").lower()
     if not ours:
         raise Refusal(403, "origin", "This request comes from another site's page; open the demo itself.")
 
@@ -58,7 +58,7 @@ def from_here(client: tuple[str, int] | None, headers: Headers) -> bool:
     """
     if client is None or any(name.lower().startswith(OF_PROXIES) for name, _ in headers.raw):
         return False
-    asked = [headers.get("host", ""), *map(_place, headers.getlist("origin"))]
+    asked = [headers.get("host", ""), *map(_netloc, headers.getlist("origin"))]
     return is_local(client[0]) and all(is_local(_name(name or "")) for name in asked)
 
 
@@ -66,7 +66,7 @@ def _name(host: str) -> str:
     return re.sub(r":\d+$", "", host).strip("[]").lower()
 
 
-def _place(origin: str) -> str | None:
+def _netloc(origin: str) -> str | None:
     """Host and port of an Origin header, without its scheme, since a proxy in front may terminate TLS."""
     try:
         return urlsplit(origin).netloc.lower()

@@ -14,8 +14,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from multiskin.errors import UserError
+from multiskin.serve.allowlist import find_endpoint
 from multiskin.serve.batching import Busy
-from multiskin.serve.places import find_place
 
 PASSWORD = "a sentence nobody guesses"
 Browsers = Callable[[], TestClient]
@@ -402,7 +402,7 @@ def test_everything_that_is_documented_is_let_through_and_has_an_example(demo: T
     routes = [(path, method) for path, methods in document["paths"].items() for method in methods]
     assert len(routes) == 16
     for path, method in routes:
-        find_place(method.upper(), path.replace("{result_id}", "1"))  # raises where there is none
+        find_endpoint(method.upper(), path.replace("{result_id}", "1"))  # raises where there is none
     for path in ("/v1/score", "/v1/history"):
         method = "post" if path == "/v1/score" else "get"
         assert document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["example"]

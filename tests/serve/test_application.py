@@ -13,7 +13,7 @@ import pytest
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 
-from multiskin.serve.places import find_place
+from multiskin.serve.allowlist import find_endpoint
 from multiskin.serve.refusals import Refusal
 
 PASSWORD = "a sentence nobody guesses"
@@ -129,7 +129,7 @@ def test_nothing_of_gradio_is_open_but_what_its_page_needs(page: TestClient) -> 
         path = re.sub(r"\{[^}]*\}", "x", route.path)
         for method in route.methods or ():
             try:
-                find_place(method, path)
+                find_endpoint(method, path)
             except Refusal:
                 continue
             opened.add(route.path.rstrip("/"))

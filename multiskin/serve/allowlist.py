@@ -33,7 +33,7 @@ class Gradio(Enum):
     FILE = auto()  # an uploaded file in the URL
 
 
-class Place(NamedTuple):
+class Endpoint(NamedTuple):
     """A route that is allowed.
 
     Attributes:
@@ -53,39 +53,39 @@ class Place(NamedTuple):
     kept: bool = False
 
 
-def _place(methods: str, path: str, *rest: object, **options: object) -> Place:
-    return Place(methods, re.compile(path, re.ASCII), *rest, **options)  # type: ignore[arg-type]
+def _endpoint(methods: str, path: str, *rest: object, **options: object) -> Endpoint:
+    return Endpoint(methods, re.compile(path, re.ASCII), *rest, **options)  # type: ignore[arg-type]
 
 
-PLACES = (
-    _place("GET", "/healthz", Access.ANYBODY),
-    _place("GET POST", "/sign-in|/sign-up|/password", Access.ANYBODY),
-    _place("POST", "/sign-out", Access.ANYBODY),
-    _place("GET", r"/v1/openapi\.json", Access.ANYBODY),
-    _place("POST", "/v1/guest|/v1/sign-in|/v1/sign-up|/v1/sign-out", Access.ANYBODY),
-    _place("DELETE", "/v1/account"),
-    _place("POST", "/v1/account/password"),
-    _place("GET", "/v1/schema|/v1/export"),
-    _place("POST", "/v1/clinics|/clinics"),
-    _place("POST", "/v1/score", most=PHOTOS),
-    _place("POST", "/v1/history", most=PHOTOS),
-    _place("GET DELETE", "/v1/history"),
-    _place("GET DELETE", r"/v1/history/\d{1,18}"),
-    _place("GET", "/", Access.PAGE),
-    _place("GET", r"/(assets|static|svelte)/[\w./-]+|/favicon\.ico|/theme\.css", Access.ANYBODY, kept=True),
-    _place("GET", r"/gradio_api/theme\.css", Access.ANYBODY, kept=True),
-    _place("GET", r"/manifest\.json|/robots\.txt", Access.ANYBODY),
-    _place("GET", "/gradio_api/app_id"),
-    _place("POST", "/gradio_api/upload", most=PHOTOS),
-    _place("GET", "/gradio_api/upload_progress"),
-    _place("GET", "/gradio_api/file=(?P<file>.+)", gradio=Gradio.FILE),
-    _place("POST", r"/gradio_api/queue/join/?", most=CALL, gradio=Gradio.CALL),
-    _place("GET", "/gradio_api/queue/data", gradio=Gradio.STREAM),
-    _place("GET", r"/gradio_api/heartbeat/(?P<page>[\w-]+)", gradio=Gradio.STREAM),
+ENDPOINTS = (
+    _endpoint("GET", "/healthz", Access.ANYBODY),
+    _endpoint("GET POST", "/sign-in|/sign-up|/password", Access.ANYBODY),
+    _endpoint("POST", "/sign-out", Access.ANYBODY),
+    _endpoint("GET", r"/v1/openapi\.json", Access.ANYBODY),
+    _endpoint("POST", "/v1/guest|/v1/sign-in|/v1/sign-up|/v1/sign-out", Access.ANYBODY),
+    _endpoint("DELETE", "/v1/account"),
+    _endpoint("POST", "/v1/account/password"),
+    _endpoint("GET", "/v1/schema|/v1/export"),
+    _endpoint("POST", "/v1/clinics|/clinics"),
+    _endpoint("POST", "/v1/score", most=PHOTOS),
+    _endpoint("POST", "/v1/history", most=PHOTOS),
+    _endpoint("GET DELETE", "/v1/history"),
+    _endpoint("GET DELETE", r"/v1/history/\d{1,18}"),
+    _endpoint("GET", "/", Access.PAGE),
+    _endpoint("GET", r"/(assets|static|svelte)/[\w./-]+|/favicon\.ico|/theme\.css", Access.ANYBODY, kept=True),
+    _endpoint("GET", r"/gradio_api/theme\.css", Access.ANYBODY, kept=True),
+    _endpoint("GET", r"/manifest\.json|/robots\.txt", Access.ANYBODY),
+    _endpoint("GET", "/gradio_api/app_id"),
+    _endpoint("POST", "/gradio_api/upload", most=PHOTOS),
+    _endpoint("GET", "/gradio_api/upload_progress"),
+    _endpoint("GET", "/gradio_api/file=(?P<file>.+)", gradio=Gradio.FILE),
+    _endpoint("POST", r"/gradio_api/queue/join/?", most=CALL, gradio=Gradio.CALL),
+    _endpoint("GET", "/gradio_api/queue/data", gradio=Gradio.STREAM),
+    _endpoint("GET", r"/gradio_api/heartbeat/(?P<page>[\w-]+)", gradio=Gradio.STREAM),
 )
 
 
-def find_place(method: str, path: str) -> tuple[Place, dict[str, str]]:
+def find_endpoint(method: str, path: str) -> tuple[Endpoint, dict[str, str]]:
     """The route that a request matches, and the named groups of its path.
 
     Raises:
@@ -94,8 +94,8 @@ def find_place(method: str, path: str) -> tuple[Place, dict[str, str]]:
     if method not in METHODS:
         raise Refusal(405, "method", f"Only {', '.join(METHODS)} are supported.")
     asked = "GET" if method == "HEAD" else method
-    there = [(place, found) for place in PLACES if (found := place.path.fullmatch(path))]
-    for place, found in there:
-        if asked in place.methods.split():
-            return place, found.groupdict()
+    there = [(endpoint, found) for endpoint in ENDPOINTS if (found := endpoint.path.fullmatch(path))]
+    for endpoint, found in there:
+        if asked in endpoint.methods.split():
+            return endpoint, found.groupdict()
     raise Refusal(405, "method", f"This path does not support {method}.") if there else not_found()
