@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from multiskin import __version__
 from multiskin.serve import entrance
-from multiskin.serve.api.asking import AskedServices
+from multiskin.serve.api.dependencies import ServicesDep
 from multiskin.serve.api.errors import HANDLED, answer_error
 from multiskin.serve.api.routes import router
 from multiskin.serve.guard import Guard
@@ -75,6 +75,6 @@ async def _until_the_end(app: FastAPI) -> AsyncIterator[None]:
     await to_thread.run_sync(services.close)
 
 
-def health(services: AskedServices) -> Health:
+def health(services: ServicesDep) -> Health:
     """Check that the demo is up, and whether there is a model to score with."""
     return Health(model=services.engine is not None)

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from multiskin.serve import signing
 from multiskin.serve.accounts import AccountError, TooMany
-from multiskin.serve.api.asking import member_of
+from multiskin.serve.api.dependencies import member_of
 from multiskin.serve.api.errors import refusal_of
 from multiskin.serve.services import Services
 from multiskin.serve.sessions import asker_of

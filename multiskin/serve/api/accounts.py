@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from multiskin.serve import signing
 from multiskin.serve.api.answers import refusals
-from multiskin.serve.api.asking import AskedServices, Member
+from multiskin.serve.api.dependencies import MemberId, ServicesDep
 from multiskin.serve.refusals import Refusal
 
 router = APIRouter(tags=["accounts"])
@@ -42,7 +42,7 @@ class Asked(BaseModel):
 
 
 @router.post("/guest", responses=refusals(403))
-async def begin_guest(services: AskedServices, request: Request, response: Response) -> Asked:
+async def begin_guest(services: ServicesDep, request: Request, response: Response) -> Asked:
     """Start a guest session, which can score photos but save nothing; the previous session ends."""
     if services.settings.members_only:
         raise Refusal(403, "members_only", "Scoring photos requires an account here; sign in.")
@@ -53,7 +53,7 @@ async def begin_guest(services: AskedServices, request: Request, response: Respo
 
 
 @router.post("/sign-up", status_code=201, responses=refusals(409, 422, 429))
-async def sign_up(services: AskedServices, request: Request, response: Response, who: Credentials) -> Asked:
+async def sign_up(services: ServicesDep, request: Request, response: Response, who: Credentials) -> Asked:
     """Create an account and sign in."""
     cookie = await signing.sign_up(services, request, who.name, who.password.get_secret_value())
     response.headers.append("Set-Cookie", cookie)
@@ -61,7 +61,7 @@ async def sign_up(services: AskedServices, request: Request, response: Response,
 
 
 @router.post("/sign-in", responses=refusals(401, 422, 429))
-async def sign_in(services: AskedServices, request: Request, response: Response, who: Credentials) -> Asked:
+async def sign_in(services: ServicesDep, request: Request, response: Response, who: Credentials) -> Asked:
     """Start a session of an account; the previous session ends."""
     cookie = await signing.sign_in(services, request, who.name, who.password.get_secret_value())
     response.headers.append("Set-Cookie", cookie)
@@ -69,14 +69,14 @@ async def sign_in(services: AskedServices, request: Request, response: Response,
 
 
 @router.post("/sign-out", status_code=204)
-async def sign_out(services: AskedServices, request: Request, response: Response) -> None:
+async def sign_out(services: ServicesDep, request: Request, response: Response) -> None:
     """End the session; an account's cookie becomes invalid."""
     response.headers.append("Set-Cookie", await signing.sign_out(services, request))
 
 
 @router.post("/account/password", status_code=204, responses=refusals(401, 403, 422, 429))
 async def change_password(
-    services: AskedServices, request: Request, response: Response, account_id: Member, change: NewPassword
+    services: ServicesDep, request: Request, response: Response, account_id: MemberId, change: NewPassword
 ) -> None:
     """Change the account's password; all of its sessions end, and a new one is started for this client."""
     old, new = change.password.get_secret_value(), change.new_password.get_secret_value()
@@ -86,7 +86,7 @@ async def change_password(
 
 @router.delete("/account", status_code=204, responses=refusals(401, 403, 422, 429))
 async def delete_account(
-    services: AskedServices, request: Request, response: Response, account_id: Member, sure: Confirmation
+    services: ServicesDep, request: Request, response: Response, account_id: MemberId, sure: Confirmation
 ) -> None:
     """Delete the account with everything saved in it."""
     delete = partial(

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from multiskin.serve.api.answers import NEAREST, example, refusals
-from multiskin.serve.api.asking import AskedServices
+from multiskin.serve.api.dependencies import ServicesDep
 from multiskin.serve.clinics import Place
 from multiskin.serve.nearby import nearest
 from multiskin.serve.refusals import Refusal
@@ -23,7 +23,7 @@ class Where(BaseModel):
 
 # POST although it changes nothing, since URLs are logged on their way and a location is private.
 @router.post("/clinics", responses=example(NEAREST) | refusals(401, 404, 422))
-def clinics_near(services: AskedServices, where: Where) -> list[dict[str, Any]]:
+def clinics_near(services: ServicesDep, where: Where) -> list[dict[str, Any]]:
     """The clinics nearest to a place, with distances in kilometres; the place is neither stored nor logged."""
     if not services.clinics:
         raise Refusal(404, "no_clinics", "This demo has no list of clinics.")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Response
 from pydantic import BaseModel
 
 from multiskin.serve.api.answers import RESULT, example, refusals
-from multiskin.serve.api.asking import AskedEngine, AskedServices, Member
+from multiskin.serve.api.dependencies import EngineDep, MemberId, ServicesDep
 from multiskin.serve.api.photos import Files, Parts, score
 from multiskin.serve.refusals import not_found
 
@@ -38,16 +38,16 @@ def _looked_up() -> Iterator[None]:
 
 
 @router.get("/history", responses=example([RESULT]) | refusals(401, 403))
-def results(services: AskedServices, account_id: Member) -> list[dict[str, Any]]:
+def results(services: ServicesDep, account_id: MemberId) -> list[dict[str, Any]]:
     """All results, newest first."""
     return [result.to_dict() for result in services.history.results(account_id)]
 
 
 @router.post("/history", status_code=201, responses=refusals(400, 401, 403, 409, 413, 415, 422, 503))
 async def score_and_save(
-    services: AskedServices,
-    engine: AskedEngine,
-    account_id: Member,
+    services: ServicesDep,
+    engine: EngineDep,
+    account_id: MemberId,
     photos: Files,
     parts: Parts = None,
     age: Annotated[int | None, Form(description="in years; giving it is consent to saving it")] = None,
@@ -64,20 +64,20 @@ async def score_and_save(
 
 
 @router.delete("/history", status_code=204, responses=refusals(401, 403))
-def delete_all(services: AskedServices, account_id: Member) -> None:
+def delete_all(services: ServicesDep, account_id: MemberId) -> None:
     """Delete all results."""
     services.history.delete_all(account_id)
 
 
 @router.get("/history/{result_id}", responses=example(RESULT) | refusals(401, 403, 404))
-def result(services: AskedServices, account_id: Member, result_id: int) -> dict[str, Any]:
+def result(services: ServicesDep, account_id: MemberId, result_id: int) -> dict[str, Any]:
     """One result."""
     with _looked_up():
         return services.history.result(account_id, result_id).to_dict()
 
 
 @router.delete("/history/{result_id}", status_code=204, responses=refusals(401, 403, 404))
-def delete_result(services: AskedServices, account_id: Member, result_id: int) -> None:
+def delete_result(services: ServicesDep, account_id: MemberId, result_id: int) -> None:
     """Delete one result."""
     with _looked_up():
         services.history.delete_result(account_id, result_id)
@@ -88,7 +88,7 @@ def delete_result(services: AskedServices, account_id: Member, result_id: int) -
     response_class=Response,
     responses={**refusals(401, 403), 200: ZIP},
 )
-def export(services: AskedServices, account_id: Member) -> Response:
+def export(services: ServicesDep, account_id: MemberId) -> Response:
     """Everything saved in the account's history, as a ZIP."""
     headers = {"Content-Disposition": 'attachment; filename="multiskin.zip"'}
     return Response(services.history.export(account_id), media_type="application/zip", headers=headers)

@@ -37,6 +37,6 @@ def engine_of(services: Annotated[Services, Depends(services_of)]) -> Engine:
     return services.engine
 
 
-AskedServices = Annotated[Services, Depends(services_of)]
-AskedEngine = Annotated[Engine, Depends(engine_of)]
-Member = Annotated[int, Depends(member_of)]
+ServicesDep = Annotated[Services, Depends(services_of)]
+EngineDep = Annotated[Engine, Depends(engine_of)]
+MemberId = Annotated[int, Depends(member_of)]
