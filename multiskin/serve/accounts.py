@@ -11,9 +11,9 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
+from multiskin.serve.attempts import Attempts
 from multiskin.serve.passwords import LONGEST_TYPED, Passwords, composed
 from multiskin.serve.store import Account, RecordError, SignIn, Store, utc_now
-from multiskin.serve.tries import Tries
 
 LONGEST_NAME = 40  # characters
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 200  # characters
@@ -60,7 +60,7 @@ class CredentialsError(AccountError):
     message = "the name or the password is wrong; try again"
 
 
-class TooMany(AccountError):  # noqa: N818 (HTTP's name for it)
+class TooManyAttempts(AccountError):  # noqa: N818
     """Too many attempts.
 
     Attributes:
@@ -96,7 +96,7 @@ class Accounts:
         self._passwords = Passwords(hasher or PasswordHasher())
         self._clock = clock
         self._most = most
-        self._tries = Tries()
+        self._attempts = Attempts()
 
     def sign_up(self, name: str, password: str, address: str | None = None) -> Account:
         """Creates an account.
@@ -109,14 +109,14 @@ class Accounts:
 
         Raises:
             AccountError: NameFormError, NameTakenError, AccountsFullError, PasswordLengthError, PasswordIsNameError or
-                TooMany.
+                TooManyAttempts.
         """
         name = unicodedata.normalize("NFC", _typed(name))
         key = _key(name)
         if not (_usable(name) and _usable(key)):
             raise NameFormError
         _check_new(password, key)
-        _let_through(self._tries.count_address(address))
+        _let_through(self._attempts.count_address(address))
         account = Account(name=name, key=key, password_hash=self._passwords.hash(password), created=self._clock())
         try:
             with self._store.writing() as session:
@@ -138,9 +138,9 @@ class Accounts:
             The token by which `account_of` recognises the browser; only its hash is stored.
 
         Raises:
-            AccountError: CredentialsError or TooMany.
+            AccountError: CredentialsError or TooManyAttempts.
         """
-        _let_through(self._tries.count_address(address))
+        _let_through(self._attempts.count_address(address))
         account = self._verified(_key(name), password, address)
         password_hash = self._passwords.renewed(account.password_hash, password)
         now = self._clock()
@@ -180,7 +180,7 @@ class Accounts:
             A new token for the requesting browser; its old one becomes invalid too, in case it was copied.
 
         Raises:
-            AccountError: CredentialsError, PasswordLengthError, PasswordIsNameError or TooMany.
+            AccountError: CredentialsError, PasswordLengthError, PasswordIsNameError or TooManyAttempts.
         """
         account = self._owner(account_id, password, address)
         _check_new(new, account.key)
@@ -194,7 +194,7 @@ class Accounts:
         """Deletes an account with everything its owner saved, including photos.
 
         Raises:
-            AccountError: CredentialsError or TooMany.
+            AccountError: CredentialsError or TooManyAttempts.
         """
         account = self._owner(account_id, password, address)
         with self._store.writing() as session:
@@ -212,7 +212,7 @@ class Accounts:
 
     def _owner(self, account_id: int, password: str, address: str | None) -> Account:
         """The account, after checking its password, with the same limits on attempts as signing in."""
-        _let_through(self._tries.count_address(address))
+        _let_through(self._attempts.count_address(address))
         with self._store.reading() as session:
             key = session.scalar(select(Account.key).where(Account.id == account_id)) or ""
         return self._verified(key, password, address)
@@ -221,13 +221,13 @@ class Accounts:
         """The account with this name and password."""
         if not _usable(key):  # no account can have it, so no limit has to keep track of it
             raise CredentialsError
-        _let_through(self._tries.count_name(key, address))
+        _let_through(self._attempts.count_name(key, address))
         with self._store.reading() as session:
             account = session.scalar(select(Account).where(Account.key == key))
         right = self._passwords.match(account.password_hash if account else None, password)
         if account is None or not right:
             raise CredentialsError
-        self._tries.forgive_name(key, address)
+        self._attempts.reset_name(key, address)
         return account
 
     def _still(self, session: Session, account: Account, password: str) -> Account:
@@ -264,7 +264,7 @@ def _check_new(password: str, key: str) -> None:
 
 def _let_through(wait: int) -> None:
     if wait:
-        raise TooMany(wait)
+        raise TooManyAttempts(wait)
 
 
 def _digest(token: str) -> bytes:

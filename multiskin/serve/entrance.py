@@ -13,11 +13,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from multiskin.serve import signing
-from multiskin.serve.accounts import AccountError, TooMany
+from multiskin.serve.accounts import AccountError, TooManyAttempts
 from multiskin.serve.api.dependencies import member_of
 from multiskin.serve.api.errors import refusal_of
 from multiskin.serve.services import Services
-from multiskin.serve.sessions import asker_of
+from multiskin.serve.sessions import optional_session_of
 from multiskin.serve.texts import COOKIE, preferred
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
@@ -85,7 +85,7 @@ def _purpose(request: Request) -> str:
 
 
 def _signed_in(request: Request) -> bool:
-    session = asker_of(request)
+    session = optional_session_of(request)
     return session is not None and session.account_id is not None
 
 
@@ -129,7 +129,7 @@ def _kept(request: Request) -> str:
 
     A guest's report passes to the account that they sign in to; an account's report stays with it.
     """
-    session = asker_of(request)
+    session = optional_session_of(request)
     if session is None or _signed_in(request) != (_purpose(request) == "change_password"):
         return ""
     tab = None if _signed_in(request) else request.query_params.get(TAB, "")
@@ -139,7 +139,7 @@ def _kept(request: Request) -> str:
 def _problem(error: AccountError | None, purpose: str, words: dict[str, str]) -> str:
     if error is None:
         return ""
-    wait = math.ceil(error.retry_after / 60) if isinstance(error, TooMany) else 0
+    wait = math.ceil(error.retry_after / 60) if isinstance(error, TooManyAttempts) else 0
     return words.get(f"{purpose}_{error.code}", words[error.code]).format(wait=wait)
 
 

@@ -76,13 +76,13 @@ def session_of(request: Any) -> Session:
     Raises:
         LookupError: the request has no session.
     """
-    session = asker_of(request)
+    session = optional_session_of(request)
     if session is None:
         raise LookupError("the request has no session; did it bypass the guard?")
     return session
 
 
-def asker_of(request: Any) -> Session | None:
+def optional_session_of(request: Any) -> Session | None:
     """The session of a request; None if the path needs no session and there is none."""
     session = _known(request, "session")
     return session if isinstance(session, Session) else None

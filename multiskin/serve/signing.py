@@ -6,7 +6,7 @@ from anyio import to_thread
 from starlette.requests import Request
 
 from multiskin.serve.services import Services
-from multiskin.serve.sessions import asker_of
+from multiskin.serve.sessions import optional_session_of
 
 
 async def sign_up(services: Services, request: Request, name: str, password: str, kept: str = "") -> str:
@@ -35,7 +35,7 @@ async def sign_in(services: Services, request: Request, name: str, password: str
     """
     enter = partial(services.accounts.sign_in, name, password, address_of(request))
     token = await to_thread.run_sync(enter, limiter=services.signing)
-    guest = asker_of(request)
+    guest = optional_session_of(request)
     return await _go_on(services, request, token, kept if guest and guest.account_id is None else "")
 
 
@@ -54,7 +54,7 @@ async def change_password(
 
 async def sign_out(services: Services, request: Request) -> str:
     """Ends the session; an account's cookie becomes invalid even if it was copied."""
-    session, token = asker_of(request), services.sessions.token(request.headers.get("cookie", ""))
+    session, token = optional_session_of(request), services.sessions.token(request.headers.get("cookie", ""))
     if session is not None:
         services.desks.end(session.id)
     if token is not None:
@@ -64,7 +64,7 @@ async def sign_out(services: Services, request: Request) -> str:
 
 async def _go_on(services: Services, request: Request, token: str, kept: str) -> str:
     """Replaces the request's session by that of a token."""
-    if before := asker_of(request):
+    if before := optional_session_of(request):
         services.desks.take_over(kept, before.id, services.sessions.id_of(token))
     await sign_out(services, request)
     return services.sessions.member_cookie(token, over_https(request))

@@ -31,7 +31,7 @@ from multiskin.serve.accounts import (
     NameTakenError,
     PasswordIsNameError,
     PasswordLengthError,
-    TooMany,
+    TooManyAttempts,
     _key,
 )
 from multiskin.serve.history import History
@@ -353,7 +353,7 @@ def failures(accounts, tries):
     """How many tries are let through before one is not, and the seconds to wait then."""
     for count, (name, address) in enumerate(tries):
         error = fail(accounts, name, address)
-        if isinstance(error, TooMany):
+        if isinstance(error, TooManyAttempts):
             return count, error.retry_after
     raise AssertionError("no limit")
 
@@ -361,7 +361,7 @@ def failures(accounts, tries):
 def test_a_name_has_ten_tries_from_an_address(accounts, anna, watch):
     assert failures(accounts, repeat(("Anna", HOME))) == (10, 900)
     watch.time += 600
-    with pytest.raises(TooMany, match="too many attempts") as caught:
+    with pytest.raises(TooManyAttempts, match="too many attempts") as caught:
         accounts.sign_in("ANNA", PASSWORD, HOME)  # however it is written, and though it is right
     assert (caught.value.retry_after, caught.value.code) == (300, "too_many")
     assert accounts.sign_in("Anna", PASSWORD, AWAY)  # its owner is not kept out elsewhere
@@ -389,7 +389,7 @@ def test_an_address_has_a_hundred_tries_at_all_names_even_with_a_right_one_among
     accounts.sign_in("Anna", PASSWORD, HOME)
     assert failures(accounts, ((f"name {number}", HOME) for number in range(200))) == (99, 900)
     assert isinstance(fail(accounts, "Anna", AWAY), CredentialsError)
-    with pytest.raises(TooMany):
+    with pytest.raises(TooManyAttempts):
         accounts.sign_up("Bora", PASSWORD, HOME)
     assert accounts.sign_up("Bora", PASSWORD, AWAY)
 
@@ -414,7 +414,7 @@ def test_who_has_many_addresses_has_no_more_tries(addresses, together, accounts,
     for number in range(10):
         fail(accounts, "Anna", addresses[number % len(addresses)])
     error = fail(accounts, "Anna", addresses[0])
-    assert isinstance(error, TooMany) == together
+    assert isinstance(error, TooManyAttempts) == together
 
 
 @pytest.mark.parametrize("ask", ["change_password", "delete"])
@@ -424,7 +424,7 @@ def test_who_found_a_browser_open_guesses_no_more_often(ask, accounts, anna):
         with pytest.raises(CredentialsError):
             getattr(accounts, ask)(anna.id, *given, HOME)
         assert isinstance(fail(accounts, "Anna", HOME), CredentialsError)
-    with pytest.raises(TooMany):
+    with pytest.raises(TooManyAttempts):
         getattr(accounts, ask)(anna.id, *given, HOME)
 
 
@@ -433,11 +433,11 @@ def test_an_address_asks_so_often_of_its_own_accounts_too(ask, accounts, anna, w
     given = (PASSWORD, "x") if ask == "change_password" else (OTHER,)
     for number in range(100):
         fail(accounts, f"name {number}", HOME)
-    with pytest.raises(TooMany):
+    with pytest.raises(TooManyAttempts):
         getattr(accounts, ask)(anna.id, *given, HOME)
     with pytest.raises(AccountError) as caught:
         getattr(accounts, ask)(anna.id, *given, AWAY)
-    assert not isinstance(caught.value, TooMany)
+    assert not isinstance(caught.value, TooManyAttempts)
 
 
 def test_no_secret_is_shown_logged_or_kept(accounts, store, caplog, tmp_path):

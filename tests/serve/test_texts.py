@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import multiskin.serve
 from multiskin.schema import LANGUAGES
-from multiskin.serve.accounts import CredentialsError, TooMany
+from multiskin.serve.accounts import CredentialsError, TooManyAttempts
 from multiskin.serve.history import SEXES, HistoryError
 from multiskin.serve.quality import SMALL, TINY, Quality
 from multiskin.serve.texts import preferred, words
@@ -27,7 +27,7 @@ BY_WORD = {
     "why": {*GATE, "part"},
     "note": {*GATE, "no_face"},
     "refused": set(re.findall(r'Refused\("(\w+)"', (SERVE / "uploads.py").read_text())),
-    "problem": {CredentialsError.code, TooMany.code, *(kind.code for kind in HistoryError.__subclasses__())},
+    "problem": {CredentialsError.code, TooManyAttempts.code, *(kind.code for kind in HistoryError.__subclasses__())},
     "sex": set(SEXES),
 }
 PARTS = "part"  # what data call parts of a face, as far as we know them

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from multiskin.serve.accounts import AccountError, TooMany
+from multiskin.serve.accounts import AccountError, TooManyAttempts
 from multiskin.serve.batching import Busy, Closed
 from multiskin.serve.history import HistoryError
 from multiskin.serve.refusals import Refusal, busy
@@ -37,7 +37,7 @@ def refusal_of(error: Exception) -> Refusal:
         case Busy() | Closed():
             return busy()
         case AccountError() | HistoryError() | Refused():
-            retry_after = error.retry_after if isinstance(error, TooMany) else None
+            retry_after = error.retry_after if isinstance(error, TooManyAttempts) else None
             return Refusal(STATUSES.get(error.code, 422), error.code, str(error), retry_after)
         case RequestValidationError():
             return Refusal(422, "invalid", _wanted(error.errors()))

@@ -17,7 +17,7 @@ BY_ADDRESS_AND_NAME = parse("10 per 15 minutes")
 BY_NAME = parse("100 per hour")
 
 
-class Tries:
+class Attempts:
     """Counts password attempts in moving windows; a successful one resets the counts of its name.
 
     Each method that counts returns the seconds to wait until an attempt is allowed, 0 if this one is. Refused attempts
@@ -35,7 +35,7 @@ class Tries:
         """Counts an attempt for a name from an address."""
         return self._count(BY_ADDRESS_AND_NAME, _network(address or ""), name) or self._count(BY_NAME, name)
 
-    def forgive_name(self, name: str, address: str | None) -> None:
+    def reset_name(self, name: str, address: str | None) -> None:
         """Resets the counts of a name after a success, but not that of the address.
 
         Otherwise attackers could reset the latter by signing in to an account of their own.
