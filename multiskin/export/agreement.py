@@ -11,7 +11,7 @@ from multiskin.explain.cam import head_maps
 from multiskin.inference.predictor import Predictor
 from multiskin.portable.predictor import OnnxPredictor
 
-MOST = 1e-4  # tolerance for a float model: in probabilities, and in maps as a share of their maximum
+TOLERANCE = 1e-4  # tolerance for a float model: in probabilities, and in maps as a share of their maximum
 
 
 class Agreement(NamedTuple):
@@ -64,8 +64,8 @@ def require_same(found: Agreement, where: str) -> None:
         UserError: it differs by more than rounding errors.
     """
     for what, apart in (("a probability", found.probability), ("a map", found.map)):
-        if apart is not None and not apart <= MOST:  # also refuses NaN
+        if apart is not None and not apart <= TOLERANCE:  # also refuses NaN
             raise UserError(
-                f"{where}: not kept, since {what} differs from the original by {apart:.2g}, more than the {MOST:g} "
-                "that rounding explains; predict from the run itself, and report the backbone to us"
+                f"{where}: not kept, since {what} differs from the original by {apart:.2g}, more than the "
+                f"{TOLERANCE:g} that rounding explains; predict from the run itself, and report the backbone to us"
             )

@@ -20,7 +20,7 @@ PRODUCTS = ("Conv", "Gemm", "MatMul")  # the operators that take most of the tim
 HEADS = ".heads."  # in the weight names of heads, which take little time but determine the probabilities
 
 
-class PhotosInTurn:
+class PhotoReader:
     """A calibration data reader for ONNX Runtime: prepared photos (B, S, S, 3) one by one, then None."""
 
     def __init__(self, pixels: np.ndarray) -> None:
@@ -47,7 +47,7 @@ def quantise(source: Path, target: Path, pixels: np.ndarray) -> None:
         quantize_static(
             source,
             target,
-            PhotosInTurn(pixels),
+            PhotoReader(pixels),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QInt8,

@@ -18,7 +18,7 @@ from multiskin.decisions import Rule, decide_heads
 from multiskin.errors import UserError
 from multiskin.inference.loading import LoadedFile, PhotoFiles
 from multiskin.inference.model_card import model_card
-from multiskin.inference.views import seen
+from multiskin.inference.views import apply_view
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.checkpoint import REMEDY, read_checkpoint
 from multiskin.models.pretrained import find_pretrained, write_pretrained
@@ -199,7 +199,7 @@ class Predictor:
     def probabilities(self, images: Tensor) -> Tensor:
         """The network's own probabilities (B, H, Kmax) of prepared images (B, 3, S, S), the mean over all views."""
         images = images.to(self.device, non_blocking=True)
-        by_view = [self.net.probabilities(self.net(seen(images, view)).logits) for view in self.views]
+        by_view = [self.net.probabilities(self.net(apply_view(images, view)).logits) for view in self.views]
         return torch.stack(by_view).mean(dim=0)
 
     @torch.inference_mode()

@@ -5,7 +5,7 @@ from torch import Tensor
 from multiskin.portable.views import View
 
 
-def seen(images: Tensor, view: View) -> Tensor:
+def apply_view(images: Tensor, view: View) -> Tensor:
     """Prepared photos (B, 3, S, S) in a view, the same shape."""
     mirrored = images.flip(-1) if view.mirrored else images
     return mirrored.rot90(view.turns, (-2, -1)) if view.turns else mirrored

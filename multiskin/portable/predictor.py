@@ -128,7 +128,7 @@ class OnnxPredictor:
     def predict(self, pixels: np.ndarray) -> Prediction:
         """Grades prepared photos (B, S, S, 3) uint8."""
         names = list(self.schema.names)
-        by_view = [self.session.run(names, {IMAGE: seen(pixels, view)}) for view in self.views]  # (B, K) per head
+        by_view = [self.session.run(names, {IMAGE: apply_view(pixels, view)}) for view in self.views]  # (B, K) per head
         rows = [np.mean(of_head, axis=0) for of_head in zip(*by_view, strict=True)]
         return judge(rows, self.schema, self.card.rules)
 
@@ -194,7 +194,7 @@ class LoadedPhoto(NamedTuple):
     error: str = ""
 
 
-def seen(pixels: np.ndarray, view: View) -> np.ndarray:
+def apply_view(pixels: np.ndarray, view: View) -> np.ndarray:
     """Applies a view to prepared photos (B, S, S, 3); keeps the shape."""
     mirrored = pixels[:, :, ::-1] if view.mirrored else pixels
     return np.ascontiguousarray(np.rot90(mirrored, view.turns, axes=(1, 2)))

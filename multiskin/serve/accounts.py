@@ -199,7 +199,7 @@ class Accounts:
         account = self._owner(account_id, password, address)
         with self._store.writing() as session:
             session.delete(self._still(session, account, password))
-        self._store.empty_log()
+        self._store.truncate_log()
 
     def _check_room(self, session: Session) -> None:
         if session.scalars(select(func.count()).select_from(Account)).one() >= self._most:

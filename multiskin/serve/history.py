@@ -198,7 +198,7 @@ class History:
                 delete(Result).where(Result.account_id == account_id, *which).returning(Result.id)
             )
             count = len(deleted.all())
-        self._store.empty_log()
+        self._store.truncate_log()
         return count
 
 

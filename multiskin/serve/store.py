@@ -30,7 +30,7 @@ LOGGER = "multiskin"  # the engine's name among SQLAlchemy's loggers
 PATIENCE = 30  # seconds that one writer waits for another
 # Takes the write lock when a transaction begins. If it were taken at the first write, after a read, SQLite would fail
 # at once if another transaction had written in between.
-ALONE = "BEGIN IMMEDIATE"
+EXCLUSIVE = "BEGIN IMMEDIATE"
 
 
 class RecordError(UserError):
@@ -182,7 +182,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.reading = sessionmaker(engine, expire_on_commit=False)
-        self.writing = sessionmaker(engine.execution_options(begin=ALONE), expire_on_commit=False).begin
+        self.writing = sessionmaker(engine.execution_options(begin=EXCLUSIVE), expire_on_commit=False).begin
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -204,7 +204,7 @@ class Store:
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
         try:
-            upgrade(engine.execution_options(begin=ALONE), str(path))
+            upgrade(engine.execution_options(begin=EXCLUSIVE), str(path))
         except DatabaseError as error:
             raise UserError(f"{path}: not usable ({error.orig}); give another folder with --data") from error
         finally:
@@ -212,7 +212,7 @@ class Store:
         event.listen(engine, "connect", _enforce_foreign_keys)
         return cls(engine)
 
-    def empty_log(self) -> None:
+    def truncate_log(self) -> None:
         """Truncates the write-ahead log, where deleted data would otherwise remain until the next checkpoint."""
         with closing(self._engine.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")

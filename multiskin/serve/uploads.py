@@ -32,7 +32,7 @@ DISGUISED = {
 _slots = BoundedSemaphore(AT_ONCE)
 
 
-class Refused(Exception):  # noqa: N818  # the upload is at fault, not the program
+class UploadError(Exception):
     """An upload is rejected.
 
     Attributes:
@@ -55,7 +55,7 @@ def read_upload(content: bytes, name: str = "photo", most_bytes: int = MOST_BYTE
         most_bytes: maximum size of the file.
 
     Raises:
-        Refused: not a readable photograph, or too large.
+        UploadError: not a readable photograph, or too large.
     """
     name = shown_name(name)
     _check_bytes(content, name, most_bytes)
@@ -64,9 +64,9 @@ def read_upload(content: bytes, name: str = "photo", most_bytes: int = MOST_BYTE
             photo = decode_image(io.BytesIO(content), name, MOST_PIXELS)
             return scaled(photo, LONGEST) if max(photo.shape) > LONGEST else photo
     except TooLargeError as error:
-        raise Refused("pixels", str(error)) from error
+        raise UploadError("pixels", str(error)) from error
     except ImageError as error:
-        raise Refused("damaged", str(error)) from error
+        raise UploadError("damaged", str(error)) from error
 
 
 def shown_name(name: str) -> str:
@@ -79,19 +79,19 @@ def _check_bytes(content: bytes, name: str, most_bytes: int) -> None:
     """Checks the bytes themselves before they are decoded.
 
     Raises:
-        Refused: empty, too large, of another format than accepted or than the name says, or a polyglot.
+        UploadError: empty, too large, of another format than accepted or than the name says, or a polyglot.
     """
     if not content:
-        raise Refused("empty", f"{name}: the file is empty")
+        raise UploadError("empty", f"{name}: the file is empty")
     if len(content) > most_bytes:
         limit = most_bytes // 1_000_000
-        raise Refused("bytes", f"{name}: {len(content) / 1e6:.0f} MB; send a photo of at most {limit} MB")
+        raise UploadError("bytes", f"{name}: {len(content) / 1e6:.0f} MB; send a photo of at most {limit} MB")
     kind = format_of(content)
     if kind not in ACCEPTED:
-        raise Refused("format", f"{name}: not a JPEG, PNG or WebP picture; save it in one of these formats")
+        raise UploadError("format", f"{name}: not a JPEG, PNG or WebP picture; save it in one of these formats")
     ending = PurePath(name).suffix.lower()
     if ending in ENDINGS and ending not in ACCEPTED[kind]:
-        raise Refused("mislabelled", f"{name}: actually a {kind} picture; rename it to end in {ACCEPTED[kind][0]}")
+        raise UploadError("mislabelled", f"{name}: actually a {kind} picture; rename it to end in {ACCEPTED[kind][0]}")
     for what, (where, looks) in DISGUISED.items():
         if looks.search(content[where]):
-            raise Refused("disguised", f"{name}: {what} as well as a picture; save the picture again")
+            raise UploadError("disguised", f"{name}: {what} as well as a picture; save the picture again")

@@ -10,7 +10,7 @@ from PIL import Image
 from multiskin.cli import main
 from multiskin.errors import UserError
 from multiskin.inference import views as of_tensors
-from multiskin.portable.predictor import seen
+from multiskin.portable.predictor import apply_view
 from multiskin.portable.views import AS_TAKEN, VIEWS, View, views_of
 
 S = 3
@@ -31,16 +31,16 @@ def moved(pixels: np.ndarray, view: View) -> np.ndarray:
 
 def placings(name: str) -> set[bytes]:
     """What each view makes of pixels that are all different."""
-    return {seen(PLACES, view).tobytes() for view in VIEWS[name]}
+    return {apply_view(PLACES, view).tobytes() for view in VIEWS[name]}
 
 
 @pytest.mark.parametrize("view", VIEWS["dihedral"], ids=str)
 def test_a_view_moves_every_pixel_where_it_belongs(view: View) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (2, S, S, 3), dtype=np.uint8)
     expected = moved(pixels, view)
-    np.testing.assert_array_equal(seen(pixels, view), expected)
+    np.testing.assert_array_equal(apply_view(pixels, view), expected)
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-    np.testing.assert_array_equal(of_tensors.seen(images, view).permute(0, 2, 3, 1).numpy(), expected)
+    np.testing.assert_array_equal(of_tensors.apply_view(images, view).permute(0, 2, 3, 1).numpy(), expected)
 
 
 @pytest.mark.parametrize(("name", "number"), [("mirror", 2), ("dihedral", 8)])
@@ -48,7 +48,9 @@ def test_views_of_a_name_are_a_group(name: str, number: int) -> None:
     every = placings(name)
     assert len(every) == len(VIEWS[name]) == number
     assert VIEWS[name][0] == AS_TAKEN
-    one_after_another = {seen(seen(PLACES, first), second).tobytes() for first in VIEWS[name] for second in VIEWS[name]}
+    one_after_another = {
+        apply_view(apply_view(PLACES, first), second).tobytes() for first in VIEWS[name] for second in VIEWS[name]
+    }
     assert one_after_another == every
 
 

@@ -183,7 +183,7 @@ def test_a_place_is_neither_logged_nor_stored(guest, caplog):
     ours = "\n".join(record.getMessage() for record in caplog.records)
     assert "12.345" not in ours
     assert "98.765" not in ours
-    guest.app.state.services.store.empty_log()
+    guest.app.state.services.store.truncate_log()
     for file in guest.app.state.services.settings.data.rglob("*"):
         assert file.is_dir() or b"12.345" not in file.read_bytes()
 

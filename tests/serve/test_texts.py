@@ -26,7 +26,7 @@ BY_WORD = {
     "band": {str(band) for band in range(5)},
     "why": {*GATE, "part"},
     "note": {*GATE, "no_face"},
-    "refused": set(re.findall(r'Refused\("(\w+)"', (SERVE / "uploads.py").read_text())),
+    "refused": set(re.findall(r'UploadError\("(\w+)"', (SERVE / "uploads.py").read_text())),
     "problem": {CredentialsError.code, TooManyAttempts.code, *(kind.code for kind in HistoryError.__subclasses__())},
     "sex": set(SEXES),
 }

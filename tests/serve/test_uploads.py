@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from multiskin.serve import uploads
-from multiskin.serve.uploads import LONGEST, Refused, read_upload, shown_name
+from multiskin.serve.uploads import LONGEST, UploadError, read_upload, shown_name
 
 CODES = {"empty", "bytes", "format", "mislabelled", "disguised", "pixels", "damaged"}
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 36, 3), dtype=np.uint8)
@@ -40,7 +40,7 @@ def png_of(width, height, body=b""):
 
 
 def refused(content, name="photo", **options):
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(UploadError) as caught:
         read_upload(content, name, **options)
     assert caught.value.code in CODES
     assert caught.value.message.startswith(f"{shown_name(name)}: ")
@@ -175,7 +175,7 @@ def test_a_picture_that_is_something_else_as_well_is_refused(content, what):
 @pytest.mark.parametrize("word", [b"PK\x05\x06", b"<!doctype htm", b"<scrip", b"%PDF"])
 def test_nobody_can_have_a_search_take_for_ever(word):
     content, began = PNG + (10_000_000 // len(word)) * word, time.process_time()
-    with suppress(Refused):
+    with suppress(UploadError):
         read_upload(content)
     assert time.process_time() - began < 5  # it is 0.2, where a search that goes back takes hours
 
@@ -275,7 +275,7 @@ def answer(content, name):
     """The word for why an upload is refused; "" for a photo."""
     try:
         photo = read_upload(content, name)
-    except Refused as refusal:
+    except UploadError as refusal:
         return refusal.code if refusal.message.isprintable() else "unprintable"
     right = photo.dtype == np.uint8 and photo.ndim == 3 and photo.size and max(photo.shape) <= LONGEST
     return "" if right else "no photo"

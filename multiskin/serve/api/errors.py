@@ -12,9 +12,9 @@ from multiskin.serve.accounts import AccountError, TooManyAttempts
 from multiskin.serve.batching import Busy, Closed
 from multiskin.serve.history import HistoryError
 from multiskin.serve.refusals import Refusal, busy
-from multiskin.serve.uploads import Refused
+from multiskin.serve.uploads import UploadError
 
-HANDLED = (Refusal, Busy, Closed, Refused, AccountError, HistoryError, RequestValidationError, HTTPException)
+HANDLED = (Refusal, Busy, Closed, UploadError, AccountError, HistoryError, RequestValidationError, HTTPException)
 STATUSES = {  # by code; 422 for all others
     "wrong_credentials": 401,
     "name_taken": 409,
@@ -36,7 +36,7 @@ def refusal_of(error: Exception) -> Refusal:
             return error
         case Busy() | Closed():
             return busy()
-        case AccountError() | HistoryError() | Refused():
+        case AccountError() | HistoryError() | UploadError():
             retry_after = error.retry_after if isinstance(error, TooManyAttempts) else None
             return Refusal(STATUSES.get(error.code, 422), error.code, str(error), retry_after)
         case RequestValidationError():

@@ -36,7 +36,7 @@ async def score(services: Services, engine: Engine, files: Sequence[UploadFile],
 
     Raises:
         Refusal: too many photos, an unknown part, or a different number of parts.
-        Refused: a file is not a valid photo.
+        UploadError: a file is not a valid photo.
         Busy: too many photos are waiting.
     """
     if len(files) > MOST_PHOTOS:

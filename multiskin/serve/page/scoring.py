@@ -19,7 +19,7 @@ from multiskin.serve.report import Photo
 from multiskin.serve.services import Services
 from multiskin.serve.sessions import session_of, tab_of
 from multiskin.serve.texts import Words, words
-from multiskin.serve.uploads import Refused, read_upload
+from multiskin.serve.uploads import UploadError, read_upload
 
 ONE, SEVERAL = "one", "several"  # modes: the number of photos of a person
 
@@ -149,7 +149,7 @@ class Scoring:
         try:
             most = self._services.settings.max_bytes
             new = [Photo(read_upload(content, name, most), part, name) for name, content, part in files]
-        except Refused as error:
+        except UploadError as error:
             return self._shown(visit, visit.words.of("refused", error.code))
         if len(before) + len(new) > MOST_PHOTOS:
             return self._shown(visit, visit.words("score.too_many", most=MOST_PHOTOS))
