@@ -111,12 +111,12 @@ class Accounts:
             AccountError: NameFormError, NameTakenError, AccountsFullError, PasswordLengthError, PasswordIsNameError or
                 TooManyAttempts.
         """
-        name = unicodedata.normalize("NFC", _typed(name))
+        name = unicodedata.normalize("NFC", _truncated(name))
         key = _key(name)
         if not (_usable(name) and _usable(key)):
             raise NameFormError
         _check_new(password, key)
-        _let_through(self._attempts.count_address(address))
+        _require_allowed(self._attempts.count_address(address))
         account = Account(name=name, key=key, password_hash=self._passwords.hash(password), created=self._clock())
         try:
             with self._store.writing() as session:
@@ -140,14 +140,14 @@ class Accounts:
         Raises:
             AccountError: CredentialsError or TooManyAttempts.
         """
-        _let_through(self._attempts.count_address(address))
+        _require_allowed(self._attempts.count_address(address))
         account = self._verified(_key(name), password, address)
         password_hash = self._passwords.renewed(account.password_hash, password)
         now = self._clock()
         with self._store.writing() as session:
-            self._still(session, account, password).password_hash = password_hash
+            self._reload(session, account, password).password_hash = password_hash
             session.execute(delete(SignIn).where(or_(SignIn.started <= now - LIFETIME, SignIn.last_used <= now - IDLE)))
-            return self._let_in(session, account)
+            return self._new_sign_in(session, account)
 
     def account_of(self, token: str) -> Account | None:
         """The account that a token is signed in to; None if it never was, has signed out, or has expired."""
@@ -186,9 +186,9 @@ class Accounts:
         _check_new(new, account.key)
         password_hash = self._passwords.hash(new)
         with self._store.writing() as session:
-            self._still(session, account, password).password_hash = password_hash
+            self._reload(session, account, password).password_hash = password_hash
             session.execute(delete(SignIn).where(SignIn.account_id == account_id))
-            return self._let_in(session, account)
+            return self._new_sign_in(session, account)
 
     def delete(self, account_id: int, password: str, address: str | None = None) -> None:
         """Deletes an account with everything its owner saved, including photos.
@@ -198,21 +198,21 @@ class Accounts:
         """
         account = self._owner(account_id, password, address)
         with self._store.writing() as session:
-            session.delete(self._still(session, account, password))
+            session.delete(self._reload(session, account, password))
         self._store.truncate_log()
 
     def _check_room(self, session: Session) -> None:
         if session.scalars(select(func.count()).select_from(Account)).one() >= self._most:
             raise AccountsFullError
 
-    def _let_in(self, session: Session, account: Account) -> str:
+    def _new_sign_in(self, session: Session, account: Account) -> str:
         token, now = token_urlsafe(32), self._clock()
         session.add(SignIn(token_hash=_digest(token), account_id=account.id, started=now, last_used=now))
         return token
 
     def _owner(self, account_id: int, password: str, address: str | None) -> Account:
         """The account, after checking its password, with the same limits on attempts as signing in."""
-        _let_through(self._attempts.count_address(address))
+        _require_allowed(self._attempts.count_address(address))
         with self._store.reading() as session:
             key = session.scalar(select(Account.key).where(Account.id == account_id)) or ""
         return self._verified(key, password, address)
@@ -221,7 +221,7 @@ class Accounts:
         """The account with this name and password."""
         if not _usable(key):  # no account can have it, so no limit has to keep track of it
             raise CredentialsError
-        _let_through(self._attempts.count_name(key, address))
+        _require_allowed(self._attempts.count_name(key, address))
         with self._store.reading() as session:
             account = session.scalar(select(Account).where(Account.key == key))
         right = self._passwords.match(account.password_hash if account else None, password)
@@ -230,7 +230,7 @@ class Accounts:
         self._attempts.reset_name(key, address)
         return account
 
-    def _still(self, session: Session, account: Account, password: str) -> Account:
+    def _reload(self, session: Session, account: Account, password: str) -> Account:
         """Reloads a verified account and checks that it was not deleted, nor its password changed, in the meantime."""
         current = session.get(Account, account.id)
         if current is None or not (
@@ -240,14 +240,14 @@ class Accounts:
         return current
 
 
-def _typed(name: str) -> str:
+def _truncated(name: str) -> str:
     """A name cut to the length that is processed, which is more than any valid name has."""
     return name.strip()[:LONGEST_TYPED]
 
 
 def _key(name: str) -> str:
     """The form of a name that is compared: the same for any case and Unicode composition."""
-    compatible = unicodedata.normalize("NFKC", _typed(name))
+    compatible = unicodedata.normalize("NFKC", _truncated(name))
     return unicodedata.normalize("NFKC", compatible.casefold()).strip()
 
 
@@ -262,7 +262,7 @@ def _check_new(password: str, key: str) -> None:
         raise PasswordIsNameError
 
 
-def _let_through(wait: int) -> None:
+def _require_allowed(wait: int) -> None:
     if wait:
         raise TooManyAttempts(wait)
 

@@ -27,7 +27,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
 }
 # If there are clinics, the page may request the location from the browser, which asks the visitor for permission.
-LOCATED = {"Permissions-Policy": HEADERS["Permissions-Policy"].replace("geolocation=()", "geolocation=(self)")}
+WITH_GEOLOCATION = {"Permissions-Policy": HEADERS["Permissions-Policy"].replace("geolocation=()", "geolocation=(self)")}
 DROPPED = (
     "access-control-allow-origin",
     "access-control-allow-credentials",
@@ -44,7 +44,7 @@ class Answer:
     Args:
         send: the ASGI callable to send with.
         body: the body of the request.
-        located: whether the page may request the visitor's location.
+        geolocation: whether the page may request the visitor's location.
 
     Attributes:
         status: the status sent; 0 if nothing was sent yet.
@@ -52,10 +52,10 @@ class Answer:
         cookie: an additional Set-Cookie header.
     """
 
-    def __init__(self, send: Send, body: Body, located: bool = False) -> None:
+    def __init__(self, send: Send, body: Body, geolocation: bool = False) -> None:
         self._send = send
         self._body = body
-        self._located = located
+        self._geolocation = geolocation
         self.status = 0
         self.endpoint: Endpoint | None = None
         self.cookie: str | None = None
@@ -65,7 +65,7 @@ class Answer:
             return
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self._dress(MutableHeaders(scope=message))
+            self._add_headers(MutableHeaders(scope=message))
         await self._send(message)
 
     async def refuse(self, refusal: Refusal, scope: Scope) -> None:
@@ -74,11 +74,11 @@ class Answer:
         if not self.status:
             await refusal.response()(scope, self._body.receive, self.send)
 
-    def _dress(self, headers: MutableHeaders) -> None:
+    def _add_headers(self, headers: MutableHeaders) -> None:
         for name in DROPPED:
             del headers[name]
         page = self.endpoint is not None and self.endpoint.access is Access.PAGE
-        headers.update(HEADERS | LOCATED if page and self._located else HEADERS)
+        headers.update(HEADERS | WITH_GEOLOCATION if page and self._geolocation else HEADERS)
         headers["Content-Security-Policy"] = GRADIO_POLICY if page else PLAIN_POLICY
         if self.endpoint is None or not self.endpoint.kept or self.status not in KEPT:
             headers["Cache-Control"] = "no-store"

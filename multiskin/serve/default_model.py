@@ -114,11 +114,11 @@ class DefaultModel:
         if not epochs:
             return Progress("learning")
         done, total, *clock = (int(number or 0) for number in epochs[-1])
-        told = timedelta(**dict(zip(("days", "hours", "minutes", "seconds"), clock, strict=True)))
-        since = timedelta(seconds=max(time.time() - self.log.stat().st_mtime, 0))
-        left = max(told - since, timedelta())  # the log is updated only at the end of an epoch
-        going = 1 - left / told if told else 1.0
-        return Progress("learning", (done + going * (total - done)) / total, left)
+        estimated = timedelta(**dict(zip(("days", "hours", "minutes", "seconds"), clock, strict=True)))
+        elapsed = timedelta(seconds=max(time.time() - self.log.stat().st_mtime, 0))
+        left = max(estimated - elapsed, timedelta())  # the log is updated only at the end of an epoch
+        within_epoch = 1 - left / estimated if estimated else 1.0
+        return Progress("learning", (done + within_epoch * (total - done)) / total, left)
 
     def _text(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""

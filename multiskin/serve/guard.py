@@ -22,9 +22,11 @@ from multiskin.serve.sessions import Session, Sessions
 from multiskin.serve.settings import Settings
 
 MOST_LARGE = 64  # concurrent requests with photos, from first byte to answer
-LOOKING = 8  # threads that look up sessions, separate from scoring threads, which may all be waiting for the network
+SESSION_THREADS = (
+    8  # threads that look up sessions, separate from scoring threads, which may all be waiting for the network
+)
 # The server evaluates proxy headers, from trusted proxies only; Gradio would believe them from anybody.
-LEFT_OUT = (*OF_PROXIES, b"x-gradio-")
+DROPPED_HEADERS = (*OF_PROXIES, b"x-gradio-")
 
 log = logging.getLogger("multiskin.serve")
 
@@ -47,44 +49,44 @@ class Guard:
         self._sessions = sessions
         self._isolation = isolation
         self._settings = settings
-        self._looking = CapacityLimiter(LOOKING)
+        self._session_threads = CapacityLimiter(SESSION_THREADS)
         self._large = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await self._serve(self._settled(scope), receive, send)
+            await self._serve(self._normalized(scope), receive, send)
         else:  # nothing here uses WebSockets
             await send({"type": "websocket.close", "code": 1008})
 
-    def _settled(self, scope: Scope) -> Scope:
+    def _normalized(self, scope: Scope) -> Scope:
         """The scope with the path as browsers see it, whether or not the proxy in front strips the root path."""
         root = self._settings.root_path
         path = scope["path"] if f"{scope['path']}/".startswith(f"{root}/") else f"{root}{scope['path']}"
-        headers = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(LEFT_OUT)]
+        headers = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(DROPPED_HEADERS)]
         state = dict(scope.get("state") or {}) | {"from_here": from_here(scope.get("client"), Headers(scope=scope))}
         return {**scope, "path": path, "root_path": root, "headers": headers, "state": state}
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = monotonic()
-        told = f"{scope['method']} {_loggable(scope['path'])}"
+        started = monotonic()
+        request_line = f"{scope['method']} {_loggable(scope['path'])}"
         body = Body(receive, Headers(scope=scope))
-        answer = Answer(send, body, located=self._settings.clinics is not None)
+        answer = Answer(send, body, geolocation=self._settings.clinics is not None)
         try:
             await self._admit(scope, body, answer)
         except Refusal as refusal:
             await answer.refuse(refusal, scope)
         except Exception:
             if body.refusal is None:  # otherwise the error only follows from the refused body
-                log.exception("%s failed", told)
+                log.exception("%s failed", request_line)
             failure = Refusal(500, "failed", "Something went wrong; the error was logged.")
             await answer.refuse(body.refusal or failure, scope)
         else:
             if body.refusal is not None:
                 await answer.refuse(body.refusal, scope)
         finally:
-            log.info("%s %d in %.3f s", told, answer.status, monotonic() - begun)
+            log.info("%s %d in %.3f s", request_line, answer.status, monotonic() - started)
 
     async def _admit(self, scope: Scope, body: Body, answer: Answer) -> None:
         """Checks what can be checked before the body is read or the session looked up."""
@@ -119,7 +121,7 @@ class Guard:
         return None
 
     async def _session(self, cookies: str) -> Session | None:
-        session = await to_thread.run_sync(self._sessions.find, cookies, limiter=self._looking)
+        session = await to_thread.run_sync(self._sessions.find, cookies, limiter=self._session_threads)
         guest = session is not None and session.account_id is None
         return None if guest and self._settings.members_only else session
 

@@ -15,9 +15,9 @@ from multiskin.serve.services import Services
 from multiskin.serve.sessions import session_of
 
 MOST_FILES = 8  # in one upload
-SWITCHED_OFF = ("GRADIO_ANALYTICS_ENABLED", "GRADIO_SSR_MODE", "GRADIO_MCP_SERVER", "GRADIO_RUN_HISTORY")
+DISABLED = ("GRADIO_ANALYTICS_ENABLED", "GRADIO_SSR_MODE", "GRADIO_MCP_SERVER", "GRADIO_RUN_HISTORY")
 # After each click, Gradio recomputes timing statistics over the last ten thousand clicks, for a page we do not serve.
-UNCOUNTED = {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000"}
+NO_STATISTICS = {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000"}
 
 MountPage = Callable[[FastAPI, Services], None]
 
@@ -25,7 +25,7 @@ MountPage = Callable[[FastAPI, Services], None]
 def mount(app: FastAPI, services: Services, mount_page: MountPage) -> None:
     """Mounts the page under `/`, after all other routes."""
     # Gradio reads these when it is imported and when a page is created.
-    os.environ |= dict.fromkeys(SWITCHED_OFF, "False") | {"HF_HUB_DISABLE_TELEMETRY": "1"} | UNCOUNTED
+    os.environ |= dict.fromkeys(DISABLED, "False") | {"HF_HUB_DISABLE_TELEMETRY": "1"} | NO_STATISTICS
     os.environ["GRADIO_TEMP_DIR"] = str(services.inbox.folder)
     app.router.routes += ROUTES  # before Gradio's routes, so that ours win for the same paths
     mount_page(app, services)
