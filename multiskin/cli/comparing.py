@@ -1,4 +1,4 @@
-"""The commands that train many models and set them against each other."""
+"""The commands that train several models and compare them: compare and study."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def compare(arguments: list[str]) -> None:
-    """Train one model and a model per attribute, and tell which is better and what each costs."""
+    """Train one shared model and one model per attribute, and compare their results and costs."""
     config, schema, options = parse("multiskin compare", summary(compare), arguments, _add_options)
     from multiskin.compare.comparison import summarise, with_cost
     from multiskin.compare.earlier import set_aside
@@ -31,8 +31,8 @@ def compare(arguments: list[str]) -> None:
 
     for option in ("--seed", "--ckpt_path"):
         if is_given(option, arguments):
-            raise UserError(f"{option}: a comparison has --seeds, and goes on by itself when it is started again")
-    seeds = [int(seed) for seed in options.seeds]  # the parser's own kind of number is not YAML's
+            raise UserError(f"{option}: not for a comparison, which has --seeds and resumes when it is started again")
+    seeds = [int(seed) for seed in options.seeds]  # YAML cannot represent the parser's number types
     check_seeds(seeds)
     check(config, schema)
     check_weights(config)
@@ -49,7 +49,7 @@ def compare(arguments: list[str]) -> None:
         _say(set_aside(runs, planned, {"protocol": options.protocol}, FILES))
         failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
         comparison = summarise(runs, planned, options.protocol, failures)
-        write_comparison(comparison, root)  # before its cost is measured, which may take more memory than there is
+        write_comparison(comparison, root)  # before measuring the cost, which may run out of memory
         print_comparison(comparison, console())
         try:
             page = write_comparison(with_cost(comparison, runs, planned), root)
@@ -61,7 +61,7 @@ def compare(arguments: list[str]) -> None:
 
 
 def study(arguments: list[str]) -> None:
-    """Train variants of one thing, and set each against a baseline: losses, samplers, backbones, resolutions."""
+    """Train variants of one factor (losses, samplers, backbones, resolutions) and compare each with a baseline."""
     options, of_fit = _study_parser().parse_known_args(arguments)
     from multiskin.compare.earlier import set_aside
     from multiskin.compare.findings import find
@@ -73,7 +73,7 @@ def study(arguments: list[str]) -> None:
 
     for option in ("--seed", "--ckpt_path", "--schema"):
         if is_given(option, of_fit):
-            raise UserError(f"{option}: is not for a study, which has --seeds and goes on when it is started again")
+            raise UserError(f"{option}: not for a study, which has --seeds and resumes when it is started again")
     asked = Study.load(options.config)
     asked = asked.in_full() if options.full else asked
     seeds = options.seeds or asked.seeds
@@ -99,17 +99,21 @@ def study(arguments: list[str]) -> None:
 
 
 def _study_parser() -> Parser:
-    parser = Parser("multiskin study", description=f"{summary(study)} Options of 'fit' given here are all variants'.")
+    parser = Parser("multiskin study", description=f"{summary(study)} Options of 'fit' apply to all variants.")
     parser.add_argument("--config", type=Path, required=True, help="the study, a YAML file such as configs/studies/*")
-    parser.add_argument("--full", action="store_true", help="as the file's 'full' says, which takes longer")
-    parser.add_argument("--seeds", type=whole(0), nargs="+", help="others than the file's")
+    parser.add_argument("--full", action="store_true", help="use what the file lists under 'full', which takes longer")
+    parser.add_argument("--seeds", type=whole(0), nargs="+", help="seeds of each variant; default: the file's")
     parser.add_argument("--jobs", type=whole(1), default=1, help="runs at the same time; they share the cores")
-    parser.add_argument("--out", type=Path, help="the folder of its runs and tables; default: runs/NAME")
+    parser.add_argument("--out", type=Path, help="folder for the runs and tables; default: runs/NAME")
     return parser
 
 
 def _variants(asked: "Study", file: Path, of_fit: list[str]) -> tuple[dict[str, "FitConfig"], "Schema"]:
-    """The settings of each variant, which share their photos, and the schema."""
+    """The settings of each variant, which share their photos, and the schema.
+
+    Raises:
+        UserError: wrong settings, or variants with different photos.
+    """
     from multiskin.compare.study import require_same_photos
 
     base = ["--config", str(file.parent / asked.config)] if asked.config else []
@@ -132,18 +136,18 @@ def _say(what: str) -> None:
 def require_no_failures(failures: dict[str, str], planned: int) -> None:
     if failures:
         reasons = "".join(f"\n  {title}: {reason}" for title, reason in failures.items())
-        raise UserError(f"{len(failures)} of {planned} runs failed; start again to try them again:{reasons}")
+        raise UserError(f"{len(failures)} of {planned} runs failed; start again to retry them:{reasons}")
 
 
 def _add_options(parser: "ArgumentParser") -> None:
     from jsonargparse.typing import NonNegativeInt, PositiveInt
 
-    parser.add_argument("--seeds", type=NonNegativeInt, nargs="+", default=[0, 1, 2], help="one set of models each")
+    parser.add_argument("--seeds", type=NonNegativeInt, nargs="+", default=[0, 1, 2], help="one set of models per seed")
     parser.add_argument(
         "--protocol",
         choices=["equal-epochs", "equal-compute"],
         default="equal-epochs",
-        help="equal-epochs: each single model gets as many epochs of its own photos; equal-compute: together they see "
-        "as many photos as the shared model, and nothing is stopped early, whatever trainer.patience is",
+        help="equal-epochs: each single model trains for as many epochs as the shared one, on its own photos; "
+        "equal-compute: together they see as many photos as the shared model, and trainer.patience is ignored",
     )
     parser.add_argument("--jobs", type=PositiveInt, default=1, help="runs at the same time; they share the cores")

@@ -1,4 +1,4 @@
-"""What decides on a run beside its settings: the bytes of its photos and of the user's own files, and the packages."""
+"""What determines a run apart from its settings: the bytes of its photos and of the user's files, and the packages."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ from pathlib import Path
 from multiskin.config import FitConfig
 from multiskin.data.validation import photo_path
 
-# Of which results depend. OpenCV goes by several names, and is asked itself.
+# Results depend on these. OpenCV is distributed under several names, so its version is read from the module instead.
 PACKAGES = ("multiskin", "torch", "timm", "pytorch-lightning", "albumentations", "numpy", "pillow")
 
 
@@ -21,19 +21,19 @@ def package_versions() -> dict[str, str]:
 
 
 def own_weights(config: FitConfig) -> Path | None:
-    """The user's own file of first weights, if there is one."""
+    """The user's own file of initial weights, if there is one."""
     path = Path(config.model.weights).expanduser()
     return path if path.is_file() else None
 
 
 def own_detector(config: FitConfig) -> Path | None:
-    """The user's own file that finds faces, if there is one."""
+    """The user's own face detector file, if there is one."""
     path = Path(config.data.skin.detector or "")
     return path if path.is_file() else None
 
 
 def own_digests(config: FitConfig) -> dict[str, str]:
-    """Of the user's own files, weights before detector; what there is none of is left out."""
+    """Digests of the user's own files, by "weights" and "detector"; without those that are not given."""
     files = {"weights": own_weights(config), "detector": own_detector(config)}
     return {name: digest_of(path) for name, path in files.items() if path}
 
@@ -46,11 +46,11 @@ def photo_digests(root: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def digest_of(path: Path) -> str:
-    """Of a file's bytes."""
+    """The digest of a file's bytes."""
     with path.open("rb") as file:
         return file_digest(file, "blake2b").hexdigest()
 
 
 def short_digest(content: bytes) -> str:
-    """Enough to tell what differs, and short enough for a name."""
+    """A digest short enough for file names."""
     return blake2b(content, digest_size=4).hexdigest()

@@ -1,4 +1,4 @@
-"""Results that stand in a folder from before: where another question is asked now, they are kept, and kept apart."""
+"""Keeps the earlier results of a folder in a subfolder when the new ones will answer a different question."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,20 +12,20 @@ from multiskin.errors import UserError
 from multiskin.run import move_results
 from multiskin.training.checkpoints import changes, deciding_settings
 
-Names = Mapping[str, Mapping[str, str]]  # of runs, by model and seed
+Names = Mapping[str, Mapping[str, str]]  # names of runs, by model and seed
 
 
 def set_aside(runs: Runs, planned: Sequence[PlannedRun], asked: Mapping[str, str], files: Sequence[str]) -> str:
-    """Moves results to a folder of their own, unless they are of the same runs and will be written anew.
+    """Moves earlier results to a subfolder, unless they come from the same runs and will simply be rewritten.
 
     Args:
-        runs: whose folder it is.
-        planned: all that the results to come rest on.
-        asked: what their record says beside, such as the protocol.
-        files: names of results, of which the first one is their record, JSON.
+        runs: the runs, whose folder holds the results.
+        planned: all runs that the new results will be based on.
+        asked: what else the record must agree on, such as the protocol.
+        files: file names of results; the first is their record, JSON.
 
     Returns:
-        Where the results are now and what differs; "" if they stay, or there are none.
+        A message saying where the results are now and what differs; "" if they stay or there are none.
     """
     record = runs.root / files[0]
     if not record.is_file():
@@ -34,12 +34,12 @@ def set_aside(runs: Runs, planned: Sequence[PlannedRun], asked: Mapping[str, str
     changed = changes({key: before.get(key) for key in asked}, asked)
     earlier = before.get("runs")
     if not _are_names(earlier):
-        changed.append("which runs they rest on is not known")
+        changed.append("the runs they were based on are not known")
     elif earlier != names:
         changed += [*_other_runs(earlier, names), _other_settings(earlier, runs, planned)]
     if not changed:
         return ""
-    return f"the results that were here are in {move_results(record, files[1:]).name}/ now: {'; '.join(changed)}"
+    return f"earlier results moved to {move_results(record, files[1:]).name}/: {'; '.join(changed)}"
 
 
 def _read(record: Path) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _read(record: Path) -> dict[str, Any]:
 
 
 def _are_names(runs: Any) -> TypeGuard[Names]:
-    """Whether a record names runs by model and seed, as it may have been damaged."""
+    """Whether this names runs by model and seed; a damaged record may not."""
     if not isinstance(runs, dict) or not all(isinstance(seeds, dict) and seeds for seeds in runs.values()):
         return False
     names = [name for seeds in runs.values() for name in seeds.values()]
@@ -58,35 +58,35 @@ def _are_names(runs: Any) -> TypeGuard[Names]:
 
 
 def _other_runs(earlier: Names, now: Names) -> list[str]:
-    """Which models and seeds there were and are."""
+    """How the models and seeds differ, as messages."""
     both = {"models": (earlier, now), "seeds": (next(iter(earlier.values())), next(iter(now.values())))}
     return [
         f"{what} were {' '.join(sorted(before))} and are {' '.join(sorted(after))}"
         for what, (before, after) in both.items()
-        if set(before) != set(after)  # a record may have them in any order
+        if set(before) != set(after)  # a record may list them in any order
     ]
 
 
 def _other_settings(earlier: Names, runs: Runs, planned: Sequence[PlannedRun]) -> str:
-    """What has changed in the settings of the first model that has others, or else beside settings."""
+    """What changed in the settings of the first model whose settings differ, or else apart from settings."""
     known = [run for run in planned if run.model in earlier]
     for run in known:
         try:
             before = _settings(runs.inputs(next(iter(earlier[run.model].values()))))
         except UserError:
-            return f"the settings that {run.model} had are gone"
+            return f"the earlier settings of {run.model} are missing"
         if changed := changes(before, _settings(runs.settings(run))):
             return f"settings of {run.model}: {'; '.join(changed)}"
     if any(earlier[run.model].get(str(run.config.seed), run.name) != run.name for run in known):
-        return "photos, grades, first weights or versions of packages are others"
-    return "settings are the same"
+        return "photos, grades, initial weights or package versions differ"
+    return "the settings are the same"
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """What decides on the weights of a run, but its seed.
+    """The settings that determine the weights of a run, except its seed.
 
     Raises:
-        UserError: no such file, or none of settings.
+        UserError: the file does not exist or holds no settings.
     """
     settings = read_document(path, "settings")
     if not isinstance(settings, dict):

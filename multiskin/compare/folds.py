@@ -1,4 +1,4 @@
-"""Cross-validation by subject: runs that together judge every photo by a model that has never seen its person."""
+"""Cross-validation by subject: every photo is predicted by a model that has never seen its subject."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,21 +17,21 @@ from multiskin.errors import UserError
 from multiskin.run import ANEW
 from multiskin.schema import MISSING
 
-FEWEST = 3  # one to judge, one to choose the best checkpoint by, and one to learn from
+FEWEST = 3  # one fold each for testing, for choosing the best checkpoint, and for training
 
 
 def graded_photos(photos: Photos, sides: Sequence[str]) -> Photos:
-    """The photos on these sides of the split that have a grade."""
+    """The photos of the given splits (train, val, test) that have at least one grade."""
     chosen = np.isin(photos.split, list(sides)) & (photos.manifest.grades != MISSING).any(axis=1)
     return replace(photos, manifest=photos.manifest.select(chosen), split=photos.split[chosen])
 
 
 def plan_folds(config: FitConfig, photos: Photos, folds: int) -> list[PlannedRun]:
-    """A run for each fold: it judges that one as test photos, is validated on the next, and learns from the others.
+    """One run per fold: that fold is its test set, the next one its validation set, and it trains on the others.
 
     Args:
-        config: the settings of all; their data.split.seed also tells the folds apart.
-        photos: all of them graded; their own split is of no account.
+        config: the settings of all runs; data.split.seed also seeds the assignment to folds.
+        photos: all graded; their own split is ignored.
         folds: how many, at least three.
 
     Raises:
@@ -49,13 +49,13 @@ def _require_grades(manifest: Manifest, number: np.ndarray, folds: int) -> None:
         for attribute, counts in zip(manifest.schema, manifest.grade_counts(number == fold), strict=True):
             if not counts.any():
                 raise UserError(
-                    f"--folds {folds}: too few photos are graded for {attribute.name} to put some in every fold; take "
-                    "fewer folds, or take the attribute out of the schema"
+                    f"--folds {folds}: too few photos are graded for {attribute.name} to put some in every fold; use "
+                    "fewer folds, or remove the attribute from the schema"
                 )
 
 
 def _holding_out(fold: int, whole: PlannedRun, config: FitConfig, number: np.ndarray, folds: int) -> PlannedRun:
-    """The run that never sees a fold, from one on all photos."""
+    """The run that holds out a fold as its test set, derived from the run on all photos."""
     sides = np.select([number == fold, number == (fold + 1) % folds], ["test", "val"], "train")
     draws = config.data.draws_per_epoch or int((sides == "train").sum())
     return replace(
@@ -68,19 +68,19 @@ def _holding_out(fold: int, whole: PlannedRun, config: FitConfig, number: np.nda
 
 
 def out_of_fold(runs: Runs, planned: Sequence[PlannedRun], manifest: Manifest) -> dict[str, np.ndarray]:
-    """What the finished runs of all folds say of photos that they have not seen.
+    """The out-of-fold predictions of the finished runs of all folds.
 
     Returns:
-        The probabilities of every attribute's grades, (N, K) by its name, for the N photos in their order.
+        The grade probabilities (N, K) of the N photos in the manifest's order, by attribute name.
 
     Raises:
-        UserError: predictions that are not those of these photos.
+        UserError: the predictions are of other photos.
     """
     columns = {attribute.name: attribute.probability_columns for attribute in manifest.schema}
     wanted = ["image", *(heading for headings in columns.values() for heading in headings)]
     table = pd.concat([_read(runs.folder(run).predictions(runs.side), wanted) for run in planned])
     if sorted(table.index) != sorted(manifest.paths):
-        raise UserError(f"{runs.root}: predictions of other photos; name another folder with --out")
+        raise UserError(f"{runs.root}: the predictions there are of other photos; name another folder with --out")
     return {name: table.loc[manifest.paths, headings].to_numpy(float) for name, headings in columns.items()}
 
 
@@ -88,4 +88,4 @@ def _read(path: Path, columns: list[str]) -> pd.DataFrame:
     try:
         return pd.read_csv(path, usecols=columns, dtype={"image": str}, keep_default_na=False).set_index("image")
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not what was written there; {ANEW}") from error
+        raise UserError(f"{path}: damaged or not a table of predictions; {ANEW}") from error

@@ -1,4 +1,4 @@
-"""A run that differs from a finished one in its calibration alone, which comes last, takes over its training."""
+"""Reuses the training of a finished run for a run that differs only in calibration, which is fitted after training."""
 
 import shutil
 from collections.abc import Iterator
@@ -16,41 +16,41 @@ from multiskin.inference.predictor import CALIBRATION, CONFORMAL, CREDITS, DECIS
 from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
 from multiskin.run import RunFolder, write_whole
 
-AFTERWARDS = (CALIBRATION, CONFORMAL, CREDITS, DECISIONS)  # what a checkpoint gets once it is trained
+AFTERWARDS = (CALIBRATION, CONFORMAL, CREDITS, DECISIONS)  # added to a checkpoint after training
 
 
 def take_over(run: PlannedRun, folder: RunFolder) -> str:
-    """Makes a run's folder what it is at the end of training, if one beside it was trained alike.
+    """Copies the training of an identically trained sibling run, if there is one, into a run's new folder.
 
     Args:
-        run: that is to be trained.
-        folder: where it goes; one that is there already stays as it is.
+        run: the run to train.
+        folder: its folder; left unchanged if it already exists.
 
     Returns:
-        The name of the run whose training it has; "" if there is none.
+        The name of the run that was copied; "" if there is none.
 
     Raises:
-        OSError: no room, or no right to write.
+        OSError: the disk is full, or the folder cannot be written.
     """
     if folder.root.exists():
         return ""
     for trained in _trained_alike(run, folder.root.parent):
-        with suppress(UserError):  # one whose checkpoints cannot be read any more is of no use
+        with suppress(UserError):  # its checkpoints may be unreadable; then try the next one
             _copy(trained, run, folder)
             return trained.root.name
     return ""
 
 
 def _trained_alike(run: PlannedRun, runs: Path) -> Iterator[RunFolder]:
-    """Runs with these weights that were measured, and so are trained to their end, whatever their model is called."""
+    """Measured, hence fully trained, runs with the same seed and training digest, whatever their model's name."""
     alike = (RunFolder(place) for place in sorted(runs.glob(f"*-{run.config.seed}-{run.training}*")))
     return (folder for folder in alike if "val" in folder.results() and folder.last.is_file())
 
 
 def _copy(trained: RunFolder, run: PlannedRun, folder: RunFolder) -> None:
-    """Everything but results, under another name until it is whole."""
+    """Copies everything but results, to a temporary folder that is renamed once complete."""
     part = RunFolder(folder.root.with_name(f"{folder.root.name}.part"))
-    shutil.rmtree(part.root, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(part.root, ignore_errors=True)  # left over from a killed process
     try:
         _copy_training(trained, part, run)
         settings = yaml.safe_load(trained.config.read_text(encoding="utf-8"))
@@ -62,7 +62,7 @@ def _copy(trained: RunFolder, run: PlannedRun, folder: RunFolder) -> None:
 
 
 def _copy_training(trained: RunFolder, target: RunFolder, run: PlannedRun) -> None:
-    """Split, curves and checkpoints."""
+    """Copies schema, split, curves and checkpoints."""
     target.curves.parent.mkdir(parents=True)
     for name in ("schema", "split", "skipped", "curves"):
         if getattr(trained, name).is_file():
@@ -73,7 +73,7 @@ def _copy_training(trained: RunFolder, target: RunFolder, run: PlannedRun) -> No
 
 
 def _copy_checkpoint(source: Path, target: Path, recipes: list[Recipe]) -> None:
-    """As training left it, of heads with these recipes."""
+    """Copies a checkpoint as training left it, with the heads' recipes replaced."""
     content = {name: part for name, part in read_checkpoint(source).items() if name not in AFTERWARDS}
     content["blueprint"] = content["blueprint"] | {"recipes": [asdict(recipe) for recipe in recipes]}
     write_checkpoint(content, target)

@@ -1,4 +1,4 @@
-"""What has to be trained: for every seed the shared model, and one model an attribute on the same photos and split."""
+"""Plans the runs: for every seed the shared model, and one model per attribute, on the same photos and split."""
 
 import json
 import re
@@ -26,22 +26,22 @@ from multiskin.training.trainer import accelerator, precision
 
 Protocol = Literal["equal-epochs", "equal-compute"]
 SHARED = "shared"
-UNSAFE = r"[^\w.+-]+"  # in the names of files
-LONGEST = 100  # bytes of a model's name in the names of files, which have 255 at most
-SPLIT = "split"  # the column of a table whose split was made for it
+UNSAFE = r"[^\w.+-]+"  # replaced in file names
+LONGEST = 100  # bytes of a model's name in file names, which may have 255 in total
+SPLIT = "split"  # the column added to a table that has no split of its own
 
 
 @dataclass(frozen=True, eq=False)
 class PlannedRun:
-    """One training run: all that decides on its weights, and how they are calibrated.
+    """One training run: everything that determines its weights and their calibration.
 
     Attributes:
-        model: what is trained, the same for every seed.
-        config: its settings; its table and the place of its files are given when it runs.
+        model: the name of the model, the same for every seed.
+        config: its settings; the paths of its table and folder are filled in when it runs.
         schema: the attributes it learns.
-        table: the photos that it learns from and is measured on, with their split; cells as text.
+        table: the photos that it is trained and measured on, with their split; cells as text.
         grades: (N, H) of the training photos, -1 where missing.
-        image_passes: photos that training takes through the network if it is not stopped early.
+        image_passes: images that training passes through the network, unless it is stopped early.
         contents: a digest of each photo's bytes, by its path in the table.
     """
 
@@ -59,38 +59,38 @@ class PlannedRun:
 
     @cached_property
     def name(self) -> str:
-        """Of its folder: two runs with other settings, photos or grades never have the same."""
+        """The name of its folder; runs that differ in settings, photos or grades have different names."""
         return f"{self.stem}-{self.config.seed}-{self.digest}"
 
     @property
     def stem(self) -> str:
-        """The model's name as file names can have it, as much of it as leaves them room for more."""
+        """The model's name made safe for file names and truncated to leave room for suffixes."""
         return re.sub(UNSAFE, "_", self.model).encode()[:LONGEST].decode(errors="ignore")
 
     @property
     def work(self) -> int:
-        """What training is taken to cost beside others: pixels through the network, for input sizes may differ."""
+        """The relative cost of training: pixels through the network, since input sizes may differ."""
         return self.image_passes * self.config.model.input_size**2
 
     @property
     def effective_draws(self) -> dict[str, float]:
-        """How many equally weighted draws an epoch is worth to each attribute, by its name."""
+        """The effective number of draws per epoch, that is of equally weighted ones, by attribute name."""
         draws = self.image_passes / self.config.trainer.max_epochs
         mixture = Mixture.of(self.grades, self.schema, head_recipes(self.config, self.schema.names))
         return dict(zip(self.schema.names, draws * mixture.effective, strict=True))
 
     @property
     def digest(self) -> str:
-        """Of all that decides on what is measured."""
+        """A digest of everything that determines the results: the training, and the calibration if there is one."""
         methods = [recipe.calibration for recipe in head_recipes(self.config, self.schema.names)]
         return f"{self.training}-{short_digest(json.dumps(methods).encode())}" if any(methods) else self.training
 
     @cached_property
     def training(self) -> str:
-        """A digest of all that decides on its weights, which a calibration after the training does not."""
+        """A digest of everything that determines the weights; calibration, which is fitted afterwards, does not."""
         trained = [replace(recipe, calibration=None) for recipe in head_recipes(self.config, self.schema.names)]
         recipes = [_switched_on(asdict(recipe)) for recipe in trained]
-        rest = asdict(self.config) | {"recipe": {}, "heads": {}}  # what every head overrides is of no account
+        rest = asdict(self.config) | {"recipe": {}, "heads": {}}  # only the heads' resolved recipes matter
         content = {
             "versions": package_versions(),
             "device": (accelerator(self.config.trainer), precision(self.config.trainer)),
@@ -111,7 +111,7 @@ class Experiment:
 
     Args:
         config: the shared model's settings.
-        photos: checked, with their split.
+        photos: validated, with their split.
     """
 
     def __init__(self, config: FitConfig, photos: Photos) -> None:
@@ -127,7 +127,7 @@ class Experiment:
 
     @property
     def draws(self) -> int:
-        """Photos that the shared model draws an epoch."""
+        """How many photos the shared model draws per epoch."""
         return self.config.data.draws_per_epoch or int(self.graded.any(axis=1).sum())
 
     def shared(self, model: str = SHARED) -> PlannedRun:
@@ -135,9 +135,9 @@ class Experiment:
         return self._run(model, self.config, self.manifest.schema, np.full(len(self.manifest), True), self.draws)
 
     def single(self, attribute: Attribute, protocol: Protocol) -> PlannedRun:
-        """A model for one attribute with that head's recipe, on the photos that are graded for it."""
+        """A model for one attribute, with that head's recipe, on the photos that are graded for it."""
         head = self.manifest.schema.index(attribute.name)
-        alone = {"loss_weight": 1.0, "share": 1.0}  # there is no other head to share with
+        alone = {"loss_weight": 1.0, "share": 1.0}  # there is no other head to balance against
         monitor = _monitor_of(attribute, self.config.trainer.monitor)
         config = replace(
             self.config,
@@ -164,13 +164,13 @@ class Experiment:
             second_rater=second if any(name in table for name in second_headings(schema, second)) else None,
         )
         data = replace(config.data, columns=columns, render=None, faces=None, draws_per_epoch=draws)
-        data = replace(data, exclude=None, relabel=None)  # the table has what they leave
+        data = replace(data, exclude=None, relabel=None)  # already applied to the table
         config = replace(config, data=data, ckpt_path=None)
         grades = self.grades[:, [self.manifest.schema.index(name) for name in schema.names]]
         return PlannedRun(model, config, schema, table, grades, draws * config.trainer.max_epochs, self.contents)
 
     def _headings(self, schema: Schema) -> list[str]:
-        """The columns that bear on these attributes."""
+        """The columns of the table that concern these attributes."""
         columns = self.config.data.columns
         place = [columns.image, *(columns.box or ())]
         known = [*place, columns.subject, columns.part, *columns.groups, columns.split or SPLIT]
@@ -180,7 +180,7 @@ class Experiment:
 
 
 def _regraded(cells: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:
-    """The table with the grades that data.exclude and data.relabel leave; a grade that stays is spelt as it was."""
+    """The table with data.exclude and data.relabel applied; cells with unchanged grades keep their spelling."""
     own, columns = read_grades(cells, manifest.schema)[0], {}
     for attribute, had, grades in zip(manifest.schema, own.T, manifest.grades.T, strict=True):
         words = np.array([*map(attribute.grade_label, range(attribute.grades)), ""], dtype=object)  # -1 is the last
@@ -189,7 +189,7 @@ def _regraded(cells: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:
 
 
 def _switched_on(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings without those that ask for nothing, so that a later option leaves names as they are while it is off."""
+    """Settings without empty values, so that a new option does not change the digests of runs that leave it off."""
     return {
         option: value for option, value in settings.items() if value not in (None, {}, [], "") and value is not False
     }
@@ -200,8 +200,9 @@ def plan_comparison(
 ) -> list[PlannedRun]:
     """The shared model and a model for each attribute, seed by seed.
 
-    With equal epochs a single model is trained for as many as the shared one, of its own photos; with equal compute all
-    single models together take as many photos through a network as the shared one, and none is stopped early.
+    With equal epochs, a single model is trained for as many epochs of its own photos as the shared model; with equal
+    compute, all single models together pass as many photos through a network as the shared one, and none is stopped
+    early.
 
     Raises:
         UserError: no seed, a seed given twice, or fewer than two attributes.
@@ -209,7 +210,7 @@ def plan_comparison(
     check_seeds(seeds)
     schema = photos.manifest.schema
     if len(schema) < 2:
-        raise UserError(f"schema: {schema.names[0]} is the only attribute; a comparison takes at least two")
+        raise UserError(f"schema: {schema.names[0]} is the only attribute; a comparison needs at least two")
     if protocol == "equal-compute":
         config = _to_the_end(config)
     experiment = Experiment(config, photos)
@@ -218,7 +219,7 @@ def plan_comparison(
 
 
 def _to_the_end(config: FitConfig) -> FitConfig:
-    """With nothing stopped early; a patience that no run is long enough for stays, and so do the runs of that name."""
+    """The settings without early stopping; a patience without effect is kept, so that run names do not change."""
     patience, epochs = config.trainer.patience, config.trainer.max_epochs
     if patience is None or patience >= epochs:
         return config
@@ -226,35 +227,35 @@ def _to_the_end(config: FitConfig) -> FitConfig:
 
 
 def require_measurable(photos: Photos, sides: Sequence[str]) -> None:
-    """Every attribute is graded where its models are measured, for one without a grade would leave them unmeasured.
+    """Makes sure that every attribute is graded on the given splits, on which its models are measured.
 
     Raises:
-        UserError: one is not.
+        UserError: an attribute without a grade on one of them.
     """
     for side in sides:
         for attribute, counts in zip(photos.manifest.schema, photos.side(side).grade_counts(), strict=True):
             if not counts.any():
-                remedy = "change the split, or take the attribute out of the schema"
+                remedy = "change the split, or remove the attribute from the schema"
                 raise UserError(
                     f"no {side} photo is graded for {attribute.name}, so its models cannot be compared; {remedy}"
                 )
 
 
 def without_interval(photos: Photos, side: str) -> str:
-    """Which attributes only one subject's photos will be measured for, to be known before the training; "" if none."""
+    """A notice, to be shown before training, naming attributes graded for only one subject on a split; "" if none."""
     manifest = photos.side(side)
     units, graded = manifest.units, zip(manifest.schema, manifest.grades.T, strict=True)
     alone = [attribute.name for attribute, grades in graded if len(np.unique(units[grades != MISSING])) == 1]
     if not alone:
         return ""
     return (
-        f"notice: {', '.join(alone)}: all {side} photos with a grade are of one subject, and tell nothing of others: "
-        "the difference will have no interval; a split with more subjects gives one"
+        f"notice: {', '.join(alone)}: all graded {side} photos are of one subject and say nothing about others, so the "
+        "difference will have no interval; use a split with more subjects to get one"
     )
 
 
 def with_seeds(models: Sequence[PlannedRun], seeds: Sequence[int]) -> list[PlannedRun]:
-    """Every model with every seed, seed by seed, so that what is stopped has whole seeds."""
+    """Every model with every seed, seed by seed, so that an interrupted comparison has complete seeds."""
     return [replace(model, config=replace(model.config, seed=seed)) for seed in seeds for model in models]
 
 
@@ -267,16 +268,16 @@ def names_of(planned: Sequence[PlannedRun]) -> dict[str, dict[str, str]]:
 
 
 def single_name(attribute: Attribute) -> str:
-    """What the model for one attribute is called."""
+    """The name of the model for one attribute."""
     return f"single-{attribute.name}"
 
 
 def check_seeds(seeds: Sequence[int], where: str = "--seeds") -> None:
-    """Refuses what would count a run twice.
+    """Makes sure that there is a seed, and that none would count a run twice.
 
     Args:
         seeds: of the runs.
-        where: they are given.
+        where: the option or key that lists them, for messages.
 
     Raises:
         UserError: no seed, or one given twice.
@@ -285,13 +286,13 @@ def check_seeds(seeds: Sequence[int], where: str = "--seeds") -> None:
         raise UserError(f"{where}: none given; name at least one, and three or more for an interval over seeds")
     for seed in seeds:
         if seeds.count(seed) > 1:
-            raise UserError(f"{where}: {seed} stands twice; the same run again says nothing new")
+            raise UserError(f"{where}: {seed} is given twice; give each seed once")
 
 
 def _monitor_of(attribute: Attribute, monitor: str) -> str:
-    """What decides on the best checkpoint of a model for one attribute: the shared model's number, of that attribute.
+    """The metric that selects the best checkpoint of a single-attribute model: the shared model's, of that attribute.
 
-    Where there is no such number, as ordered attributes' of others, it is the loss.
+    If the attribute has no such metric, as a nominal one has no ordinal metrics, it is the loss.
     """
     own = f"val/{attribute.name}/{monitor.split('/')[-1]}"
     try:

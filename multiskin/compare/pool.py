@@ -1,4 +1,4 @@
-"""Many trainings, so many of them at the same time: followed, told of, and all stopped on an interrupt."""
+"""Runs training jobs in parallel, reports their progress, and stops all of them on an interrupt."""
 
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -8,23 +8,23 @@ from typing import Generic, Protocol, TypeVar
 from multiskin.compare.process import FitProcess
 from multiskin.run import RunFolder
 
-Tell = Callable[[str, int], None]  # what has happened, and how much of all is done
+Tell = Callable[[str, int], None]  # what has happened, and how much of the total work is done
 LEFT_BEHIND = (
-    "another process is still at work on it, as a killed command leaves one behind; start again when it has ended"
+    "another process is still training it, probably left over from a killed command; start again once it has ended"
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A training to do in a process of its own.
+    """One training run, executed in its own process.
 
     Attributes:
-        title: of it, among all.
-        size: its part of all that there is to do.
+        title: unique among the jobs.
+        size: its share of the total work, in the caller's units.
         run: its folder.
-        side: the photos that it is measured on in the end.
-        process: what does it.
-        options: what sets it apart, told as it begins; "" if its title does already.
+        side: the split it is measured on at the end, val or test.
+        process: the process that trains it.
+        options: what distinguishes it, reported as it starts; "" if the title says enough.
     """
 
     title: str
@@ -35,10 +35,13 @@ class Job:
     options: str
 
     def train(self, on_epoch: Callable[[int, int], None]) -> str:
-        """Trains unless that is done, and tells why there is no result, or nothing.
+        """Trains, unless that is already done.
 
         Args:
-            on_epoch: called with (epochs done, epochs) after each.
+            on_epoch: called after each epoch with (epochs done, epochs in total).
+
+        Returns:
+            Why there is no result; "" on success.
         """
         if self.run.measured(self.side):
             return ""
@@ -47,7 +50,7 @@ class Job:
         reason = self.process.run(on_epoch)
         if reason or self.run.measured(self.side):
             return reason
-        return f"ended without results on {self.side} photos; all it said: {self.process.log}"
+        return f"ended without results on {self.side} photos; full output: {self.process.log}"
 
     def stop(self) -> None:
         self.process.stop()
@@ -57,36 +60,36 @@ AnyJob = TypeVar("AnyJob", bound=Job)
 
 
 class Work(Protocol[AnyJob]):
-    """Where jobs come from, and what becomes of them."""
+    """A source of jobs that also records how they ended."""
 
     @property
     def done(self) -> int:
-        """How much is done of all, jobs at work left out."""
+        """How much of the total work is done, not counting running jobs."""
 
     def take(self) -> AnyJob | None:
-        """The next job; None if there is none for now."""
+        """The next job; None if there is none at the moment."""
 
     def end(self, job: AnyJob, reason: str) -> str:
-        """Keeps how a job has ended, with the reason if it failed, and says so."""
+        """Records that a job has ended, with the reason if it failed, and returns a message that says so."""
 
 
 class Pool(Generic[AnyJob]):
-    """Does all work.
+    """Runs jobs in parallel until none is left.
 
     Args:
-        work: what there is to do.
-        at_once: how many jobs are done at the same time.
-        tell: called as they go on.
+        work: where the jobs come from.
+        at_once: how many jobs run at the same time.
+        tell: called with their progress.
     """
 
     def __init__(self, work: Work[AnyJob], at_once: int, tell: Tell) -> None:
         self.work = work
         self.at_once = at_once
         self.tell = tell
-        self.shares: dict[str, int] = {}  # that are done of jobs at work
+        self.shares: dict[str, int] = {}  # work done so far by each running job
 
     def train(self) -> dict[str, str]:
-        """Does one job after the other until there is none; what fails is named, and the others go on.
+        """Runs all jobs; when one fails, the others continue.
 
         Returns:
             Why jobs failed, by title.
@@ -103,7 +106,7 @@ class Pool(Generic[AnyJob]):
                 for future in wait(at_work, return_when=FIRST_COMPLETED).done:
                     self._end(at_work[future], future.result(), failures)
                     del at_work[future]
-        finally:  # on an interrupt no process may be left behind, nor begin
+        finally:  # an interrupt must leave no process running and start no further one
             threads.shutdown(wait=False, cancel_futures=True)
             for job in at_work.values():
                 job.stop()

@@ -1,4 +1,4 @@
-"""One training run as a process of its own: what it says is kept, and how it ends is told in words."""
+"""Runs one training as a subprocess, logs its output, and says in words why it failed."""
 
 import os
 import re
@@ -13,17 +13,17 @@ from threading import Lock
 ERROR = "multiskin: error: "
 TRACEBACK = "Traceback (most recent call last):"
 STOPPED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM
-LINES = 1000  # at the end of what is said, among which the reason is looked for
-EPOCH = re.compile(r"epoch (\d+)/(\d+) ")  # what fit prints at the end of each
+LINES = 1000  # at the end of the output, searched for the reason of a failure
+EPOCH = re.compile(r"epoch (\d+)/(\d+) ")  # printed by fit after each epoch
 
 
 class FitProcess:
-    """`multiskin fit` with a file of settings, which goes on where an earlier one was stopped.
+    """`multiskin fit` with a config file, resuming a run that was interrupted.
 
     Args:
-        settings: the file, which says where the run goes.
-        log: where all that it says is added.
-        threads: of the process; more threads than cores would wait for each other.
+        settings: the config file, which also names the run folder.
+        log: the file that the output is appended to.
+        threads: OMP_NUM_THREADS of the process; more threads than cores would slow each other down.
     """
 
     def __init__(self, settings: Path, log: Path, threads: str) -> None:
@@ -39,23 +39,26 @@ class FitProcess:
         self.beginning = Lock()
 
     def run(self, on_epoch: Callable[[int, int], None]) -> str:
-        """Trains to the end, and tells why that was not possible, or nothing.
+        """Trains to the end.
 
         Args:
-            on_epoch: called with (epochs done, epochs) after each.
+            on_epoch: called after each epoch with (epochs done, epochs in total).
+
+        Returns:
+            Why training failed; "" on success.
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.beginning:
             if self.stopped:
-                return "stopped before it began"
+                return "stopped before it started"
             self.process = self._begin()
         with self.process:
             said = self._follow(self.process, on_epoch)
         reason = _reason(self.process.returncode, said)
-        return f"{reason}; all it said: {self.log}" if reason else ""
+        return f"{reason}; full output: {self.log}" if reason else ""
 
     def stop(self) -> None:
-        """Ends it as a scheduler does, and waits; one that has not begun never will."""
+        """Terminates the process with SIGTERM, as a scheduler does, and waits; if not started yet, it never will be."""
         with self.beginning:
             self.stopped = True
         if self.process is not None and self.process.poll() is None:
@@ -64,7 +67,7 @@ class FitProcess:
 
     @property
     def killed(self) -> bool:
-        """Whether it was stopped, by whomever, and did not fail by itself."""
+        """Whether the process was stopped from outside rather than failing by itself."""
         return self.process is not None and (self.process.returncode < 0 or self.process.returncode in STOPPED)
 
     def _begin(self) -> "subprocess.Popen[str]":
@@ -75,11 +78,11 @@ class FitProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            errors="replace",  # the name of a photo may be in any encoding
+            errors="replace",  # the file name of a photo may be in any encoding
         )
 
     def _follow(self, process: "subprocess.Popen[str]", on_epoch: Callable[[int, int], None]) -> Sequence[str]:
-        """Keeps what the process says, and returns the last lines of it."""
+        """Logs the output of the process and returns its last lines."""
         last: deque[str] = deque(maxlen=LINES)
         with self.log.open("a", encoding="utf-8") as file:
             for line in process.stdout or ():
@@ -92,7 +95,7 @@ class FitProcess:
 
 
 def _reason(status: int, said: Sequence[str]) -> str:
-    """Why a process ended, given the last lines that it said; nothing if all is well."""
+    """Why a process failed, given its exit status and the last lines of its output; "" if it succeeded."""
     if status == 0:
         return ""
     if status < 0:
@@ -101,7 +104,7 @@ def _reason(status: int, said: Sequence[str]) -> str:
 
 
 def _telling(said: Sequence[str]) -> str:
-    """The line that says why: of our own errors, else of an exception, whose words may be many, else the last one."""
+    """The line that says why: our own last error, else the first line of the last exception, else the last line."""
     if errors := [line for line in said if line.startswith(ERROR)]:
         return errors[-1].removeprefix(ERROR)
     _, traced, after = "\n".join(said).rpartition(TRACEBACK)
@@ -111,10 +114,10 @@ def _telling(said: Sequence[str]) -> str:
 
 
 def threads_each(at_once: int) -> str:
-    """Of each of several trainings at once, which share the cores, unless the user has said how many."""
+    """How many threads each of several parallel trainings gets: OMP_NUM_THREADS if set, else its share of the cores."""
     return os.environ.get("OMP_NUM_THREADS") or str(max(_cores() // at_once, 1))
 
 
 def _cores() -> int:
-    """Those that this process may use, which a container or a scheduler may have limited."""
+    """The cores this process may use, which a container or a scheduler may limit."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,6 +1,6 @@
-"""Planned runs are trained, each in a process and a folder of its own, and kept once they are finished.
+"""Trains planned runs, each in its own process and folder, and keeps those that are finished.
 
-Each is an ordinary run that `fit` does, with its settings and its table under inputs/, and can be done again by itself.
+Each is an ordinary `multiskin fit` run whose config and table are under inputs/, so it can be repeated on its own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,16 +19,16 @@ from multiskin.errors import UserError
 from multiskin.run import RunFolder, require_writable, write_whole
 
 INPUTS = "inputs"
-MARK = ".multiskin"  # says that a folder is ours, and whose
+MARK = ".multiskin"  # marks a folder as ours and names the command that made it
 
 
 class Runs:
     """The runs of a comparison or study, under one folder.
 
     Args:
-        root: the folder, which may hold runs from before; those with other settings are never touched.
-        side: the photos that a finished run is measured on: test, or val while settings are still being chosen.
-        command: whose folder it is, compare or study, which would write over each other's results.
+        root: the folder, which may hold earlier runs; those with other settings are never touched.
+        side: the split that a finished run is measured on: test, or val while settings are still being chosen.
+        command: compare or study; a folder belongs to one of them, since each would overwrite the other's results.
     """
 
     def __init__(self, root: Path, side: str, command: str) -> None:
@@ -38,16 +38,16 @@ class Runs:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Keeps the folder for one process, which makes it if need be.
+        """Locks the folder for this process, and creates it if necessary.
 
         Raises:
-            UserError: another one is at work there, or it holds something else.
+            UserError: another process is using it, it holds something else, or it cannot be written.
         """
         mark = self.root / MARK
         if not mark.is_file():
             RunFolder.require_free(self.root)
         elif mark.read_text(encoding="utf-8") != self.command:
-            raise UserError(f"--out {self.root}: holds what another command left; name another folder")
+            raise UserError(f"--out {self.root}: holds the runs of another command; name another folder")
         with require_writable(self.root):
             (self.root / INPUTS).mkdir(parents=True, exist_ok=True)
             write_whole(mark, self.command)
@@ -58,34 +58,34 @@ class Runs:
         return RunFolder(self.root / "runs" / run.name)
 
     def log(self, run: PlannedRun) -> Path:
-        """What a run said while it was trained."""
+        """The output of a run's training."""
         return self.root / "runs" / f"{run.name}.log"
 
     def finished(self, run: PlannedRun) -> bool:
-        """Whether a run is trained, and measured on the side asked for."""
+        """Whether a run is trained, and measured on the split asked for."""
         return self.folder(run).measured(self.side)
 
     def begun(self, planned: Sequence[PlannedRun], against: str) -> list[PlannedRun]:
-        """Those of models that have a finished run, as others may never have one; all, if nothing is left to compare.
+        """The runs of models that have a finished run, since others may never get one; all if nothing else is left.
 
         Args:
             planned: the runs of all models.
-            against: the model that the others are set against, which stays.
+            against: the model that the others are compared with, which always stays.
         """
         models = {run.model for run in planned if self.finished(run)} | {against}
         return [run for run in planned if run.model in models] if len(models) > 1 else list(planned)
 
     def flattered(self, planned: Sequence[PlannedRun]) -> bool:
-        """Whether a model is measured on the photos that its calibration was fitted to."""
+        """Whether a model is measured on the photos that its calibration was fitted on."""
         return self.side == "val" and any(self.folder(run).uncalibrated(self.side).is_file() for run in planned)
 
     def train(self, planned: Sequence[PlannedRun], at_once: int, tell: Tell) -> dict[str, str]:
-        """Trains what is not finished; what fails is left for the next time, and the others go on.
+        """Trains the unfinished runs; when one fails, the others continue, and it can be retried next time.
 
         Args:
             planned: the runs.
             at_once: how many are trained at the same time; they share the cores.
-            tell: called as the runs go on, with how much of the work of all runs is done.
+            tell: called with the runs' progress and how much of the total work is done.
 
         Returns:
             Why runs failed, by title.
@@ -95,11 +95,14 @@ class Runs:
         return Pool(work, at_once, tell).train()
 
     def inputs(self, name: str) -> Path:
-        """The file of settings of a run by its name."""
+        """The config file of the run with this name."""
         return self.root / INPUTS / f"{name}.yaml"
 
     def settings(self, run: PlannedRun, at_once: int = 1) -> Path:
-        """The file of settings that a run is trained from, from whatever folder, written with the others it names."""
+        """Writes the config file that a run is trained from, and the table and schema it names.
+
+        Its paths are absolute or relative to itself, so that it can be used from any working directory.
+        """
         inputs = self.root.resolve() / INPUTS
         text = run.table.to_csv(index=False)
         table = inputs / f"{run.stem}-{short_digest(text.encode())}.csv"
@@ -126,7 +129,7 @@ class Runs:
 
 
 class _Left:
-    """The runs that are not finished, in their order."""
+    """The jobs of all unfinished runs, in their order."""
 
     def __init__(self, runs: Runs, planned: Sequence[PlannedRun], at_once: int) -> None:
         self.runs = runs
@@ -142,7 +145,7 @@ class _Left:
         process = FitProcess(self.runs.settings(run, self.at_once), self.runs.log(run), threads_each(self.at_once))
         folder = self.runs.folder(run)
         trained = take_over(run, folder)
-        options = f"takes over the training of {trained}" if trained else ""
+        options = f"reuses the training of {trained}" if trained else ""
         return Job(run.title, run.work, folder, self.runs.side, process, options)
 
     def end(self, job: Job, reason: str) -> str:

@@ -1,4 +1,4 @@
-"""A study: one factor of training in several variants, each with seeds, set against one of them."""
+"""A study: several variants of one training factor, each trained with several seeds and compared with a baseline."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from multiskin.errors import UserError, require_known, unknown
 Options = Mapping[str, Any]  # by their dotted names, as on the command line
 REQUIRED = ("title", "baseline", "rows")
 IN_FULL = ("rows", "options", "seeds")
-OF_RUNS = ("seed", "schema", "out", "ckpt_path")  # what a study decides itself
+OF_RUNS = ("seed", "schema", "out", "ckpt_path")  # set by the study itself
 OF_PHOTOS = (
     "data.root",
     "data.manifest",
@@ -33,16 +33,16 @@ OF_PHOTOS = (
 
 @dataclass(frozen=True)
 class Study:
-    """What a file of a study says.
+    """The content of a study file.
 
     Attributes:
         title: of its table.
         rows: the options of each variant.
-        baseline: the variant that the others are set against.
-        config: the settings that all share, a file beside this one; "" for the embedded ones.
-        options: what differs from them in all variants.
+        baseline: the variant that the others are compared with.
+        config: the config file that all variants share, relative to the study file; "" for the embedded one.
+        options: the options that override it in all variants.
         seeds: of the runs of each variant.
-        full: rows, options and seeds of the study in full, in place of those above.
+        full: the rows, options and seeds that replace those above with --full.
     """
 
     title: str
@@ -58,16 +58,16 @@ class Study:
         """Reads a study.
 
         Raises:
-            UserError: a file that is none, unknown keys, fewer than two rows, a baseline that is not among them, no
-                seed, or one given twice.
+            UserError: not a study file, missing or unknown keys, fewer than two rows, a baseline that is not among
+                them, a value of the wrong type, no seed, or a seed given twice.
         """
         content = read_document(path, "study")
         if not isinstance(content, dict):
-            raise UserError(f"study {path}: a study is a mapping with {', '.join(REQUIRED)}")
+            raise UserError(f"study {path}: not a study; give a mapping with {', '.join(REQUIRED)}")
         content = _with_text_for_names(content)
         for key in REQUIRED:
             if key not in content:
-                raise UserError(f"study {path}: no {key}; every study has {', '.join(REQUIRED)}")
+                raise UserError(f"study {path}: no {key}; a study needs {', '.join(REQUIRED)}")
         require_known(content, [each.name for each in fields(Study)], f"study {path}")
         require_known(content.get("full", {}), IN_FULL, f"study {path}: full")
         study = cls(**content)
@@ -77,17 +77,17 @@ class Study:
         return study
 
     def in_full(self) -> "Study":
-        """The study as `full` says.
+        """The study with the values that `full` overrides.
 
         Raises:
-            UserError: it says nothing.
+            UserError: `full` is empty.
         """
         if not self.full:
-            raise UserError(f"--full: the study {self.title!r} says nothing under 'full'; run it without")
+            raise UserError(f"--full: the study {self.title!r} has nothing under 'full'; run it without --full")
         return replace(self, **self.full)
 
     def arguments(self, row: str) -> list[str]:
-        """A variant's options as the command line takes them; its own come last and so count."""
+        """A variant's options as command-line arguments; its own override those of the study."""
         options = {**self.options, **self.rows[row]}
         return [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in options.items()]
 
@@ -101,7 +101,7 @@ def _require_rows(study: Study, path: Path) -> None:
 
 
 def _with_text_for_names(content: dict[str, Any]) -> dict[str, Any]:
-    """With rows and baseline by text, for 224 is a number to YAML; what is left empty is not there."""
+    """The content with row names and baseline as strings (YAML reads 224 as a number) and without empty keys."""
     given = {key: value for key, value in content.items() if value is not None}
     if "baseline" in given:
         given["baseline"] = str(given["baseline"])
@@ -115,37 +115,37 @@ def _with_text_for_names(content: dict[str, Any]) -> dict[str, Any]:
 def _require_kinds(study: Study, path: Path) -> None:
     seeds = study.seeds
     if not isinstance(seeds, list) or not all(type(seed) is int and seed >= 0 for seed in seeds):
-        raise UserError(f"study {path}: seeds: {seeds!r}; give a list of whole numbers of at least 0")
+        raise UserError(f"study {path}: seeds: {seeds!r}; give a list of whole numbers from 0 up")
     check_seeds(seeds, f"study {path}: seeds")
     if not isinstance(study.config, str):
-        raise UserError(f"study {path}: config: {study.config!r}; give the name of a file beside this one")
+        raise UserError(f"study {path}: config: {study.config!r}; give a file path relative to the study file")
     if not isinstance(study.options, dict):
         raise UserError(f"study {path}: options: {study.options!r}; give a mapping, or leave it out")
     for name in (*study.options, *(option for row in study.rows.values() for option in row)):
         if name in OF_RUNS:
-            raise UserError(f"study {path}: {name}: is the study's own, not an option; its seeds stand under 'seeds'")
+            raise UserError(f"study {path}: {name}: set by the study itself, so remove it; 'seeds' lists its seeds")
 
 
 def require_same_photos(configs: Mapping[str, FitConfig]) -> None:
-    """All variants are trained and measured on the same photos, or a difference would say nothing of them.
+    """Makes sure that all variants share their photos, without which their differences would mean nothing.
 
     Raises:
-        UserError: two that are not.
+        UserError: two variants differ in an option that selects or splits photos.
     """
     first, *others = configs
     for row in others:
         for option in OF_PHOTOS:
             values = [attrgetter(option)(configs[each]) for each in (first, row)]
             if values[0] != values[1]:
-                raise UserError(f"row {row}: {option} differs from that of {first}; all rows share their photos")
+                raise UserError(f"row {row}: {option} differs from that of {first}; all rows must share their photos")
 
 
 def plan_study(configs: Mapping[str, FitConfig], photos: Photos, seeds: Sequence[int]) -> list[PlannedRun]:
-    """A network for all attributes in every variant and with every seed.
+    """The runs of a study: one network for all attributes for every variant and seed.
 
     Args:
         configs: the settings of each variant.
-        photos: the same for all.
+        photos: shared by all variants.
         seeds: likewise.
 
     Raises:
@@ -157,5 +157,5 @@ def plan_study(configs: Mapping[str, FitConfig], photos: Photos, seeds: Sequence
     for row in rows:
         other = names.setdefault(row.digest, row.model)
         if other != row.model:
-            raise UserError(f"rows {other} and {row.model} have the same settings; take one out")
+            raise UserError(f"rows {other} and {row.model} have the same settings; remove one")
     return with_seeds(rows, seeds)

@@ -46,9 +46,9 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            (["--seeds", "1", "1"], "--seeds: 1 stands twice"),
-            (["--seed", "1"], "--seed: a comparison has --seeds"),
-            (["--ckpt_path", "last"], "--ckpt_path: a comparison has --seeds, and goes on by itself"),
+            (["--seeds", "1", "1"], "--seeds: 1 is given twice"),
+            (["--seed", "1"], "--seed: not for a comparison, which has --seeds"),
+            (["--ckpt_path", "last"], "--ckpt_path: not for a comparison, which has --seeds and resumes"),
             (["--protocol", "fair"], "--protocol"),
             (["--jobs", "0"], "0 does not conform"),
         ],
@@ -63,7 +63,7 @@ class TestMistakes:
     def test_in_seeds_are_told_before_photos_are_looked_for(self, folder, capsys, command, file):
         absent = ["--data.manifest", "none.csv"]
         assert run(command, "--config", folder / file, "--seeds", "1", "1", *absent) == 2
-        assert "--seeds: 1 stands twice" in capsys.readouterr().err
+        assert "--seeds: 1 is given twice" in capsys.readouterr().err
 
     def test_a_folder_of_something_else_stays_as_it_is(self, folder, capsys):
         assert run("compare", "--config", folder / "config.yaml", "--out", folder) == 2
@@ -118,13 +118,13 @@ class TestWhole:
         out = folder / "runs" / "changed"
         command = ["compare", "--config", folder / "config.yaml", "--seeds", "3", "--test", "false", "--out", out]
         assert run(*command) == 0
-        assert "results that were here" not in capsys.readouterr().out
+        assert "earlier results moved" not in capsys.readouterr().out
         before = (out / "results.json").read_bytes()
         assert run(*command, "--heads", "{lines: {loss: squared_emd}}") == 0
         said = capsys.readouterr().out
         assert "2 of 3 runs to train" in said  # that of shine alone is the same as before
-        [moved] = [line for line in said.splitlines() if line.startswith("the results that were here are in results-")]
-        assert moved.endswith("/ now: settings of shared: heads.lines.loss was None and is squared_emd")
+        [moved] = [line for line in said.splitlines() if line.startswith("earlier results moved to results-")]
+        assert moved.endswith("/: settings of shared: heads.lines.loss was None and is squared_emd")
         assert said.index(moved) < said.index("2 of 3 runs to train")
         [kept] = out.glob("results-*")
         assert (kept / "results.json").read_bytes() == before
@@ -170,7 +170,7 @@ class TestWhole:
         assert (out / "table.md").read_text().count("| focal |") >= 2
         assert run("study", "--config", folder / "study.yaml", "--out", out, "--seeds", "0") == 0
         said = capsys.readouterr().out
-        assert "now: seeds were 0 1 and are 0; settings are the same" in said
+        assert ": seeds were 0 1 and are 0; the settings are the same" in said
         assert "0 of 2 runs to train" in said
         assert len(list(out.glob("results-*/table.md"))) == 1
 

@@ -112,7 +112,7 @@ def test_the_test_side_is_looked_at_when_asked_for(folder, trained, options, pho
 def test_no_list_without_all_of_the_folds(folder, monkeypatch, capsys):
     monkeypatch.setattr(Runs, "train", lambda *_: {"fold-2, seed 0": "loss is not finite"})
     assert run("suspects", "--config", folder / "config.yaml", "--folds", 3) == 2
-    assert "1 of 3 runs failed; start again to try them again:\n  fold-2, seed 0: loss" in capsys.readouterr().err
+    assert "1 of 3 runs failed; start again to retry them:\n  fold-2, seed 0: loss" in capsys.readouterr().err
     assert not (folder / "runs" / "first-suspects" / "suspects.csv").exists()
 
 

@@ -69,9 +69,7 @@ def test_other_results_are_kept_whole_in_a_folder_beside(runs, plan, config, wri
 def test_other_seeds_are_told(runs, plan, config, write):
     write(plan(config))
     told = set_aside(runs, plan(config, [0, 1, 2]), ASKED, FILES)
-    assert told == (
-        f"the results that were here are in {PLACE}/ now: seeds were 0 1 and are 0 1 2; settings are the same"
-    )
+    assert told == f"earlier results moved to {PLACE}/: seeds were 0 1 and are 0 1 2; the settings are the same"
 
 
 def test_other_models_are_told(runs, plan, config, write):
@@ -93,7 +91,7 @@ def test_other_settings_are_told_once_with_what_they_were(runs, plan, config, wr
 def test_a_setting_of_one_attribute_alone_is_told(runs, plan, config, write):
     write(plan(config))
     told = set_aside(runs, plan(replace(config, heads={"lines": {"loss": "focal"}})), ASKED, FILES)
-    assert told.endswith("now: settings of shared: heads.lines.loss was None and is focal")
+    assert told.endswith("/: settings of shared: heads.lines.loss was None and is focal")
 
 
 def test_another_protocol_and_another_side_are_told(runs, plan, config, write):
@@ -110,7 +108,7 @@ def test_other_photos_are_told(runs, plan, config, write):
     planned = plan(config)
     write(planned)
     others = [replace(run, contents=dict.fromkeys(run.contents, "other")) for run in planned]
-    assert "photos, grades, first weights or versions" in set_aside(runs, others, ASKED, FILES)
+    assert "photos, grades, initial weights or package versions" in set_aside(runs, others, ASKED, FILES)
 
 
 def test_settings_that_are_gone_are_not_guessed(runs, plan, config, write):
@@ -118,7 +116,7 @@ def test_settings_that_are_gone_are_not_guessed(runs, plan, config, write):
     write(planned)
     runs.inputs(planned[0].name).unlink()
     told = set_aside(runs, plan(replace(config, recipe=Recipe(loss="focal"))), ASKED, FILES)
-    assert "the settings that shared had are gone" in told
+    assert "the earlier settings of shared are missing" in told
 
 
 @pytest.mark.parametrize("damaged", ["recipe: {loss", "- recipe", b"\xff", "[" * 5000])
@@ -127,7 +125,7 @@ def test_settings_that_cannot_be_read_are_gone(runs, plan, config, write, damage
     write(planned)
     runs.inputs(planned[0].name).write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
     told = set_aside(runs, plan(replace(config, recipe=Recipe(loss="focal"))), ASKED, FILES)
-    assert "the settings that shared had are gone" in told
+    assert "the earlier settings of shared are missing" in told
 
 
 UNKNOWN = [{}, {"shared": {}}, {"shared": ["shared-0-ab"]}, {"shared": {"0": 5}}, ["shared"]]
@@ -139,7 +137,7 @@ UNKNOWN = [{}, {"shared": {}}, {"shared": ["shared-0-ab"]}, {"shared": {"0": 5}}
 def test_what_cannot_be_told_is_kept_too(runs, plan, config, write, record):
     write(plan(config))
     (runs.root / "results.json").write_text(record, encoding="latin-1")
-    assert "which runs they rest on is not known" in set_aside(runs, plan(config), ASKED, FILES)
+    assert "the runs they were based on are not known" in set_aside(runs, plan(config), ASKED, FILES)
     assert len(list(runs.root.glob("results-*/results.json"))) == 1
 
 

@@ -144,7 +144,7 @@ def test_predictions_of_other_photos_are_refused(runs, finish, planned, graded):
     predictions = runs.folder(planned[1]).predictions("test")
     whole = predictions.read_text()
     predictions.write_text("\n".join(whole.splitlines()[:-1]))
-    with pytest.raises(UserError, match="predictions of other photos"):
+    with pytest.raises(UserError, match="the predictions there are of other photos"):
         out_of_fold(runs, planned, graded.manifest)
     predictions.write_text("image\n")
     with pytest.raises(UserError, match="remove this run's folder"):

@@ -159,7 +159,7 @@ def test_results_are_those_of_a_run_that_was_trained_itself(plan, tmp_path):
         assert taken.train([plain], 1, lambda *_: None) == {}
         assert taken.train([run], 1, lambda what, _: told.append(what)) == {}
         assert alone.train([run], 1, lambda *_: None) == {}
-    assert f"shared, seed 0: takes over the training of {plain.name}" in told
+    assert f"shared, seed 0: reuses the training of {plain.name}" in told
     assert not any("epoch" in what for what in told)
     one, other = taken.folder(run), alone.folder(run)
     assert json.loads(one.metrics.read_text()) == json.loads(other.metrics.read_text())

@@ -266,7 +266,7 @@ class TestNames:
         assert before[0] != after[0]
 
 
-@pytest.mark.parametrize(("seeds", "words"), [([], "none given"), ([3, 1, 3], "3 stands twice")])
+@pytest.mark.parametrize(("seeds", "words"), [([], "none given"), ([3, 1, 3], "3 is given twice")])
 def test_seeds_are_different_ones(seeds, words):
     with pytest.raises(UserError, match=words):
         check_seeds(seeds)

@@ -26,7 +26,7 @@ def test_epochs_are_told_and_what_it_says_is_kept(process, faults):
 
 def test_one_that_is_stopped_before_it_begins_never_does(process, faults):
     process.stop()
-    assert process.run(print) == "stopped before it began"
+    assert process.run(print) == "stopped before it started"
     assert not (faults / "trained").exists()
 
 
@@ -69,7 +69,7 @@ def test_the_reason_is_the_line_that_tells_it(said, reason, process, tmp_path, m
     fit.write_text(f"#!/bin/sh\ncat <<'END'\n{said}END\nexit 1\n")
     fit.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(fit))
-    assert process.run(lambda *_: None) == f"{reason}; all it said: {process.log}"
+    assert process.run(lambda *_: None) == f"{reason}; full output: {process.log}"
 
 
 def test_killed_is_not_failed(process, faults):

@@ -78,7 +78,7 @@ def test_a_killed_run_is_a_failed_run(runs, planned, faults):
 def test_a_run_that_ends_well_without_results_is_a_failed_run(runs, planned, faults):
     (faults / "shine").write_text("leave")
     failures = runs.train(planned, 1, lambda *_: None)
-    expected = f"ended without results on test photos; all it said: {runs.log(planned[1])}"
+    expected = f"ended without results on test photos; full output: {runs.log(planned[1])}"
     assert failures == {"single-shine, seed 0": expected}
     assert runs.finished(planned[2])
 
@@ -90,7 +90,7 @@ def test_a_run_that_a_process_left_behind_still_trains_is_named_and_left_to_it(r
         failures = runs.train(planned, 1, lambda *_: None)
     assert [name for name, _ in trained(faults)] == [planned[0].name, planned[2].name]
     assert list(failures) == ["single-shine, seed 0"]
-    assert failures["single-shine, seed 0"].startswith("another process is still at work on it")
+    assert failures["single-shine, seed 0"].startswith("another process is still training it")
     assert failures["single-shine, seed 0"].endswith("; start again when it has ended")
     assert runs.train(planned, 1, lambda *_: None) == {}
 
@@ -170,7 +170,7 @@ class TestFolder:
 
     def test_what_another_command_left_stays(self, runs):
         with (
-            pytest.raises(UserError, match="holds what another command left"),
+            pytest.raises(UserError, match="holds the runs of another command"),
             Runs(runs.root, "val", "study").opened(),
         ):
             pass

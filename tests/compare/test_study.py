@@ -38,18 +38,18 @@ def test_a_rows_own_options_count_more_than_those_of_all(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"title": ...}, "no title; every study has title, baseline, rows"),
+        ({"title": ...}, "no title; a study needs title, baseline, rows"),
         ({"rows": {"plain": {}}}, "rows: give at least two"),
         ({"rows": {"plain": {}, "focal": "focal"}}, "rows: give at least two, each with its options"),
         ({"baseline": "plane"}, "unknown row 'plane': did you mean 'plain'"),
         ({"seed": [1]}, "unknown key 'seed': did you mean 'seeds'"),
         ({"seeds": 3}, "seeds: 3; give a list"),
-        ({"seeds": [-1]}, "seeds: .* whole numbers of at least 0"),
-        ({"seeds": [1, 1]}, "seeds: 1 stands twice"),
+        ({"seeds": [-1]}, "seeds: .* whole numbers from 0 up"),
+        ({"seeds": [1, 1]}, "seeds: 1 is given twice"),
         ({"seeds": []}, "seeds: none given"),
-        ({"config": 3}, "config: 3; give the name of a file"),
-        ({"options": {"seed": 3}}, "seed: is the study's own"),
-        ({"rows": {"plain": {"schema": "a.yaml"}, "focal": {}}}, "schema: is the study's own"),
+        ({"config": 3}, "config: 3; give a file path"),
+        ({"options": {"seed": 3}}, "seed: set by the study itself"),
+        ({"rows": {"plain": {"schema": "a.yaml"}, "focal": {}}}, "schema: set by the study itself"),
         ({"full": {"epochs": 3}}, "full: unknown key 'epochs'"),
         ({"full": {"rows": {"a": {}, "b": {}}}}, "baseline: unknown row 'plain'"),
     ],
@@ -69,7 +69,7 @@ def test_names_may_be_numbers_and_options_left_empty(tmp_path):
 
 def test_a_file_that_is_no_study_is_named(tmp_path):
     (tmp_path / "list.yaml").write_text("[1, 2]")
-    with pytest.raises(UserError, match=r"list\.yaml: a study is a mapping"):
+    with pytest.raises(UserError, match=r"list\.yaml: not a study; give a mapping"):
         Study.load(tmp_path / "list.yaml")
     with pytest.raises(UserError, match=r"none\.yaml"):
         Study.load(tmp_path / "none.yaml")
@@ -78,7 +78,7 @@ def test_a_file_that_is_no_study_is_named(tmp_path):
 def test_in_full_is_what_full_says_and_all_else_as_before(tmp_path):
     study = load(tmp_path, full={"seeds": [0, 1, 2]})
     assert study.in_full() == replace(study, seeds=[0, 1, 2])
-    with pytest.raises(UserError, match="says nothing under 'full'"):
+    with pytest.raises(UserError, match="has nothing under 'full'"):
         load(tmp_path).in_full()
 
 
