@@ -1,1 +1,1 @@
-"""One model against a model per attribute: the runs, what they say, how sure that is, and what both sides cost."""
+"""Compares one shared model with single-attribute models, or variants of a study: runs, statistics and cost."""

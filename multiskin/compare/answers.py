@@ -1,4 +1,4 @@
-"""What two sides say of the photos that are graded for an attribute, read from their tables of predictions."""
+"""Paired predictions of a candidate and a baseline on the graded photos of an attribute, read from their tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from multiskin.data.units import unit_names
 from multiskin.errors import UserError
 from multiskin.schema import Attribute
 
-FACTS = {"true": "true grade", "subject": "subject"}  # of a photo, and the same in every table
+FACTS = {"true": "true grade", "subject": "subject"}  # properties of a photo, the same in every table
 
 
 class Answers(NamedTuple):
-    """What the S models of one side, one for each seed, say of N photos.
+    """The predictions of the S models of one side, one per seed, on N photos.
 
     Attributes:
         predicted: (S, N) int64 grades.
@@ -29,15 +29,15 @@ class Answers(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A candidate and a baseline with their answers on the same N photos, all graded for one attribute; N may be 0.
+    """The predictions of a candidate and a baseline on the same N photos, all graded for one attribute; N may be 0.
 
     Attributes:
         attribute: what is graded.
-        images: (N,) str, each once.
+        images: (N,) str, without duplicates.
         subjects: (N,) str, "" where unknown.
-        true: (N,) int64 grades.
-        candidate: the one side.
-        baseline: the other one, with as many seeds.
+        true: (N,) int64 true grades.
+        candidate: its predictions.
+        baseline: its predictions, with as many seeds.
     """
 
     attribute: Attribute
@@ -53,27 +53,28 @@ class Pair:
 
     @property
     def units(self) -> np.ndarray:
-        """(N,) str: what each photo is drawn with, its subject, or itself where that is unknown."""
+        """(N,) str: the unit that each photo is resampled with, its subject, or the photo itself if that is unknown."""
         return np.array(unit_names(self.subjects, self.images), dtype=str)
 
 
 def read_pair(attribute: Attribute, candidate: Sequence[Path], baseline: Sequence[Path]) -> Pair:
-    """Reads the tables of predictions of two sides, one table for each seed, in the same order of seeds on both.
+    """Reads the tables of predictions of two sides, one table per seed, with the seeds in the same order on both.
 
-    Rows that are not graded for the attribute are left out, and the order of rows is of no account.
+    Rows that are not graded for the attribute are left out; the order of rows does not matter.
 
     Raises:
-        UserError: a table given twice or missing or unreadable, unequal numbers of seeds, or tables that differ in
-            photos, subjects or true grades.
+        UserError: a table that is given twice, missing or unreadable, unequal numbers of seeds, or tables that differ
+            in photos, subjects or true grades.
     """
     paths = [*candidate, *baseline]
     if len(candidate) != len(baseline):
         raise UserError(
-            f"{attribute.name}: {len(candidate)} runs stand against {len(baseline)}; give one of each for every seed"
+            f"{attribute.name}: {len(candidate)} candidate runs and {len(baseline)} baseline runs; give one of each "
+            "for every seed"
         )
     for path in paths:
         if paths.count(path) > 1:
-            raise UserError(f"{path}: given twice; the same run again says nothing new")
+            raise UserError(f"{path}: given twice; give each run once")
     tables = [_read(path, attribute) for path in paths]
     for path, table in zip(paths[1:], tables[1:], strict=True):
         _require_same(tables[0], table, paths[0], path)
@@ -82,14 +83,14 @@ def read_pair(attribute: Attribute, candidate: Sequence[Path], baseline: Sequenc
         attribute,
         images=facts.index.to_numpy(str),
         subjects=facts["subject"].to_numpy(str),
-        true=facts["true"].to_numpy(np.int64, copy=True),  # pandas lends its own, and torch wants one to write to
+        true=facts["true"].to_numpy(np.int64, copy=True),  # pandas returns a read-only view, torch warns of those
         candidate=_answers(tables[: len(candidate)], attribute),
         baseline=_answers(tables[len(candidate) :], attribute),
     )
 
 
 def _read(path: Path, attribute: Attribute) -> pd.DataFrame:
-    """The graded rows by image, sorted, with the facts, the predicted grade and its probabilities."""
+    """The graded rows, sorted by image, with the facts, the predicted grade and the grade probabilities."""
     columns = [attribute.true_column, attribute.name, *attribute.probability_columns]
     wanted, names = {"image", "subject", *columns}, {attribute.true_column: "true", attribute.name: "predicted"}
     try:
@@ -97,7 +98,7 @@ def _read(path: Path, attribute: Attribute) -> pd.DataFrame:
         text = text[text[attribute.true_column] != ""].set_index("image").sort_index()
         table = text[columns].apply(pd.to_numeric, errors="coerce").rename(columns=names)
     except FileNotFoundError as error:
-        raise UserError(f"{path}: not there; the run has not finished, so start it again to go on with it") from error
+        raise UserError(f"{path}: no such file; the run has not finished, so start it again to resume it") from error
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{path}: not predictions of {attribute.name} on graded photos; measure again") from error
     _check(table, path, attribute)
@@ -107,13 +108,13 @@ def _read(path: Path, attribute: Attribute) -> pd.DataFrame:
 def _check(table: pd.DataFrame, path: Path, attribute: Attribute) -> None:
     twice = table.index[table.index.duplicated()]
     if len(twice):
-        raise UserError(f"{path}: photo {twice[0]} stands twice; measure again")
+        raise UserError(f"{path}: photo {twice[0]} appears twice; measure again")
     whole = table[["true", "predicted"]].isin(range(attribute.grades)).all(axis=1)
-    whole &= table[attribute.probability_columns].ge(0).all(axis=1)  # no number is not
+    whole &= table[attribute.probability_columns].ge(0).all(axis=1)  # false for NaN
     if not whole.all():
         raise UserError(
-            f"{path}: photo {table.index[~whole][0]}: {attribute.name} has no grade of 0..{attribute.grades - 1} with "
-            "its probabilities; measure again"
+            f"{path}: photo {table.index[~whole][0]}: {attribute.name} needs grades in 0..{attribute.grades - 1} and "
+            "their probabilities; measure again"
         )
 
 
@@ -121,7 +122,7 @@ def _require_same(first: pd.DataFrame, other: pd.DataFrame, first_path: Path, pa
     for here, there, has, lacks in ((other, first, path, first_path), (first, other, first_path, path)):
         extra = here.index.difference(there.index)
         if len(extra):
-            told = f"{lacks}: photo {extra[0]} is not graded here, but in {has}"  # the first may have been cut short
+            told = f"{lacks}: photo {extra[0]} is not graded here, but it is in {has}"  # either may have been truncated
             raise UserError(f"{told}; measure both again, on one table")
     for fact, words in FACTS.items():
         differs = first[fact] != other[fact]

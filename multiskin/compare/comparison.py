@@ -1,4 +1,4 @@
-"""The whole of a comparison: which runs it rests on, what they say, and what both sides cost."""
+"""The content of a comparison: the runs it is based on, their results, and what both sides cost."""
 
 import platform
 from collections.abc import Sequence
@@ -21,28 +21,27 @@ from multiskin.schema import Attribute, Schema
 
 @dataclass(frozen=True)
 class Comparison:
-    """The shared model (candidate) against the models for single attributes (baseline).
+    """The shared model (candidate) compared with the single-attribute models (baseline).
 
     Attributes:
         schema: the attributes that are compared.
-        runs: the names of all that were planned, by model and seed.
-        seeds: those of which every run of what is compared is finished.
-        protocol: how much the single models were trained.
-        side: of the split that they are compared on: test, or val while settings are still being chosen.
-        photos: of that side.
+        runs: the names of all planned runs, by model and seed.
+        seeds: those for which all compared runs are finished.
+        protocol: how long the single models were trained.
+        side: the split they are compared on: test, or val while settings are still being chosen.
+        photos: the number of photos of that split.
         config: the shared model's settings.
         results: of every attribute and metric, from statistics.compare.
         by_seed: seed, attribute, metric, candidate, baseline: the values that the results are means of.
-        cost: a line for each quantity, from cost.measure_cost; empty until it is measured.
-        draws: how many equally weighted draws an epoch is worth to each attribute, of both sides: attribute, single,
-            shared.
-        constant: what the best constant answer gets, by attribute and metric.
-        second_rater: what a second rater gets, likewise; empty where there is none.
-        missing: why planned runs are not there, by title.
-        versions: of the packages that all runs were planned with, or their names would differ; and Python's, here.
-        flattered: whether a model was calibrated to the photos that it is measured on.
-        left_out: titles of further attributes of the shared model, of which no single model is finished.
-        no_cost: why the cost could not be measured; "" if it was, or nobody has tried.
+        cost: a row for each quantity, from cost.measure_cost; empty until measured.
+        draws: attribute, single, shared: the effective number of draws per epoch on both sides.
+        constant: the scores of the best constant prediction, by attribute and metric.
+        second_rater: the scores of a second rater, likewise; empty if there is none.
+        missing: why planned runs are missing, by title.
+        versions: of Python here, and of the packages that all runs were planned with (they are part of run names).
+        flattered: whether a model was calibrated on the photos that it is measured on.
+        left_out: titles of the shared model's other attributes, whose single models have no finished run.
+        no_cost: why the cost could not be measured; "" if it was measured or not tried yet.
     """
 
     schema: Schema
@@ -66,13 +65,13 @@ class Comparison:
 
 
 def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, missing: dict[str, str]) -> Comparison:
-    """What the finished runs of a comparison say, without what they cost.
+    """The results of the finished runs of a comparison, without their cost.
 
-    An attribute without a finished single model is left out, for it may never have one; then seeds of which a run is
-    missing are.
+    Attributes without a finished single model are left out, since they may never get one; then seeds with a missing
+    run are.
 
     Raises:
-        UserError: no seed is whole.
+        UserError: no seed has all of its runs.
     """
     begun = runs.begun(planned, SHARED)
     models, seeds = {run.model for run in begun}, require_whole_seeds(runs, begun, missing)
@@ -102,14 +101,14 @@ def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, mis
 
 
 def with_cost(comparison: Comparison, runs: Runs, planned: Sequence[PlannedRun]) -> Comparison:
-    """The comparison with what both sides cost, which is measured here and now."""
+    """The comparison with the cost of both sides, which this measures on the current machine."""
     shared, singles = _sides(comparison.schema, comparison.seeds, runs, planned)
     measured = measure_cost(shared, list(zip(*singles.values(), strict=True)), available_devices())
     return replace(comparison, cost=pd.DataFrame(measured))
 
 
 def require_whole_seeds(runs: Runs, planned: Sequence[PlannedRun], missing: dict[str, str]) -> list[int]:
-    """The seeds of which every planned run is finished, in their order.
+    """The seeds for which every planned run is finished, in their order.
 
     Raises:
         UserError: there is none.
@@ -118,14 +117,14 @@ def require_whole_seeds(runs: Runs, planned: Sequence[PlannedRun], missing: dict
     seeds = [seed for seed in dict.fromkeys(run.config.seed for run in planned) if seed not in unfinished]
     if not seeds:
         reasons = "".join(f"\n  {title}: {reason}" for title, reason in missing.items())
-        raise UserError(f"no seed has all of its runs, so there is nothing to compare; start again:{reasons}")
+        raise UserError(f"no seed has all of its runs, so there is nothing to compare; start again to retry:{reasons}")
     return seeds
 
 
 def _sides(
     schema: Schema, seeds: Sequence[int], runs: Runs, planned: Sequence[PlannedRun]
 ) -> tuple[list[RunFolder], dict[str, list[RunFolder]]]:
-    """The shared model's runs, and those of the single models by attribute, seed by seed."""
+    """The runs of the shared model, and those of the single models by attribute, one for each seed."""
     folders = {(run.model, run.config.seed): runs.folder(run) for run in planned}
     singles = {attribute.name: [folders[single_name(attribute), seed] for seed in seeds] for attribute in schema}
     return [folders[SHARED, seed] for seed in seeds], singles
@@ -136,7 +135,7 @@ def _pair(attribute: Attribute, candidate: Sequence[RunFolder], baseline: Sequen
 
 
 def _draws(schema: Schema, planned: Sequence[PlannedRun]) -> pd.DataFrame:
-    """What an epoch is worth to each attribute; every seed draws as many, so that the first one tells."""
+    """The effective draws per epoch for each attribute; they do not depend on the seed, so the first one is used."""
     first = [run for run in planned if run.config.seed == planned[0].config.seed]
     of_model = {run.model: run.effective_draws for run in first}
     sides = [(each.name, of_model[single_name(each)][each.name], of_model[SHARED][each.name]) for each in schema]
@@ -148,7 +147,7 @@ def _measured(run: RunFolder, side: str) -> dict[str, Any]:
 
 
 def _constant(head: dict[str, float]) -> dict[str, float]:
-    """What the best constant answer gets, of the metrics that record it."""
+    """The scores of the best constant prediction, of the metrics that record them."""
     suffix = "_constant"
     return {key.removesuffix(suffix): value for key, value in head.items() if key.endswith(suffix)}
 
@@ -161,7 +160,7 @@ def _by_seed(
     singles: dict[str, list[RunFolder]],
     side: str,
 ) -> pd.DataFrame:
-    """The value of every metric of every attribute, seed by seed, as the runs have recorded them."""
+    """The value of every metric of every attribute for each seed, as recorded by the runs."""
     rows = []
     for position, seed in enumerate(seeds):
         one = _measured(shared[position], side)["heads"]

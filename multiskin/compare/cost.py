@@ -1,7 +1,7 @@
-"""What it costs to grade all attributes by one shared model, and by a model for each, measured in one process.
+"""The cost of grading all attributes with one shared model versus one model each, measured in a single process.
 
-The models for single attributes answer one after the other on one device and all stay in its memory, as they would in
-an application. A photo is prepared and brought to the device once for either side, which no time here includes.
+The single-attribute models predict one after the other on one device and all stay in its memory, as they would in an
+application. Either side would preprocess a photo and move it to the device once, so no time here includes that.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,28 +25,28 @@ Device = Literal["cpu", "cuda"]
 PARAMETERS = "parameters"
 LATENCY = "latency of one photo"
 PASSES = "image passes in training"
-BATCH = 32  # photos at once, where there are many
+BATCH = 32  # photos, for throughput and memory
 BUDGET = 10.0  # seconds for all rounds of a timing
 Model = TypeVar("Model", RunFolder, Predictor)
 
 
 class Cost(NamedTuple):
-    """One quantity on both sides.
+    """One quantity for both sides.
 
     Attributes:
         quantity: what is measured.
         unit: of both sides.
-        device: in words; empty where none was measured on.
-        shared: the one model.
-        singles: the models for single attributes, all together.
-        ratio: how many times as much the singles cost: singles / shared, or shared / singles of a speed.
-        low: of the ratio's 95 % interval; NaN where there is nothing random, or one measurement only.
-        high: likewise.
-        repeats: measurements of each model, whose medians are shown, summed over the singles.
-        shared_least: over seeds, of what shared is the mean of; NaN where it is not, or there is one seed.
-        shared_most: likewise.
-        singles_least: likewise.
-        singles_most: likewise.
+        device: its name; "" if the quantity does not depend on one.
+        shared: the value of the shared model.
+        singles: the value of all single-attribute models together.
+        ratio: how many times as much the singles cost: singles / shared, or shared / singles for a speed.
+        low: lower limit of the ratio's 95 % interval; NaN if the quantity is not random or was measured once.
+        high: upper limit, likewise.
+        repeats: measurements of each model; medians are reported, and summed over the singles.
+        shared_least: the minimum over seeds if shared is a mean over several seeds, else NaN.
+        shared_most: the maximum, likewise.
+        singles_least: the minimum for the singles, likewise.
+        singles_most: the maximum for the singles, likewise.
     """
 
     quantity: str
@@ -65,24 +65,24 @@ class Cost(NamedTuple):
 
 
 def available_devices() -> list[Device]:
-    """What a cost can be measured on here."""
+    """The devices of this machine that costs can be measured on."""
     return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 
 
 def measure_cost(
     shared: Sequence[RunFolder], singles: Sequence[Sequence[RunFolder]], devices: Sequence[Device]
 ) -> list[Cost]:
-    """All costs of a shared model and of models for single attributes: of training over seeds, else of the first seed.
+    """All costs of a shared model and of single-attribute models: training over all seeds, the rest for the first one.
 
-    Takes about a minute for five attributes, an EfficientNet-B0 and two cores.
+    Takes about a minute for five attributes and an EfficientNet-B0 on two cores.
 
     Args:
         shared: a run for each seed.
-        singles: the runs for single attributes of each seed.
+        singles: the single-attribute runs of each seed.
         devices: what to measure on.
 
     Raises:
-        UserError: a run without its best checkpoint or its curves, or no such device.
+        UserError: the best checkpoint or the curves of a run are missing or unreadable, or there is no such device.
     """
     first = shared[0], singles[0]
     costs = [*network_cost(*_loaded(*first, "cpu")), *training_cost(shared, singles), checkpoint_cost(*first)]
@@ -97,10 +97,10 @@ def _loaded(shared: RunFolder, singles: Sequence[RunFolder], device: Device) -> 
 
 
 def network_of(run: RunFolder, device: Device) -> Predictor:
-    """The best one of a run, on a device that is there.
+    """The best model of a run.
 
     Raises:
-        UserError: its checkpoint is not there, or not readable.
+        UserError: its checkpoint is missing or unreadable, or there is no such device.
     """
     try:
         return Predictor.from_checkpoint(run.best, device)
@@ -109,7 +109,7 @@ def network_of(run: RunFolder, device: Device) -> Predictor:
 
 
 def network_cost(shared: Predictor, singles: Sequence[Predictor]) -> list[Cost]:
-    """What follows from the networks alone: their numbers, and the work for one photo."""
+    """The costs that depend on the networks alone: parameters, weights, and the operations for one photo."""
     return [
         _summed(PARAMETERS, "", parameters, shared, singles),
         _summed("weights", "bytes", lambda predictor: weight_bytes(predictor.net), shared, singles),
@@ -118,7 +118,7 @@ def network_cost(shared: Predictor, singles: Sequence[Predictor]) -> list[Cost]:
 
 
 def training_cost(shared: Sequence[RunFolder], singles: Sequence[Sequence[RunFolder]]) -> list[Cost]:
-    """What training took, as the runs of each seed have it on record."""
+    """What training took, as recorded by the runs of each seed."""
     return [
         _over_seeds(PASSES, "", image_passes, shared, singles),
         _over_seeds("time to train", "s", training_seconds, shared, singles),
@@ -141,7 +141,7 @@ def _over_seeds(
     shared: Sequence[RunFolder],
     singles: Sequence[Sequence[RunFolder]],
 ) -> Cost:
-    """The mean over seeds, with the least and the most where there are several."""
+    """The mean over seeds, with the minimum and the maximum if there are several."""
     one, many = [count(run) for run in shared], [sum(map(count, runs)) for runs in singles]
     cost = Cost(quantity, unit, "", float(np.mean(one)), float(np.mean(many)), sum(many) / sum(one))
     if len(shared) == 1:
@@ -154,43 +154,43 @@ def parameters(predictor: Predictor) -> int:
 
 
 def macs(predictor: Predictor) -> int:
-    """Multiplications with addition that one photo takes: of convolutions and matrix products, as is the custom."""
+    """Multiply-accumulate operations for one photo, counting convolutions and matrix products only, as is usual."""
     with FlopCounterMode(display=False) as counter:
         predictor.predict(_photos(predictor, 1))
     return counter.get_total_flops() // 2
 
 
 def image_passes(run: RunFolder) -> int:
-    """Photos that a run has drawn and taken through its network; those of validation are not counted."""
+    """How many images a run has passed through its network in training, without validation."""
     settings = yaml.safe_load(run.config.read_text(encoding="utf-8"))
     return settings["data"]["draws_per_epoch"] * len(_epoch_seconds(run))
 
 
 def training_seconds(run: RunFolder) -> float:
-    """The seconds of a run's epochs, with validation and saving, on the clock: the longer, the more was at work."""
+    """The wall-clock seconds of a run's epochs, with validation and saving; longer if other jobs ran in parallel."""
     return float(_epoch_seconds(run).sum())
 
 
 def _epoch_seconds(run: RunFolder) -> pd.Series:
-    """Of every epoch; nothing but another training has them again.
+    """The seconds of every epoch.
 
     Raises:
-        UserError: the run's curves are not there, or not what was written there.
+        UserError: the run's curves are missing or damaged.
     """
     try:
         seconds = pd.to_numeric(pd.read_csv(run.curves)["train/seconds"].dropna())
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{run.curves}: no longer says what training took; {ANEW}") from error
+        raise UserError(f"{run.curves}: missing or without training times; {ANEW}") from error
     if seconds.empty:
-        raise UserError(f"{run.curves}: no longer says what training took; {ANEW}")
+        raise UserError(f"{run.curves}: missing or without training times; {ANEW}")
     return seconds
 
 
 def inference_cost(shared: Predictor, singles: Sequence[Predictor]) -> list[Cost]:
-    """What the probabilities of all attributes cost on the device that all the predictors are on."""
+    """The cost of predicting all attributes, on the device that holds all predictors."""
     device = _in_words(shared.device)
     one, many = (_seconds([shared, *singles], photos) for photos in (1, BATCH))
-    memory = _peak_bytes([shared]), _peak_bytes(singles)  # last, when libraries have set up what they keep
+    memory = _peak_bytes([shared]), _peak_bytes(singles)  # last, when libraries have allocated their own buffers
     return [
         _timed(LATENCY, "ms", device, one, 1000 * medians_of_sides(one)),
         _timed(f"throughput in batches of {BATCH}", "photos/s", device, many, BATCH / medians_of_sides(many)),
@@ -199,24 +199,24 @@ def inference_cost(shared: Predictor, singles: Sequence[Predictor]) -> list[Cost
 
 
 def _seconds(predictors: Sequence[Predictor], photos: int) -> np.ndarray:
-    """The seconds (R, 1 + H) of predictions by turns; each is done when it has come back from the device."""
+    """The seconds (R, 1 + H) of interleaved predictions, each until its result is back from the device."""
     return time_alternately([partial(each.predict, _photos(each, photos)) for each in predictors], BUDGET)
 
 
 def _photos(predictor: Predictor, number: int) -> torch.Tensor:
-    """Noise of the size and scale of prepared photos (number, 3, S, S), on the device."""
+    """Noise of the size and scale of preprocessed photos (number, 3, S, S), on the predictor's device."""
     size = predictor.preprocessing.input_size
     return torch.randn(number, 3, size, size, generator=torch.Generator().manual_seed(0)).to(predictor.device)
 
 
 def _timed(quantity: str, unit: str, device: str, seconds: np.ndarray, shown: np.ndarray) -> Cost:
-    """A cost from seconds (R, 1 + H), shown as two numbers of some unit."""
+    """A cost measured as seconds (R, 1 + H), reported as the two values shown, in the given unit."""
     ratio, low, high = ratio_of_sides(seconds)
     return Cost(quantity, unit, device, float(shown[0]), float(shown[1]), ratio, low, high, len(seconds))
 
 
 def _peak_bytes(predictors: Sequence[Predictor]) -> int:
-    """All weights, and the most that one network at work takes beside them and the photos."""
+    """The weights of all networks, plus the largest working memory that any one of them needs."""
     weights = sum(weight_bytes(predictor.net) for predictor in predictors)
     return weights + max(working_bytes(predictor, _photos(predictor, BATCH)) for predictor in predictors)
 

@@ -1,4 +1,4 @@
-"""What the runs of a study say: every variant against the baseline, and what each costs."""
+"""The results of a study: every variant compared with the baseline, and what each costs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,16 +27,16 @@ class Findings:
     """The results of a study.
 
     Attributes:
-        study: what was asked, of the variants that there is something to tell of.
+        study: the study, reduced to the variants that have results.
         schema: the attributes.
-        runs: the names of all that were planned, by variant and seed.
-        seeds: those of which every run is finished; of a single one the findings are exploratory.
-        side: of the split that is measured: test, or val while settings are still being chosen.
-        costs: of each variant its parameters, and the image passes and seconds of training, means over seeds.
-        results: of each variant, attribute and metric, from statistics.compare; the baseline stands against itself.
+        runs: the names of all planned runs, by variant and seed.
+        seeds: those for which every run is finished; with only one, the findings are exploratory.
+        side: the split that is measured: test, or val while settings are still being chosen.
+        costs: of each variant, its parameters and the image passes and seconds of training, means over seeds.
+        results: by variant, attribute and metric, from statistics.compare; the baseline is compared with itself.
         by_grade: the mean P-Recall credit by variant, ordinal attribute and true grade, and how many photos have it.
-        missing: why planned runs are not there, by title.
-        flattered: whether a model was calibrated to the photos that it is measured on.
+        missing: why planned runs are missing, by title.
+        flattered: whether a model was calibrated on the photos that it is measured on.
         lost: why a cost of a variant is NaN, by variant.
     """
 
@@ -54,12 +54,12 @@ class Findings:
 
 
 def find(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[str, str]) -> Findings:
-    """What the finished runs of a study say.
+    """The results of the finished runs of a study.
 
-    A variant without a finished run is left out, for it may never have one; then seeds of which a run is missing are.
+    Variants without a finished run are left out, since they may never get one; then seeds with a missing run are.
 
     Raises:
-        UserError: no seed is whole, or no variant is left beside the baseline.
+        UserError: no seed has all of its runs.
     """
     begun = runs.begun(planned, study.baseline)
     models = {run.model for run in begun}
@@ -87,7 +87,7 @@ def find(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[
 def _pairs(
     study: Study, folders: Mapping[str, Sequence[RunFolder]], schema: Schema, side: str
 ) -> dict[str, list[Pair]]:
-    """Each variant's answers beside the baseline's, by attribute; the baseline's own beside themselves."""
+    """Each variant's predictions paired with the baseline's, one pair per attribute; the baseline's with themselves."""
     tables = {row: [run.predictions(side) for run in runs] for row, runs in folders.items()}
     others = [row for row in study.rows if row != study.baseline]
     pairs = {row: [read_pair(each, tables[row], tables[study.baseline]) for each in schema] for row in others}
@@ -102,7 +102,7 @@ def _results(study: Study, pairs: Mapping[str, Sequence[Pair]]) -> pd.DataFrame:
 
 
 def _cost(row: str, runs: Sequence[RunFolder], lost: dict[str, str]) -> dict[str, Any]:
-    """Means over seeds; NaN for what a file of a run no longer tells, with the reason in lost."""
+    """The costs of a variant, means over seeds; NaN if the file it is read from is damaged, with the reason in lost."""
 
     def known(count: Callable[[RunFolder], float], runs: Sequence[RunFolder]) -> float:
         try:
@@ -120,7 +120,7 @@ def _cost(row: str, runs: Sequence[RunFolder], lost: dict[str, str]) -> dict[str
 
 
 def _credits(row: str, pairs: Sequence[Pair]) -> Iterator[tuple[str, str, int, int, float]]:
-    """What the photos of each true grade are worth, as P-Recall counts them; a mean over seeds."""
+    """The mean P-Recall credit of the photos of each true grade, over photos and seeds."""
     for pair in pairs:
         if not pair.attribute.ordinal:
             continue

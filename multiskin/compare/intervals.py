@@ -1,9 +1,10 @@
-"""How sure a difference is: of these trained models on other subjects, and of the method with other seeds too.
+"""Confidence intervals of a difference: of these trained models on new subjects, and of the method with new seeds too.
 
-Each seed gives a difference, and all of them are measured on one test set, as several readers of the same cases are.
-So the sampling error has a part that the seeds share and one of each seed's own, and seeds differ beside that. Sources:
-the variance of the mean, Obuchowski and Rockette, 1995; its degrees of freedom, Hillis, 2007, after Satterthwaite,
-1946; the effective number of units, Carter, Schnepel and Steigerwald, 2017, here with the shares of a metric's photos.
+Each seed gives one difference, and all are measured on the same test set, like several readers of the same cases. So
+the sampling error has a part that all seeds share and a part of each seed's own, and the seeds themselves differ as
+well. Sources: the variance of the mean, Obuchowski and Rockette, 1995; its degrees of freedom, Hillis, 2007, after
+Satterthwaite, 1946; the effective number of units, Carter, Schnepel and Steigerwald, 2017, here weighted by the units'
+shares in a metric.
 """
 
 from dataclasses import dataclass
@@ -15,15 +16,15 @@ from multiskin.metrics.bootstrap import Interval
 
 LEVEL = 0.975  # two-sided 95 %
 POWER = 0.8
-FEWEST = 2.0  # effective units: of fewer no spread can be told
-BY_CHANCE = 0.6  # so that with 3 and 5 seeds 93 to 97 % hold the truth, whatever part of the error seeds share
+FEWEST = 2.0  # effective units; with fewer, the variance cannot be estimated
+BY_CHANCE = 0.6  # gives 93 to 97 % coverage with 3 and 5 seeds, whatever part of the sampling error the seeds share
 
 
 def effective_number(shares: np.ndarray) -> float:
-    """How many equal units would make as sure as these do: (sum of a^2)^2 / sum of a^4, of shares a (U,).
+    """How many equally weighted units carry as much information: (sum of a^2)^2 / sum of a^4, of shares a (U,).
 
-    A unit's share is the weight of its photos in a metric. The number is U where shares are equal, and near the number
-    of subjects of a rare grade where the metric is averaged over grades. NaN without photos.
+    A unit's share is the total weight of its photos in a metric. The number is U if all shares are equal, and close to
+    the number of subjects with a rare grade if the metric is averaged over grades. NaN without photos.
     """
     variances = np.square(shares)
     return float(np.divide(variances.sum() ** 2, np.square(variances).sum())) if variances.any() else np.nan
@@ -31,12 +32,12 @@ def effective_number(shares: np.ndarray) -> float:
 
 @dataclass(frozen=True, eq=False)
 class PairedDifference:
-    """A candidate's metric less a baseline's, seed by seed, on one test set.
+    """A candidate's metric minus a baseline's, for each seed, on one test set.
 
     Attributes:
         by_seed: (S,) differences.
-        covariance: (S, S) of them over test sets drawn anew; NaN if nothing is known of it.
-        freedom: the degrees of freedom of that; NaN likewise.
+        covariance: (S, S) sampling covariance of the differences, over test sets; NaN if unknown.
+        freedom: the degrees of freedom of the covariance; NaN if unknown.
     """
 
     by_seed: np.ndarray
@@ -45,10 +46,10 @@ class PairedDifference:
 
     @classmethod
     def resampled(cls, differences: np.ndarray, shares: np.ndarray) -> "PairedDifference":
-        """From the differences as they are and in R resamples (1 + R, S), and the shares of units (U,).
+        """From the differences on the photos themselves and in R resamples (1 + R, S), and the shares of units (U,).
 
-        A bootstrap's variance is too small by (n - 1) / n, n units having a share. Resamples without a value are left
-        out.
+        The bootstrap variance is too small by the factor (n - 1) / n, where n is the number of units with a share, and
+        is corrected for that. Resamples in which the metric is undefined are ignored.
         """
         known = differences[1:][~np.isnan(differences[1:]).any(axis=1)]
         seeds, effective, units = differences.shape[1], effective_number(shares), np.count_nonzero(shares)
@@ -60,9 +61,9 @@ class PairedDifference:
 
     @property
     def alike(self) -> bool:
-        """Whether no resample differs from another, as of sides that are wrong on the same photos.
+        """Whether all resamples are equal, as when both models make the same mistakes.
 
-        Nothing is known then of what other units would show: the bootstrap draws nothing else than what it has.
+        Then nothing is known about other units, since the bootstrap can only draw what the sample contains.
         """
         return not self.covariance.any()
 
@@ -72,33 +73,33 @@ class PairedDifference:
 
     @property
     def sampling_variance(self) -> float:
-        """Of the mean over these seeds, from test set to test set."""
-        return max(float(self.covariance.mean()), 0.0)  # which rounding can make of it
+        """The variance over test sets of the mean over these seeds."""
+        return max(float(self.covariance.mean()), 0.0)  # rounding can make it negative
 
     @property
     def shared_variance(self) -> float:
-        """What the seeds have in common of their sampling variances; with few subjects it may come out below 0."""
+        """The mean covariance between seeds: the sampling variance they share; with few subjects it may be negative."""
         seeds = len(self.by_seed)
         return float(self.covariance.sum() - self.covariance.trace()) / (seeds * (seeds - 1))
 
     @property
     def seed_deviation(self) -> float:
-        """Of the differences on this test set; NaN of a single seed."""
+        """The standard deviation over seeds of the differences on this test set; NaN with one seed."""
         return float(self.by_seed.std(ddof=1)) if len(self.by_seed) > 1 else np.nan
 
     @property
     def trained(self) -> Interval:
-        """Of these trained models: how they differ on all subjects such as those tested."""
+        """The interval for these trained models: how they differ on the population that the subjects come from."""
         return self._interval(self.sampling_variance, self.freedom)
 
     @property
     def method(self) -> Interval:
-        """Of models trained anew: how they differ on average over seeds; NaN of a single seed.
+        """The interval for retrained models: how they differ on average over seeds; no limits (NaN) with one seed.
 
-        The variance is shared + s^2 / S, where shared is the covariance between seeds, 0 at least, and s^2 the variance
-        over seeds, which has the sampling error of each seed's own in it. Where sampling alone would give a larger s^2
-        in four of ten test sets or more, the seeds are not seen to differ and the interval is that of these models; it
-        is never narrower.
+        The variance is shared + s^2 / S, where shared is the covariance between seeds, at least 0, and s^2 is the
+        variance over seeds, which includes each seed's own sampling error. If sampling error alone would give a larger
+        s^2 in at least 40 % of test sets, no difference between seeds is detected, and the interval is that of these
+        trained models. The variance is never smaller than theirs.
         """
         seeds = len(self.by_seed)
         if seeds < 2:
@@ -111,16 +112,16 @@ class PairedDifference:
         return self._interval(variance, min(freedom, self.freedom))
 
     def _seeds_differ(self) -> bool:
-        """Whether seeds of one and the same true difference would mostly be closer together on a test set."""
+        """Whether the differences vary more over seeds than sampling error alone would mostly make them vary."""
         seeds = len(self.by_seed)
         by_sampling = max(float(self.covariance.trace()) / seeds - self.shared_variance, 0.0)
         return bool(self.seed_deviation**2 > by_sampling * chdtri(seeds - 1, 1 - BY_CHANCE) / (seeds - 1))
 
     @property
     def detectable(self) -> float:
-        """The smallest true difference of these models that is shown on such a test set with 80 % probability.
+        """The minimum detectable difference of these models: such a test set shows it with 80 % probability.
 
-        (t(0.975) + t(0.8)) * standard error (Bloom, 1995), shown meaning that the two-sided 95 % interval is above 0.
+        (t(0.975) + t(0.8)) * standard error (Bloom, 1995); shown means that the two-sided 95 % interval is above 0.
         """
         if self.alike:
             return np.nan

@@ -1,4 +1,4 @@
-"""The memory that networks take: their weights, and what they work with beside them."""
+"""The memory that networks need: for their weights, and for intermediate tensors during prediction."""
 
 import json
 import os
@@ -13,18 +13,18 @@ from torch.profiler import ProfilerActivity, profile
 
 from multiskin.inference.predictor import Predictor
 
-os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or torch's profiler tells the terminal when it starts and stops
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # keeps torch's profiler from printing when it starts and stops
 
 
 def weight_bytes(net: nn.Module) -> int:
-    """What the tensors of a network take, in memory as in a file that holds nothing else."""
+    """The size of a network's tensors, in memory or in a file that holds nothing else."""
     return sum(tensor.nbytes for tensor in net.state_dict().values())
 
 
 def working_bytes(predictor: Predictor, images: Tensor) -> int:
-    """The most that tensors take at any moment of a prediction, beside the weights and the images (B, 3, S, S).
+    """The peak memory of the tensors made during a prediction, on top of the weights and the images (B, 3, S, S).
 
-    Counted by torch's own allocators, on a CPU as on a GPU. What a process takes as a whole hangs on what it did
+    Counted by torch's allocators, on CPU and GPU alike. The memory of the whole process would depend on what it did
     before, and on a CPU hundreds of megabytes of libraries would hide the difference between networks.
     """
     on_cuda = predictor.device.type == "cuda"
@@ -43,7 +43,7 @@ def _cpu_bytes(predictor: Predictor, images: Tensor) -> int:
 
 
 def allocated_bytes(work: Callable[[], object]) -> int:
-    """The most that tensors made in some work on the CPU take at any moment of it."""
+    """The peak memory of the tensors that some work allocates on the CPU."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         work()
     with TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
-"""The metrics of both sides, as they are and in every resample of the subjects.
+"""The metrics of candidate and baseline, on the photos themselves and in every resample of the subjects.
 
-All attributes, sides and seeds share the resamples, so that their differences and means are paired. Every unit that is
-drawn is first summed up to counts of (true grade, predicted grade): a resample then costs one matrix product.
+All attributes, models and seeds share the resamples, so that differences and means are paired. Each unit is first
+reduced to its counts of (true grade, predicted grade), so that a resample costs one matrix product.
 """
 
 from collections.abc import Sequence
@@ -20,22 +20,22 @@ ORDINAL = {
     "macro_mae": of.macro_mae,
     "accuracy": of.accuracy,
 }
-RPS = "rps"  # of ordinal attributes too, from probabilities
+RPS = "rps"  # also for ordinal attributes, but computed from probabilities
 NOMINAL = {"balanced_accuracy": of.macro_recall}
-EXACT = 2.0**30  # scores are rounded to this fraction: sums of multiples are exact, whatever their order
+EXACT = 2.0**30  # scores are rounded to multiples of 1 / EXACT, so that their sums are exact in any order
 
 
 def number_units(pairs: Sequence[Pair]) -> tuple[list[np.ndarray], int]:
-    """The number of each photo's unit, (N,) for each pair, and how many units there are in all."""
+    """The index of each photo's unit, (N,) for each pair, and the number of units in all pairs."""
     names, numbers = np.unique(np.concatenate([pair.units for pair in pairs]), return_inverse=True)
     ends = np.cumsum([len(pair.true) for pair in pairs])[:-1]
     return np.split(numbers, ends), len(names)
 
 
 def resampled_metrics(pairs: Sequence[Pair], resamples: int, seed: int) -> list[dict[str, np.ndarray]]:
-    """Each metric of each pair: (1 + R, 2, S), of the photos as they are and of R resamples, candidate before baseline.
+    """Each metric of each pair: (1 + R, 2, S), on the photos themselves and in R resamples, candidate before baseline.
 
-    NaN where a metric does not exist, as in a resample without a graded photo.
+    NaN where a metric is undefined, as in a resample without a graded photo.
     """
     units, number = number_units(pairs)
     sums = [_sums_by_unit(pair, of_photo, number) for pair, of_photo in zip(pairs, units, strict=True)]
@@ -47,13 +47,13 @@ def resampled_metrics(pairs: Sequence[Pair], resamples: int, seed: int) -> list[
 
 
 def _sums_by_unit(pair: Pair, units: np.ndarray, number: int) -> np.ndarray:
-    """Each unit's confusion matrix and sum of scores for each side and seed, flat: (U, 2 * S * (K * K + 1))."""
+    """Each unit's confusion matrix and summed RPS for each side and seed, flattened: (U, 2 * S * (K * K + 1))."""
     models = [sums for side in (pair.candidate, pair.baseline) for sums in _by_model(pair, side, units, number)]
     return np.concatenate(models, axis=1)
 
 
 def _by_model(pair: Pair, side: Answers, units: np.ndarray, number: int) -> list[np.ndarray]:
-    """(U, K * K + 1) for each seed."""
+    """The same for the models of one side: (U, K * K + 1) for each seed."""
     k, every = pair.attribute.grades, []
     for predicted, probabilities in zip(side.predicted, side.probabilities, strict=True):
         scores = of.ranked_probability_score(torch.from_numpy(probabilities), torch.from_numpy(pair.true)).numpy()
@@ -65,7 +65,7 @@ def _by_model(pair: Pair, side: Answers, units: np.ndarray, number: int) -> list
 
 
 def _metrics(sums: np.ndarray, pair: Pair) -> dict[str, np.ndarray]:
-    """Each metric of r resamples: (r, 2 * S * (K * K + 1)) to (r, 2, S)."""
+    """Each metric in r resamples: (r, 2 * S * (K * K + 1)) to (r, 2, S)."""
     k, shape = pair.attribute.grades, (len(sums), 2, pair.seeds)
     by_model = torch.from_numpy(sums).reshape(-1, k * k + 1)  # (r * 2 * S, K * K + 1)
     confusions = by_model[:, :-1].reshape(-1, k, k)

@@ -1,4 +1,4 @@
-"""Is the candidate better than the baseline, and how sure is that: one table for all attributes and metrics."""
+"""Tabulates how a candidate differs from a baseline in every attribute and metric, with confidence intervals."""
 
 import math
 from collections.abc import Sequence
@@ -15,22 +15,22 @@ from multiskin.compare.words import plural, verdict, whose
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 
 RESAMPLES = 10_000
-BY_GRADE = ("p_recall", "macro_mae", "balanced_accuracy")  # averaged over grades: a photo of a rare one weighs more
-FEW = 5  # subjects of a grade, fewer than which a note tells
+BY_GRADE = ("p_recall", "macro_mae", "balanced_accuracy")  # averaged over grades: photos of rare grades weigh more
+FEW = 5  # a grade with fewer subjects is mentioned in a note
 MEAN = "mean"
 INTERVALS = ("trained_low", "trained_high", "method_low", "method_high")
 
 
 class Compared(NamedTuple):
-    """All that one line of the table tells of.
+    """The data behind one row of the table.
 
     Attributes:
         attribute: its name, or "mean".
         metric: its name.
-        values: (1 + R, 2, S), as they are and resampled, candidate before baseline.
+        values: (1 + R, 2, S), on the photos themselves and in R resamples, candidate before baseline.
         shares: (U,) weights of units in the metric.
         gain: of the candidate over the baseline, in percent.
-        note: on grades that are rare, or "".
+        note: on rare grades, or "".
     """
 
     attribute: str
@@ -44,29 +44,29 @@ class Compared(NamedTuple):
 def compare(pairs: Sequence[Pair], resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
     """Every metric of every attribute and of their mean, for a candidate and a baseline.
 
-    The mean is over ordinal attributes with a graded photo. Each interval is a 95 % one by itself; with many of them,
-    one in twenty misses.
+    The mean is over ordinal attributes with a graded photo. Each interval has 95 % coverage by itself, with no
+    correction for multiple comparisons: about one in twenty misses.
 
     Args:
         pairs: one for each attribute, all with the same number of seeds.
-        resamples: R, of the subjects, or of photos where they are unknown.
-        seed: the same one draws the same subjects.
+        resamples: R, of subjects, or of photos whose subject is unknown.
+        seed: of the resampling; the same seed draws the same subjects.
 
     Returns:
-        A line for each attribute and metric:
+        A row for each attribute and metric, with the columns:
             attribute, metric, higher_is_better
             candidate, baseline, difference: means over seeds; the difference is candidate - baseline
-            trained_low, trained_high: interval of these trained models, over subjects
-            method_low, method_high: interval of the method, over subjects and seeds; NaN with one seed
+            trained_low, trained_high: interval for these trained models, over subjects
+            method_low, method_high: interval for the method, over subjects and seeds; NaN with one seed
             detectable: the smallest difference that this test set shows with 80 % probability
-            seed_sd: deviation of the difference over seeds; NaN with one seed
-            seeds, photos, units: how many; units are what is drawn
-            subjects: how many units are; the others are photos of nobody known
-            unit_kind: "subjects", "photos", or "subjects and photos" where some subjects are known
-            effective_units: how many equal units would make as sure
+            seed_sd: standard deviation of the difference over seeds; NaN with one seed
+            seeds, photos, units: how many; units are what is resampled
+            subjects: how many units are subjects; the others are photos of unknown subjects
+            unit_kind: "subjects", "photos", or "subjects and photos" if only some subjects are known
+            effective_units: how many equally weighted units would carry as much information
             gain_percent: multi-task gain, positive if the candidate is better (Maninis et al., 2019); NaN if the
                 baseline is not above 0
-            verdict: what the method's interval shows, or with one seed that of these trained models
+            verdict: what the method's interval shows; with one seed, what the trained models' interval shows
             note: which grades are absent or rare
     """
     units, number = number_units(pairs)
@@ -83,7 +83,7 @@ def compare(pairs: Sequence[Pair], resamples: int = RESAMPLES, seed: int = 0) ->
 
 
 def _known_subjects(pairs: Sequence[Pair], units: Sequence[np.ndarray], number: int) -> np.ndarray:
-    """(U,) whether a unit is a subject, and not a photo of nobody known."""
+    """(U,) whether a unit is a subject, and not a photo of an unknown subject."""
     known = np.zeros(number, dtype=bool)
     for pair, of_photo in zip(pairs, units, strict=True):
         known[of_photo[pair.subjects != ""]] = True
@@ -91,7 +91,7 @@ def _known_subjects(pairs: Sequence[Pair], units: Sequence[np.ndarray], number: 
 
 
 def _kind(known: np.ndarray) -> str:
-    """What units are called."""
+    """What the units are called."""
     if known.all() and len(known):
         return "subjects"
     return "subjects and photos" if known.any() else "photos"
@@ -110,7 +110,7 @@ def _compared(pair: Pair, units: np.ndarray, number: int, values: dict[str, np.n
 
 
 def _shares(true: np.ndarray, units: np.ndarray, number: int, by_grade: bool) -> np.ndarray:
-    """(U,) how much of a metric hangs on each unit: on its photos alike, or on photos of every grade as much."""
+    """(U,) the share of each unit in a metric in which all photos weigh the same, or all grades do."""
     _, grade, photos = np.unique(true, return_inverse=True, return_counts=True)
     weights = 1 / photos[grade] if by_grade else np.ones(len(true))
     return np.bincount(units, weights / max(weights.sum(), 1), minlength=number)
@@ -131,7 +131,7 @@ def _rare_grades(pair: Pair) -> str:
 
 
 def _mean(lines: Sequence[Compared]) -> Compared:
-    """Of one metric over attributes; those without a graded photo are left out."""
+    """The mean of one metric over attributes, without those that have no graded photo."""
     known = [line for line in lines if line.shares.any()] or lines
     return Compared(
         MEAN,
@@ -144,9 +144,9 @@ def _mean(lines: Sequence[Compared]) -> Compared:
 
 
 def gain_percent(candidate: float, baseline: float, higher_is_better: bool) -> float:
-    """How much better than the baseline, in percent of it; NaN if that is not above 0 and so no measure.
+    """How much better the candidate is, in percent of the baseline; NaN if the baseline is not above 0.
 
-    Source: Maninis, Radosavovic and Kokkinos, 2019, whose multi-task gain is the mean of this over tasks.
+    Source: Maninis, Radosavovic and Kokkinos, 2019, who define multi-task gain as the mean of this over tasks.
     """
     gain = 100 * (candidate - baseline) / baseline if baseline > 0 else math.nan
     return gain if higher_is_better else -gain
@@ -182,7 +182,7 @@ def _row(line: Compared, known: np.ndarray, photos: dict[str, int]) -> dict[str,
 
 
 def against_itself(compared: pd.DataFrame) -> pd.DataFrame:
-    """The lines of a baseline as its own candidate, from those of any candidate: what is known of a difference is 0."""
+    """The rows of a baseline compared with itself, from those of any candidate: all known differences become 0."""
     differences = ["difference", *INTERVALS, "detectable", "seed_sd", "gain_percent"]
     lines = compared.assign(candidate=compared["baseline"])
     lines[differences] = lines[differences].where(lines[differences].isna(), 0.0)

@@ -86,17 +86,17 @@ def test_an_attribute_without_grades_has_no_photos(write) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (table(ONES).iloc[:1], r"^\S+other\S+: photo 7\.jpg is not graded here, but in .*whole"),
+        (table(ONES).iloc[:1], r"^\S+other\S+: photo 7\.jpg is not graded here, but it is in .*whole"),
         (
             table(ONES, image=["b.jpg", "new.jpg", "c.jpg", "7.jpg"]),
-            r"^\S+whole\S+: photo new\.jpg is not graded here, but in .*other",
+            r"^\S+whole\S+: photo new\.jpg is not graded here, but it is in .*other",
         ),
         (table(ONES, depth_true=[2, 1, None, 1]), r"other.*photo a\.jpg: true grade is 1, but 0 in .*whole"),
         (table(ONES, subject="kim"), r"other.*photo 7\.jpg: subject is kim, but blank in .*whole"),
-        (table(ONES, image="b.jpg"), r"other.*photo b\.jpg stands twice"),
-        (table(ONES, depth=[0, 3, 0, 0]), r"other.*photo a\.jpg: depth has no grade of 0\.\.2"),
-        (table(ONES, depth_p1=[0.1, 0.1, None, None]), r"other.*photo 7\.jpg: depth has no grade of 0\.\.2 with its"),
-        (table(ONES, depth_p2="many"), r"other.*photo 7\.jpg: depth has no grade"),
+        (table(ONES, image="b.jpg"), r"other.*photo b\.jpg appears twice"),
+        (table(ONES, depth=[0, 3, 0, 0]), r"other.*photo a\.jpg: depth needs grades in 0\.\.2"),
+        (table(ONES, depth_p1=[0.1, 0.1, None, None]), r"other.*photo 7\.jpg: depth needs grades in 0\.\.2 and their"),
+        (table(ONES, depth_p2="many"), r"other.*photo 7\.jpg: depth needs grades"),
         (table(ONES).drop(columns="depth_p2"), "other.*not predictions of depth"),
         (table(ONES, graded_for="width"), "other.*not predictions of depth"),
         (pd.DataFrame(), "other.*not predictions of depth"),
@@ -108,7 +108,7 @@ def test_tables_that_do_not_fit_are_refused(write, whole, content, message) -> N
 
 
 def test_a_run_that_has_not_finished_is_named(whole, tmp_path) -> None:
-    with pytest.raises(UserError, match=r"crashed/predictions_test\.csv: not there; the run has not finished"):
+    with pytest.raises(UserError, match=r"crashed/predictions_test\.csv: no such file; the run has not finished"):
         read_pair(DEPTH, [whole], [tmp_path / "crashed" / "predictions_test.csv"])
 
 
@@ -116,5 +116,5 @@ def test_a_run_given_twice_or_left_without_its_counterpart_is_refused(write, who
     other, third = write("other", table(ONES)), write("third", table(ONES))
     with pytest.raises(UserError, match=r"whole.*given twice"):
         read_pair(DEPTH, [whole, whole], [other, third])
-    with pytest.raises(UserError, match="depth: 2 runs stand against 1"):
+    with pytest.raises(UserError, match="depth: 2 candidate runs and 1 baseline runs"):
         read_pair(DEPTH, [whole, other], [third])

@@ -227,7 +227,7 @@ def test_rare_grades_of_nobody_known_are_told_as_such() -> None:
     subjects = pair.subjects.copy()
     subjects[:4] = ["", "one", "one", "one"]
     note = line(compare([replace(pair, true=true, subjects=subjects)], 20), "depth", "macro_mae")["note"]
-    assert note == "grade 1: 4 photos, 1 of nobody known and the others of 1 subject"
+    assert note == "grade 1: 4 photos, 1 of unknown subjects and the others of 1 subject"
     true[1:4] = 0
     note = line(compare([replace(pair, true=true, subjects=subjects)], 20), "depth", "macro_mae")["note"]
     assert note == "grade 1: 1 photo"
@@ -249,7 +249,7 @@ def test_one_seed_is_exploratory() -> None:
     assert table[["method_low", "method_high", "seed_sd"]].isna().all(axis=None)
     assert not table[["trained_low", "trained_high", "detectable"]].isna().any(axis=None)
     assert table["verdict"].str.startswith("as trained: ").all()
-    assert table["verdict"].str.endswith("; of the method one seed shows nothing").all()
+    assert table["verdict"].str.endswith("; one seed says nothing about the method").all()
 
 
 def test_a_single_subject_shows_nothing_but_the_difference() -> None:

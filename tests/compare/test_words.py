@@ -83,8 +83,8 @@ def test_numbers_agree_with_their_nouns() -> None:
         (0, 7, ""),
         (1, 0, " of 1 subject"),
         (80, 0, " of 80 subjects"),
-        (1, 1, ", 1 of nobody known and the others of 1 subject"),
-        (60, 23, ", 23 of nobody known and the others of 60 subjects"),
+        (1, 1, ", 1 of unknown subjects and the others of 1 subject"),
+        (60, 23, ", 23 of unknown subjects and the others of 60 subjects"),
     ],
 )
 def test_photos_of_nobody_known_are_no_subjects(subjects: int, strangers: int, words: str) -> None:
@@ -93,7 +93,7 @@ def test_photos_of_nobody_known_are_no_subjects(subjects: int, strangers: int, w
 
 def test_only_two_seeds_need_a_warning_about_the_methods_interval() -> None:
     assert [bool(caveat(seeds)) for seeds in (1, 2, 3, 5)] == [False, True, False, False]
-    assert caveat(2).startswith("Two seeds: too few")
+    assert caveat(2).startswith("Two seeds are too few")
 
 
 @pytest.mark.parametrize(

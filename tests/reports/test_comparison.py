@@ -396,7 +396,7 @@ def test_a_single_ordered_attribute_is_no_mean(mixed: Comparison, words_of: "Cal
 def test_one_seed_on_validation_photos_promises_little(
     words_of: "Callable[[Comparison], Page]", tmp_path: Path
 ) -> None:
-    reasons = {"shared, seed 1": f"killed by SIGKILL; all it said: {tmp_path}/runs/shared-1-ab.log"}
+    reasons = {"shared, seed 1": f"killed by SIGKILL; full output: {tmp_path}/runs/shared-1-ab.log"}
     comparison = comparison_of(seeds=[7], side="val", protocol="equal-compute", missing=reasons)
     page, mean = words_of(comparison), result(comparison, "mean")
     assert f"(95 % interval of these trained models {limits(mean, 'trained')})" in page.text.replace(" )", ")")
@@ -406,7 +406,7 @@ def test_one_seed_on_validation_photos_promises_little(
         "Exploratory. Each model was trained only once",
         "Still being tuned. These are validation photos",
         "Not complete. 1 run is missing",
-        "shared, seed 1: killed by SIGKILL; all it said: runs/shared-1-ab.log",
+        "shared, seed 1: killed by SIGKILL; full output: runs/shared-1-ab.log",
         "passed as many photos through a network",
         "with seed 7.",
     ):
@@ -423,7 +423,7 @@ def test_models_that_were_calibrated_to_the_photos_are_said_to_be_flattered(
     for flattered in (True, False):
         comparison = comparison_of(side="val", flattered=flattered)
         for text in (words_of(comparison).text, comparison_table_markdown(comparison)):
-            assert ("calibrated to these very photos" in text) is flattered
+            assert ("calibrated on these same photos" in text) is flattered
 
 
 def test_an_attribute_without_grades_stays_out_of_the_mean(page_of: "Callable[[Comparison], Page]") -> None:
@@ -447,7 +447,7 @@ def test_photos_of_nobody_known_are_told_beside_subjects(words_of: "Callable[[Co
     comparison = comparison_of()
     results = comparison.results.assign(unit_kind="subjects and photos", subjects=comparison.results["units"] - 23)
     mixed = replace(comparison, results=results)
-    page, whose = words_of(mixed), "400 test photos, 23 of nobody known and the others of 57 subjects"
+    page, whose = words_of(mixed), "400 test photos, 23 of unknown subjects and the others of 57 subjects"
     assert f"evaluated on {whose}, with seeds 0, 1, 2." in page.text
     assert "these 57 subjects. Resampling draws whole subjects" in page.text
     assert "23 photos of unknown subjects are drawn individually, and if several photos show the same" in page.text
@@ -460,7 +460,7 @@ def test_one_photo_of_one_subject_and_one_stranger_is_told_as_one(page_of: "Call
     results = comparison.results.assign(units=2, subjects=1, unit_kind="subjects and photos")
     one = replace(comparison, photos=1, results=results)
     page, table = page_of(one), comparison_table_markdown(one)
-    assert "evaluated on 1 test photo, 1 of nobody known and the others of 1 subject, with seed 3." in page.text
+    assert "evaluated on 1 test photo, 1 of unknown subjects and the others of 1 subject, with seed 3." in page.text
     assert "a photo of this 1 subject." in page.text
     assert "1 photo of an unknown subject is drawn individually" in page.text
     assert "seed 3;" in table
@@ -472,7 +472,7 @@ def test_one_photo_of_one_subject_and_one_stranger_is_told_as_one(page_of: "Call
 def test_two_seeds_are_too_few_wherever_the_methods_interval_stands(words_of: "Callable[[Comparison], Page]") -> None:
     two, three = comparison_of(seeds=[0, 1]), comparison_of()
     for text in (words_of(two).text, comparison_table_markdown(two), printed(two)):
-        assert "Two seeds: too few to rely on the method's interval" in " ".join(text.split())
+        assert "Two seeds are too few to rely on the method's interval" in " ".join(text.split())
     for text in (words_of(three).text, comparison_table_markdown(three), printed(three)):
         assert "too few to rely" not in " ".join(text.split())
 

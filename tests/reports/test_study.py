@@ -78,11 +78,11 @@ def test_of_one_seed_the_findings_are_exploratory(findings):
 def test_of_two_seeds_the_methods_interval_is_not_relied_on(findings):
     assert "Two seeds" not in findings_markdown(findings)
     findings.seeds.pop()
-    assert findings_markdown(findings).startswith("**Loss** (validation photos, seeds 0, 1). Two seeds: too few")
+    assert findings_markdown(findings).startswith("**Loss** (validation photos, seeds 0, 1). Two seeds are too few")
 
 
 def test_models_that_were_calibrated_to_the_photos_are_said_to_be_flattered(findings):
-    told = "(validation photos, seeds 0, 1, 2). Models were calibrated to these very photos"
+    told = "(validation photos, seeds 0, 1, 2). Models were calibrated on these same photos"
     assert told in findings_markdown(replace(findings, flattered=True))
     assert "calibrated" not in findings_markdown(findings)
 
@@ -93,9 +93,9 @@ def test_limits_are_never_surer_than_they_are(findings):
 
 
 def test_seeds_that_were_left_out_are_named_with_the_reason(findings, tmp_path):
-    missing = {"focal, seed 3": f"killed by SIGKILL; all it said: {tmp_path}/runs/focal-3-ab.log"}
+    missing = {"focal, seed 3": f"killed by SIGKILL; full output: {tmp_path}/runs/focal-3-ab.log"}
     table = write_findings(replace(findings, missing=missing), tmp_path).read_text()
-    reason = "killed by SIGKILL; all it said: runs/focal-3-ab.log"
+    reason = "killed by SIGKILL; full output: runs/focal-3-ab.log"
     told = "1 run did not finish; results that depend on missing runs are left out:"
     assert table.endswith(f"{told}\n\n- focal, seed 3: {reason}\n")
     assert json.loads((tmp_path / "study.json").read_text())["missing"] == {"focal, seed 3": reason}
