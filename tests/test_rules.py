@@ -18,7 +18,9 @@ def test_what_is_named_can_be_computed_in_torch_and_in_numpy() -> None:
 def test_what_needs_an_order_is_refused_where_there_is_none() -> None:
     for name in ("median", "expectation", "credit"):
         require_decision(name, Attribute("shine", 3))
-        with pytest.raises(UserError, match=f"decision '{name}': needs ordered grades, but kind is nominal"):
+        with pytest.raises(
+            UserError, match=f"decision '{name}': needs ordered grades, but kind is nominal; use argmax"
+        ):
             require_decision(name, KIND)
     require_decision("argmax", KIND)
     with pytest.raises(UserError, match="did you mean 'median'"):

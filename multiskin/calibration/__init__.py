@@ -1,4 +1,4 @@
-"""How sure a head's probabilities are, brought to what validation photos justify; whatever loss they come from."""
+"""Post-hoc calibration of a head's probabilities on validation photos, whatever loss the head was trained with."""
 
 from multiskin.calibration.calibrator import Calibrator
 from multiskin.calibration.cuts import CutScaling

@@ -1,4 +1,4 @@
-"""A calibration that is done, of one head."""
+"""The fitted calibration of one head."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from multiskin.calibration.cuts import TINY, CutScaling
 
 @dataclass(frozen=True)
 class Calibrator:
-    """softmax(weight * log p + bias), whatever the grades drawn; of ordered grades maybe scaled at the cuts, too.
+    """Calibrates probabilities as softmax(weight * log p + bias), optionally followed by scaling at the cuts.
 
     Attributes:
         method: how it was fitted.
-        weight: (K,) of the log-probabilities; 1 / T for each but under vector scaling.
-        bias: (K,) what is added to them.
-        prior: (K,) what the calibrated probabilities average to on the photos that it was fitted on and K more of the
-            natural shares; 0 for a grade that was never trained on.
-        rows: how many photos these are.
-        cuts: what is done at the cuts between grades after that, if anything.
+        weight: (K,) multiplies the log-probabilities; 1 / T for every grade except under vector scaling.
+        bias: (K,) added to the scaled log-probabilities.
+        prior: (K,) mean calibrated probability over the photos it was fitted on and K pseudo-photos with the natural
+            shares; 0 for a grade that was never trained on.
+        rows: how many photos it was fitted on.
+        cuts: the scaling at the cuts between ordered grades that follows, if any.
     """
 
     method: str
@@ -32,7 +32,7 @@ class Calibrator:
     cuts: CutScaling | None = None
 
     def __call__(self, probabilities: Tensor) -> Tensor:
-        """Calibrated probabilities (B, K), rows sum to 1, of the head's own (B, K); a row with NaN is one of NaN."""
+        """Calibrated probabilities (B, K) from the head's own (B, K); rows sum to 1, and a row with NaN is all NaN."""
         logs = probabilities.double().clamp(min=TINY).log()
         weight, bias = (logs.new_tensor(values) for values in (self.weight, self.bias))
         scaled = torch.softmax(weight * logs + bias, dim=1)
@@ -40,7 +40,7 @@ class Calibrator:
 
     @property
     def temperature(self) -> float | None:
-        """T, which divides all log-probabilities, above 1 where the network was too sure; None if there are several."""
+        """The temperature T, above 1 if the network was overconfident; None if there is no single one."""
         return 1 / self.weight[0] if len(set(self.weight)) == 1 and not self.cuts else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,13 +51,13 @@ class Calibrator:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Calibrator":
-        """What to_dict has made of it.
+        """The inverse of to_dict.
 
         Raises:
-            LookupError, TypeError, ValueError: something is missing, too much, or of other grades.
+            LookupError, TypeError, ValueError: a missing or unexpected entry, or a wrong number of cuts.
         """
         tuples = {name: tuple(content[name]) for name in ("weight", "bias", "prior")}
         cuts = CutScaling.from_dict(content["cuts"]) if "cuts" in content else None
         if cuts and not len(cuts.slope) == len(cuts.intercept) == len(tuples["weight"]) - 1:
-            raise ValueError("cuts of other grades")
+            raise ValueError("the number of cuts does not fit the grades")
         return cls(**{**content, **tuples, "cuts": cuts})

@@ -1,4 +1,4 @@
-"""Scaling at the cuts between ordered grades, where no scaling of the grades themselves brings probabilities right."""
+"""Scaling of cumulative probabilities at the cuts between ordered grades, where softmax scaling is not enough."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-TINY = torch.finfo(torch.float32).tiny  # what a probability is taken for that has come to 0
+TINY = torch.finfo(torch.float32).tiny  # probabilities are clamped to it before taking logarithms
 
 
 def cut_logs(probabilities: Tensor) -> Tensor:
-    """The logarithms of P(grade <= k) and P(grade > k) at each cut k < K-1 (B, K-1, 2), of probabilities (B, K).
+    """The logarithms (B, K-1, 2) of P(grade <= k) and P(grade > k) at each cut k < K-1, from probabilities (B, K).
 
-    Both are summed from their own end: near certainty, the rest of 1 would be rounding alone.
+    Each is summed from its own end, since 1 minus the other would be mere rounding error near certainty.
     """
     below = probabilities.cumsum(dim=1)[:, :-1]
     above = probabilities.flip(1).cumsum(dim=1).flip(1)[:, 1:]
@@ -23,21 +23,21 @@ def cut_logs(probabilities: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class CutScaling:
-    """P(grade > k) becomes sigmoid(slope_k logit P(grade > k) + intercept_k), at each cut k < K-1.
+    """Replaces P(grade > k) by sigmoid(slope_k logit P(grade > k) + intercept_k) at each cut k < K-1.
 
-    Where that leaves a higher cut with the higher probability, the probabilities are put in order, which brings them
-    no further from the truth (Chernozhukov, Fernandez-Val and Galichon, Econometrica 78, 2010).
+    If a higher cut then has a higher probability than a lower one, the probabilities are sorted, which never takes them
+    further from the true ones (Chernozhukov, Fernandez-Val and Galichon, Econometrica 78, 2010).
 
     Attributes:
-        slope: (K-1,) of the log-odds, all above 0.
-        intercept: (K-1,) what is added to them.
+        slope: (K-1,) multiplies the log-odds, all above 0.
+        intercept: (K-1,) added to the scaled log-odds.
     """
 
     slope: tuple[float, ...]
     intercept: tuple[float, ...]
 
     def __call__(self, probabilities: Tensor) -> Tensor:
-        """Calibrated probabilities (B, K), rows sum to 1, of float64 ones (B, K); a row with NaN is one of NaN."""
+        """Calibrated probabilities (B, K) from float64 ones (B, K); rows sum to 1, and a row with NaN is all NaN."""
         slope, intercept = (probabilities.new_tensor(values) for values in (self.slope, self.intercept))
         below, above = cut_logs(probabilities).unbind(dim=-1)  # (B, K-1)
         above = torch.sigmoid(slope * (above - below) + intercept)

@@ -1,22 +1,23 @@
-"""Calibrations are fitted to graded photos that no weight was learned from: the lowest negative log-likelihood.
+"""Fits calibrations on graded photos that the network was not trained on, by penalized maximum likelihood.
 
-Temperature scaling multiplies the log-probabilities by one number; with bias correction it adds another one for each
-grade (Alexandari, Kundaje and Shrikumar, ICML 2020); vector scaling multiplies by one for each grade, too (Guo et al.,
-On Calibration of Modern Neural Networks, ICML 2017). What comes of that is brought from the grades that training drew
-to those of the photos by Bayes' rule (Saerens, Latinne and Decaestecker, Neural Computation 14, 2002), so that the fit
-begins near the truth however a head's photos were drawn.
+Temperature scaling multiplies the log-probabilities by one number; bias correction also adds a number for each grade
+(Alexandari, Kundaje and Shrikumar, ICML 2020); vector scaling also multiplies by a number for each grade (Guo et al.,
+On Calibration of Modern Neural Networks, ICML 2017). The result is shifted from the grade distribution drawn in
+training to that of the photos by Bayes' rule (Saerens, Latinne and Decaestecker, Neural Computation 14, 2002), so that
+the fit starts close to the truth however the sampler drew a head's photos.
 
-In this order, for a network is as sure as it is about the grades that were drawn, not about others: if its
-probabilities are q^a / sum q^a, q being true of the drawn photos, then those of the photos here are proportional to
-p^(1/a) natural / drawn. Were they shifted first, the temperature would take the shift to the power of 1 / a, too: after
-losses with soft targets, a being about 1/2, it would be overdone by half or more, and after sure networks fall short.
+The scaling comes before the shift because the network's confidence refers to the distribution it was trained on: if its
+output p is q^a / sum q^a, where q is correct for the drawn photos, then the correct probabilities here are proportional
+to p^(1/a) natural / drawn. If the shift came first, the temperature would also raise it to the power 1 / a: after
+losses with soft targets, where a is about 1/2, the shift would be far too large, and for overconfident networks too
+small.
 
-Of ordered grades, what is left then may lie in how probabilities are spread over them, which scaling each of them does
-not mend: it is so after losses of the cumulative distribution. Cumulative scaling goes on with Platt scaling (Platt,
-Advances in Large Margin Classifiers, 1999) of whether the grade is higher, at each cut between grades.
+For ordered grades, the remaining error may lie in how probability is spread over the grades, as after losses on the
+cumulative distribution; scaling single grades does not correct that. Cumulative scaling therefore adds Platt scaling
+(Platt, Advances in Large Margin Classifiers, 1999) of P(grade > k) at each cut between grades.
 
-The log-likelihood is concave in all numbers. They have a normal prior around changing nothing but that: a few photos
-move them little, hundreds as far as they like.
+The log-likelihood is concave in all parameters. They have a normal prior centred on the shift alone, so that a few
+photos change them little, while hundreds override the prior.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,49 +32,47 @@ from multiskin.calibration.cuts import TINY, CutScaling, cut_logs
 from multiskin.errors import UserError, unknown
 from multiskin.schema import MISSING, Attribute, Schema
 
-WEIGHTS = (0.05, 20.0)  # the least and the most of them: no order of grades is ever reversed
-SPREAD = 0.5  # the standard deviation of their prior, and of that of biases
-EXACT = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000}  # of the minimisation
+WEIGHTS = (0.05, 20.0)  # minimum and maximum; positive, so that the order of grades is never reversed
+SPREAD = 0.5  # standard deviation of the prior on weights and biases
+EXACT = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000}  # options of the minimizer
 
-# What is free of a head's K weights and K biases, by method: directions (P, 2 K) for P parameters.
+# The free directions (P, 2 K) in the space of a head's K weights and K biases, for the P parameters of each method.
 SOFTMAX: dict[str, Callable[[int], np.ndarray]] = {
     "temperature": lambda k: np.r_[np.ones(k), np.zeros(k)][None],
     "bias_corrected": lambda k: np.r_[[np.r_[np.ones(k), np.zeros(k)]], np.eye(2 * k)[k:]],
     "vector": lambda k: np.eye(2 * k),
 }
 CUMULATIVE = "cumulative"
-BEFORE_CUTS = "bias_corrected"  # what it begins with, and all there is of it where grades have no order
+BEFORE_CUTS = "bias_corrected"  # the first stage of cumulative scaling, and its only one for nominal grades
 METHODS = (*SOFTMAX, CUMULATIVE)
 
-# And at a cut, where there are two grades, lower and higher: one weight for both, and the bias of the higher.
+# The same at a cut, which has two grades, lower and higher: one weight for both, and a bias for the higher.
 CUT = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
 
 
 def require_method(name: str, attribute: Attribute) -> None:
-    """Makes sure that an attribute's probabilities can be calibrated so.
+    """Makes sure that an attribute's probabilities can be calibrated by this method.
 
     Raises:
-        UserError: an unknown method, or one that needs an order where there is none.
+        UserError: an unknown method, or one that needs ordered grades for a nominal attribute.
     """
     if name not in METHODS:
         raise unknown("method", name, METHODS)
     if name == CUMULATIVE and not attribute.ordinal:
-        raise UserError(
-            f"method {name!r}: needs ordered grades, and those of {attribute.name} are nominal: {BEFORE_CUTS}"
-        )
+        raise UserError(f"method {name!r}: needs ordered grades, but {attribute.name} is nominal; use {BEFORE_CUTS}")
 
 
 def fit_calibrator(
     method: str, probabilities: np.ndarray, grades: np.ndarray, drawn: np.ndarray, natural: np.ndarray
 ) -> Calibrator:
-    """The calibration of one head that is likeliest given graded photos.
+    """Fits the calibration of one head to graded photos.
 
     Args:
         method: one of METHODS.
-        probabilities: (N, K) of the head as it was trained, N >= 1.
+        probabilities: (N, K) of the head as trained, N >= 1.
         grades: (N,) int64 in 0..K-1.
-        drawn: (K,) the share of each grade that the probabilities stand for, 0 for one that was never trained on.
-        natural: (K,) the share of each grade that they are to stand for.
+        drawn: (K,) the share of each grade among the photos drawn in training; 0 for one that was never trained on.
+        natural: (K,) the share of each grade that the calibrated probabilities should reflect.
     """
     if method == CUMULATIVE:
         scaled = fit_calibrator(BEFORE_CUTS, probabilities, grades, drawn, natural)
@@ -86,9 +85,9 @@ def fit_calibrator(
 
 
 def prior_shift(drawn: np.ndarray, natural: np.ndarray) -> np.ndarray:
-    """What to add to log-probabilities (K,) so that they stand for other shares of the grades than were drawn.
+    """The log ratio (K,) that shifts log-probabilities from the drawn to the natural shares of the grades.
 
-    Nothing is known of a grade that was not drawn: it is left as it is.
+    It is 0 for a grade that was never drawn, about which nothing is known, or whose natural share is 0.
     """
     known = (drawn > 0) & (natural > 0)
     return np.log(np.divide(natural, drawn, out=np.ones(len(drawn)), where=known))
@@ -97,7 +96,7 @@ def prior_shift(drawn: np.ndarray, natural: np.ndarray) -> np.ndarray:
 def _scaled_at_cuts(
     calibrator: Calibrator, probabilities: np.ndarray, grades: np.ndarray, drawn: np.ndarray, natural: np.ndarray
 ) -> Calibrator:
-    """The same calibration, and after it what is likeliest at each cut, given the photos that it was fitted to."""
+    """The same calibration followed by scaling at each cut, fitted to the same photos."""
     scaled = calibrator(torch.from_numpy(probabilities.astype(float)))  # (N, K)
     logs = cut_logs(scaled).numpy()  # (N, K-1, 2)
     found = [_likeliest(CUT, logs[:, k], (grades > k).astype(int), np.zeros(2)) for k in range(logs.shape[1])]
@@ -107,9 +106,10 @@ def _scaled_at_cuts(
 
 
 def _prior(calibrated: np.ndarray, drawn: np.ndarray, natural: np.ndarray) -> np.ndarray:
-    """What calibrated probabilities (N, K) average to, K more photos having the natural shares (K,).
+    """The mean of calibrated probabilities (N, K) and of K pseudo-photos with the natural shares (K,).
 
-    Of a few photos the mean alone would say little of others, and 0 of a grade that a sure network sees in none.
+    Without these, the mean over a few photos would be unreliable, and about 0 for a grade that a confident network
+    predicts for none of them.
     """
     photos, k = calibrated.shape
     return (calibrated.sum(axis=0) + k * natural) / (photos + k) * (drawn > 0)
@@ -118,17 +118,17 @@ def _prior(calibrated: np.ndarray, drawn: np.ndarray, natural: np.ndarray) -> np
 def _likeliest(
     free: np.ndarray, logs: np.ndarray, grades: np.ndarray, shift: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The weights and biases, (K,) each, for log-probabilities (N, K) of photos with these grades (N,).
+    """The maximum a posteriori weights and biases, (K,) each, for log-probabilities (N, K) and true grades (N,).
 
-    What is free (P, 2 K) is so around weights of 1 and biases that are the shift (K,).
+    They vary along the free directions (P, 2 K) around weights of 1 and biases equal to the shift (K,).
     """
-    from scipy.optimize import minimize  # takes half a second that whoever scores one photo need not wait for
+    from scipy.optimize import minimize  # imported here since it takes half a second that prediction need not spend
 
     photos, k = logs.shape
     unchanged, hits = np.r_[np.ones(k), shift], np.eye(k)[grades]
 
     def loss(change: np.ndarray) -> tuple[float, np.ndarray]:
-        """With its gradient (P,)."""
+        """The loss and its gradient (P,)."""
         weight, bias = np.split(unchanged + change @ free, 2)
         scaled = log_softmax(weight * logs + bias, axis=1)  # (N, K)
         error = np.exp(scaled) - hits
@@ -150,15 +150,15 @@ def fit_calibrators(
     drawn: np.ndarray,
     counts: Sequence[Sequence[int]],
 ) -> dict[str, Calibrator]:
-    """The calibrations of the heads that are to have one, by name; of a head without a graded photo there is none.
+    """The calibrations of the given heads by name; heads without a graded photo get none.
 
     Args:
-        schema: the heads, H of them.
-        methods: by the names of those that are to have one; cumulative is bias_corrected where grades are nominal.
+        schema: the attributes of the H heads.
+        methods: the method of each head to calibrate, by name; cumulative becomes bias_corrected for nominal grades.
         probabilities: (N, H, Kmax) as trained.
         grades: (N, H) int64, -1 where missing.
-        drawn: (H, Kmax) the share of each grade that the probabilities stand for.
-        counts: training grades of each attribute (K).
+        drawn: (H, Kmax) the share of each grade among the photos drawn in training.
+        counts: for each attribute, how many training photos have each grade (K).
     """
     fitted = {}
     for h, attribute in enumerate(schema):
@@ -176,14 +176,14 @@ def _method_for(attribute: Attribute, asked: str) -> str:
 
 
 def shares(grades: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The share of each grade (K,) among photos with these grades (N,), and K more that are like the training photos.
+    """The share of each grade (K,) among photos with these grades and K pseudo-photos with the shares of training.
 
-    The photos are what the model is to be used on, as far as anybody knows: where a split keeps the shares of grades
-    they are those of training, and where it does not training says nothing of them.
+    The photos are the best available sample of what the model will be used on: with a stratified split their shares are
+    those of training anyway, and without one the training photos say nothing about theirs.
 
     Args:
-        grades: (N,).
-        counts: (K,) photos of each grade in training.
+        grades: (N,) of the photos.
+        counts: (K,) how many training photos have each grade.
     """
     k = len(counts)
     return (np.bincount(grades, minlength=k) + k * counts / max(counts.sum(), 1)) / (len(grades) + k)

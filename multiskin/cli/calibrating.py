@@ -1,4 +1,4 @@
-"""The command that makes a trained model's probabilities as sure as they deserve to be."""
+"""The command that calibrates a trained model's probabilities."""
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ from multiskin.cli.terminal import console, warn
 from multiskin.errors import UserError, unknown
 
 NAME = "multiskin calibrate"
-NONE = "none"  # takes a calibration away
-DEFAULT = "cumulative"  # whatever the loss: less leaves much where that blurs, tilts or spreads the grades
+NONE = "none"  # removes a calibration
+DEFAULT = "cumulative"  # for any loss; simpler methods fall short if the loss blurs, tilts or spreads the grades
 
 if TYPE_CHECKING:
     from multiskin.config import DataConfig
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def calibrate(arguments: list[str]) -> None:
-    """Make a trained model's probabilities as sure as its run's validation photos justify."""
+    """Calibrate a trained model's probabilities on its run's validation photos."""
     options = _parser().parse_args(arguments)
     from multiskin.inference.calibrate import calibrated, keep_calibration
     from multiskin.inference.evaluate import judge, network_probabilities
@@ -38,13 +38,13 @@ def calibrate(arguments: list[str]) -> None:
 
     run = RunFolder.open(options.run)
     if options.out and Path(options.out).exists():
-        raise UserError(f"--out {options.out}: there is something already; name another file")
+        raise UserError(f"--out {options.out}: already exists; name another file")
     data = data_of(run, options, NAME, summary(calibrate))
-    with nullcontext() if options.out else run.locked():  # what is found of a model is to be kept in that one
+    with nullcontext() if options.out else run.locked():  # else another command might replace the model meanwhile
         before = Predictor.from_checkpoint(run.best, options.device, options.detector)
         trained = with_decisions(replace(before, calibrators={}), options)
         methods = _methods(options, before)
-        photos = photos_of_side(run, "val", data, trained.schema, "train with some, for they calibrate")
+        photos = photos_of_side(run, "val", data, trained.schema, "train with some, since calibration needs them")
         probabilities = network_probabilities(trained, photos, data.batch_size, data.num_workers)
         predictor = calibrated(trained, run.best, photos, probabilities, methods)
         _warn_of_uncalibrated(predictor, methods)
@@ -53,7 +53,7 @@ def calibrate(arguments: list[str]) -> None:
         print_calibration(heads, predictor.calibrators, console())
         if options.out:
             keep_calibration(predictor, run.best, Path(options.out))
-            print(f"measure it: multiskin test {run.root} --checkpoint {options.out} --out FOLDER")
+            print(f"evaluate it: multiskin test {run.root} --checkpoint {options.out} --out FOLDER")
         else:
             _replace(run, predictor, found, Path(data.root))
 
@@ -66,22 +66,20 @@ def _parser() -> Parser:
         action="append",
         default=[],
         metavar="[HEAD=]NAME",
-        help="temperature (one number for each attribute), bias_corrected (and one for each grade), vector (two for "
-        "each grade), cumulative (bias_corrected, and of ordered grades two for each cut between them), or none, which "
-        "takes a calibration away; of all attributes, or as HEAD=NAME of one, which leaves the others theirs; may be "
-        f"repeated; default: {DEFAULT}, or what was fitted before where decisions are all that is asked for",
+        help="temperature (one parameter per attribute), bias_corrected (and one per grade), vector (two per grade), "
+        "cumulative (bias_corrected, then for ordered grades two per cut between them), or none, which removes a "
+        "calibration; NAME for all attributes, HEAD=NAME for one, with the others unchanged; may be repeated; default: "
+        f"{DEFAULT}, or as fitted before if only --decision or --credit is given",
     )
-    parser.add_argument(
-        "--out", help="a .ckpt file for the calibrated model; default: the run's best checkpoint itself"
-    )
-    parser.add_argument("--root", help="where the photos are now; default: where they were")
+    parser.add_argument("--out", help="a .ckpt file for the calibrated model; default: the run's best checkpoint")
+    parser.add_argument("--root", help="the folder of the photos, if they have moved")
     add_decision_options(parser)
     add_inference_options(parser)
     return parser
 
 
 def _methods(options: Namespace, before: "Predictor") -> dict[str, str]:
-    """By the heads that are to be calibrated: as asked, and as before where nothing is asked of a head."""
+    """The method of each head to calibrate: as asked, or as before if the options do not mention the head."""
     fitted = {name: calibrator.method for name, calibrator in before.calibrators.items()}
     decisions_alone = not options.method and (options.decision or options.credit)
     words = [] if decisions_alone else options.method or [DEFAULT]
@@ -90,7 +88,11 @@ def _methods(options: Namespace, before: "Predictor") -> dict[str, str]:
 
 
 def _methods_asked(words: Sequence[str], schema: "Schema") -> dict[str, str]:
-    """What is asked of all need not fit each, what is asked of one has to."""
+    """The method asked for each head; one asked for all heads need not fit each of them, one asked for a head must.
+
+    Raises:
+        UserError: an unknown head or method, or a method that does not fit its head.
+    """
     from multiskin.calibration import METHODS, require_method
 
     asked = by_head(words, schema.names)
@@ -110,35 +112,38 @@ def _warn_of_uncalibrated(predictor: "Predictor", methods: Mapping[str, str]) ->
 
 
 def _replace(run: "RunFolder", predictor: "Predictor", found: "Evaluation", photos: Path) -> None:
-    """Makes a model that of its locked run: what was measured of the one before is moved, and nothing is lost."""
+    """Makes a model the one of its locked run, after moving the results of the previous one aside."""
     from multiskin.inference.calibrate import keep_calibration
     from multiskin.reports.page import write_report
     from multiskin.reports.record import record, set_aside
 
     tested = run.measured("test")
-    aside = set_aside(run)  # before the model is another one
+    aside = set_aside(run)  # before the model is replaced
     outdated = keep_calibration(predictor, run.best, run.best)
     record(run, "val", found)
     if aside:
-        print(f"what was measured of the model as it was: {aside}")
+        print(f"results of the previous model: {aside}")
     if outdated:
-        warn([f"sets of grades rested on another calibration and are gone: multiskin conform {run.root}"])
-    print(f"calibrated: {run.best}\nreport, of validation photos: {write_report(run, photos)}")
+        warn([f"the sets of grades relied on the old calibration and were removed; run: multiskin conform {run.root}"])
+    print(f"calibrated: {run.best}\nreport on validation photos: {write_report(run, photos)}")
     if tested:
-        print(f"the test photos have to be measured anew: multiskin test {run.root}")
+        print(f"the results on test photos are outdated; run: multiskin test {run.root}")
 
 
 def calibrate_after_training(
     run: "RunFolder", predictor: "Predictor", photos: "Manifest", methods: Mapping[str, str], data: "DataConfig"
 ) -> "Predictor":
-    """The model of a run that was just trained, with the calibration that its recipes ask for, kept in its checkpoint.
+    """Calibrates the model of a run that was just trained as its recipes ask, and saves it in the best checkpoint.
 
     Args:
         run: the run.
         predictor: its best model.
         photos: its validation photos.
-        methods: by the heads to calibrate.
+        methods: the method of each head to calibrate, by name.
         data: how photos are read.
+
+    Returns:
+        The calibrated model.
     """
     from multiskin.inference.calibrate import calibrated, keep_calibration
     from multiskin.inference.evaluate import network_probabilities

@@ -186,7 +186,7 @@ def test_grades_without_an_order_have_no_cuts() -> None:
     kind, shine = Attribute("kind", 3, kind="nominal"), Attribute("shine", 5)
     require_method("cumulative", shine)
     require_method("bias_corrected", kind)
-    with pytest.raises(UserError, match=r"'cumulative': needs ordered grades, and those of kind are nominal"):
+    with pytest.raises(UserError, match=r"'cumulative': needs ordered grades, but kind is nominal; use bias_corrected"):
         require_method("cumulative", kind)
     with pytest.raises(UserError, match=r"did you mean 'cumulative'\?"):
         require_method("cumulativ", shine)

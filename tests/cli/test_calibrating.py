@@ -124,7 +124,7 @@ class TestCalibrate:
             methods = {name: calibrator.method for name, calibrator in calibrators.items()}
             assert methods == {"shine": "cumulative", "lines": "bias_corrected"}
         said = failure(*command, tmp_path / "new.ckpt", "--method", "lines=cumulative")
-        assert "needs ordered grades, and those of lines are nominal: bias_corrected" in said
+        assert "needs ordered grades, but lines is nominal; use bias_corrected" in said
 
     def test_decisions_are_kept_with_it(self, trained):
         command = ["calibrate", trained.root, "--method", "none", "--decision", "median", "--decision", "lines=credit"]

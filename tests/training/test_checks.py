@@ -110,7 +110,7 @@ class TestGradesWithoutAnOrder:
             ({"decision": "median"}, "decision 'median': needs ordered grades, but kind is nominal; use argmax"),
             ({"decision": "credit", "credit": [[1, 0], [0, 1]]}, "decision 'credit': needs ordered grades"),
             ({"credit": [[1]]}, "decision 'credit': needs ordered grades, but kind is nominal; use argmax"),
-            ({"calibration": "cumulative"}, "method 'cumulative': needs .* those of kind are nominal: bias_corrected"),
+            ({"calibration": "cumulative"}, "method 'cumulative': needs .* but kind is nominal; use bias_corrected"),
         ],
     )
     def test_refuse_what_would_do_nothing_for_them(self, own, words, config):
