@@ -1,4 +1,4 @@
-"""The command that finds sets of grades with a promise."""
+"""The command that fits conformal prediction sets."""
 
 from typing import TYPE_CHECKING
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 NAME = "multiskin conform"
 UNSEEN = (
-    "train with data.split.ratios: [0.6, 0.15, 0.1, 0.15] or with calibrate in the split column, or name a table of "
+    "train with data.split.ratios: [0.6, 0.15, 0.1, 0.15] or with 'calibrate' in the split column, or name a table of "
     "other graded photos with --table"
 )
 HOW = """
-With each grade the model then tells a set of grades, such as 2 to 4, that holds the true one as often as asked: on
-average over subjects like those of the photos used here, which must have served neither training nor validation. They
-are the photos of the run's side 'calibrate', which a split has if it is asked for (data.split.ratios: [0.6, 0.15, 0.1,
-0.15], or calibrate in the split column), or those of another table. Where subjects are too few, sets hold all grades.
-The sets are kept in the run's best checkpoint; what was there before of that kind is replaced."""
+With each grade the model then gives a set of grades, such as 2 to 4, that contains the true one as often as asked, on
+average over subjects like those of the photos used here. These photos must have been used neither for training nor for
+validation: by default they are the 'calibrate' part of the run's split, which exists if it was asked for
+(data.split.ratios: [0.6, 0.15, 0.1, 0.15], or 'calibrate' in the split column). With too few subjects, sets contain all
+grades. The sets are saved in the run's best checkpoint and replace any earlier ones."""
 
 
 def conform(arguments: list[str]) -> None:
-    """Find sets of grades that hold the true one as often as asked, on photos that served nothing else."""
+    """Fit sets of grades that contain the true one as often as asked, on photos used for nothing else."""
     options = _parser().parse_args(arguments)
     from multiskin.conformal.prediction import ConformalSets
     from multiskin.conformal.quantile import require_coverage
@@ -42,7 +42,7 @@ def conform(arguments: list[str]) -> None:
     require_coverage(options.coverage)
     run = RunFolder.open(options.run)
     config = data_of(run, options, NAME, summary(conform))
-    with run.locked():  # or what is found of this model might be kept in the one of another command
+    with run.locked():  # else another command might replace the model meanwhile
         predictor = Predictor.from_checkpoint(run.best, options.device, options.detector)
         photos = _unseen_photos(run, config, predictor.schema, options.table)
         groups = _groups(photos, options.by)
@@ -53,31 +53,32 @@ def conform(arguments: list[str]) -> None:
         )
         write_checkpoint(read_checkpoint(run.best) | {CONFORMAL: fitted.to_dict()}, run.best)
     print_sets(fitted, fitted.sets(probabilities, groups), photos.grades, units, groups, console())
-    print(f"kept in {run.best}; how often they hold: multiskin test {run.root}")
+    print(f"saved in {run.best}; to measure their coverage: multiskin test {run.root}")
 
 
 def _parser() -> Parser:
     parser = Parser(NAME, description=f"{summary(conform)}\n{HOW}")
     parser.add_argument("run", help="the run folder")
     parser.add_argument(
-        "--coverage", type=float, default=0.9, help="share of sets that hold the true grade, below 1; default: 0.9"
+        "--coverage", type=float, default=0.9, help="share of sets that contain the true grade, below 1; default: 0.9"
     )
     parser.add_argument(
         "--by",
-        help="keep the promise for each: grade, which is the true one, part, or a column of data.columns.groups, of "
-        "which 'predict' is told by --group, while the demo knows part alone and shows the widest; default: on average",
+        help="reach the coverage for each value of: grade (the true grade), part, or a column of data.columns.groups; "
+        "'predict' takes a group's value with --group, while the demo knows only the part and otherwise shows the "
+        "widest sets; default: on average",
     )
     parser.add_argument("--table", help="another table of graded photos, relative to the root")
-    parser.add_argument("--root", help="where the photos are now; default: where they were")
+    parser.add_argument("--root", help="the folder of the photos, if they have moved")
     add_inference_options(parser)
     return parser
 
 
 def _unseen_photos(run: "RunFolder", config: "DataConfig", schema: "Schema", table: str | None) -> "Manifest":
-    """Those of a table, or else of the run's side for them.
+    """The photos of a table, or else of the calibrate part of the run's split.
 
     Raises:
-        UserError: none, or some that the run has seen.
+        UserError: there are none, or the run has seen some of them.
     """
     from multiskin.data.photos import require_unseen
 
@@ -89,10 +90,10 @@ def _unseen_photos(run: "RunFolder", config: "DataConfig", schema: "Schema", tab
 
 
 def _groups(photos: "Manifest", by: str | None) -> "dict[str, np.ndarray]":
-    """What is known of the photos by which a promise can be kept.
+    """The groups of the photos that sets can be fitted for.
 
     Raises:
-        UserError: nothing is known by that name.
+        UserError: --by names none of them.
     """
     from multiskin.conformal.prediction import GRADE
     from multiskin.reports.coverage import groups_of

@@ -1,1 +1,1 @@
-"""Sets of grades that hold the true one as often as asked, made from the probabilities of a head."""
+"""Conformal prediction: sets of grades that contain the true one with a chosen coverage."""

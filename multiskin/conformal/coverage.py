@@ -1,4 +1,4 @@
-"""What sets of one head are worth on graded photos: how often they hold the true grade, and how wide they are."""
+"""Evaluates prediction sets on graded photos: how often they contain the true grade, and how large they are."""
 
 from typing import Any, NamedTuple
 
@@ -12,15 +12,17 @@ from multiskin.schema import MISSING
 
 
 class Coverage(NamedTuple):
-    """Shares and sizes over the photos of each subject, averaged over subjects, as the promise is; NaN without photos.
+    """Coverage and size of prediction sets: means over the photos of each subject, averaged over subjects.
+
+    NaN without photos.
 
     Attributes:
-        subjects: how many have graded photos.
-        photos: how many are graded.
-        covered: the share of sets that hold the true grade.
-        size: grades a set.
-        full: the share of sets that hold all grades.
-        by_grade: (K,) the share of sets that hold the true grade, where it is this one.
+        subjects: how many subjects have graded photos.
+        photos: how many photos are graded.
+        covered: the share of sets that contain the true grade.
+        size: the mean number of grades in a set.
+        full: the share of sets that contain all grades.
+        by_grade: (K,) the share of sets that contain the true grade, by true grade.
     """
 
     subjects: int
@@ -32,27 +34,27 @@ class Coverage(NamedTuple):
 
     @property
     def interval(self) -> Interval:
-        """The share covered with its 95 % interval, over the subjects (Clopper and Pearson, Biometrika 26, 1934).
+        """The coverage with its 95 % interval over subjects (Clopper and Pearson, Biometrika 26, 1934).
 
-        A subject of whom some photos are covered counts as that share of one. Such shares vary less than the hits and
-        misses that the interval is made for, so that it is rather too wide where subjects have several photos.
+        A subject counts with the share of its photos that are covered. Such shares vary less than the hits and misses
+        that the interval assumes, so it tends to be too wide where subjects have several photos.
         """
         return Interval(self.covered, *clopper_pearson(self.covered * self.subjects, self.subjects))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain containers for JSON; a value that does not exist is null."""
+        """Plain containers for JSON, with None for NaN."""
         shares = {"covered": self.covered, "low": self.interval.low, "high": self.interval.high, "size": self.size}
         known = {name: None if np.isnan(value) else value for name, value in (shares | {"full": self.full}).items()}
         return {"subjects": self.subjects, "photos": self.photos, **known}
 
 
 class HeadCoverage(NamedTuple):
-    """What the sets of one head are worth.
+    """The coverage of the sets of one head.
 
     Attributes:
         overall: on all photos.
-        cells: by the grades or the values of the group that the promise is kept for, if it is for each; apart from the
-            whole, for a value may have any name.
+        cells: for each grade or group value with its own threshold, if any; kept apart from the overall coverage, since
+            a group value may have any name.
     """
 
     overall: Coverage
@@ -65,23 +67,23 @@ class HeadCoverage(NamedTuple):
 
 
 def clopper_pearson(hits: float, tries: int) -> tuple[float, float]:
-    """The 95 % interval of a share that showed so many hits in so many tries; NaN for none."""
+    """The 95 % confidence interval of a proportion, given the hits and tries; NaN without tries."""
     if not tries:
         return np.nan, np.nan
     below, above = (limit / 100 for limit in LIMITS)
-    misses = max(tries - hits, 0.0)  # which rounding may make less
+    misses = max(tries - hits, 0.0)  # rounding can make it negative
     low = betaincinv(hits, misses + 1, below) if hits > 0 else 0.0
     high = betaincinv(hits + 1, misses, above) if misses > 0 else 1.0
     return float(low), float(high)
 
 
 def coverage_of(sets: np.ndarray, grades: np.ndarray, units: np.ndarray) -> Coverage:
-    """Judges the sets of one head; photos without a grade count nowhere.
+    """Evaluates the sets of one head, ignoring photos without a grade.
 
     Args:
         sets: (N, K) masks.
         grades: (N,) true grades, -1 where missing.
-        units: (N,) the number of each photo's subject, or its own where that is not known.
+        units: (N,) the index of each photo's subject, or an index of its own if the subject is unknown.
     """
     graded = grades != MISSING
     sets, grades, units = sets[graded], grades[graded], units[graded]
@@ -100,17 +102,17 @@ def coverage_of(sets: np.ndarray, grades: np.ndarray, units: np.ndarray) -> Cove
 def coverage_by_cell(
     conformal: ConformalSets, sets: np.ndarray, grades: np.ndarray, units: np.ndarray, groups: Groups
 ) -> dict[str, HeadCoverage]:
-    """What the sets of each head are worth on all photos, and by the grades or groups that the promise is kept for.
+    """The coverage of each head's sets on all photos, and for each grade or group value with its own threshold.
 
     Args:
-        conformal: what made them.
+        conformal: what made the sets.
         sets: (N, H, Kmax) masks.
         grades: (N, H) true grades, -1 where missing.
-        units: (N,) the number of each photo's subject, or its own where that is not known.
-        groups: what is known of the photos; a promise by a group of which nothing is known is judged as a whole.
+        units: (N,) the index of each photo's subject, or an index of its own if the subject is unknown.
+        groups: the known groups of the photos; if the sets' own group is not among them, only overall coverage.
 
     Returns:
-        By attribute.
+        By attribute name.
     """
     by = conformal.by if conformal.by in (GRADE, *groups) else None
     found: dict[str, HeadCoverage] = {}

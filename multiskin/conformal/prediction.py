@@ -1,4 +1,4 @@
-"""The sets of grades of all heads, with the coverage asked for, from graded photos that served nothing else."""
+"""Prediction sets of all heads with a chosen coverage, fitted on graded photos used for nothing else."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,21 +14,21 @@ from multiskin.conformal.sets import filled
 from multiskin.errors import UserError, unknown
 from multiskin.schema import MISSING, Attribute, Schema
 
-GRADE = "grade"  # asks for the coverage of each true grade
-ALL = "all"  # the one cell where nothing finer is asked for
+GRADE = "grade"  # the value of `by` that gives each true grade its own threshold
+ALL = "all"  # the only cell if there is one threshold for all photos
 
-Groups = Mapping[str, Sequence[str] | np.ndarray]  # (N,) values by the name of a group, "" where unknown
+Groups = Mapping[str, Sequence[str] | np.ndarray]  # (N,) values by group name, "" where unknown
 NO_GROUPS: Groups = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """Up to which score a grade is in the set.
+    """The highest score of a grade that is still in the set.
 
     Attributes:
-        score: the highest one; infinite where the subjects are too few, so that every grade is in.
-        subjects: how many it rests on.
-        photos: likewise.
+        score: infinite if there are too few subjects, so that every grade is in the set.
+        subjects: how many subjects it was fitted on.
+        photos: how many photos it was fitted on.
     """
 
     score: float
@@ -38,15 +38,15 @@ class Threshold:
 
 @dataclass(frozen=True)
 class ConformalSets:
-    """What turns probabilities into sets of grades.
+    """Fitted thresholds that turn probabilities into sets of grades.
 
     Attributes:
         schema: the heads' attributes.
-        coverage: the least share of sets that hold the true grade, averaged over subjects.
-        by: None for one threshold a head; "grade" for one a true grade, so that rare ones are covered as often as
-            frequent ones; or the name of a group for one for each of its values. Source of both: Vovk, Conditional
-            validity of inductive conformal predictors, ACML 2012.
-        thresholds: by attribute and cell, which is "all", the number of a grade, or the value of the group.
+        coverage: the minimum share of sets that contain the true grade, averaged over subjects.
+        by: None for one threshold per head; "grade" for one per true grade, so that rare grades are covered as often as
+            frequent ones; or the name of a group for one per group value. Source of both: Vovk, Conditional validity of
+            inductive conformal predictors, ACML 2012.
+        thresholds: by attribute name and cell, which is "all", the number of a grade, or a group value.
     """
 
     schema: Schema
@@ -65,19 +65,19 @@ class ConformalSets:
         by: str | None = None,
         groups: Groups = NO_GROUPS,
     ) -> "ConformalSets":
-        """Finds the thresholds.
+        """Fits the thresholds.
 
         Args:
             schema: the heads' attributes.
-            probabilities: (N, H, Kmax), of photos that served neither training nor the choice of a checkpoint.
+            probabilities: (N, H, Kmax), of photos used neither for training nor for choosing a checkpoint.
             grades: (N, H) true grades, -1 where missing.
-            units: (N,) the number of each photo's subject, or its own where that is not known.
-            coverage: the share asked for, above 0 and below 1.
+            units: (N,) the index of each photo's subject, or an index of its own if the subject is unknown.
+            coverage: the minimum share of sets that contain the true grade, between 0 and 1, both excluded.
             by: None, "grade" or the name of a group.
-            groups: at least the one asked for; a photo whose value is unknown counts for none.
+            groups: at least the group named by `by`; photos whose value is unknown are not used.
 
         Raises:
-            UserError: another coverage.
+            UserError: coverage out of range.
         """
         require_coverage(coverage)
         thresholds = {}
@@ -93,14 +93,15 @@ class ConformalSets:
         return cls(schema, coverage, by, thresholds)
 
     def sets(self, probabilities: np.ndarray, groups: Groups = NO_GROUPS) -> np.ndarray:
-        """The set of every head for every photo; where grades are ordered, an interval.
+        """The set of every head for every photo; an interval if the grades are ordered.
 
-        A set always holds the mode. By grade it takes in what lies between its grades, too, which only adds coverage.
+        A set always contains the mode. With thresholds by grade, gaps between ordered grades are filled, which can only
+        increase coverage.
 
         Args:
-            probabilities: (N, H, Kmax), of the kind that the thresholds were found with.
-            groups: what is known of them; where the value of the group asked for is not, or "", its highest threshold
-                counts, and a value that no threshold was found for gets every grade.
+            probabilities: (N, H, Kmax), computed in the same way as those the thresholds were fitted on.
+            groups: the known groups of the photos; if the value of the sets' group is unknown or "", the highest
+                threshold applies, and for a value without a threshold the set contains every grade.
 
         Returns:
             (N, H, Kmax) bool, false beyond a head's own K.
@@ -113,13 +114,13 @@ class ConformalSets:
         return sets
 
     def for_group(self, value: str) -> "ConformalSets":
-        """The sets of photos that all have one value of the group that the promise is kept for.
+        """The thresholds for photos that all have the same value of the sets' group.
 
         Raises:
-            UserError: it is kept for no group, or not for this value.
+            UserError: the thresholds are not by group, or there is none for this value.
         """
         if self.by in (None, GRADE):
-            raise UserError("--group: the model's sets are by no group; 'multiskin conform RUN --by NAME' finds such")
+            raise UserError("--group: the model's sets are not by group; run: multiskin conform RUN --by NAME")
         known = sorted(set().union(*self.thresholds.values()))
         if value not in known:
             raise unknown(f"value of {self.by}", value, known, "--group")
@@ -129,16 +130,16 @@ class ConformalSets:
         )
 
     def around(self, grades: np.ndarray, probabilities: np.ndarray, groups: Groups = NO_GROUPS) -> np.ndarray:
-        """The sets (N, H, Kmax) with the grades (N, H) that were decided, which another decision may have left outside.
+        """The sets (N, H, Kmax) extended to contain the predicted grades (N, H), which need not be the modes.
 
-        They hold the true grade at least as often.
+        This can only increase coverage.
         """
         sets = self.sets(probabilities, groups) | (grades[..., None] == np.arange(probabilities.shape[-1]))
         ordered = np.array([attribute.ordinal for attribute in self.schema])
         return np.where(ordered[:, None], filled(sets), sets)
 
     def _limits(self, attribute: Attribute, groups: Groups) -> np.ndarray | float:
-        """The highest score inside: one for all photos and grades, or one for each grade (K,) or photo (N, 1)."""
+        """The highest score in the set: one for all photos and grades, or one per grade (K,) or per photo (N, 1)."""
         limits = {cell: threshold.score for cell, threshold in self.thresholds[attribute.name].items()}
         if self.by == GRADE:
             return np.array([limits[str(grade)] for grade in range(attribute.grades)])
@@ -165,13 +166,13 @@ class ConformalSets:
 
 
 def cells(attribute: Attribute, grades: np.ndarray, by: str | None, groups: Groups) -> dict[str, np.ndarray]:
-    """Which photos (N,) each threshold of a head is for: all of them, or those of a true grade, or of a group's value.
+    """The masks (N,) of the photos that each threshold of a head is for: all, those of a true grade or a group value.
 
     Args:
         attribute: the head's.
         grades: (N,) true grades, -1 where missing.
         by: as in ConformalSets.
-        groups: at least the one asked for.
+        groups: at least the group named by `by`.
     """
     if by is None:
         return {ALL: np.ones(len(grades), dtype=bool)}

@@ -1,10 +1,10 @@
-"""How much probability is spent before a grade is reached: the higher the score, the less the grade fits the photo.
+"""Nonconformity scores: the probability of the grades that enter a set before a grade; high scores mean a poor fit.
 
-Ordered grades are reached by an interval that grows from the mode, so that sets of low scores have no gaps: Ordinal APS
-of Lu, Angelopoulos and Pomerantz: Improving Trustworthiness of AI Disease Severity Rating in Medical Imaging with
-Ordinal Conformal Prediction Sets, MICCAI 2022. Its sets grow until they hold more than a threshold, so that a grade is
-in as soon as the grades before it hold no more. Grades without an order are reached from the most probable one down:
-APS of Romano, Sesia and Candès: Classification with Valid and Adaptive Coverage, NeurIPS 2020.
+Ordered grades enter by growing an interval from the mode, so that sets of low scores have no gaps: Ordinal APS of Lu,
+Angelopoulos and Pomerantz, Improving Trustworthiness of AI Disease Severity Rating in Medical Imaging with Ordinal
+Conformal Prediction Sets, MICCAI 2022. Its sets grow until their probability exceeds a threshold, so a grade is in the
+set if the probability of the grades before it does not. Unordered grades enter from the most probable one down: APS of
+Romano, Sesia and Candès, Classification with Valid and Adaptive Coverage, NeurIPS 2020.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from multiskin.schema import Kind
 
 
 def interval_order(probabilities: np.ndarray) -> np.ndarray:
-    """The grades in the order in which an interval grown from the mode takes them in: (N, K) to (N, K).
+    """The grades in the order in which an interval grown from the mode includes them: (N, K) to (N, K).
 
-    The interval takes the more probable of its neighbours. Of equals it takes the lower, as the mode is the lowest.
+    The interval grows by the more probable of its two neighbours. Ties go to the lower grade, for the mode as well.
     """
     photos, grades = probabilities.shape
     row = np.arange(photos)
-    fenced = np.pad(probabilities, ((0, 0), (1, 1)), constant_values=-1.0)  # (N, K + 2), nothing to take at the ends
+    fenced = np.pad(probabilities, ((0, 0), (1, 1)), constant_values=-1.0)  # (N, K + 2), so that the ends never win
     low = high = fenced.argmax(axis=1)
     order = np.empty((photos, grades), dtype=np.int64)
     order[:, 0] = low - 1
@@ -33,7 +33,7 @@ def interval_order(probabilities: np.ndarray) -> np.ndarray:
 
 
 def descending_order(probabilities: np.ndarray) -> np.ndarray:
-    """The grades from the most probable one down, the lower of equals first: (N, K) to (N, K)."""
+    """The grades from the most probable one down, ties to the lower grade: (N, K) to (N, K)."""
     return np.argsort(-probabilities, axis=1, kind="stable")
 
 
@@ -41,14 +41,14 @@ ORDERS: dict[Kind, Callable[[np.ndarray], np.ndarray]] = {"ordinal": interval_or
 
 
 def nonconformity(probabilities: np.ndarray, order: np.ndarray, chance: np.ndarray | None = None) -> np.ndarray:
-    """The score of every grade: the probability of the grades before it, so that the mode's is 0.
+    """The score of every grade: the total probability of the grades before it, so that the mode's is 0.
 
     Args:
         probabilities: (N, K).
-        order: (N, K) the grades of each photo as they are reached.
-        chance: (N,) uniform draws from 0..1, which add so much of a grade's own probability to its score. Then no
-            two scores are equal, and sets cover exactly as often as asked; but another draw gives another set of the
-            same photo, and it may be empty. Without them a set holds the mode always, and covers more often for that.
+        order: (N, K) the grades of each photo in the order in which they enter the set.
+        chance: (N,) uniform draws from [0, 1] that randomize the scores by adding this fraction of a grade's own
+            probability. Scores then have no ties and coverage is exact, but a photo's set depends on the draw and may
+            be empty. Without them, a set always contains the mode and coverage is conservative.
 
     Returns:
         (N, K) float64, ascending along the order.

@@ -138,7 +138,7 @@ class TestConform:
             capsys, *command, tmp_path / "no.csv", "--group", "7"
         )
         assert run("conform", trained.root, "--coverage", "0.3") == 0
-        assert "the model's sets are by no group" in failure(capsys, *command, tmp_path / "no.csv", "--group", "1")
+        assert "the model's sets are not by group" in failure(capsys, *command, tmp_path / "no.csv", "--group", "1")
 
     def test_another_table_of_other_subjects(self, trained, photos, schema):
         table = pd.read_csv(photos / "labels.csv", dtype=str, keep_default_na=False)

@@ -178,7 +178,7 @@ def test_by_group_every_group_is_covered_and_a_strange_one_gets_the_widest_sets(
         assert (of_tone.sets(probabilities) == fitted.sets(probabilities, {"tone": [tone] * 100})).all()
     with pytest.raises(UserError, match=r"--group: unknown value of tone 'blue': .*overconfident"):
         fitted.for_group("blue")
-    with pytest.raises(UserError, match="--group: the model's sets are by no group"):
+    with pytest.raises(UserError, match="--group: the model's sets are not by group"):
         of_tone.for_group(tone)
     for unknown in ({"tone": [""] * 100}, {}, {"part": ["chin"] * 100}):
         wide = fitted.sets(probabilities, unknown)
