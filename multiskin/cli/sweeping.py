@@ -1,4 +1,4 @@
-"""The command that searches settings."""
+"""The command that runs a hyperparameter search."""
 
 import json
 import shlex
@@ -24,13 +24,13 @@ NAME = "multiskin sweep"
 
 
 def sweep(arguments: list[str]) -> None:
-    """Search settings: train many runs, each with settings that the results so far suggest."""
+    """Search for the best settings: train many runs, each with settings suggested by the results so far."""
     config, schema, options = parse(NAME, summary(sweep), arguments, _add_options)
     from multiskin.search.space import load_space, wandb_sweep
     from multiskin.training.checks import check, check_weights, monitor_mode
 
     if is_given("--ckpt_path", arguments):
-        raise UserError("--ckpt_path: a sweep resumes by itself when it is started again")
+        raise UserError("--ckpt_path: not for a sweep, which resumes when it is started again")
     check(config, schema)
     space = load_space(Path(options.space), config.trainer.monitor, schema.names)
     _check_space(space, config, schema, arguments)
@@ -38,7 +38,7 @@ def sweep(arguments: list[str]) -> None:
     root = Path(config.out if is_given("--out", arguments) else f"{config.out}-sweep")
     if options.wandb is not None:
         if is_given("--jobs", arguments):
-            raise UserError("--jobs: W&B's agents train one run each; start as many agents, and leave --jobs out")
+            raise UserError("--jobs: each W&B agent trains one run at a time; leave --jobs out, start several agents")
         told = config.trainer.monitor, mode, config.log.project, int(options.trials), _command(arguments, config, root)
         _write_wandb_sweep(Path(options.wandb), wandb_sweep(space, *told), config)
         return
@@ -60,20 +60,20 @@ def _add_options(parser: "ArgumentParser") -> None:
     parser.add_argument(
         "--space", required=True, help="a YAML file of options to search, such as configs/sweeps/first.yaml"
     )
-    parser.add_argument("--trials", type=PositiveInt, default=20, help="runs of all processes that work on this sweep")
+    parser.add_argument("--trials", type=PositiveInt, default=20, help="runs of all processes that share the sweep")
     parser.add_argument("--jobs", type=PositiveInt, default=1, help="runs at the same time; they share the cores")
     parser.add_argument("--wandb", help="write the sweep to this file for 'wandb sweep' instead, and train nothing")
 
 
 def _check_space(space: "Space", config: "FitConfig", schema: "Schema", arguments: list[str]) -> None:
-    """Finds the mistakes in the values to try before hours are spent on the rest."""
+    """Checks the values to try now, so that a mistake does not show up after hours of training."""
     from multiskin.search.space import with_options
     from multiskin.training.checks import check
 
     for option, dimension in space.items():
         for value in dimension.bounds:
             try:
-                if not option.startswith("heads."):  # `check` looks at the values of these
+                if not option.startswith("heads."):  # the parser does not take these; `check` validates them
                     parse(NAME, "", [*arguments, f"--{option}={json.dumps(value, default=str)}"], _add_options)
                 check(with_options(config, {option: value}), schema)
             except UserError as error:
@@ -110,7 +110,7 @@ def _report(search: "Sweep") -> None:
 
 
 def _command(arguments: list[str], config: "FitConfig", root: Path) -> str:
-    """What a W&B agent runs: each run in the folder of its id, with the options that the agent gives it."""
+    """The shell command a W&B agent runs: each run in a folder named by its id, with the options the agent appends."""
     own = Parser(NAME, add_help=False)
     for option in ("--space", "--trials", "--jobs", "--wandb", "--out"):
         own.add_argument(option)
@@ -126,8 +126,8 @@ def _write_wandb_sweep(path: Path, content: dict[str, Any], config: "FitConfig")
     from multiskin.run import write_whole
 
     if path.exists():
-        raise UserError(f"--wandb {path}: there is something already; name another file or remove this one")
+        raise UserError(f"--wandb {path}: already exists; name another file or remove this one")
     if config.offline:
         raise UserError("--wandb: W&B's agents need the network; leave --offline out")
     write_whole(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000))
-    print(f"run: wandb sweep {path}\nand then in this folder the 'wandb agent' that it names, as often as you like")
+    print(f"run: wandb sweep {path}\nthen start the 'wandb agent' that it prints in this folder, as often as you like")

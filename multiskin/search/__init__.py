@@ -1,1 +1,1 @@
-"""Bayesian search over the settings of a run: where it searches, what it remembers, and the trials it trains."""
+"""Bayesian hyperparameter search: the search space, the sweep and its storage, and the training of trials."""

@@ -1,4 +1,4 @@
-"""What a sweep searches: training options by their dotted names, each with a range or choices."""
+"""The search space of a sweep: training options by their dotted names, each with a range or choices."""
 
 import json
 import math
@@ -14,14 +14,14 @@ from multiskin.documents import NumberLoader, read_document
 from multiskin.errors import UserError, require_known, unknown
 from multiskin.training.checkpoints import CHANGEABLE
 
-# What trials have to share, or one could not be set against another.
+# Trials must share these, or their results could not be compared.
 SHARED = ("schema", "seed", "trainer.monitor", "data.columns", "data.split", "data.render", "data.faces")
 Scalar = None | bool | int | float | str
 
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers from low to high, both included, evenly spread on a linear or a logarithmic scale."""
+    """The numbers from low to high, both included, uniform on a linear or a logarithmic scale."""
 
     low: float
     high: float
@@ -30,7 +30,7 @@ class Range:
 
     @property
     def bounds(self) -> tuple[float, ...]:
-        """The values that all others lie between."""
+        """The extreme values, between which all others lie."""
         return self.low, self.high
 
     def value(self, label: Any) -> Any:
@@ -55,7 +55,7 @@ class Choices:
 
     @property
     def labels(self) -> list[Scalar]:
-        """One for each value: itself, or its text if it is a list or a mapping, which no database can keep."""
+        """One for each value: the value itself, or its JSON if it is a list or a mapping, which Optuna cannot store."""
         return [value if isinstance(value, Scalar) else json.dumps(value, ensure_ascii=False) for value in self.values]
 
     def value(self, label: Any) -> Any:
@@ -63,7 +63,7 @@ class Choices:
         return self.values[self.labels.index(label)]
 
     def to_wandb(self) -> dict[str, Any]:
-        """None is written as YAML's null, since an agent would hand it on as Python's None."""
+        """None becomes the string "null", since W&B's agent would pass None to the command line as "None"."""
         return {"values": ["null" if value is None else value for value in self.values]}
 
 
@@ -75,7 +75,7 @@ def load_space(path: Path, monitor: str, names: Sequence[str]) -> Space:
 
     Args:
         path: the file; an option has low and high, and log: true for a logarithmic scale, or a list of choices.
-        monitor: what trials are compared by.
+        monitor: the metric that trials are compared by.
         names: the attributes' names; their recipes are options too, as heads.NAME.OPTION.
 
     Raises:
@@ -84,7 +84,7 @@ def load_space(path: Path, monitor: str, names: Sequence[str]) -> Space:
     where = f"--space {path}"
     content = read_document(path, "--space", "name a YAML file of options and what to try for them", NumberLoader)
     if not isinstance(content, dict) or not content:
-        raise UserError(f"{where}: no option to search; list some, as 'optimizer.lr: {{low: 0.0001, high: 0.01}}'")
+        raise UserError(f"{where}: no option to search; list some, such as 'optimizer.lr: {{low: 0.0001, high: 0.01}}'")
     kinds = dict(_options(FitConfig))
     for name in names:
         kinds |= dict(_options(Recipe, f"heads.{name}."))
@@ -99,7 +99,7 @@ def _options(settings: type, above: str = "") -> Iterator[tuple[str, Any]]:
     for option in fields(settings):
         if isinstance(option.type, type) and is_dataclass(option.type):
             yield from _options(option.type, f"{above}{option.name}.")
-        elif option.name != "heads":  # its options are those of a recipe
+        elif option.name != "heads":  # its options are those of a recipe, listed by load_space
             yield f"{above}{option.name}", option.type
 
 
@@ -109,7 +109,9 @@ def _kind(option: str, kinds: Mapping[str, Any], monitor: str, where: str) -> An
     if option not in kinds and get_origin(above) is not dict:
         raise unknown("option", option, kinds, where)
     if any(option == name or option.startswith(f"{name}.") for name in (*CHANGEABLE, *SHARED)):
-        raise UserError(f"{where}: {option} must be the same for all trials, or changes nothing; set it in the config")
+        raise UserError(
+            f"{where}: {option} must be the same for all trials, or does not affect results; set it in the config"
+        )
     if monitor == "val/loss" and re.match(r"(recipe|heads\.[^.]+)\.loss", option):
         raise UserError(
             f"{where}: {option} changes what val/loss measures, so trials could not be compared; "
@@ -125,17 +127,17 @@ def _dimension(entry: Any, kind: Any, where: str) -> Range | Choices:
     if "choices" not in entry:
         return _range(entry, get_args(kind) if isinstance(kind, UnionType) else (kind,), where)
     if len(entry) > 1 or not isinstance(entry["choices"], list) or not entry["choices"]:
-        raise UserError(f"{where}: give a list of choices with at least one, and no range besides")
+        raise UserError(f"{where}: give a list of choices with at least one value, and no range besides")
     return Choices(tuple(entry["choices"]))
 
 
 def _range(entry: Mapping[str, Any], kinds: Sequence[Any], where: str) -> Range:
     if int not in kinds and float not in kinds:
-        raise UserError(f"{where}: no number, and only numbers have a range; give {{choices: [...]}}")
+        raise UserError(f"{where}: not a number, and only numbers have a range; give {{choices: [...]}}")
     whole, log = float not in kinds, entry.get("log", False)
     low, high = (_number(entry.get(key), whole, f"{where}: {key}") for key in ("low", "high"))
     if low >= high:
-        raise UserError(f"{where}: low is {low} and high is {high}; low has to be the smaller one")
+        raise UserError(f"{where}: low is {low} and high is {high}; low must be less than high")
     if not isinstance(log, bool):
         raise UserError(f"{where}: log is {log!r}; give true or false")
     if log and low <= 0:
@@ -166,22 +168,22 @@ def _changed(settings: Any, names: Sequence[str], value: Any) -> Any:
 
 
 def wandb_sweep(space: Space, monitor: str, mode: str, project: str, trials: int, command: str) -> dict[str, Any]:
-    """The same search in the form of a W&B sweep file.
+    """The same search as the content of a W&B sweep file.
 
     Args:
         space: the options, without those of a head's recipe.
-        monitor: what trials are compared by.
+        monitor: the metric that trials are compared by.
         mode: min or max.
-        project: where W&B keeps it.
-        trials: runs of all agents together.
+        project: the W&B project.
+        trials: the number of runs of all agents together.
         command: a shell command that trains one run; it has the run's options in "$@" and its id in $WANDB_RUN_ID.
 
     Raises:
-        UserError: an option of one head, which the command line cannot give by itself.
+        UserError: an option of one head, which the command line cannot set by itself.
     """
     for option in space:
         if option.startswith("heads."):
-            raise UserError(f"--wandb: {option}: a run's command cannot change one option of a head; leave it out")
+            raise UserError(f"--wandb: {option}: the command line cannot set a single option of a head; leave it out")
     return {
         "program": "multiskin",
         "project": project,

@@ -1,4 +1,4 @@
-"""A Bayesian search over settings: its study and its folder, which several processes may share."""
+"""A Bayesian search over settings, kept as an Optuna study in a folder that several processes may share."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -29,13 +29,13 @@ from multiskin.run import RunFolder, require_writable, write_whole
 from multiskin.search.space import Choices, Range, Space, with_options
 from multiskin.training.checkpoints import changes, deciding_settings
 
-ENOUGH = 10  # finished trials for importances to be more than chance
+ENOUGH = 10  # distinct results; with fewer, importances would be mostly noise
 STATES = {TrialState.COMPLETE: "finished", TrialState.FAIL: "failed", TrialState.RUNNING: "unfinished"}
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A trial that this process has for itself while it holds the lock."""
+    """A trial that is reserved for this process while it holds the lock."""
 
     number: int
     options: Mapping[str, Any]
@@ -53,16 +53,16 @@ class Trial:
 
 
 class Sweep:
-    """A search and its folder, in which other processes may be at work, too.
+    """A search and its folder, which other processes may be using at the same time.
 
-    Trials are drawn by a tree-structured Parzen estimator (Bergstra et al. 2011), away from those that other workers
-    are training, each with its own seed, so that no two workers draw the same trial and a restarted worker continues as
-    if it had not been stopped.
+    Trials are sampled by a tree-structured Parzen estimator (Bergstra et al. 2011), away from those in training, and
+    each with its own seed, so that no two workers sample the same trial and a restarted worker continues as if it had
+    not been stopped.
 
     Args:
         root: the folder; a search that it already holds is resumed.
         config: what all trials have in common.
-        photos: checked, with their split.
+        photos: validated, with their split.
         space: the options to search.
         mode: whether config.trainer.monitor is best at its min or its max.
 
@@ -72,12 +72,12 @@ class Sweep:
 
     def __init__(self, root: Path, config: FitConfig, photos: Photos, space: Space, mode: str) -> None:
         self.root = root
-        self.settings = root / "settings"  # from which trials are trained
-        self.best = root / "best.yaml"  # the settings of the best one, for a run of its own
+        self.settings = root / "settings"  # the configs that trials are trained from
+        self.best = root / "best.yaml"  # the config of the best trial, to train a full run from
         self.config = replace(config, ckpt_path=None)
         self.space = space
         self.mode = mode
-        self.taken: set[int] = set()  # trials of this process, which tries none twice
+        self.taken: set[int] = set()  # trials of this process, which takes none twice
         database = root / "sweep.db"
         self._make_folder(database)
         with self.locked():
@@ -88,12 +88,12 @@ class Sweep:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Locks the study and the results for one process, never for more than a moment."""
+        """Locks the study and the results; never hold it for long."""
         with FileLock(self.root / ".lock"):
             yield
 
     def _make_folder(self, database: Path) -> None:
-        """Makes the folder; the database comes first and marks it as a sweep's."""
+        """Makes the folder; the database is created first and marks it as a sweep's."""
         if self.root.exists() and not database.exists():
             RunFolder.require_free(self.root)
         with require_writable(self.root):
@@ -121,10 +121,10 @@ class Sweep:
         return sorted(trials, key=lambda trial: trial.values[0], reverse=self.mode == "max")
 
     def take(self, total: int) -> Trial | None:
-        """A trial to train, a stopped one or else a new one; None if there are enough.
+        """Reserves a trial to train, preferably an interrupted one, else a new one; None if there are enough.
 
         Args:
-            total: trials of all processes; those that failed before this process began do not count.
+            total: trials of all processes; those that failed before this process started do not count.
         """
         with self.locked():
             trials = self._trials()
@@ -137,7 +137,7 @@ class Sweep:
     def _take_up(self, trial: FrozenTrial) -> Trial | None:
         if trial.number in self.taken:
             return None
-        if trial.params.keys() != self.space.keys():  # killed while it was drawn
+        if trial.params.keys() != self.space.keys():  # its process was killed while sampling it
             self.study.tell(trial.number, state=TrialState.FAIL)
             return None
         return self._own(trial)
@@ -148,7 +148,7 @@ class Sweep:
         return self._own(self.study.ask({option: _distribution(dimension) for option, dimension in self.space.items()}))
 
     def _own(self, trial: FrozenTrial | optuna.Trial) -> Trial | None:
-        """None if another process is at work on it, even if only the training that a killed process left behind."""
+        """Locks a trial; None if another process is training it, even one left over from a killed command."""
         run = RunFolder(self.root / "runs" / trial_name(trial.number))
         run.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(run.root.with_suffix(".lock"), timeout=0)
@@ -166,13 +166,13 @@ class Sweep:
         return {option: dimension.value(labels[option]) for option, dimension in self.space.items()}
 
     def write_settings(self, trial: Trial, at_once: int = 1) -> Path:
-        """The file that a trial is trained from, for `at_once` trials at the same time."""
+        """Writes the config file that a trial is trained from; `at_once` trials share the cores."""
         config = replace(with_options(self.config, trial.options), schema="schema.yaml", out=str(trial.run.root))
         config = replace(config, data=replace(config.data, num_workers=worker_count(config.data.num_workers, at_once)))
         return _write(replace(config, test=False), self.settings / f"{trial.name}.yaml")
 
     def finish(self, trial: Trial) -> None:
-        """Records a trained trial's result, the best value of all epochs; without a value it has failed."""
+        """Records a trained trial's result, its best value over all epochs; without any, the trial has failed."""
         values = pd.read_csv(trial.run.curves)[self.config.trainer.monitor].dropna()
         if values.empty:
             return self.fail(trial)
@@ -188,7 +188,7 @@ class Sweep:
             self._save()
 
     def _save(self) -> None:
-        """Writes all trials as a table, and the best one's settings for a run of its own."""
+        """Writes the table of all trials, and the config of the best one."""
         write_whole(self.root / "trials.csv", self.table().to_csv(index=False))
         for best in self.finished()[:1]:
             config = with_options(self.config, self._options(best.params))
@@ -212,10 +212,7 @@ class Sweep:
         return finished.sort_values(self.config.trainer.monitor, ascending=self.mode == "min", kind="stable")
 
     def importances(self) -> dict[str, float]:
-        """Each option's share of what explains the differences between trials by fANOVA (Hutter et al. 2014).
-
-        Empty if there are too few trials to say.
-        """
+        """The importance of each option by fANOVA (Hutter et al. 2014); empty if there are too few trials."""
         if len(self.space) < 2 or len({trial.value for trial in self.finished()}) < ENOUGH:
             return {}
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
@@ -223,7 +220,7 @@ class Sweep:
 
 
 def _digests(config: FitConfig, photos: Photos) -> dict[str, str]:
-    """Digests of what settings only name but trials learn from, by what messages call it where it differs."""
+    """Digests of the data that settings only refer to, by the words that messages use for them."""
     table = split_table(photos.manifest, photos.split).to_csv(index=False)
     names = (parse_name(path)[0] for path in photos.manifest.paths)
     found = {"table with its split": table, "photos": json.dumps(photo_digests(photos.manifest.root, names))}
@@ -250,9 +247,9 @@ def _distribution(dimension: Range | Choices) -> BaseDistribution:
 
 def _study(database: Path, direction: StudyDirection) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    url = URL.create("sqlite", database=str(database))  # as a text of ours it might end at a question mark
+    url = URL.create("sqlite", database=str(database))  # escapes the path, which may contain a question mark
     try:
         storage = optuna.storages.RDBStorage(url.render_as_string(), {"connect_args": {"timeout": 60}})  # seconds
         return optuna.create_study(storage=storage, study_name="sweep", direction=direction, load_if_exists=True)
-    except (RuntimeError, SQLAlchemyError) as error:  # Optuna's own, of a database from another version
+    except (RuntimeError, SQLAlchemyError) as error:  # Optuna raises RuntimeError for another version's database
         raise UserError(f"{database}: {' '.join(str(error).split())}; name another folder with --out") from error

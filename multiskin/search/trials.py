@@ -12,15 +12,15 @@ PARTS = 1000  # of a trial, for reporting progress
 
 
 def train(sweep: Sweep, total: int, at_once: int, tell: Tell) -> dict[str, str]:
-    """Trains trials until there are enough; failures are named, and the others continue.
+    """Trains trials until there are enough; when one fails, the others continue.
 
-    A trial that was killed is left as it is, for another process or the next start to resume.
+    A killed trial is left as it is, so that another process or the next start can resume it.
 
     Args:
         sweep: the search.
-        total: trials of all processes that are at work on it.
+        total: the number of trials of all processes that work on it.
         at_once: how many this process trains at the same time; they share the cores.
-        tell: called as the trials proceed, with how many parts of all trials are done.
+        tell: called with the trials' progress and how much of the total work is done.
 
     Returns:
         Why trials failed or were killed, by name.

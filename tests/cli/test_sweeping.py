@@ -110,10 +110,10 @@ def test_values_that_no_run_could_have_are_refused_before_the_first(folder, spac
     [
         (["--trials", "0"], "trials"),
         (["--jobs", "0"], "jobs"),
-        (["--ckpt_path", "last"], "resumes by itself"),
-        (["--wandb", "space.yaml"], "there is something already"),
+        (["--ckpt_path", "last"], "resumes when it is started again"),
+        (["--wandb", "space.yaml"], "already exists"),
         (["--wandb", "w.yaml", "--offline"], "leave --offline out"),
-        (["--wandb", "w.yaml", "--jobs", "2"], "start as many agents"),
+        (["--wandb", "w.yaml", "--jobs", "2"], "start several agents"),
     ],
 )
 def test_options_that_cannot_be_followed_are_named(folder, arguments, message):

@@ -55,8 +55,8 @@ def test_an_option_has_a_range_or_choices(tmp_path, text, dimension):
         ("optimizer.lr: {low: tiny, high: 2}", "low is 'tiny'; give a number"),
         ("optimizer.lr: {low: true, high: 2}", "low is True; give a number"),
         ("optimizer.lr: {low: 1, high: .inf}", "high is inf; give a number"),
-        ("optimizer.lr: {low: 2, high: 1}", "low has to be the smaller one"),
-        ("optimizer.lr: {low: 1, high: 1}", "low has to be the smaller one"),
+        ("optimizer.lr: {low: 2, high: 1}", "low must be less than high"),
+        ("optimizer.lr: {low: 1, high: 1}", "low must be less than high"),
         ("optimizer.lr: {low: 0, high: 1, log: true}", "has no logarithm"),
         ("optimizer.lr: {low: 1, high: 2, log: 10}", "log is 10; give true or false"),
         ("trainer.max_epochs: {low: 1.5, high: 3}", "low is 1.5; give a whole number"),
@@ -67,8 +67,8 @@ def test_an_option_has_a_range_or_choices(tmp_path, text, dimension):
         ("data.batch_size: {choices: [16], low: 1}", "no range besides"),
         ("trainer.monitor: {choices: [val/loss]}", "the same for all trials"),
         ("seed: {low: 0, high: 9}", "the same for all trials"),
-        ("log.project: {choices: [a]}", "changes nothing"),
-        ("data.num_workers: {low: 1, high: 2}", "changes nothing"),
+        ("log.project: {choices: [a]}", "does not affect results"),
+        ("data.num_workers: {low: 1, high: 2}", "does not affect results"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(tmp_path, text, message):
