@@ -23,7 +23,7 @@ def compare(arguments: list[str]) -> None:
     config, schema, options = parse("multiskin compare", summary(compare), arguments, _add_options)
     from multiskin.compare.comparison import summarise, with_cost
     from multiskin.compare.earlier import set_aside
-    from multiskin.compare.plan import check_seeds, plan_comparison, require_measurable, without_interval
+    from multiskin.compare.plan import check_seeds, interval_notice, plan_comparison, require_measurable
     from multiskin.compare.runs import Runs
     from multiskin.reports.comparison import FILES, write_comparison
     from multiskin.reports.tables import print_comparison
@@ -40,7 +40,7 @@ def compare(arguments: list[str]) -> None:
     config = with_photos_drawn(config)
     photos = checked_photos(config, schema)
     require_measurable(photos, ("val", "test") if config.test else ("val",))
-    _say(without_interval(photos, "test" if config.test else "val"))
+    _say(interval_notice(photos, "test" if config.test else "val"))
     planned = plan_comparison(config, photos, seeds, options.protocol)
     for run in planned:
         check(run.config, run.schema)
@@ -64,8 +64,8 @@ def study(arguments: list[str]) -> None:
     """Train variants of one factor (losses, samplers, backbones, resolutions) and compare each with a baseline."""
     options, of_fit = _study_parser().parse_known_args(arguments)
     from multiskin.compare.earlier import set_aside
-    from multiskin.compare.findings import find
-    from multiskin.compare.plan import check_seeds, require_measurable, without_interval
+    from multiskin.compare.findings import summarise_study
+    from multiskin.compare.plan import check_seeds, interval_notice, require_measurable
     from multiskin.compare.runs import Runs
     from multiskin.compare.study import Study, plan_study
     from multiskin.reports.study import FILES, write_findings
@@ -86,14 +86,14 @@ def study(arguments: list[str]) -> None:
     configs = {row: replace(each, data=replace(each.data, root=baseline.data.root)) for row, each in configs.items()}
     photos = checked_photos(baseline, schema)
     require_measurable(photos, ("val", "test") if baseline.test else ("val",))
-    _say(without_interval(photos, "test" if baseline.test else "val"))
+    _say(interval_notice(photos, "test" if baseline.test else "val"))
     planned = plan_study(configs, photos, seeds)
     root = options.out or Path("runs") / options.config.stem
     runs = Runs(root, "test" if baseline.test else "val", "study")
     with runs.opened():
         _say(set_aside(runs, planned, {"baseline": asked.baseline}, FILES))
         failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
-        table = write_findings(find(asked, runs, planned, failures), root)
+        table = write_findings(summarise_study(asked, runs, planned, failures), root)
     print(f"{table.read_text(encoding='utf-8')}\n{table}")
     require_no_failures(failures, len(planned))
 

@@ -21,7 +21,7 @@ NAME = "multiskin suspects"
 def suspects(arguments: list[str]) -> None:
     """Rank labels by how wrong they look to models that have not seen the photo, and list those to leave out."""
     config, schema, options = parse(NAME, summary(suspects), arguments, _add_options)
-    from multiskin.compare.folds import FEWEST, graded_photos, out_of_fold, plan_folds
+    from multiskin.compare.folds import MIN_FOLDS, graded_photos, out_of_fold, plan_folds
     from multiskin.compare.runs import Runs
     from multiskin.explain.suspects import rank_suspects
     from multiskin.run import write_whole
@@ -30,8 +30,10 @@ def suspects(arguments: list[str]) -> None:
     for option in ("--ckpt_path", "--test"):
         if is_given(option, arguments):
             raise UserError(f"{option}: every fold is measured, and a stopped command resumes when it is started again")
-    if options.folds < FEWEST:
-        raise UserError(f"--folds is {options.folds}; give {FEWEST} or more: to judge, to validate and to learn from")
+    if options.folds < MIN_FOLDS:
+        raise UserError(
+            f"--folds is {options.folds}; give {MIN_FOLDS} or more: to judge, to validate and to learn from"
+        )
     check(config, schema)
     check_weights(config)
     root = Path(config.out if is_given("--out", arguments) else f"{config.out}-suspects")

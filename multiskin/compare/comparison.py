@@ -73,8 +73,8 @@ def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, mis
     Raises:
         UserError: no seed has all of its runs.
     """
-    begun = runs.begun(planned, SHARED)
-    models, seeds = {run.model for run in begun}, require_whole_seeds(runs, begun, missing)
+    comparable = runs.comparable(planned, SHARED)
+    models, seeds = {run.model for run in comparable}, complete_seeds(runs, comparable, missing)
     schema = Schema(tuple(each for each in planned[0].schema if single_name(each) in models))
     shared, singles = _sides(schema, seeds, runs, planned)
     measured = _measured(shared[0], runs.side)
@@ -95,7 +95,7 @@ def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, mis
         second_rater=measured.get("second_rater", {}),
         missing=missing,
         versions={"Python": platform.python_version()} | package_versions(),
-        flattered=runs.flattered(begun),
+        flattered=runs.flattered(comparable),
         left_out=[each.title() for each in planned[0].schema if each not in schema.attributes],
     )
 
@@ -107,7 +107,7 @@ def with_cost(comparison: Comparison, runs: Runs, planned: Sequence[PlannedRun])
     return replace(comparison, cost=pd.DataFrame(measured))
 
 
-def require_whole_seeds(runs: Runs, planned: Sequence[PlannedRun], missing: dict[str, str]) -> list[int]:
+def complete_seeds(runs: Runs, planned: Sequence[PlannedRun], missing: dict[str, str]) -> list[int]:
     """The seeds for which every planned run is finished, in their order.
 
     Raises:

@@ -20,21 +20,21 @@ def package_versions() -> dict[str, str]:
     return {name: version(name) for name in PACKAGES} | {"opencv": cv2.__version__}
 
 
-def own_weights(config: FitConfig) -> Path | None:
+def user_weights(config: FitConfig) -> Path | None:
     """The user's own file of initial weights, if there is one."""
     path = Path(config.model.weights).expanduser()
     return path if path.is_file() else None
 
 
-def own_detector(config: FitConfig) -> Path | None:
+def user_detector(config: FitConfig) -> Path | None:
     """The user's own face detector file, if there is one."""
     path = Path(config.data.skin.detector or "")
     return path if path.is_file() else None
 
 
-def own_digests(config: FitConfig) -> dict[str, str]:
+def user_digests(config: FitConfig) -> dict[str, str]:
     """Digests of the user's own files, by "weights" and "detector"; without those that are not given."""
-    files = {"weights": own_weights(config), "detector": own_detector(config)}
+    files = {"weights": user_weights(config), "detector": user_detector(config)}
     return {name: digest_of(path) for name, path in files.items() if path}
 
 

@@ -188,7 +188,7 @@ def _epoch_seconds(run: RunFolder) -> pd.Series:
 
 def inference_cost(shared: Predictor, singles: Sequence[Predictor]) -> list[Cost]:
     """The cost of predicting all attributes, on the device that holds all predictors."""
-    device = _in_words(shared.device)
+    device = _device_name(shared.device)
     one, many = (_seconds([shared, *singles], photos) for photos in (1, BATCH))
     memory = _peak_bytes([shared]), _peak_bytes(singles)  # last, when libraries have allocated their own buffers
     return [
@@ -221,7 +221,7 @@ def _peak_bytes(predictors: Sequence[Predictor]) -> int:
     return weights + max(working_bytes(predictor, _photos(predictor, BATCH)) for predictor in predictors)
 
 
-def _in_words(device: torch.device) -> str:
+def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU ({torch.backends.cpu.get_cpu_capability()}, threads: {torch.get_num_threads()})"

@@ -72,10 +72,10 @@ def _other_settings(earlier: Names, runs: Runs, planned: Sequence[PlannedRun]) -
     known = [run for run in planned if run.model in earlier]
     for run in known:
         try:
-            before = _settings(runs.inputs(next(iter(earlier[run.model].values()))))
+            before = _settings(runs.settings_path(next(iter(earlier[run.model].values()))))
         except UserError:
             return f"the earlier settings of {run.model} are missing"
-        if changed := changes(before, _settings(runs.settings(run))):
+        if changed := changes(before, _settings(runs.write_settings(run))):
             return f"settings of {run.model}: {'; '.join(changed)}"
     if any(earlier[run.model].get(str(run.config.seed), run.name) != run.name for run in known):
         return "photos, grades, initial weights or package versions differ"

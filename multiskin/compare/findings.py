@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from multiskin.compare.answers import Pair, read_pair
-from multiskin.compare.comparison import require_whole_seeds
+from multiskin.compare.comparison import complete_seeds
 from multiskin.compare.cost import image_passes, network_of, parameters, training_seconds
 from multiskin.compare.plan import PlannedRun, names_of
 from multiskin.compare.runs import Runs
@@ -53,7 +53,7 @@ class Findings:
     lost: dict[str, str] = field(default_factory=dict)
 
 
-def find(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[str, str]) -> Findings:
+def summarise_study(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[str, str]) -> Findings:
     """The results of the finished runs of a study.
 
     Variants without a finished run are left out, since they may never get one; then seeds with a missing run are.
@@ -61,11 +61,11 @@ def find(study: Study, runs: Runs, planned: Sequence[PlannedRun], missing: dict[
     Raises:
         UserError: no seed has all of its runs.
     """
-    begun = runs.begun(planned, study.baseline)
-    models = {run.model for run in begun}
+    comparable = runs.comparable(planned, study.baseline)
+    models = {run.model for run in comparable}
     study = replace(study, rows={row: options for row, options in study.rows.items() if row in models})
-    schema, seeds = planned[0].schema, require_whole_seeds(runs, begun, missing)
-    whole = [run for run in begun if run.config.seed in seeds]
+    schema, seeds = planned[0].schema, complete_seeds(runs, comparable, missing)
+    whole = [run for run in comparable if run.config.seed in seeds]
     folders = {row: [runs.folder(run) for run in whole if run.model == row] for row in study.rows}
     pairs = _pairs(study, folders, schema, runs.side)
     lost: dict[str, str] = {}

@@ -17,7 +17,7 @@ from multiskin.errors import UserError
 from multiskin.run import ANEW
 from multiskin.schema import MISSING
 
-FEWEST = 3  # one fold each for testing, for choosing the best checkpoint, and for training
+MIN_FOLDS = 3  # one fold each for testing, for choosing the best checkpoint, and for training
 
 
 def graded_photos(photos: Photos, sides: Sequence[str]) -> Photos:
@@ -37,16 +37,16 @@ def plan_folds(config: FitConfig, photos: Photos, folds: int) -> list[PlannedRun
     Raises:
         UserError: fewer subjects than folds, or a fold without a grade of some attribute.
     """
-    number = make_folds(photos.manifest, folds, config.data.split.seed)
-    _require_grades(photos.manifest, number, folds)
+    fold_of = make_folds(photos.manifest, folds, config.data.split.seed)
+    _require_grades(photos.manifest, fold_of, folds)
     unsplit = replace(config.data, columns=replace(config.data.columns, split=None))
     whole = Experiment(replace(config, data=unsplit), photos).shared()
-    return [_holding_out(fold, whole, config, number, folds) for fold in range(folds)]
+    return [_fold_run(fold, whole, config, fold_of, folds) for fold in range(folds)]
 
 
-def _require_grades(manifest: Manifest, number: np.ndarray, folds: int) -> None:
+def _require_grades(manifest: Manifest, fold_of: np.ndarray, folds: int) -> None:
     for fold in range(folds):
-        for attribute, counts in zip(manifest.schema, manifest.grade_counts(number == fold), strict=True):
+        for attribute, counts in zip(manifest.schema, manifest.grade_counts(fold_of == fold), strict=True):
             if not counts.any():
                 raise UserError(
                     f"--folds {folds}: too few photos are graded for {attribute.name} to put some in every fold; use "
@@ -54,9 +54,9 @@ def _require_grades(manifest: Manifest, number: np.ndarray, folds: int) -> None:
                 )
 
 
-def _holding_out(fold: int, whole: PlannedRun, config: FitConfig, number: np.ndarray, folds: int) -> PlannedRun:
+def _fold_run(fold: int, whole: PlannedRun, config: FitConfig, fold_of: np.ndarray, folds: int) -> PlannedRun:
     """The run that holds out a fold as its test set, derived from the run on all photos."""
-    sides = np.select([number == fold, number == (fold + 1) % folds], ["test", "val"], "train")
+    sides = np.select([fold_of == fold, fold_of == (fold + 1) % folds], ["test", "val"], "train")
     draws = config.data.draws_per_epoch or int((sides == "train").sum())
     return replace(
         whole,

@@ -16,10 +16,10 @@ from multiskin.inference.predictor import CALIBRATION, CONFORMAL, CREDITS, DECIS
 from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
 from multiskin.run import RunFolder, write_whole
 
-AFTERWARDS = (CALIBRATION, CONFORMAL, CREDITS, DECISIONS)  # added to a checkpoint after training
+ADDED_AFTER_TRAINING = (CALIBRATION, CONFORMAL, CREDITS, DECISIONS)  # added to a checkpoint after training
 
 
-def take_over(run: PlannedRun, folder: RunFolder) -> str:
+def reuse_training(run: PlannedRun, folder: RunFolder) -> str:
     """Copies the training of an identically trained sibling run, if there is one, into a run's new folder.
 
     Args:
@@ -34,17 +34,17 @@ def take_over(run: PlannedRun, folder: RunFolder) -> str:
     """
     if folder.root.exists():
         return ""
-    for trained in _trained_alike(run, folder.root.parent):
+    for trained in _identically_trained(run, folder.root.parent):
         with suppress(UserError):  # its checkpoints may be unreadable; then try the next one
             _copy(trained, run, folder)
             return trained.root.name
     return ""
 
 
-def _trained_alike(run: PlannedRun, runs: Path) -> Iterator[RunFolder]:
+def _identically_trained(run: PlannedRun, runs: Path) -> Iterator[RunFolder]:
     """Measured, hence fully trained, runs with the same seed and training digest, whatever their model's name."""
-    alike = (RunFolder(place) for place in sorted(runs.glob(f"*-{run.config.seed}-{run.training}*")))
-    return (folder for folder in alike if "val" in folder.results() and folder.last.is_file())
+    candidates = (RunFolder(place) for place in sorted(runs.glob(f"*-{run.config.seed}-{run.training_digest}*")))
+    return (folder for folder in candidates if "val" in folder.results() and folder.last.is_file())
 
 
 def _copy(trained: RunFolder, run: PlannedRun, folder: RunFolder) -> None:
@@ -74,6 +74,6 @@ def _copy_training(trained: RunFolder, target: RunFolder, run: PlannedRun) -> No
 
 def _copy_checkpoint(source: Path, target: Path, recipes: list[Recipe]) -> None:
     """Copies a checkpoint as training left it, with the heads' recipes replaced."""
-    content = {name: part for name, part in read_checkpoint(source).items() if name not in AFTERWARDS}
+    content = {name: part for name, part in read_checkpoint(source).items() if name not in ADDED_AFTER_TRAINING}
     content["blueprint"] = content["blueprint"] | {"recipes": [asdict(recipe) for recipe in recipes]}
     write_checkpoint(content, target)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from multiskin.compare.contents import own_digests, package_versions, photo_digests, short_digest
+from multiskin.compare.contents import package_versions, photo_digests, short_digest, user_digests
 from multiskin.config import FitConfig, head_recipes
 from multiskin.data.manifest import Manifest
 from multiskin.data.photos import Photos
@@ -26,8 +26,8 @@ from multiskin.training.trainer import accelerator, precision
 
 Protocol = Literal["equal-epochs", "equal-compute"]
 SHARED = "shared"
-UNSAFE = r"[^\w.+-]+"  # replaced in file names
-LONGEST = 100  # bytes of a model's name in file names, which may have 255 in total
+UNSAFE_CHARACTERS = r"[^\w.+-]+"  # replaced in file names
+MAX_NAME_BYTES = 100  # bytes of a model's name in file names, which may have 255 in total
 SPLIT = "split"  # the column added to a table that has no split of its own
 
 
@@ -65,7 +65,7 @@ class PlannedRun:
     @property
     def stem(self) -> str:
         """The model's name made safe for file names and truncated to leave room for suffixes."""
-        return re.sub(UNSAFE, "_", self.model).encode()[:LONGEST].decode(errors="ignore")
+        return re.sub(UNSAFE_CHARACTERS, "_", self.model).encode()[:MAX_NAME_BYTES].decode(errors="ignore")
 
     @property
     def work(self) -> int:
@@ -83,18 +83,19 @@ class PlannedRun:
     def digest(self) -> str:
         """A digest of everything that determines the results: the training, and the calibration if there is one."""
         methods = [recipe.calibration for recipe in head_recipes(self.config, self.schema.names)]
-        return f"{self.training}-{short_digest(json.dumps(methods).encode())}" if any(methods) else self.training
+        suffix = f"-{short_digest(json.dumps(methods).encode())}" if any(methods) else ""
+        return f"{self.training_digest}{suffix}"
 
     @cached_property
-    def training(self) -> str:
+    def training_digest(self) -> str:
         """A digest of everything that determines the weights; calibration, which is fitted afterwards, does not."""
         trained = [replace(recipe, calibration=None) for recipe in head_recipes(self.config, self.schema.names)]
-        recipes = [_switched_on(asdict(recipe)) for recipe in trained]
+        recipes = [_without_empty(asdict(recipe)) for recipe in trained]
         rest = asdict(self.config) | {"recipe": {}, "heads": {}}  # only the heads' resolved recipes matter
         content = {
             "versions": package_versions(),
             "device": (accelerator(self.config.trainer), precision(self.config.trainer)),
-            "settings": _switched_on(dict(deciding_settings(rest))),
+            "settings": _without_empty(dict(deciding_settings(rest))),
             "heads": [
                 (each.name, each.kind, each.grades, each.grade_names, each.column, recipe)
                 for each, recipe in zip(self.schema, recipes, strict=True)
@@ -102,7 +103,7 @@ class PlannedRun:
             "table": self.table.to_csv(index=False),
             "photos": [self.contents[path] for path in self.table[self.config.data.columns.image]],
             "weights": "",
-        } | own_digests(self.config)
+        } | user_digests(self.config)
         return short_digest(json.dumps(content, ensure_ascii=False).encode())
 
 
@@ -188,7 +189,7 @@ def _regraded(cells: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:
     return cells.assign(**columns)
 
 
-def _switched_on(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings without empty values, so that a new option does not change the digests of runs that leave it off."""
     return {
         option: value for option, value in settings.items() if value not in (None, {}, [], "") and value is not False
@@ -212,13 +213,13 @@ def plan_comparison(
     if len(schema) < 2:
         raise UserError(f"schema: {schema.names[0]} is the only attribute; a comparison needs at least two")
     if protocol == "equal-compute":
-        config = _to_the_end(config)
+        config = _without_early_stopping(config)
     experiment = Experiment(config, photos)
     models = [experiment.shared(), *(experiment.single(attribute, protocol) for attribute in schema)]
     return with_seeds(models, seeds)
 
 
-def _to_the_end(config: FitConfig) -> FitConfig:
+def _without_early_stopping(config: FitConfig) -> FitConfig:
     """The settings without early stopping; a patience without effect is kept, so that run names do not change."""
     patience, epochs = config.trainer.patience, config.trainer.max_epochs
     if patience is None or patience >= epochs:
@@ -241,7 +242,7 @@ def require_measurable(photos: Photos, sides: Sequence[str]) -> None:
                 )
 
 
-def without_interval(photos: Photos, side: str) -> str:
+def interval_notice(photos: Photos, side: str) -> str:
     """A notice, to be shown before training, naming attributes graded for only one subject on a split; "" if none."""
     manifest = photos.side(side)
     units, graded = manifest.units, zip(manifest.schema, manifest.grades.T, strict=True)

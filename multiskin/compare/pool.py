@@ -8,8 +8,8 @@ from typing import Generic, Protocol, TypeVar
 from multiskin.compare.process import FitProcess
 from multiskin.run import RunFolder
 
-Tell = Callable[[str, int], None]  # what has happened, and how much of the total work is done
-LEFT_BEHIND = (
+OnProgress = Callable[[str, int], None]  # what has happened, and how much of the total work is done
+STILL_RUNNING = (
     "another process is still training it, probably left over from a killed command; start again once it has ended"
 )
 
@@ -46,7 +46,7 @@ class Job:
         if self.run.measured(self.side):
             return ""
         if self.run.root.is_dir() and self.run.in_use():
-            return LEFT_BEHIND
+            return STILL_RUNNING
         reason = self.process.run(on_epoch)
         if reason or self.run.measured(self.side):
             return reason
@@ -79,13 +79,13 @@ class Pool(Generic[AnyJob]):
     Args:
         work: where the jobs come from.
         at_once: how many jobs run at the same time.
-        tell: called with their progress.
+        on_progress: called with their progress.
     """
 
-    def __init__(self, work: Work[AnyJob], at_once: int, tell: Tell) -> None:
+    def __init__(self, work: Work[AnyJob], at_once: int, on_progress: OnProgress) -> None:
         self.work = work
         self.at_once = at_once
-        self.tell = tell
+        self.on_progress = on_progress
         self.shares: dict[str, int] = {}  # work done so far by each running job
 
     def train(self) -> dict[str, str]:
@@ -114,18 +114,18 @@ class Pool(Generic[AnyJob]):
     def _follow(self, job: AnyJob) -> str:
         def count(done: int, epochs: int) -> None:
             self.shares[job.title] = round(job.size * done / epochs)
-            self._tell(job, f"epoch {done}/{epochs}")
+            self._report(job, f"epoch {done}/{epochs}")
 
         if job.options:
-            self._tell(job, job.options)
+            self._report(job, job.options)
         return job.train(count)
 
     def _end(self, job: AnyJob, reason: str, failures: dict[str, str]) -> None:
-        said = self.work.end(job, reason)
+        message = self.work.end(job, reason)
         self.shares.pop(job.title, None)
         if reason:
             failures[job.title] = reason
-        self._tell(job, said)
+        self._report(job, message)
 
-    def _tell(self, job: AnyJob, what: str) -> None:
-        self.tell(f"{job.title}: {what}", self.work.done + sum(self.shares.values()))
+    def _report(self, job: AnyJob, event: str) -> None:
+        self.on_progress(f"{job.title}: {event}", self.work.done + sum(self.shares.values()))

@@ -13,7 +13,7 @@ from threading import Lock
 ERROR = "multiskin: error: "
 TRACEBACK = "Traceback (most recent call last):"
 STOPPED = (130, 143)  # exit statuses after Ctrl-C and SIGTERM
-LINES = 1000  # at the end of the output, searched for the reason of a failure
+TAIL_LINES = 1000  # at the end of the output, searched for the reason of a failure
 EPOCH = re.compile(r"epoch (\d+)/(\d+) ")  # printed by fit after each epoch
 
 
@@ -36,7 +36,7 @@ class FitProcess:
         }
         self.process: subprocess.Popen[str] | None = None
         self.stopped = False
-        self.beginning = Lock()
+        self.start_lock = Lock()
 
     def run(self, on_epoch: Callable[[int, int], None]) -> str:
         """Trains to the end.
@@ -48,18 +48,18 @@ class FitProcess:
             Why training failed; "" on success.
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.beginning:
+        with self.start_lock:
             if self.stopped:
                 return "stopped before it started"
-            self.process = self._begin()
+            self.process = self._start()
         with self.process:
-            said = self._follow(self.process, on_epoch)
-        reason = _reason(self.process.returncode, said)
+            output = self._follow(self.process, on_epoch)
+        reason = _reason(self.process.returncode, output)
         return f"{reason}; full output: {self.log}" if reason else ""
 
     def stop(self) -> None:
         """Terminates the process with SIGTERM, as a scheduler does, and waits; if not started yet, it never will be."""
-        with self.beginning:
+        with self.start_lock:
             self.stopped = True
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
@@ -70,7 +70,7 @@ class FitProcess:
         """Whether the process was stopped from outside rather than failing by itself."""
         return self.process is not None and (self.process.returncode < 0 or self.process.returncode in STOPPED)
 
-    def _begin(self) -> "subprocess.Popen[str]":
+    def _start(self) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [sys.executable, "-m", "multiskin", "fit", "--config", str(self.settings), "--ckpt_path", "last"],
             env=self.environment,
@@ -83,7 +83,7 @@ class FitProcess:
 
     def _follow(self, process: "subprocess.Popen[str]", on_epoch: Callable[[int, int], None]) -> Sequence[str]:
         """Logs the output of the process and returns its last lines."""
-        last: deque[str] = deque(maxlen=LINES)
+        last: deque[str] = deque(maxlen=TAIL_LINES)
         with self.log.open("a", encoding="utf-8") as file:
             for line in process.stdout or ():
                 file.write(line)
@@ -94,20 +94,20 @@ class FitProcess:
         return last
 
 
-def _reason(status: int, said: Sequence[str]) -> str:
+def _reason(status: int, output: Sequence[str]) -> str:
     """Why a process failed, given its exit status and the last lines of its output; "" if it succeeded."""
     if status == 0:
         return ""
     if status < 0:
         return f"killed by {signal.Signals(-status).name}"
-    return _telling(said) or f"exit status {status}"
+    return _error_line(output) or f"exit status {status}"
 
 
-def _telling(said: Sequence[str]) -> str:
+def _error_line(output: Sequence[str]) -> str:
     """The line that says why: our own last error, else the first line of the last exception, else the last line."""
-    if errors := [line for line in said if line.startswith(ERROR)]:
+    if errors := [line for line in output if line.startswith(ERROR)]:
         return errors[-1].removeprefix(ERROR)
-    _, traced, after = "\n".join(said).rpartition(TRACEBACK)
+    _, traced, after = "\n".join(output).rpartition(TRACEBACK)
     lines = [*filter(None, after.splitlines())]
     raised = [line for line in lines if traced and not line.startswith(" ")]
     return raised[0] if raised else lines[-1].strip() if lines else ""

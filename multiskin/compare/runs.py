@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from multiskin.compare.contents import own_detector, own_weights, short_digest
-from multiskin.compare.inherited import take_over
+from multiskin.compare.contents import short_digest, user_detector, user_weights
+from multiskin.compare.inherited import reuse_training
 from multiskin.compare.plan import PlannedRun
-from multiskin.compare.pool import Job, Pool, Tell
+from multiskin.compare.pool import Job, OnProgress, Pool
 from multiskin.compare.process import FitProcess, threads_each
 from multiskin.data.workers import worker_count
 from multiskin.documents import to_yaml
@@ -19,7 +19,7 @@ from multiskin.errors import UserError
 from multiskin.run import RunFolder, require_writable, write_whole
 
 INPUTS = "inputs"
-MARK = ".multiskin"  # marks a folder as ours and names the command that made it
+MARKER = ".multiskin"  # marks a folder as ours and names the command that made it
 
 
 class Runs:
@@ -43,14 +43,14 @@ class Runs:
         Raises:
             UserError: another process is using it, it holds something else, or it cannot be written.
         """
-        mark = self.root / MARK
-        if not mark.is_file():
+        marker = self.root / MARKER
+        if not marker.is_file():
             RunFolder.require_free(self.root)
-        elif mark.read_text(encoding="utf-8") != self.command:
+        elif marker.read_text(encoding="utf-8") != self.command:
             raise UserError(f"--out {self.root}: holds the runs of another command; name another folder")
         with require_writable(self.root):
             (self.root / INPUTS).mkdir(parents=True, exist_ok=True)
-            write_whole(mark, self.command)
+            write_whole(marker, self.command)
         with RunFolder(self.root).locked():
             yield
 
@@ -65,40 +65,40 @@ class Runs:
         """Whether a run is trained, and measured on the split asked for."""
         return self.folder(run).measured(self.side)
 
-    def begun(self, planned: Sequence[PlannedRun], against: str) -> list[PlannedRun]:
+    def comparable(self, planned: Sequence[PlannedRun], reference: str) -> list[PlannedRun]:
         """The runs of models that have a finished run, since others may never get one; all if nothing else is left.
 
         Args:
             planned: the runs of all models.
-            against: the model that the others are compared with, which always stays.
+            reference: the model that the others are compared with, which always stays.
         """
-        models = {run.model for run in planned if self.finished(run)} | {against}
+        models = {run.model for run in planned if self.finished(run)} | {reference}
         return [run for run in planned if run.model in models] if len(models) > 1 else list(planned)
 
     def flattered(self, planned: Sequence[PlannedRun]) -> bool:
         """Whether a model is measured on the photos that its calibration was fitted on."""
         return self.side == "val" and any(self.folder(run).uncalibrated(self.side).is_file() for run in planned)
 
-    def train(self, planned: Sequence[PlannedRun], at_once: int, tell: Tell) -> dict[str, str]:
+    def train(self, planned: Sequence[PlannedRun], at_once: int, on_progress: OnProgress) -> dict[str, str]:
         """Trains the unfinished runs; when one fails, the others continue, and it can be retried next time.
 
         Args:
             planned: the runs.
             at_once: how many are trained at the same time; they share the cores.
-            tell: called with the runs' progress and how much of the total work is done.
+            on_progress: called with the runs' progress and how much of the total work is done.
 
         Returns:
             Why runs failed, by title.
         """
-        work = _Left(self, planned, at_once)
-        tell(f"{len(work.left)} of {len(planned)} runs to train", work.done)
-        return Pool(work, at_once, tell).train()
+        work = _UnfinishedRuns(self, planned, at_once)
+        on_progress(f"{len(work.unfinished)} of {len(planned)} runs to train", work.done)
+        return Pool(work, at_once, on_progress).train()
 
-    def inputs(self, name: str) -> Path:
+    def settings_path(self, name: str) -> Path:
         """The config file of the run with this name."""
         return self.root / INPUTS / f"{name}.yaml"
 
-    def settings(self, run: PlannedRun, at_once: int = 1) -> Path:
+    def write_settings(self, run: PlannedRun, at_once: int = 1) -> Path:
         """Writes the config file that a run is trained from, and the table and schema it names.
 
         Its paths are absolute or relative to itself, so that it can be used from any working directory.
@@ -106,7 +106,7 @@ class Runs:
         inputs = self.root.resolve() / INPUTS
         text = run.table.to_csv(index=False)
         table = inputs / f"{run.stem}-{short_digest(text.encode())}.csv"
-        weights, detector = own_weights(run.config), own_detector(run.config)
+        weights, detector = user_weights(run.config), user_detector(run.config)
         schema, settings = inputs / f"{run.name}.schema.yaml", inputs / f"{run.name}.yaml"
         config = replace(
             run.config,
@@ -128,23 +128,25 @@ class Runs:
         return settings
 
 
-class _Left:
+class _UnfinishedRuns:
     """The jobs of all unfinished runs, in their order."""
 
     def __init__(self, runs: Runs, planned: Sequence[PlannedRun], at_once: int) -> None:
         self.runs = runs
         self.at_once = at_once
-        self.left = [run for run in planned if not runs.finished(run)]
-        self.waiting = iter(self.left)
-        self.done = sum(run.work for run in planned if run not in self.left)
+        self.unfinished = [run for run in planned if not runs.finished(run)]
+        self.waiting = iter(self.unfinished)
+        self.done = sum(run.work for run in planned if run not in self.unfinished)
 
     def take(self) -> Job | None:
         run = next(self.waiting, None)
         if run is None:
             return None
-        process = FitProcess(self.runs.settings(run, self.at_once), self.runs.log(run), threads_each(self.at_once))
+        process = FitProcess(
+            self.runs.write_settings(run, self.at_once), self.runs.log(run), threads_each(self.at_once)
+        )
         folder = self.runs.folder(run)
-        trained = take_over(run, folder)
+        trained = reuse_training(run, folder)
         options = f"reuses the training of {trained}" if trained else ""
         return Job(run.title, run.work, folder, self.runs.side, process, options)
 

@@ -15,9 +15,9 @@ from multiskin.errors import UserError, require_known, unknown
 
 Options = Mapping[str, Any]  # by their dotted names, as on the command line
 REQUIRED = ("title", "baseline", "rows")
-IN_FULL = ("rows", "options", "seeds")
-OF_RUNS = ("seed", "schema", "out", "ckpt_path")  # set by the study itself
-OF_PHOTOS = (
+FULL_KEYS = ("rows", "options", "seeds")
+RESERVED_OPTIONS = ("seed", "schema", "out", "ckpt_path")  # set by the study itself
+PHOTO_OPTIONS = (
     "data.root",
     "data.manifest",
     "data.render",
@@ -64,16 +64,16 @@ class Study:
         content = read_document(path, "study")
         if not isinstance(content, dict):
             raise UserError(f"study {path}: not a study; give a mapping with {', '.join(REQUIRED)}")
-        content = _with_text_for_names(content)
+        content = _with_string_names(content)
         for key in REQUIRED:
             if key not in content:
                 raise UserError(f"study {path}: no {key}; a study needs {', '.join(REQUIRED)}")
         require_known(content, [each.name for each in fields(Study)], f"study {path}")
-        require_known(content.get("full", {}), IN_FULL, f"study {path}: full")
+        require_known(content.get("full", {}), FULL_KEYS, f"study {path}: full")
         study = cls(**content)
         for variant in (study, study.in_full()) if study.full else (study,):
             _require_rows(variant, path)
-            _require_kinds(variant, path)
+            _require_types(variant, path)
         return study
 
     def in_full(self) -> "Study":
@@ -100,7 +100,7 @@ def _require_rows(study: Study, path: Path) -> None:
         raise unknown("row", study.baseline, rows, f"study {path}: baseline")
 
 
-def _with_text_for_names(content: dict[str, Any]) -> dict[str, Any]:
+def _with_string_names(content: dict[str, Any]) -> dict[str, Any]:
     """The content with row names and baseline as strings (YAML reads 224 as a number) and without empty keys."""
     given = {key: value for key, value in content.items() if value is not None}
     if "baseline" in given:
@@ -108,11 +108,11 @@ def _with_text_for_names(content: dict[str, Any]) -> dict[str, Any]:
     if isinstance(given.get("rows"), dict):
         given["rows"] = {str(name): {} if options is None else options for name, options in given["rows"].items()}
     if isinstance(given.get("full"), dict):
-        given["full"] = _with_text_for_names(given["full"])
+        given["full"] = _with_string_names(given["full"])
     return given
 
 
-def _require_kinds(study: Study, path: Path) -> None:
+def _require_types(study: Study, path: Path) -> None:
     seeds = study.seeds
     if not isinstance(seeds, list) or not all(type(seed) is int and seed >= 0 for seed in seeds):
         raise UserError(f"study {path}: seeds: {seeds!r}; give a list of whole numbers from 0 up")
@@ -122,7 +122,7 @@ def _require_kinds(study: Study, path: Path) -> None:
     if not isinstance(study.options, dict):
         raise UserError(f"study {path}: options: {study.options!r}; give a mapping, or leave it out")
     for name in (*study.options, *(option for row in study.rows.values() for option in row)):
-        if name in OF_RUNS:
+        if name in RESERVED_OPTIONS:
             raise UserError(f"study {path}: {name}: set by the study itself, so remove it; 'seeds' lists its seeds")
 
 
@@ -134,7 +134,7 @@ def require_same_photos(configs: Mapping[str, FitConfig]) -> None:
     """
     first, *others = configs
     for row in others:
-        for option in OF_PHOTOS:
+        for option in PHOTO_OPTIONS:
             values = [attrgetter(option)(configs[each]) for each in (first, row)]
             if values[0] != values[1]:
                 raise UserError(f"row {row}: {option} differs from that of {first}; all rows must share their photos")

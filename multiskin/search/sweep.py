@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from multiskin.compare.contents import own_digests, package_versions, photo_digests, short_digest
+from multiskin.compare.contents import package_versions, photo_digests, short_digest, user_digests
 from multiskin.config import FitConfig
 from multiskin.data.crops import parse_name
 from multiskin.data.photos import Photos
@@ -224,7 +224,7 @@ def _digests(config: FitConfig, photos: Photos) -> dict[str, str]:
     table = split_table(photos.manifest, photos.split).to_csv(index=False)
     names = (parse_name(path)[0] for path in photos.manifest.paths)
     found = {"table with its split": table, "photos": json.dumps(photo_digests(photos.manifest.root, names))}
-    found |= own_digests(config)
+    found |= user_digests(config)
     return {f"the digest of the {name}": short_digest(content.encode()) for name, content in found.items()}
 
 

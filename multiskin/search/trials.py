@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from multiskin.compare.pool import Job, Pool, Tell
+from multiskin.compare.pool import Job, OnProgress, Pool
 from multiskin.compare.process import FitProcess, threads_each
 from multiskin.compare.words import plural
 from multiskin.search.sweep import Sweep, Trial, trial_name
@@ -11,7 +11,7 @@ from multiskin.search.sweep import Sweep, Trial, trial_name
 PARTS = 1000  # of a trial, for reporting progress
 
 
-def train(sweep: Sweep, total: int, at_once: int, tell: Tell) -> dict[str, str]:
+def train(sweep: Sweep, total: int, at_once: int, on_progress: OnProgress) -> dict[str, str]:
     """Trains trials until there are enough; when one fails, the others continue.
 
     A killed trial is left as it is, so that another process or the next start can resume it.
@@ -20,14 +20,14 @@ def train(sweep: Sweep, total: int, at_once: int, tell: Tell) -> dict[str, str]:
         sweep: the search.
         total: the number of trials of all processes that work on it.
         at_once: how many this process trains at the same time; they share the cores.
-        tell: called with the trials' progress and how much of the total work is done.
+        on_progress: called with the trials' progress and how much of the total work is done.
 
     Returns:
         Why trials failed or were killed, by name.
     """
     trials = _Trials(sweep, total, at_once)
-    tell(f"{trials.finished} {plural(trials.finished, 'trial')} finished", trials.done)
-    return Pool(trials, at_once, tell).train()
+    on_progress(f"{trials.finished} {plural(trials.finished, 'trial')} finished", trials.done)
+    return Pool(trials, at_once, on_progress).train()
 
 
 @dataclass(frozen=True, eq=False)

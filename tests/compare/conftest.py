@@ -30,7 +30,7 @@ def finish_in():
     """Makes a planned run one that is finished, in its folder; with a probability of being right for each photo."""
 
     def finish(runs, run, right=0.5):
-        settings = yaml.safe_load(runs.settings(run).read_text())
+        settings = yaml.safe_load(runs.write_settings(run).read_text())
         folder = runs.folder(run)
         folder.checkpoints.mkdir(parents=True)
         folder.curves.parent.mkdir()

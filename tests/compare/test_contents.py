@@ -6,11 +6,11 @@ import cv2
 
 from multiskin.compare.contents import (
     digest_of,
-    own_detector,
-    own_digests,
-    own_weights,
     package_versions,
     photo_digests,
+    user_detector,
+    user_digests,
+    user_weights,
 )
 from multiskin.config import DataConfig, FitConfig, ModelConfig, SkinConfig
 
@@ -25,14 +25,14 @@ def test_photos_are_told_apart_by_their_bytes(tmp_path):
 
 
 def test_only_a_file_of_the_users_own_counts(tmp_path):
-    assert own_weights(FitConfig(model=ModelConfig(weights="auto"))) is None
-    assert own_detector(FitConfig()) is None
+    assert user_weights(FitConfig(model=ModelConfig(weights="auto"))) is None
+    assert user_detector(FitConfig()) is None
     file = tmp_path / "it"
     file.touch()
     config = FitConfig(model=ModelConfig(weights=str(file)), data=DataConfig(skin=SkinConfig(detector=str(file))))
-    assert own_weights(config) == own_detector(config) == file
-    assert own_digests(FitConfig()) == {}
-    assert own_digests(config) == {"weights": digest_of(file), "detector": digest_of(file)}
+    assert user_weights(config) == user_detector(config) == file
+    assert user_digests(FitConfig()) == {}
+    assert user_digests(config) == {"weights": digest_of(file), "detector": digest_of(file)}
 
 
 def test_versions_are_those_installed():

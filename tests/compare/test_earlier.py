@@ -33,7 +33,7 @@ def write(runs):
 
     def write(planned, **changes):
         for run in planned:
-            runs.settings(run)
+            runs.write_settings(run)
         content = {**ASKED, "side": "test", "runs": names_of(planned)} | changes
         (runs.root / "results.json").write_text(json.dumps(content, sort_keys=True))
         (runs.root / "table.md").write_text("old")
@@ -114,7 +114,7 @@ def test_other_photos_are_told(runs, plan, config, write):
 def test_settings_that_are_gone_are_not_guessed(runs, plan, config, write):
     planned = plan(config)
     write(planned)
-    runs.inputs(planned[0].name).unlink()
+    runs.settings_path(planned[0].name).unlink()
     told = set_aside(runs, plan(replace(config, recipe=Recipe(loss="focal"))), ASKED, FILES)
     assert "the earlier settings of shared are missing" in told
 
@@ -123,7 +123,7 @@ def test_settings_that_are_gone_are_not_guessed(runs, plan, config, write):
 def test_settings_that_cannot_be_read_are_gone(runs, plan, config, write, damaged):
     planned = plan(config)
     write(planned)
-    runs.inputs(planned[0].name).write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
+    runs.settings_path(planned[0].name).write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
     told = set_aside(runs, plan(replace(config, recipe=Recipe(loss="focal"))), ASKED, FILES)
     assert "the earlier settings of shared are missing" in told
 

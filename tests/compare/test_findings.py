@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from multiskin.compare.findings import _results, find
+from multiskin.compare.findings import _results, summarise_study
 from multiskin.compare.runs import Runs
 from multiskin.compare.study import Study, plan_study
 from multiskin.config import FitConfig, Recipe, SplitConfig, TrainerConfig
@@ -27,7 +27,7 @@ def found(finish_in, data_config, schema, tmp_path_factory):
         folders = {
             (run.model, run.config.seed): finish_in(runs, run, 0.9 if run.model == "focal" else 0.2) for run in planned
         }
-        return find(STUDY, runs, planned, {}), folders
+        return summarise_study(STUDY, runs, planned, {}), folders
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_variant_that_never_finishes_costs_the_others_nothing(begin, finish_in
     for run in planned:
         if run.model != "sord":
             finish_in(runs, run, 0.5)
-    findings = find(THREE, runs, planned, {"sord, seed 0": "out of memory", "sord, seed 1": "out of memory"})
+    findings = summarise_study(THREE, runs, planned, {"sord, seed 0": "out of memory", "sord, seed 1": "out of memory"})
     assert findings.seeds == [0, 1]
     assert findings.results["row"].unique().tolist() == ["plain", "focal"]
     assert list(findings.study.rows) == findings.costs["row"].tolist() == ["plain", "focal"]
@@ -62,7 +62,7 @@ def test_a_variant_that_has_a_seed_counts_with_that_alone(begin, finish_in):
     for run in planned:
         if (run.model, run.config.seed) != ("sord", 0):
             finish_in(runs, run, 0.5)
-    findings = find(THREE, runs, planned, {})
+    findings = summarise_study(THREE, runs, planned, {})
     assert findings.seeds == [1]
     assert findings.results["row"].unique().tolist() == ["plain", "focal", "sord"]
 
@@ -73,7 +73,7 @@ def test_a_file_that_cannot_be_read_costs_its_variant_a_number_and_the_statistic
     best, curves = folders["plain, seed 0"].best, folders["focal, seed 1"].curves
     best.write_bytes(best.read_bytes()[:100])
     curves.unlink()
-    findings = find(THREE, runs, planned, {})
+    findings = summarise_study(THREE, runs, planned, {})
     costs = findings.costs.set_index("row").isna()
     assert costs.index[costs["parameters"]].tolist() == ["plain"]
     assert costs.index[costs["seconds"]].tolist() == costs.index[costs["image_passes"]].tolist() == ["focal"]
@@ -90,7 +90,7 @@ def test_without_the_baseline_and_another_there_is_nothing_to_tell(begin, finish
         if run.model in finished:
             finish_in(runs, run, 0.5)
     with pytest.raises(UserError, match="no seed has all of its runs"):
-        find(THREE, runs, planned, {})
+        summarise_study(THREE, runs, planned, {})
 
 
 def test_every_row_stands_against_the_baseline_and_the_baseline_against_itself(found):

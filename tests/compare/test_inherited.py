@@ -11,7 +11,7 @@ import yaml
 
 from multiskin.calibration import METHODS
 from multiskin.compare import inherited
-from multiskin.compare.inherited import take_over
+from multiskin.compare.inherited import reuse_training
 from multiskin.compare.plan import plan_comparison
 from multiskin.compare.runs import Runs
 from multiskin.config import FitConfig, ModelConfig, Recipe, TrainerConfig
@@ -47,9 +47,9 @@ def trained(runs, plan, finish):
 
 def test_a_calibration_does_not_bear_on_the_training(plan):
     plain, one, other = plan(), plan(calibration="cumulative"), plan({"lines": {"calibration": "vector"}})
-    assert plain.training == one.training == other.training
+    assert plain.training_digest == one.training_digest == other.training_digest
     assert len({plain.name, one.name, other.name}) == 3
-    assert plain.name == f"shared-0-{plain.training}"
+    assert plain.name == f"shared-0-{plain.training_digest}"
     assert one.name.startswith(f"{plain.name}-")
 
 
@@ -65,7 +65,7 @@ def test_training_is_taken_over_without_what_came_after_it(runs, plan, trained, 
     torch.save(content | after, trained.best)
     run = plan(calibration=method)
     folder = runs.folder(run)
-    assert take_over(run, folder) == trained.root.name
+    assert reuse_training(run, folder) == trained.root.name
     for name in ("best", "last"):
         had, has = (torch.load(getattr(each, name), weights_only=True) for each in (trained, folder))
         assert {recipe["calibration"] for recipe in has["blueprint"]["recipes"]} == {method}
@@ -83,7 +83,7 @@ def test_training_is_taken_over_without_what_came_after_it(runs, plan, trained, 
 def test_a_head_may_have_a_calibration_of_its_own(runs, plan, trained):
     run = plan({"lines": {"calibration": "vector"}})
     folder = runs.folder(run)
-    assert take_over(run, folder)
+    assert reuse_training(run, folder)
     recipes = torch.load(folder.best, weights_only=True)["blueprint"]["recipes"]
     assert [recipe["calibration"] for recipe in recipes] == [None, "vector"]
     assert yaml.safe_load(folder.config.read_text())["heads"] == {"lines": {"calibration": "vector"}}
@@ -91,7 +91,7 @@ def test_a_head_may_have_a_calibration_of_its_own(runs, plan, trained):
 
 def test_a_model_of_another_name_may_have_been_trained_alike(runs, plan, trained):
     run = replace(plan(calibration="vector"), model="Calibrated")
-    assert take_over(run, runs.folder(run)) == trained.root.name
+    assert reuse_training(run, runs.folder(run)) == trained.root.name
 
 
 @pytest.mark.parametrize(
@@ -99,39 +99,39 @@ def test_a_model_of_another_name_may_have_been_trained_alike(runs, plan, trained
 )
 def test_what_was_trained_otherwise_is_not_taken(runs, plan, trained, other):
     run = plan(**other, calibration="vector")
-    assert take_over(run, runs.folder(run)) == ""
+    assert reuse_training(run, runs.folder(run)) == ""
     assert not runs.folder(run).root.exists()
 
 
 def test_what_is_not_trained_to_its_end_is_not_taken(runs, plan, trained):
     run = plan(calibration="vector")
     trained.metrics.unlink()
-    assert take_over(run, runs.folder(run)) == ""
+    assert reuse_training(run, runs.folder(run)) == ""
 
 
 def test_one_with_damaged_results_is_passed_over(runs, plan, trained):
     run = plan(calibration="vector")
     trained.metrics.write_text(trained.metrics.read_text()[:5])
     trained.root.with_name(f"{trained.root.name}.log").touch()  # beside every run
-    assert take_over(run, runs.folder(run)) == ""
+    assert reuse_training(run, runs.folder(run)) == ""
 
 
 def test_what_cannot_be_read_any_more_is_passed_over(runs, plan, trained):
     run = plan(calibration="vector")
-    other = trained.root.with_name(f"zz-0-{run.training}")  # the next by name
+    other = trained.root.with_name(f"zz-0-{run.training_digest}")  # the next by name
     shutil.copytree(trained.root, other)
     trained.last.write_bytes(b"half a checkpoint")
-    assert take_over(run, runs.folder(run)) == other.name
+    assert reuse_training(run, runs.folder(run)) == other.name
     shutil.rmtree(runs.folder(run).root)
     shutil.rmtree(other)
-    assert take_over(run, runs.folder(run)) == ""
+    assert reuse_training(run, runs.folder(run)) == ""
     assert {path.name for path in trained.root.parent.iterdir()} == {trained.root.name}
 
 
 def test_a_run_that_has_begun_goes_on_by_itself(runs, plan, trained):
     run = plan(calibration="vector")
     runs.folder(run).root.mkdir()
-    assert take_over(run, runs.folder(run)) == ""
+    assert reuse_training(run, runs.folder(run)) == ""
     assert not [*runs.folder(run).root.iterdir()]
 
 
@@ -142,11 +142,11 @@ def test_a_copy_that_was_cut_short_is_made_anew(runs, plan, trained, monkeypatch
     run = plan(calibration="vector")
     monkeypatch.setattr(inherited, "write_checkpoint", full)
     with pytest.raises(OSError, match="No space"):
-        take_over(run, runs.folder(run))
+        reuse_training(run, runs.folder(run))
     assert {path.name for path in trained.root.parent.iterdir()} == {trained.root.name}
     monkeypatch.undo()
     runs.folder(run).root.with_name(f"{run.name}.part").mkdir()  # as a kill leaves it
-    assert take_over(run, runs.folder(run)) == trained.root.name
+    assert reuse_training(run, runs.folder(run)) == trained.root.name
     assert not [*runs.folder(run).root.parent.glob("*.part")]
 
 

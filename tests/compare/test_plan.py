@@ -11,11 +11,11 @@ from multiskin.compare import plan
 from multiskin.compare.plan import (
     Experiment,
     check_seeds,
+    interval_notice,
     names_of,
     plan_comparison,
     require_measurable,
     with_seeds,
-    without_interval,
 )
 from multiskin.compare.runs import Runs
 from multiskin.config import FitConfig, ModelConfig, Recipe, SkinConfig, TrainerConfig, head_recipes
@@ -137,7 +137,7 @@ def test_runs_with_long_names_can_be_written(config, photos, tmp_path):
     runs = Runs(tmp_path / "study", "test", "study")
     run = Experiment(config, photos).shared("나" * 100)
     with runs.opened():
-        assert runs.settings(run).is_file()
+        assert runs.write_settings(run).is_file()
         runs.folder(run).root.with_name(f"{run.name}.part").mkdir(parents=True)
 
 
@@ -282,14 +282,14 @@ def test_a_side_without_a_grade_is_found_before_anything_is_trained(photos):
 
 
 def test_what_one_subject_alone_is_measured_for_is_told_before_anything_is_trained(photos):
-    assert without_interval(photos, "train") == ""
+    assert interval_notice(photos, "train") == ""
     manifest, lines = photos.manifest, photos.manifest.schema.index("lines")
     anyone = manifest.subject[photos.split == "train"][0]
     grades = manifest.grades.copy()
     grades[manifest.subject != anyone, lines] = MISSING
     lonely = replace(photos, manifest=replace(manifest, grades=grades))
-    assert "lines: all train photos with a grade are of one subject" in without_interval(lonely, "train")
-    assert "shine" not in without_interval(lonely, "train")
+    assert "lines: all graded train photos are of one subject" in interval_notice(lonely, "train")
+    assert "shine" not in interval_notice(lonely, "train")
 
 
 def test_one_attribute_has_nothing_to_be_compared_with(config, photos):

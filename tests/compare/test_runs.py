@@ -130,7 +130,7 @@ def test_an_interrupt_leaves_no_process_behind(runs, planned, faults):
 
 
 def test_the_settings_of_a_run_are_those_that_were_planned(runs, planned):
-    settings = yaml.safe_load(runs.settings(planned[1]).read_text())
+    settings = yaml.safe_load(runs.write_settings(planned[1]).read_text())
     assert settings["data"]["draws_per_epoch"] == planned[1].config.data.draws_per_epoch
     assert settings["out"] == str(runs.folder(planned[1]).root)
     assert settings["test"]
@@ -144,7 +144,7 @@ def test_a_run_can_be_done_again_from_any_folder(data_config, photos, tmp_path, 
     config = FitConfig(data=data, model=ModelConfig(weights="own.pth"))
     runs = Runs(Path("compare"), "test", "compare")
     with runs.opened():
-        settings = yaml.safe_load(runs.settings(plan_comparison(config, photos, [0])[0]).read_text())
+        settings = yaml.safe_load(runs.write_settings(plan_comparison(config, photos, [0])[0]).read_text())
     places = settings["data"]["root"], settings["data"]["manifest"], settings["model"]["weights"], settings["out"]
     assert all(Path(place).is_absolute() for place in places)
     assert Path(settings["model"]["weights"]) == tmp_path / "own.pth"
@@ -154,7 +154,7 @@ def test_a_run_can_be_done_again_from_any_folder(data_config, photos, tmp_path, 
 def test_runs_at_the_same_time_share_the_workers_that_read_photos(runs, data_config, photos, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     run = plan_comparison(FitConfig(data=replace(data_config, num_workers=None)), photos, [0])[0]
-    workers = [yaml.safe_load(runs.settings(run, each).read_text())["data"]["num_workers"] for each in (1, 2, 4)]
+    workers = [yaml.safe_load(runs.write_settings(run, each).read_text())["data"]["num_workers"] for each in (1, 2, 4)]
     assert workers == [6, 2, 0]
 
 
