@@ -26,7 +26,7 @@ from numpy.polynomial.polynomial import polyfit, polyval
 from scipy.special import ndtr, ndtri
 from seeds import RESULTS, commit
 
-from multiskin.compare.answers import Answers, Pair
+from multiskin.compare.answers import Pair, Predictions
 from multiskin.compare.intervals import PairedDifference
 from multiskin.compare.statistics import compare
 from multiskin.metrics.functional import confusion_matrix, ranked_probability_score
@@ -158,7 +158,7 @@ def photograph(name: str, units: int, random: np.random.Generator) -> Photos:
     return Photos(subjects, condition, np.searchsorted(cuts(name), condition), errors)
 
 
-def answer(name: str, photos: Photos, side: str, skill: np.ndarray, random: np.random.Generator) -> Answers:
+def answer(name: str, photos: Photos, side: str, skill: np.ndarray, random: np.random.Generator) -> Predictions:
     """The answers of models whose noise is exp(skill) times what is usual: skill (S,)."""
     own = random.normal(size=(len(skill), len(photos.true)))
     deviation = NOISE[side] * np.exp(skill)[:, None]  # (S, 1)
@@ -166,7 +166,7 @@ def answer(name: str, photos: Photos, side: str, skill: np.ndarray, random: np.r
     believed, doubt = seen / (1 + deviation**2), deviation / np.sqrt(1 + deviation**2)
     cumulative = ndtr((cuts(name) - believed[..., None]) / doubt[..., None])  # (S, N, K-1)
     predicted = (cumulative < 0.5).sum(axis=-1)  # the median
-    return Answers(predicted, np.diff(cumulative, axis=-1, prepend=0, append=1))
+    return Predictions(predicted, np.diff(cumulative, axis=-1, prepend=0, append=1))
 
 
 class Truth:

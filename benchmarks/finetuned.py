@@ -22,7 +22,7 @@ import torch
 from recalibrated import recalibrated
 from seeds import parser, train, write
 
-from multiskin.compare.answers import Answers, Pair, read_pair
+from multiskin.compare.answers import Pair, Predictions, read_pair
 from multiskin.compare.statistics import RESAMPLES, compare
 from multiskin.decisions import decide
 from multiskin.schema import Attribute, Schema
@@ -199,7 +199,7 @@ def pair(attribute: Attribute, step: Step, before: Step, runs: Mapping[str, Sequ
     return replace(read, candidate=decided(read.candidate, step), baseline=decided(baseline, before))
 
 
-def decided(answers: Answers, step: Step) -> Answers:
+def decided(answers: Predictions, step: Step) -> Predictions:
     """With the grades that a step decides for."""
     if not step.decision:
         return answers

@@ -23,7 +23,7 @@ from seeds import RESULTS, commit, machine, origin, threads
 from multiskin.cli.allocator import keep_freed_memory
 from multiskin.cli.parsers import add_inference_options
 from multiskin.cli.photos import data_of
-from multiskin.compare.answers import Answers, Pair
+from multiskin.compare.answers import Pair, Predictions
 from multiskin.compare.statistics import RESAMPLES, compare
 from multiskin.data.manifest import Manifest
 from multiskin.data.photos import load_side
@@ -105,9 +105,9 @@ def pairs(runs: Sequence[Scored], name: str) -> list[Pair]:
     return made
 
 
-def answers(predictions: Sequence[Prediction], rows: np.ndarray, head: int, grades: int) -> Answers:
+def answers(predictions: Sequence[Prediction], rows: np.ndarray, head: int, grades: int) -> Predictions:
     """What the models of all seeds say of some photos for one head."""
-    return Answers(
+    return Predictions(
         predicted=np.stack([each.grades[rows, head] for each in predictions]),
         probabilities=np.stack([each.probabilities[rows, head, :grades].astype(float) for each in predictions]),
     )

@@ -15,7 +15,7 @@ from multiskin.schema import Attribute
 FACTS = {"true": "true grade", "subject": "subject"}  # properties of a photo, the same in every table
 
 
-class Answers(NamedTuple):
+class Predictions(NamedTuple):
     """The predictions of the S models of one side, one per seed, on N photos.
 
     Attributes:
@@ -44,8 +44,8 @@ class Pair:
     images: np.ndarray
     subjects: np.ndarray
     true: np.ndarray
-    candidate: Answers
-    baseline: Answers
+    candidate: Predictions
+    baseline: Predictions
 
     @property
     def seeds(self) -> int:
@@ -134,8 +134,8 @@ def _require_same(first: pd.DataFrame, other: pd.DataFrame, first_path: Path, pa
             )
 
 
-def _answers(tables: Sequence[pd.DataFrame], attribute: Attribute) -> Answers:
-    return Answers(
+def _answers(tables: Sequence[pd.DataFrame], attribute: Attribute) -> Predictions:
+    return Predictions(
         predicted=np.stack([table["predicted"].to_numpy() for table in tables]),
         probabilities=np.stack([table[attribute.probability_columns].to_numpy(float) for table in tables]),
     )

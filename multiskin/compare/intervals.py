@@ -14,10 +14,11 @@ from scipy.special import chdtri, stdtrit
 
 from multiskin.metrics.bootstrap import Interval
 
-LEVEL = 0.975  # two-sided 95 %
+UPPER_QUANTILE = 0.975  # two-sided 95 %
 POWER = 0.8
-FEWEST = 2.0  # effective units; with fewer, the variance cannot be estimated
-BY_CHANCE = 0.6  # gives 93 to 97 % coverage with 3 and 5 seeds, whatever part of the sampling error the seeds share
+MIN_EFFECTIVE_UNITS = 2.0  # effective units; with fewer, the variance cannot be estimated
+# Gives 93 to 97 % coverage with 3 and 5 seeds, whatever part of the sampling error the seeds share.
+DETECTION_QUANTILE = 0.6
 
 
 def effective_number(shares: np.ndarray) -> float:
@@ -37,12 +38,12 @@ class PairedDifference:
     Attributes:
         by_seed: (S,) differences.
         covariance: (S, S) sampling covariance of the differences, over test sets; NaN if unknown.
-        freedom: the degrees of freedom of the covariance; NaN if unknown.
+        dof: the degrees of freedom of the covariance; NaN if unknown.
     """
 
     by_seed: np.ndarray
     covariance: np.ndarray
-    freedom: float
+    dof: float
 
     @classmethod
     def resampled(cls, differences: np.ndarray, shares: np.ndarray) -> "PairedDifference":
@@ -53,14 +54,14 @@ class PairedDifference:
         """
         known = differences[1:][~np.isnan(differences[1:]).any(axis=1)]
         seeds, effective, units = differences.shape[1], effective_number(shares), np.count_nonzero(shares)
-        if len(known) < 2 or not effective >= FEWEST:
+        if len(known) < 2 or not effective >= MIN_EFFECTIVE_UNITS:
             return cls(differences[0], np.full((seeds, seeds), np.nan), np.nan)
         spread = np.ptp(known, axis=0).any()
         covariance = np.cov(known.T).reshape(seeds, seeds) if spread else np.zeros((seeds, seeds))
         return cls(differences[0], covariance * units / (units - 1), effective - 1)
 
     @property
-    def alike(self) -> bool:
+    def no_spread(self) -> bool:
         """Whether all resamples are equal, as when both models make the same mistakes.
 
         Then nothing is known about other units, since the bootstrap can only draw what the sample contains.
@@ -90,7 +91,7 @@ class PairedDifference:
     @property
     def trained(self) -> Interval:
         """The interval for these trained models: how they differ on the population that the subjects come from."""
-        return self._interval(self.sampling_variance, self.freedom)
+        return self._interval(self.sampling_variance, self.dof)
 
     @property
     def method(self) -> Interval:
@@ -108,14 +109,14 @@ class PairedDifference:
             return self.trained
         shared, own = max(self.shared_variance, 0.0), self.seed_deviation**2 / seeds
         variance = max(shared + own, self.sampling_variance)
-        freedom = 1 / ((shared / variance) ** 2 / self.freedom + (own / variance) ** 2 / (seeds - 1))
-        return self._interval(variance, min(freedom, self.freedom))
+        dof = 1 / ((shared / variance) ** 2 / self.dof + (own / variance) ** 2 / (seeds - 1))
+        return self._interval(variance, min(dof, self.dof))
 
     def _seeds_differ(self) -> bool:
         """Whether the differences vary more over seeds than sampling error alone would mostly make them vary."""
         seeds = len(self.by_seed)
         by_sampling = max(float(self.covariance.trace()) / seeds - self.shared_variance, 0.0)
-        return bool(self.seed_deviation**2 > by_sampling * chdtri(seeds - 1, 1 - BY_CHANCE) / (seeds - 1))
+        return bool(self.seed_deviation**2 > by_sampling * chdtri(seeds - 1, 1 - DETECTION_QUANTILE) / (seeds - 1))
 
     @property
     def detectable(self) -> float:
@@ -123,13 +124,13 @@ class PairedDifference:
 
         (t(0.975) + t(0.8)) * standard error (Bloom, 1995); shown means that the two-sided 95 % interval is above 0.
         """
-        if self.alike:
+        if self.no_spread:
             return np.nan
-        quantiles = stdtrit(self.freedom, LEVEL) + stdtrit(self.freedom, POWER)
+        quantiles = stdtrit(self.dof, UPPER_QUANTILE) + stdtrit(self.dof, POWER)
         return float(quantiles * np.sqrt(self.sampling_variance))
 
-    def _interval(self, variance: float, freedom: float) -> Interval:
-        if self.alike:
+    def _interval(self, variance: float, dof: float) -> Interval:
+        if self.no_spread:
             return Interval(self.value, np.nan, np.nan)
-        half = float(stdtrit(freedom, LEVEL) * np.sqrt(variance))
+        half = float(stdtrit(dof, UPPER_QUANTILE) * np.sqrt(variance))
         return Interval(self.value, self.value - half, self.value + half)

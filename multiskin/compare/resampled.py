@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from multiskin.compare.answers import Answers, Pair
+from multiskin.compare.answers import Pair, Predictions
 from multiskin.metrics import functional as of
 from multiskin.metrics.bootstrap import of_each, unit_weights
 
@@ -22,7 +22,7 @@ ORDINAL = {
 }
 RPS = "rps"  # also for ordinal attributes, but computed from probabilities
 NOMINAL = {"balanced_accuracy": of.macro_recall}
-EXACT = 2.0**30  # scores are rounded to multiples of 1 / EXACT, so that their sums are exact in any order
+SCALE = 2.0**30  # scores are rounded to multiples of 1 / SCALE, so that their sums are exact in any order
 
 
 def number_units(pairs: Sequence[Pair]) -> tuple[list[np.ndarray], int]:
@@ -52,14 +52,14 @@ def _sums_by_unit(pair: Pair, units: np.ndarray, number: int) -> np.ndarray:
     return np.concatenate(models, axis=1)
 
 
-def _by_model(pair: Pair, side: Answers, units: np.ndarray, number: int) -> list[np.ndarray]:
+def _by_model(pair: Pair, side: Predictions, units: np.ndarray, number: int) -> list[np.ndarray]:
     """The same for the models of one side: (U, K * K + 1) for each seed."""
     k, every = pair.attribute.grades, []
     for predicted, probabilities in zip(side.predicted, side.probabilities, strict=True):
         scores = of.ranked_probability_score(torch.from_numpy(probabilities), torch.from_numpy(pair.true)).numpy()
         sums = np.zeros((number, k * k + 1))
         np.add.at(sums, (units, k * pair.true + predicted), 1)
-        np.add.at(sums[:, -1], units, np.round(scores * EXACT) / EXACT)
+        np.add.at(sums[:, -1], units, np.round(scores * SCALE) / SCALE)
         every.append(sums)
     return every
 

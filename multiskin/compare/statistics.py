@@ -11,17 +11,17 @@ import torch
 from multiskin.compare.answers import Pair
 from multiskin.compare.intervals import PairedDifference, effective_number
 from multiskin.compare.resampled import number_units, resampled_metrics
-from multiskin.compare.words import plural, verdict, whose
+from multiskin.compare.words import of_subjects, plural, verdict
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 
 RESAMPLES = 10_000
 BY_GRADE = ("p_recall", "macro_mae", "balanced_accuracy")  # averaged over grades: photos of rare grades weigh more
-FEW = 5  # a grade with fewer subjects is mentioned in a note
+MIN_SUBJECTS_PER_GRADE = 5  # a grade with fewer subjects is mentioned in a note
 MEAN = "mean"
 INTERVALS = ("trained_low", "trained_high", "method_low", "method_high")
 
 
-class Compared(NamedTuple):
+class MetricComparison(NamedTuple):
     """The data behind one row of the table.
 
     Attributes:
@@ -97,7 +97,7 @@ def _kind(known: np.ndarray) -> str:
     return "subjects and photos" if known.any() else "photos"
 
 
-def _compared(pair: Pair, units: np.ndarray, number: int, values: dict[str, np.ndarray]) -> list[Compared]:
+def _compared(pair: Pair, units: np.ndarray, number: int, values: dict[str, np.ndarray]) -> list[MetricComparison]:
     note = _rare_grades(pair)
     lines = []
     for metric, of_metric in values.items():
@@ -105,7 +105,7 @@ def _compared(pair: Pair, units: np.ndarray, number: int, values: dict[str, np.n
         candidate, baseline = of_metric[0].mean(axis=1)
         gain = gain_percent(candidate, baseline, HIGHER_IS_BETTER[metric])
         shares = _shares(pair.true, units, number, by_grade)
-        lines.append(Compared(pair.attribute.name, metric, of_metric, shares, gain, note if by_grade else ""))
+        lines.append(MetricComparison(pair.attribute.name, metric, of_metric, shares, gain, note if by_grade else ""))
     return lines
 
 
@@ -121,19 +121,19 @@ def _rare_grades(pair: Pair) -> str:
     for grade in range(pair.attribute.grades):
         graded = pair.true == grade
         photos, subjects = int(graded.sum()), len(np.unique(pair.subjects[graded & (pair.subjects != "")]))
-        strangers = len(np.unique(pair.units[graded])) - subjects
-        if subjects + strangers < FEW:
-            owners = whose(subjects, strangers) if subjects + strangers < photos else ""
+        unknown = len(np.unique(pair.units[graded])) - subjects
+        if subjects + unknown < MIN_SUBJECTS_PER_GRADE:
+            owners = of_subjects(subjects, unknown) if subjects + unknown < photos else ""
             notes.append(
                 f"grade {pair.attribute.grade_label(grade)}: {photos or 'no'} {plural(photos, 'photo')}{owners}"
             )
     return "; ".join(notes)
 
 
-def _mean(lines: Sequence[Compared]) -> Compared:
+def _mean(lines: Sequence[MetricComparison]) -> MetricComparison:
     """The mean of one metric over attributes, without those that have no graded photo."""
     known = [line for line in lines if line.shares.any()] or lines
-    return Compared(
+    return MetricComparison(
         MEAN,
         lines[0].metric,
         torch.from_numpy(np.stack([line.values for line in known])).nanmean(0).numpy(),
@@ -152,7 +152,7 @@ def gain_percent(candidate: float, baseline: float, higher_is_better: bool) -> f
     return gain if higher_is_better else -gain
 
 
-def _row(line: Compared, known: np.ndarray, photos: dict[str, int]) -> dict[str, Any]:
+def _row(line: MetricComparison, known: np.ndarray, photos: dict[str, int]) -> dict[str, Any]:
     candidate, baseline = line.values[0].mean(axis=1)
     difference = PairedDifference.resampled(line.values[:, 0] - line.values[:, 1], line.shares)
     seeds, higher, unit_kind = len(difference.by_seed), HIGHER_IS_BETTER[line.metric], _kind(known)

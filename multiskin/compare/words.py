@@ -9,10 +9,10 @@ from multiskin.metrics.bootstrap import Interval
 
 DECIMALS = 3  # of scores, differences and interval limits
 FLATTERED = "Models were calibrated on these same photos, so their scores here are optimistic."
-UNSEEN = (  # benchmarks/results/coverage.csv; the README quotes the same numbers
+UNDETECTED_SEEDS = (  # benchmarks/results/coverage.csv; the README quotes the same numbers
     "in simulated comparisons where seeds differed undetected, it covered the truth 88 times in 100 (62 to 96)"
 )
-WHOLE = Context(prec=400)  # enough for every digit of any float
+EXACT = Context(prec=400)  # enough for every digit of any float
 
 
 def plural(number: int, noun: str) -> str:
@@ -20,18 +20,18 @@ def plural(number: int, noun: str) -> str:
     return noun if number == 1 else f"{noun}s"
 
 
-def whose(subjects: int, strangers: int, written: Callable[[int], str] = str) -> str:
+def of_subjects(subjects: int, unknown: int, format_number: Callable[[int], str] = str) -> str:
     """The words after a number of photos that say whose they are; "" if no subject is known.
 
     Args:
         subjects: how many known subjects the photos show.
-        strangers: how many photos have no known subject.
-        written: formats a number.
+        unknown: how many photos have no known subject.
+        format_number: formats a number.
     """
     if not subjects:
         return ""
-    known = f"of {written(subjects)} {plural(subjects, 'subject')}"
-    return f", {written(strangers)} of unknown subjects and the others {known}" if strangers else f" {known}"
+    known = f"of {format_number(subjects)} {plural(subjects, 'subject')}"
+    return f", {format_number(unknown)} of unknown subjects and the others {known}" if unknown else f" {known}"
 
 
 def rounded_down(value: float, decimals: int = DECIMALS) -> str:
@@ -53,9 +53,9 @@ def _rounded(value: float, decimals: int, rounding: str) -> str:
     if math.isinf(value):  # with so few subjects that nothing is known
         return str(value)
     exact = Decimal(repr(float(value)))  # as it is printed: the float nearest to 0.07 is slightly larger than 0.07
-    rounded = exact.quantize(Decimal(1).scaleb(-decimals), rounding, WHOLE)
+    rounded = exact.quantize(Decimal(1).scaleb(-decimals), rounding, EXACT)
     if exact and not rounded:
-        rounded = exact.quantize(Decimal(1).scaleb(exact.adjusted()), rounding, WHOLE)
+        rounded = exact.quantize(Decimal(1).scaleb(exact.adjusted()), rounding, EXACT)
     return f"{rounded or abs(rounded):f}"  # never "-0"
 
 
@@ -63,16 +63,17 @@ def verdict(difference: PairedDifference, higher_is_better: bool, unit_kind: str
     """What the method's interval shows; with one seed, what the interval of these trained models shows."""
     if math.isnan(difference.value):
         return "unknown: no graded photo"
-    if difference.alike:
+    if difference.no_spread:
         return f"unknown: the same for all {unit_kind}" if difference.by_seed.any() else "no difference seen"
     if math.isnan(difference.trained.low):
         return f"unknown: too few {unit_kind}"
     if len(difference.by_seed) > 1:
-        return in_words(difference.method, higher_is_better)
-    return f"as trained: {in_words(difference.trained, higher_is_better)}; one seed says nothing about the method"
+        return interval_verdict(difference.method, higher_is_better)
+    as_trained = interval_verdict(difference.trained, higher_is_better)
+    return f"as trained: {as_trained}; one seed says nothing about the method"
 
 
-def in_words(interval: Interval, higher_is_better: bool) -> str:
+def interval_verdict(interval: Interval, higher_is_better: bool) -> str:
     """What the interval of a difference shows."""
     worst, best = (interval.low, interval.high) if higher_is_better else (-interval.high, -interval.low)
     if worst > 0:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from multiskin.compare.comparison import Comparison
 from multiskin.compare.cost import LATENCY, PARAMETERS, PASSES
 from multiskin.compare.statistics import RESAMPLES
-from multiskin.compare.words import FLATTERED, UNSEEN, caveat, plural
+from multiskin.compare.words import FLATTERED, UNDETECTED_SEEDS, caveat, plural
 from multiskin.disclosure import as_yaml, without_paths
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 from multiskin.reports.comparison_charts import ON_NO_DEVICE, draw_costs, draw_differences, draw_levels
@@ -146,7 +146,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "direction_shown": direction_shown,
         "without_seeds": [line for line in lines if without_seed_spread(line.found)],
         "limits": limits,
-        "unseen": UNSEEN,
+        "unseen": UNDETECTED_SEEDS,
         "plural": plural,
         "flattered": FLATTERED,
         "caveat": caveat(len(comparison.seeds)),

@@ -75,7 +75,7 @@ def judging_interval(found: Any) -> Interval:
 def direction_shown(found: Any) -> str:
     """Whether the interval shows the candidate to be "better" or "worse"; "" if it includes 0 or does not exist."""
     interval = judging_interval(found)
-    told = "" if np.isnan(interval.low) else words.in_words(interval, found.higher_is_better)
+    told = "" if np.isnan(interval.low) else words.interval_verdict(interval, found.higher_is_better)
     return told if told in ("better", "worse") else ""
 
 
@@ -140,7 +140,7 @@ def difference(interval: Interval) -> str:
 
 def subjects_phrase(found: Any) -> str:
     """What follows the number of photos in a sentence: of how many subjects they are."""
-    return words.whose(found.subjects, found.units - found.subjects, count)
+    return words.of_subjects(found.subjects, found.units - found.subjects, count)
 
 
 def lines_of(comparison: Comparison) -> list[Line]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from multiskin.compare.statistics import MEAN, RESAMPLES, compare
-from multiskin.compare.words import DECIMALS, in_words, plural
+from multiskin.compare.words import DECIMALS, interval_verdict, plural
 from multiskin.metrics.bootstrap import Interval
 from multiskin.reports.comparison_lines import METRICS, difference, judging_interval, limits, rows, subjects_phrase
 from multiskin.reports.formats import count, number
@@ -143,7 +143,7 @@ def _verdict(line: Any) -> str:
     """The verdict, without saying each time that it is about these trained models."""
     if np.isnan(line.trained_low):
         return str(line.verdict)
-    return in_words(Interval(line.difference, line.trained_low, line.trained_high), line.higher_is_better)
+    return interval_verdict(Interval(line.difference, line.trained_low, line.trained_high), line.higher_is_better)
 
 
 def write_difference(found: Difference, folder: Path) -> Path:

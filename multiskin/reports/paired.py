@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import pandas as pd
 
-from multiskin.compare.answers import Answers, Pair
+from multiskin.compare.answers import Pair, Predictions
 from multiskin.errors import UserError
 from multiskin.reports.graded import GradedPredictions
 from multiskin.run import RunFolder
@@ -175,9 +175,9 @@ def _subjects(table: pd.DataFrame) -> np.ndarray:
     return table["subject"].to_numpy(str) if "subject" in table else np.full(len(table), "")
 
 
-def _answers(predictions: GradedPredictions, head: int, graded: np.ndarray) -> Answers:
+def _answers(predictions: GradedPredictions, head: int, graded: np.ndarray) -> Predictions:
     k = predictions.schema.attributes[head].grades
-    return Answers(predictions.decisions[None, graded, head], predictions.probabilities[None, graded, head, :k])
+    return Predictions(predictions.decisions[None, graded, head], predictions.probabilities[None, graded, head, :k])
 
 
 def _error(attribute: Attribute, decided: np.ndarray, true: np.ndarray) -> np.ndarray:

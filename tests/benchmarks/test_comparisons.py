@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tables.comparisons import comparison, of_few, of_normal, of_ratios, of_unanswered, study
 
-from multiskin.compare.words import UNSEEN
+from multiskin.compare.words import UNDETECTED_SEEDS
 
 SOURCE = {"command": "multiskin compare", "machine": "a machine", "side": "test", "seeds": [0, 1, 2], "cost": []}
 HEADINGS = (
@@ -115,7 +115,7 @@ def test_what_simulations_show_of_seeds_that_differ_and_are_not_seen_to(simulate
 
 def test_pages_name_what_simulations_have_shown_of_such_seeds():
     measured = of_few(pd.read_csv(Path(__file__).parents[2] / "benchmarks" / "results" / "coverage.csv"))
-    held = re.search(r"\d+ times in 100 \(\d+ to \d+\)", UNSEEN)
+    held = re.search(r"\d+ times in 100 \(\d+ to \d+\)", UNDETECTED_SEEDS)
     assert f"contains it {held[0]}." in measured
 
 

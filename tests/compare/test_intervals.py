@@ -76,7 +76,7 @@ def test_seeds_that_differ_no_more_than_by_chance_add_nothing() -> None:
 def test_the_interval_of_the_method_holds_that_of_these_models(by_seed, own, shared, units, scale) -> None:
     shared = max(shared, -own / len(by_seed))  # or it would be no covariance
     difference = made(by_seed, own, shared, units)
-    assume(not difference.alike and scale**2 * max(own, abs(shared)) > 0)
+    assume(not difference.no_spread and scale**2 * max(own, abs(shared)) > 0)
     trained, method = difference.trained, difference.method
     rounding = 1e-12 * max(abs(trained.low), abs(trained.high))  # quantiles of nearly the same freedom
     assert method.low - rounding <= trained.low <= difference.value <= trained.high <= method.high + rounding

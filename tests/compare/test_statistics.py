@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import accuracy_score, cohen_kappa_score, mean_absolute_error, recall_score
 
-from multiskin.compare.answers import Answers, Pair
+from multiskin.compare.answers import Pair, Predictions
 from multiskin.compare.statistics import against_itself, compare, gain_percent
 from multiskin.schema import Attribute
 
@@ -19,11 +19,11 @@ METRICS = ["p_recall", "kappa", "mae", "macro_mae", "accuracy", "rps"]
 LIMITS = ["trained_low", "trained_high", "method_low", "method_high"]
 
 
-def answers(true: np.ndarray, k: int, noise: float, seeds: int, random: np.random.Generator) -> Answers:
+def answers(true: np.ndarray, k: int, noise: float, seeds: int, random: np.random.Generator) -> Predictions:
     off = np.rint(random.normal(0, noise, (seeds, len(true)))).astype(int)
     predicted = np.clip(true + off, 0, k - 1)
     weights = np.exp(-np.abs(predicted[..., None] - np.arange(k))) + random.random((seeds, len(true), k))
-    return Answers(predicted, weights / weights.sum(-1, keepdims=True))
+    return Predictions(predicted, weights / weights.sum(-1, keepdims=True))
 
 
 def made(
@@ -43,7 +43,7 @@ def right(name: str, candidate: int, baseline: int) -> Pair:
     """A hundred photos of as many subjects, of which the sides answer so many rightly, with one seed."""
     photos = np.arange(100)
     sides = [
-        Answers((photos >= number)[None].astype(int), np.full((1, 100, 2), 0.5)) for number in (candidate, baseline)
+        Predictions((photos >= number)[None].astype(int), np.full((1, 100, 2), 0.5)) for number in (candidate, baseline)
     ]
     return Pair(Attribute(name, 2), photos.astype(str), photos.astype(str), np.zeros(100, dtype=int), *sides)
 
@@ -181,7 +181,9 @@ def test_to_swap_the_sides_turns_signs_and_limits(seed: int, seeds: int, subject
 def test_the_order_of_photos_and_of_seeds_is_of_no_account(seed: int, seeds: int, subjects: int) -> None:
     pair = made(seeds=seeds, subjects=subjects, seed=seed)
     order = np.random.default_rng(seed).permutation(len(pair.true))
-    sides = [Answers(a.predicted[::-1, order], a.probabilities[::-1, order]) for a in (pair.candidate, pair.baseline)]
+    sides = [
+        Predictions(a.predicted[::-1, order], a.probabilities[::-1, order]) for a in (pair.candidate, pair.baseline)
+    ]
     facts = (pair.attribute, pair.images[order], pair.subjects[order], pair.true[order])
     found, expected = (compare([each], 30) for each in (Pair(*facts, *sides), pair))
     pd.testing.assert_frame_equal(found, expected, rtol=1e-12, atol=1e-12)
@@ -260,7 +262,7 @@ def test_a_single_subject_shows_nothing_but_the_difference() -> None:
 
 
 def none_graded(pair: Pair) -> Pair:
-    sides = [Answers(side.predicted[:, :0], side.probabilities[:, :0]) for side in (pair.candidate, pair.baseline)]
+    sides = [Predictions(side.predicted[:, :0], side.probabilities[:, :0]) for side in (pair.candidate, pair.baseline)]
     return Pair(Attribute("blank", 4), pair.images[:0], pair.subjects[:0], pair.true[:0], *sides)
 
 

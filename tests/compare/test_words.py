@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multiskin.compare.intervals import PairedDifference
-from multiskin.compare.words import caveat, in_words, limits, plural, rounded_down, rounded_up, verdict, whose
+from multiskin.compare.words import (
+    caveat,
+    interval_verdict,
+    limits,
+    of_subjects,
+    plural,
+    rounded_down,
+    rounded_up,
+    verdict,
+)
 from multiskin.metrics.bootstrap import Interval
 
 NUMBERS = st.floats(-2, 2, allow_subnormal=False)
@@ -37,8 +46,8 @@ def test_limits_have_as_many_digits_as_asked(decimals: int, written: str) -> Non
 def test_the_limits_that_are_printed_say_what_the_words_say(one: float, other: float, higher: bool) -> None:
     low, high = sorted((one, other))
     down, up = map(float, limits(low, high).split(" to "))
-    words = in_words(Interval((low + high) / 2, low, high), higher)
-    assert in_words(Interval(0.0, down, up), higher) == words
+    words = interval_verdict(Interval((low + high) / 2, low, high), higher)
+    assert interval_verdict(Interval(0.0, down, up), higher) == words
 
 
 @pytest.mark.parametrize(
@@ -70,7 +79,7 @@ def test_limits_have_further_digits_where_they_would_be_nothing(low: float, high
     ],
 )
 def test_words_go_as_far_as_the_interval(low: float, high: float, higher_is_better: bool, words: str) -> None:
-    assert in_words(Interval(0.0, low, high), higher_is_better) == words
+    assert interval_verdict(Interval(0.0, low, high), higher_is_better) == words
 
 
 def test_numbers_agree_with_their_nouns() -> None:
@@ -78,7 +87,7 @@ def test_numbers_agree_with_their_nouns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("subjects", "strangers", "words"),
+    ("subjects", "unknown", "words"),
     [
         (0, 7, ""),
         (1, 0, " of 1 subject"),
@@ -87,8 +96,8 @@ def test_numbers_agree_with_their_nouns() -> None:
         (60, 23, ", 23 of unknown subjects and the others of 60 subjects"),
     ],
 )
-def test_photos_of_nobody_known_are_no_subjects(subjects: int, strangers: int, words: str) -> None:
-    assert whose(subjects, strangers) == words
+def test_photos_of_nobody_known_are_no_subjects(subjects: int, unknown: int, words: str) -> None:
+    assert of_subjects(subjects, unknown) == words
 
 
 def test_only_two_seeds_need_a_warning_about_the_methods_interval() -> None:

@@ -19,12 +19,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 from rich.console import Console
 
-from multiskin.compare.answers import Answers, Pair
+from multiskin.compare.answers import Pair, Predictions
 from multiskin.compare.comparison import Comparison
 from multiskin.compare.cost import Cost
 from multiskin.compare.resampled import resampled_metrics
 from multiskin.compare.statistics import compare
-from multiskin.compare.words import in_words
+from multiskin.compare.words import interval_verdict
 from multiskin.metrics.bootstrap import Interval
 from multiskin.reports import comparison as of_comparison
 from multiskin.reports.comparison import FILES, results_json, write_comparison, write_comparison_figures
@@ -75,10 +75,10 @@ def pair(attribute: Attribute, photos: int, better: float, seeds: int, random: n
     true = random.choice(attribute.grades, photos, p=shares / shares.sum())
     hard = random.normal(size=photos)
 
-    def side(noise: float) -> Answers:
+    def side(noise: float) -> Predictions:
         seen = true + 0.4 * hard + noise * random.normal(size=(seeds, photos))
         weights = np.exp(-((np.arange(attribute.grades) - seen[..., None]) ** 2))
-        return Answers(weights.argmax(-1), weights / weights.sum(-1, keepdims=True))
+        return Predictions(weights.argmax(-1), weights / weights.sum(-1, keepdims=True))
 
     number = random.permutation(400)[:photos]
     subjects = np.array([f"s{photo // 5:02}" for photo in number])
@@ -524,7 +524,7 @@ def test_page_table_and_terminal_print_what_the_verdict_says(
     written: str,
     interval: str,
 ) -> None:
-    verdict = in_words(Interval(difference, low, high), higher_is_better=True)
+    verdict = interval_verdict(Interval(difference, low, high), higher_is_better=True)
     numbers = {"difference": difference, "method_low": low, "method_high": high, "verdict": verdict}
     comparison = replace(five, results=five.results.assign(**numbers))
     page = words_of(comparison)
