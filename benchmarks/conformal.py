@@ -123,7 +123,7 @@ def given(photos: Photos, attribute: Attribute, first: np.ndarray, coverage: flo
     """What a model that 'multiskin conform' has seen gives, around the grades that it decides for."""
     probabilities, true = photos.probabilities[:, None], photos.true[:, None]  # of one head
     model = ConformalSets.fit(Schema((attribute,)), probabilities[first], true[first], photos.subject[first], coverage)
-    return model.around(photos.decided[~first, None], probabilities[~first])[:, 0]
+    return model.sets_with(photos.decided[~first, None], probabilities[~first])[:, 0]
 
 
 def judge(makes: Sets, photos: Photos, first: np.ndarray, coverage: float) -> tuple[float, float, float]:

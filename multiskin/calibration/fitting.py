@@ -32,22 +32,22 @@ from multiskin.calibration.cuts import TINY, CutScaling, cut_logs
 from multiskin.errors import UserError, unknown
 from multiskin.schema import MISSING, Attribute, Schema
 
-WEIGHTS = (0.05, 20.0)  # minimum and maximum; positive, so that the order of grades is never reversed
-SPREAD = 0.5  # standard deviation of the prior on weights and biases
-EXACT = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000}  # options of the minimizer
+WEIGHT_BOUNDS = (0.05, 20.0)  # minimum and maximum; positive, so that the order of grades is never reversed
+PRIOR_STD = 0.5  # of weights and biases
+MINIMIZER_OPTIONS = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000}
 
 # The free directions (P, 2 K) in the space of a head's K weights and K biases, for the P parameters of each method.
-SOFTMAX: dict[str, Callable[[int], np.ndarray]] = {
+SOFTMAX_DIRECTIONS: dict[str, Callable[[int], np.ndarray]] = {
     "temperature": lambda k: np.r_[np.ones(k), np.zeros(k)][None],
     "bias_corrected": lambda k: np.r_[[np.r_[np.ones(k), np.zeros(k)]], np.eye(2 * k)[k:]],
     "vector": lambda k: np.eye(2 * k),
 }
 CUMULATIVE = "cumulative"
-BEFORE_CUTS = "bias_corrected"  # the first stage of cumulative scaling, and its only one for nominal grades
-METHODS = (*SOFTMAX, CUMULATIVE)
+FIRST_STAGE = "bias_corrected"  # the first stage of cumulative scaling, and its only one for nominal grades
+METHODS = (*SOFTMAX_DIRECTIONS, CUMULATIVE)
 
 # The same at a cut, which has two grades, lower and higher: one weight for both, and a bias for the higher.
-CUT = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
+CUT_DIRECTIONS = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
 
 
 def require_method(name: str, attribute: Attribute) -> None:
@@ -59,7 +59,7 @@ def require_method(name: str, attribute: Attribute) -> None:
     if name not in METHODS:
         raise unknown("method", name, METHODS)
     if name == CUMULATIVE and not attribute.ordinal:
-        raise UserError(f"method {name!r}: needs ordered grades, but {attribute.name} is nominal; use {BEFORE_CUTS}")
+        raise UserError(f"method {name!r}: needs ordered grades, but {attribute.name} is nominal; use {FIRST_STAGE}")
 
 
 def fit_calibrator(
@@ -75,11 +75,11 @@ def fit_calibrator(
         natural: (K,) the share of each grade that the calibrated probabilities should reflect.
     """
     if method == CUMULATIVE:
-        scaled = fit_calibrator(BEFORE_CUTS, probabilities, grades, drawn, natural)
+        scaled = fit_calibrator(FIRST_STAGE, probabilities, grades, drawn, natural)
         return _scaled_at_cuts(scaled, probabilities, grades, drawn, natural)
     shift = prior_shift(drawn, natural)
     logs = np.log(np.maximum(probabilities.astype(float), TINY))  # (N, K)
-    weight, bias = _likeliest(SOFTMAX[method](logs.shape[1]), logs, grades, shift)
+    weight, bias = _fit_scaling(SOFTMAX_DIRECTIONS[method](logs.shape[1]), logs, grades, shift)
     prior = _prior(softmax(weight * logs + bias, axis=1), drawn, natural)
     return Calibrator(method, tuple(weight.tolist()), tuple(bias.tolist()), tuple(prior.tolist()), rows=len(logs))
 
@@ -99,7 +99,9 @@ def _scaled_at_cuts(
     """The same calibration followed by scaling at each cut, fitted to the same photos."""
     scaled = calibrator(torch.from_numpy(probabilities.astype(float)))  # (N, K)
     logs = cut_logs(scaled).numpy()  # (N, K-1, 2)
-    found = [_likeliest(CUT, logs[:, k], (grades > k).astype(int), np.zeros(2)) for k in range(logs.shape[1])]
+    found = [
+        _fit_scaling(CUT_DIRECTIONS, logs[:, k], (grades > k).astype(int), np.zeros(2)) for k in range(logs.shape[1])
+    ]
     cuts = CutScaling(tuple(float(weight[1]) for weight, _ in found), tuple(float(bias[1]) for _, bias in found))
     prior = _prior(cuts(scaled).numpy(), drawn, natural)
     return replace(calibrator, method=CUMULATIVE, prior=tuple(prior.tolist()), cuts=cuts)
@@ -115,12 +117,12 @@ def _prior(calibrated: np.ndarray, drawn: np.ndarray, natural: np.ndarray) -> np
     return (calibrated.sum(axis=0) + k * natural) / (photos + k) * (drawn > 0)
 
 
-def _likeliest(
-    free: np.ndarray, logs: np.ndarray, grades: np.ndarray, shift: np.ndarray
+def _fit_scaling(
+    directions: np.ndarray, logs: np.ndarray, grades: np.ndarray, shift: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The maximum a posteriori weights and biases, (K,) each, for log-probabilities (N, K) and true grades (N,).
 
-    They vary along the free directions (P, 2 K) around weights of 1 and biases equal to the shift (K,).
+    They vary along the given directions (P, 2 K) around weights of 1 and biases equal to the shift (K,).
     """
     from scipy.optimize import minimize  # imported here since it takes half a second that prediction need not spend
 
@@ -129,16 +131,18 @@ def _likeliest(
 
     def loss(change: np.ndarray) -> tuple[float, np.ndarray]:
         """The loss and its gradient (P,)."""
-        weight, bias = np.split(unchanged + change @ free, 2)
+        weight, bias = np.split(unchanged + change @ directions, 2)
         scaled = log_softmax(weight * logs + bias, axis=1)  # (N, K)
         error = np.exp(scaled) - hits
-        gradient = free @ np.r_[(error * logs).sum(axis=0), error.sum(axis=0)] + change / SPREAD**2
-        return (((change / SPREAD) ** 2).sum() / 2 - (scaled * hits).sum()) / photos, gradient / photos
+        gradient = directions @ np.r_[(error * logs).sum(axis=0), error.sum(axis=0)] + change / PRIOR_STD**2
+        return (((change / PRIOR_STD) ** 2).sum() / 2 - (scaled * hits).sum()) / photos, gradient / photos
 
-    weighs = free[:, :k].sum(axis=1) > 0  # (P,)
-    limits = [(WEIGHTS[0] - 1, WEIGHTS[1] - 1) if weigh else (None, None) for weigh in weighs]
-    found = minimize(loss, np.zeros(len(free)), jac=True, method="L-BFGS-B", bounds=limits, options=EXACT)
-    weight, bias = np.split(unchanged + found.x @ free, 2)
+    weighs = directions[:, :k].sum(axis=1) > 0  # (P,)
+    limits = [(WEIGHT_BOUNDS[0] - 1, WEIGHT_BOUNDS[1] - 1) if weigh else (None, None) for weigh in weighs]
+    found = minimize(
+        loss, np.zeros(len(directions)), jac=True, method="L-BFGS-B", bounds=limits, options=MINIMIZER_OPTIONS
+    )
+    weight, bias = np.split(unchanged + found.x @ directions, 2)
     return weight, bias
 
 
@@ -172,7 +176,7 @@ def fit_calibrators(
 
 
 def _method_for(attribute: Attribute, asked: str) -> str:
-    return BEFORE_CUTS if asked == CUMULATIVE and not attribute.ordinal else asked
+    return FIRST_STAGE if asked == CUMULATIVE and not attribute.ordinal else asked
 
 
 def shares(grades: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from multiskin.conformal.quantile import conformal_quantile, require_coverage
 from multiskin.conformal.scores import ORDERS, nonconformity
-from multiskin.conformal.sets import filled
+from multiskin.conformal.sets import fill_gaps
 from multiskin.errors import UserError, unknown
 from multiskin.schema import MISSING, Attribute, Schema
 
@@ -110,7 +110,7 @@ class ConformalSets:
         for h, attribute in enumerate(self.schema):
             own = probabilities[:, h, : attribute.grades]
             inside = _scores(own, attribute) <= self._limits(attribute, groups)  # (N, K)
-            sets[:, h, : attribute.grades] = filled(inside) if attribute.ordinal else inside
+            sets[:, h, : attribute.grades] = fill_gaps(inside) if attribute.ordinal else inside
         return sets
 
     def for_group(self, value: str) -> "ConformalSets":
@@ -129,14 +129,14 @@ class ConformalSets:
             self, by=None, thresholds={name: {ALL: of.get(value, nothing)} for name, of in self.thresholds.items()}
         )
 
-    def around(self, grades: np.ndarray, probabilities: np.ndarray, groups: Groups = NO_GROUPS) -> np.ndarray:
+    def sets_with(self, grades: np.ndarray, probabilities: np.ndarray, groups: Groups = NO_GROUPS) -> np.ndarray:
         """The sets (N, H, Kmax) extended to contain the predicted grades (N, H), which need not be the modes.
 
         This can only increase coverage.
         """
         sets = self.sets(probabilities, groups) | (grades[..., None] == np.arange(probabilities.shape[-1]))
         ordered = np.array([attribute.ordinal for attribute in self.schema])
-        return np.where(ordered[:, None], filled(sets), sets)
+        return np.where(ordered[:, None], fill_gaps(sets), sets)
 
     def _limits(self, attribute: Attribute, groups: Groups) -> np.ndarray | float:
         """The highest score in the set: one for all photos and grades, or one per grade (K,) or per photo (N, 1)."""

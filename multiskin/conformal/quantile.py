@@ -13,7 +13,7 @@ import numpy as np
 
 from multiskin.errors import UserError
 
-ROUNDING = 1e-9  # tolerance for the rounding of summed weights and decimal coverages
+TOLERANCE = 1e-9  # for the rounding of summed weights and decimal coverages
 
 
 def require_coverage(coverage: float) -> None:
@@ -29,9 +29,9 @@ def require_coverage(coverage: float) -> None:
         )
 
 
-def fewest_subjects(coverage: float) -> int:
+def min_subjects(coverage: float) -> int:
     """The minimum number of subjects for sets that do not simply contain all grades."""
-    return math.ceil(coverage / (1 - coverage) - ROUNDING)
+    return math.ceil(coverage / (1 - coverage) - TOLERANCE)
 
 
 def conformal_quantile(scores: np.ndarray, units: np.ndarray, coverage: float) -> float:
@@ -43,9 +43,9 @@ def conformal_quantile(scores: np.ndarray, units: np.ndarray, coverage: float) -
         coverage: the share of a subject's photos to cover, averaged over subjects.
     """
     _, unit, photos = np.unique(units, return_inverse=True, return_counts=True)
-    vote = 1 / ((len(photos) + 1) * photos[unit])  # (N,), sums to 1 / (S + 1) over each of the S subjects
+    weight = 1 / ((len(photos) + 1) * photos[unit])  # (N,), sums to 1 / (S + 1) over each of the S subjects
     ascending = np.argsort(scores, kind="stable")
-    enough = np.searchsorted(vote[ascending].cumsum(), coverage - ROUNDING)
+    enough = np.searchsorted(weight[ascending].cumsum(), coverage - TOLERANCE)
     return float(scores[ascending[enough]]) if enough < len(scores) else math.inf
 
 

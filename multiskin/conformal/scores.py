@@ -21,12 +21,12 @@ def interval_order(probabilities: np.ndarray) -> np.ndarray:
     """
     photos, grades = probabilities.shape
     row = np.arange(photos)
-    fenced = np.pad(probabilities, ((0, 0), (1, 1)), constant_values=-1.0)  # (N, K + 2), so that the ends never win
-    low = high = fenced.argmax(axis=1)
+    padded = np.pad(probabilities, ((0, 0), (1, 1)), constant_values=-1.0)  # (N, K + 2), so that the ends never win
+    low = high = padded.argmax(axis=1)
     order = np.empty((photos, grades), dtype=np.int64)
     order[:, 0] = low - 1
     for step in range(1, grades):
-        down = fenced[row, low - 1] >= fenced[row, high + 1]
+        down = padded[row, low - 1] >= padded[row, high + 1]
         low, high = low - down, high + ~down
         order[:, step] = np.where(down, low, high) - 1
     return order

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def filled(sets: np.ndarray) -> np.ndarray:
+def fill_gaps(sets: np.ndarray) -> np.ndarray:
     """Sets (..., K) with the gaps between their lowest and highest grade filled."""
     from_below = np.logical_or.accumulate(sets, axis=-1)
     from_above = np.logical_or.accumulate(sets[..., ::-1], axis=-1)[..., ::-1]

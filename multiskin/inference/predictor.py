@@ -239,7 +239,7 @@ class Predictor:
         """
         if self.conformal is None:
             return None
-        return self.conformal.around(prediction.grades, prediction.probabilities, groups)
+        return self.conformal.sets_with(prediction.grades, prediction.probabilities, groups)
 
     def rules(self) -> list[Rule]:
         """How each head decides: by its recipe or as asked for, and by what its probabilities average to now."""

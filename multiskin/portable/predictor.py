@@ -153,7 +153,7 @@ class OnnxPredictor:
         """Conformal sets of grades (B, H, Kmax), bool; None if the model has none."""
         if self.conformal is None:
             return None
-        return self.conformal.around(prediction.grades, prediction.probabilities)
+        return self.conformal.sets_with(prediction.grades, prediction.probabilities)
 
     def predict_files(
         self, paths: Sequence[str | Path], batch_size: int = 32, num_workers: int | None = None

@@ -14,7 +14,7 @@ from multiskin.compare.comparison import Comparison
 from multiskin.compare.words import DECIMALS, caveat, plural
 from multiskin.conformal.coverage import coverage_of
 from multiskin.conformal.prediction import ConformalSets, Groups, cells
-from multiskin.conformal.quantile import fewest_subjects
+from multiskin.conformal.quantile import min_subjects
 from multiskin.data.photos import Photos
 from multiskin.data.validation import SIDES
 from multiskin.reports.comparison_lines import (
@@ -174,7 +174,7 @@ def print_sets(
     console.print(table)
     console.print("grades: mean size of a set; full: share of sets that contain every grade", style="dim")
     if unbounded:
-        least = f"fewer than {fewest_subjects(fitted.coverage)} subjects, so the sets rule out no grade"
+        least = f"fewer than {min_subjects(fitted.coverage)} subjects, so the sets rule out no grade"
         console.print(f"{least}: {', '.join(unbounded)}")
 
 

@@ -29,7 +29,7 @@ from multiskin.run import RunFolder, require_writable, write_whole
 from multiskin.search.space import Choices, Range, Space, with_options
 from multiskin.training.checkpoints import changes, deciding_settings
 
-ENOUGH = 10  # distinct results; with fewer, importances would be mostly noise
+MIN_RESULTS = 10  # distinct results; with fewer, importances would be mostly noise
 STATES = {TrialState.COMPLETE: "finished", TrialState.FAIL: "failed", TrialState.RUNNING: "unfinished"}
 
 
@@ -128,26 +128,28 @@ class Sweep:
         """
         with self.locked():
             trials = self._trials()
-            stopped = (self._take_up(trial) for trial in trials if trial.state == TrialState.RUNNING)
+            stopped = (self._resume(trial) for trial in trials if trial.state == TrialState.RUNNING)
             if trial := next(filter(None, stopped), None):
                 return trial
             counted = sum(trial.state != TrialState.FAIL or trial.number >= self.earlier for trial in trials)
-            return self._draw(len(trials)) if counted < total else None
+            return self._sample(len(trials)) if counted < total else None
 
-    def _take_up(self, trial: FrozenTrial) -> Trial | None:
+    def _resume(self, trial: FrozenTrial) -> Trial | None:
         if trial.number in self.taken:
             return None
         if trial.params.keys() != self.space.keys():  # its process was killed while sampling it
             self.study.tell(trial.number, state=TrialState.FAIL)
             return None
-        return self._own(trial)
+        return self._reserve(trial)
 
-    def _draw(self, number: int) -> Trial | None:
+    def _sample(self, number: int) -> Trial | None:
         seed = np.random.SeedSequence([self.config.seed, number]).generate_state(1)[0]
         self.study.sampler = optuna.samplers.TPESampler(seed=int(seed), constant_liar=True)
-        return self._own(self.study.ask({option: _distribution(dimension) for option, dimension in self.space.items()}))
+        return self._reserve(
+            self.study.ask({option: _distribution(dimension) for option, dimension in self.space.items()})
+        )
 
-    def _own(self, trial: FrozenTrial | optuna.Trial) -> Trial | None:
+    def _reserve(self, trial: FrozenTrial | optuna.Trial) -> Trial | None:
         """Locks a trial; None if another process is training it, even one left over from a killed command."""
         run = RunFolder(self.root / "runs" / trial_name(trial.number))
         run.root.mkdir(parents=True, exist_ok=True)
@@ -213,7 +215,7 @@ class Sweep:
 
     def importances(self) -> dict[str, float]:
         """The importance of each option by fANOVA (Hutter et al. 2014); empty if there are too few trials."""
-        if len(self.space) < 2 or len({trial.value for trial in self.finished()}) < ENOUGH:
+        if len(self.space) < 2 or len({trial.value for trial in self.finished()}) < MIN_RESULTS:
             return {}
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         return optuna.importance.get_param_importances(self.study, evaluator=evaluator)

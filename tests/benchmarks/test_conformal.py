@@ -67,7 +67,7 @@ def test_sets_that_are_given_are_those_that_a_model_gives():
     probabilities = graded[every].to_numpy().reshape(-1, 2, 4)
     grades, decided = (graded[[*names]].fillna(-1).to_numpy(int) for names in (TRUE, SCHEMA.names))
     model = ConformalSets.fit(SCHEMA, probabilities[first], grades[first], photos.subject[first], 0.8)
-    expected = model.around(decided[~first], probabilities[~first])
+    expected = model.sets_with(decided[~first], probabilities[~first])
     np.testing.assert_array_equal(found, expected[:, 0])
     assert found[np.arange(n), decided[~first, 0]].all()
 

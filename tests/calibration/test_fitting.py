@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from multiskin.calibration import METHODS, Calibrator, fit_calibrator, fit_calibrators
-from multiskin.calibration.fitting import WEIGHTS, prior_shift, shares
+from multiskin.calibration.fitting import WEIGHT_BOUNDS, prior_shift, shares
 from multiskin.decisions import expected_credit
 from multiskin.losses import create_loss
 from multiskin.metrics.calibration import calibration_error, log_loss, noise_floor
@@ -54,10 +54,12 @@ def loss(weight: np.ndarray, bias: np.ndarray, rows: np.ndarray, grades: np.ndar
 def test_the_temperature_is_the_likeliest_of_a_fine_grid(k: int, power: float) -> None:
     true, grades = world(60, k)
     probabilities = sharpened(true, power)
-    grid = np.linspace(*WEIGHTS, 400)
+    grid = np.linspace(*WEIGHT_BOUNDS, 400)
     losses = [loss(np.full(k, w), np.zeros(k), probabilities[:9], grades[:9], np.array([w - 1])) for w in grid]
     found = fit("temperature", probabilities[:9], grades[:9])
-    assert found.weight[0] == pytest.approx(grid[int(np.argmin(losses))], abs=(WEIGHTS[1] - WEIGHTS[0]) / 399)
+    assert found.weight[0] == pytest.approx(
+        grid[int(np.argmin(losses))], abs=(WEIGHT_BOUNDS[1] - WEIGHT_BOUNDS[0]) / 399
+    )
     assert set(found.weight) == {found.weight[0]}
     assert found.bias == (0,) * k
 
@@ -131,7 +133,7 @@ def test_a_few_photos_whatever_they_are_give_a_calibration(rows: int, k: int, me
     sure = np.eye(k)[random.integers(0, k, rows)]  # probabilities of 0, some of them of what is true
     calibrator = fit(method, sure, random.integers(0, k, rows))
     assert np.isfinite([*calibrator.weight, *calibrator.bias]).all()
-    assert all(WEIGHTS[0] <= weight <= WEIGHTS[1] for weight in calibrator.weight)
+    assert all(WEIGHT_BOUNDS[0] <= weight <= WEIGHT_BOUNDS[1] for weight in calibrator.weight)
     assert calibrator.rows == rows
     assert sum(calibrator.prior) == pytest.approx(1)
     assert min(calibrator.prior) > 0  # whatever these photos are, no grade that was trained on is taken for unknown

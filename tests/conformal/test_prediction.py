@@ -63,7 +63,7 @@ def test_a_set_around_a_decision_holds_it_and_all_that_was_there(seed, limit):
     probabilities /= probabilities.sum(axis=2, keepdims=True)
     decided = (rng.random((20, 3)) * widths).astype(int)
     sets = ConformalSets(SCHEMA, 0.9, None, {name: {ALL: Threshold(limit, 9, 9)} for name in SCHEMA.names})
-    before, around = sets.sets(probabilities), sets.around(decided, probabilities)
+    before, around = sets.sets(probabilities), sets.sets_with(decided, probabilities)
     assert (around >= before).all()
     assert np.take_along_axis(around, decided[..., None], axis=2).all()
     for h, attribute in enumerate(SCHEMA):

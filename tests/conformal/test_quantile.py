@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiskin.conformal.quantile import conformal_quantile, fewest_subjects, mean_over_subjects, require_coverage
+from multiskin.conformal.quantile import conformal_quantile, mean_over_subjects, min_subjects, require_coverage
 from multiskin.errors import UserError
 
 coverages = st.sampled_from([0.01, 0.5, 0.75, 0.8, 0.9, 0.95, 0.99])
@@ -52,7 +52,7 @@ def test_with_a_photo_a_subject_it_is_the_order_statistic_of_split_conformal_pre
 
 @pytest.mark.parametrize(("coverage", "subjects"), [(0.5, 1), (0.8, 4), (0.9, 9), (0.95, 19), (0.99, 99), (0.91, 11)])
 def test_how_many_subjects_it_takes(coverage, subjects):
-    assert fewest_subjects(coverage) == subjects
+    assert min_subjects(coverage) == subjects
     assert conformal_quantile(np.arange(subjects), np.arange(subjects), coverage) == subjects - 1
     few = np.repeat(np.arange(subjects - 1), 50)  # many photos of few subjects say no more than one of each
     assert conformal_quantile(np.zeros(len(few)), few, coverage) == math.inf

@@ -15,7 +15,7 @@ from multiskin.cli.settings import fit_config
 from multiskin.config import FitConfig, OptimizerConfig, TrainerConfig
 from multiskin.errors import UserError
 from multiskin.search.space import Choices, Range
-from multiskin.search.sweep import ENOUGH, Sweep
+from multiskin.search.sweep import MIN_RESULTS, Sweep
 
 MONITOR = "val/mean/rps_balanced"
 SPACE = {
@@ -207,7 +207,7 @@ class TestResults:
     @pytest.mark.slow
     def test_the_option_that_matters_is_found(self, begin):
         sweep = begin()
-        drawn(sweep, ENOUGH - 1)
+        drawn(sweep, MIN_RESULTS - 1)
         assert sweep.importances() == {}
         drawn(sweep, 15)
         importances = sweep.importances()
