@@ -1,4 +1,4 @@
-"""What is fitted stays what it is in a checkpoint, and makes probabilities of whatever a network may say."""
+"""A calibration survives a checkpoint, and gives probabilities for any network output."""
 
 import io
 import json
@@ -18,7 +18,7 @@ CUT = replace(HALVED, method="cumulative", cuts=CutScaling((0.5, 2.0), (0.3, 1.5
 
 
 def loop(calibrator: Calibrator, row: list[float]) -> list[float]:
-    """exp(weight log p + bias) over their sum."""
+    """The normalized exp(weight log p + bias), as a loop."""
     terms = [math.exp(b) * p**w for p, w, b in zip(row, calibrator.weight, calibrator.bias, strict=True)]
     return [term / sum(terms) for term in terms]
 
@@ -35,7 +35,7 @@ def test_it_is_a_power_of_each_probability_times_a_factor(calibrator: Calibrator
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 @settings(max_examples=30, deadline=None)
 @given(logits=st.lists(st.floats(-1e4, 1e4), min_size=3, max_size=3))
-def test_whatever_the_logits_probabilities_come_out(dtype: torch.dtype, logits: list[float]) -> None:
+def test_any_logits_give_probabilities(dtype: torch.dtype, logits: list[float]) -> None:
     raw = torch.tensor([logits]).softmax(dim=1).to(dtype)
     for calibrator in (HALVED, UNEVEN, replace(UNEVEN, weight=(20.0, 0.05, 20.0)), CUT):
         found = calibrator(raw)
@@ -45,7 +45,7 @@ def test_whatever_the_logits_probabilities_come_out(dtype: torch.dtype, logits: 
 
 
 @pytest.mark.parametrize("calibrator", [HALVED, CUT])
-def test_certainty_stays_and_what_is_no_number_is_none(calibrator: Calibrator) -> None:
+def test_certainty_stays_and_nan_gives_nan(calibrator: Calibrator) -> None:
     rows = torch.tensor([[0.0, 1.0, 0.0], [torch.nan, 0.5, 0.5], [0.5, 0.5, torch.nan]])
     found = calibrator(rows)
     assert found[0].tolist() == pytest.approx([0, 1, 0], abs=1e-8)
@@ -57,10 +57,10 @@ def test_the_cuts_are_scaled_after_the_grades() -> None:
     rows = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]], dtype=torch.float64)
     assert CUT.cuts is not None
     torch.testing.assert_close(CUT(rows), CUT.cuts(HALVED(rows)))
-    assert CUT.temperature is None  # for there are other numbers beside it
+    assert CUT.temperature is None  # since there are other parameters
 
 
-def test_a_temperature_above_1_makes_less_sure_and_keeps_the_order() -> None:
+def test_a_temperature_above_1_lowers_confidence_and_keeps_the_order() -> None:
     raw = torch.tensor([[0.7, 0.2, 0.1]])
     found = HALVED(raw)[0].tolist()
     assert HALVED.temperature == 2
@@ -69,7 +69,7 @@ def test_a_temperature_above_1_makes_less_sure_and_keeps_the_order() -> None:
 
 
 @pytest.mark.parametrize("calibrator", [UNEVEN, CUT])
-def test_survives_a_checkpoint_that_is_read_with_care(calibrator: Calibrator) -> None:
+def test_survives_a_checkpoint_loaded_with_weights_only(calibrator: Calibrator) -> None:
     file = io.BytesIO()
     torch.save(calibrator.to_dict(), file)
     file.seek(0)
@@ -77,7 +77,7 @@ def test_survives_a_checkpoint_that_is_read_with_care(calibrator: Calibrator) ->
     assert Calibrator.from_dict(json.loads(json.dumps(calibrator.to_dict()))) == calibrator
 
 
-def test_without_cuts_it_is_kept_as_it_was_before_there_were_any() -> None:
+def test_without_cuts_the_stored_form_has_no_cuts() -> None:
     lists = {"weight": [0.5, 1.0, 2.0], "bias": [0.3, -0.2, 0.0], "prior": [0.2, 0.3, 0.5]}
     assert UNEVEN.to_dict() == {"method": "vector", "rows": 40} | lists
 
@@ -93,6 +93,6 @@ def test_without_cuts_it_is_kept_as_it_was_before_there_were_any() -> None:
         [],
     ],
 )
-def test_cuts_of_other_grades_or_of_no_numbers_are_refused(cuts: object) -> None:
+def test_cuts_of_the_wrong_number_or_type_are_refused(cuts: object) -> None:
     with pytest.raises((LookupError, TypeError, ValueError)):
         Calibrator.from_dict(CUT.to_dict() | {"cuts": cuts})

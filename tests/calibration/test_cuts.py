@@ -1,4 +1,4 @@
-"""Scaling at cuts does what loops do, is the likeliest, and mends what no scaling of the grades themselves can."""
+"""Scaling at cuts matches loops, is optimal, and corrects what scaling of single grades cannot."""
 
 import math
 from itertools import pairwise
@@ -31,14 +31,14 @@ def sigmoid(x: float) -> float:
 
 
 def scaled(scaling: CutScaling, row: list[float]) -> list[float]:
-    """P(grade > k), each by itself, in whatever order they come."""
+    """P(grade > k) at each cut, unsorted."""
     higher = [sum(row[k + 1 :]) for k in range(len(row) - 1)]
     numbers = zip(scaling.slope, scaling.intercept, higher, strict=True)
     return [sigmoid(slope * math.log(p / (1 - p)) + intercept) for slope, intercept, p in numbers]
 
 
 def true_of_readings(photos: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """What is true (N, 5) of photos, by a reading that scatters about the grade; and their grades (N,)."""
+    """True probabilities (N, 5) given a noisy reading of the grade, and the grades (N,)."""
     random = np.random.default_rng(seed)
     grades = random.choice(5, photos, p=NATURAL)
     readings = grades + 0.9 * random.normal(size=photos)
@@ -47,7 +47,7 @@ def true_of_readings(photos: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit(method: str, probabilities: np.ndarray, grades: np.ndarray) -> tuple[np.ndarray, CutScaling | None]:
-    """The calibrated probabilities of the same photos, and what was done at cuts."""
+    """The calibrated probabilities of the same photos, and the fitted cuts."""
     same = np.full(probabilities.shape[1], 1 / probabilities.shape[1])
     calibrator = fit_calibrator(method, probabilities, grades, same, same)
     return calibrator(torch.from_numpy(probabilities)).numpy(), calibrator.cuts
@@ -56,7 +56,7 @@ def fit(method: str, probabilities: np.ndarray, grades: np.ndarray) -> tuple[np.
 @pytest.mark.parametrize("scaling", [NO_CHANGE, CROSSING])
 @settings(max_examples=50, deadline=None)
 @given(shares=Rows)
-def test_each_cut_is_scaled_by_itself_and_all_are_put_in_order(scaling: CutScaling, shares: list[float]) -> None:
+def test_each_cut_is_scaled_separately_and_the_result_sorted(scaling: CutScaling, shares: list[float]) -> None:
     row = normalised(shares)
     higher = [1.0, *sorted(scaled(scaling, row), reverse=True), 0.0]
     expected = [before - after for before, after in pairwise(higher)]
@@ -66,7 +66,7 @@ def test_each_cut_is_scaled_by_itself_and_all_are_put_in_order(scaling: CutScali
 
 @settings(max_examples=50, deadline=None)
 @given(shares=Rows, truth=Rows)
-def test_putting_in_order_brings_no_cut_further_from_the_truth(shares: list[float], truth: list[float]) -> None:
+def test_sorting_takes_the_cuts_no_further_from_the_truth(shares: list[float], truth: list[float]) -> None:
     row, true = normalised(shares), normalised(truth)
     right = [sum(true[k + 1 :]) for k in range(4)]
     found = CROSSING(torch.tensor([row], dtype=torch.float64))[0].tolist()
@@ -75,7 +75,7 @@ def test_putting_in_order_brings_no_cut_further_from_the_truth(shares: list[floa
     assert math.dist(after, right) <= math.dist(before, right) + 1e-12
 
 
-def test_what_is_not_changed_stays_down_to_the_least_probability() -> None:
+def test_identity_scaling_keeps_even_the_smallest_probabilities() -> None:
     rows = torch.tensor([[1 - 3e-20, 1e-20, 1e-20, 5e-21, 5e-21], [1e-30, 1e-20, 0.5, 0.5, 0]], dtype=torch.float64)
     found = NO_CHANGE(rows)
     torch.testing.assert_close(found, rows, atol=1e-15, rtol=0)
@@ -88,9 +88,7 @@ def test_what_is_not_changed_stays_down_to_the_least_probability() -> None:
     st.lists(st.floats(0.05, 20), min_size=2, max_size=2),
     st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=2),
 )
-def test_whatever_the_numbers_probabilities_come_out(
-    logits: list[float], slope: list[float], intercept: list[float]
-) -> None:
+def test_any_scaling_gives_probabilities(logits: list[float], slope: list[float], intercept: list[float]) -> None:
     row = torch.tensor([logits], dtype=torch.float64).softmax(dim=1)
     found = CutScaling(tuple(slope), tuple(intercept))(row)
     assert (found >= 0).all()
@@ -98,7 +96,7 @@ def test_whatever_the_numbers_probabilities_come_out(
 
 
 @pytest.mark.parametrize("k", [2, 4])
-def test_each_cut_is_where_another_search_ends(k: int) -> None:
+def test_each_cut_matches_another_optimizer(k: int) -> None:
     true, grades = true_of_readings(40, seed=1)
     rows, grades = np.c_[true[:, : k - 1], true[:, k - 1 :].sum(axis=1)], np.minimum(grades, k - 1)
     before, _ = fit("bias_corrected", rows, grades)
@@ -107,7 +105,7 @@ def test_each_cut_is_where_another_search_ends(k: int) -> None:
     for cut in range(k - 1):
 
         def loss(of: np.ndarray, cut: int = cut) -> float:
-            """Of one logistic regression, (slope, intercept), with a normal prior around (1, 0)."""
+            """The loss of a logistic regression (slope, intercept) with a normal prior centred on (1, 0)."""
             total = ((of[0] - 1) ** 2 + of[1] ** 2) / 2 / 0.5**2
             for row, grade in zip(before, grades, strict=True):
                 higher = sum(row[cut + 1 :])
@@ -127,7 +125,7 @@ DISTORTED = [
 
 
 @pytest.mark.parametrize("distortion", DISTORTED)
-def test_what_is_wrong_at_cuts_is_mended_there_and_by_no_scaling_of_grades(distortion: CutScaling) -> None:
+def test_only_scaling_at_cuts_corrects_errors_at_cuts(distortion: CutScaling) -> None:
     true, grades = true_of_readings(6000, seed=3)
     raw = distortion(torch.from_numpy(true)).numpy()
     met, losses = {}, {}
@@ -141,7 +139,7 @@ def test_what_is_wrong_at_cuts_is_mended_there_and_by_no_scaling_of_grades(disto
     assert losses["cumulative"] < losses["bias_corrected"] < log_loss(raw[3000:], grades[3000:])
 
 
-def test_what_is_true_is_left_nearly_alone() -> None:
+def test_correct_probabilities_hardly_change() -> None:
     true, grades = true_of_readings(3000, seed=5)
     found, cuts = fit("cumulative", true, grades)
     assert cuts is not None
@@ -150,19 +148,19 @@ def test_what_is_true_is_left_nearly_alone() -> None:
     assert np.abs(found - true).mean() < 0.01
 
 
-def test_one_photo_moves_little_and_a_cut_with_all_on_one_side_is_fine() -> None:
+def test_one_photo_changes_little_even_if_it_is_on_one_side_of_all_cuts() -> None:
     rows = np.array([[0.5, 0.3, 0.15, 0.05]])
     found, cuts = fit("cumulative", rows, np.array([0]))
     assert cuts is not None
     assert all(0.5 < slope < 2 for slope in cuts.slope)
-    assert all(-1.5 < intercept < 0 for intercept in cuts.intercept)  # towards what was seen: nothing above any cut
+    assert all(-1.5 < intercept < 0 for intercept in cuts.intercept)  # towards the one photo, which is above no cut
     assert found[0, 0] > 0.5
     assert (found > 0).all()
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 12), st.integers(2, 5), st.integers(0, 999))
-def test_higher_probabilities_stay_higher_whatever_the_photos(rows: int, k: int, seed: int) -> None:
+def test_cut_scaling_is_monotone_for_any_photos(rows: int, k: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     _, cuts = fit("cumulative", np.eye(k)[random.integers(0, k, rows)], random.integers(0, k, rows))
     assert cuts is not None
@@ -173,13 +171,13 @@ def test_higher_probabilities_stay_higher_whatever_the_photos(rows: int, k: int,
     assert (higher.diff(dim=0) >= -1e-12).all()
 
 
-def test_the_prior_is_what_calibrated_probabilities_average_to_with_as_many_natural_photos_as_grades() -> None:
+def test_the_prior_averages_calibrated_probabilities_and_pseudo_photos() -> None:
     true, grades = true_of_readings(200, seed=7)
     drawn = np.array([0.4, 0.3, 0.2, 0.1, 0.0])
     calibrator = fit_calibrator("cumulative", true, grades, drawn, NATURAL)
     after = calibrator(torch.from_numpy(true)).numpy()
     np.testing.assert_allclose(calibrator.prior, np.r_[after, np.tile(NATURAL, (5, 1))].mean(axis=0) * [1, 1, 1, 1, 0])
-    assert (after[:, 4] > 0).any()  # nobody knows of a grade that was not trained on, and it is not ruled out
+    assert (after[:, 4] > 0).any()  # an untrained grade is not ruled out
 
 
 def test_grades_without_an_order_have_no_cuts() -> None:

@@ -1,4 +1,4 @@
-"""Fits are the likeliest, against slow searches for them, and make probabilities true that had been distorted."""
+"""Fits match slow searches for the optimum, and correct distorted probabilities."""
 
 import math
 
@@ -42,7 +42,7 @@ def fit(method: str, probabilities: np.ndarray, grades: np.ndarray) -> Calibrato
 
 
 def loss(weight: np.ndarray, bias: np.ndarray, rows: np.ndarray, grades: np.ndarray, parameters: np.ndarray) -> float:
-    """The negative log of likelihood times prior, up to a constant, as a loop."""
+    """The negative log posterior up to a constant, as a loop."""
     total = sum(change**2 for change in parameters) / (2 * 0.5**2)
     for row, grade in zip(rows, grades, strict=True):
         logits = [w * math.log(p) + b for w, p, b in zip(weight, row, bias, strict=True)]
@@ -51,7 +51,7 @@ def loss(weight: np.ndarray, bias: np.ndarray, rows: np.ndarray, grades: np.ndar
 
 
 @pytest.mark.parametrize(("k", "power"), [(2, 0.5), (5, 1.0), (5, 3.0)])
-def test_the_temperature_is_the_likeliest_of_a_fine_grid(k: int, power: float) -> None:
+def test_the_temperature_matches_a_grid_search(k: int, power: float) -> None:
     true, grades = world(60, k)
     probabilities = sharpened(true, power)
     grid = np.linspace(*WEIGHT_BOUNDS, 400)
@@ -65,7 +65,7 @@ def test_the_temperature_is_the_likeliest_of_a_fine_grid(k: int, power: float) -
 
 
 @pytest.mark.parametrize(("method", "weights"), [("bias_corrected", 1), ("vector", 3)])
-def test_what_has_several_numbers_is_where_another_search_ends(method: str, weights: int) -> None:
+def test_methods_with_several_parameters_match_another_optimizer(method: str, weights: int) -> None:
     true, grades = world(20, 3)
     probabilities = sharpened(true, np.array([2.0, 1.0, 0.7]))
 
@@ -82,7 +82,7 @@ def test_what_has_several_numbers_is_where_another_search_ends(method: str, weig
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("power", [0.4, 2.5])
-def test_what_is_too_sure_or_too_unsure_becomes_true(method: str, power: float) -> None:
+def test_over_and_underconfidence_are_corrected(method: str, power: float) -> None:
     true, grades = world(10000)
     raw = sharpened(true, power)
     calibrator = fit(method, raw[:8000], grades[:8000])
@@ -94,8 +94,8 @@ def test_what_is_too_sure_or_too_unsure_becomes_true(method: str, power: float) 
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_balanced_draws_taught_comes_back_to_the_natural_grades(method: str) -> None:
-    """Where the shares are known nothing is left to fit, and a handful of photos is enough."""
+def test_balanced_sampling_is_corrected_to_the_natural_shares(method: str) -> None:
+    """With known shares nothing is left to fit, so a handful of photos is enough."""
     true, grades = world(3000)
     natural = true.mean(axis=0)
     balanced = true / natural / (true / natural).sum(axis=1, keepdims=True)
@@ -110,7 +110,7 @@ def test_what_balanced_draws_taught_comes_back_to_the_natural_grades(method: str
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_one_photo_to_calibrate_with_costs_hardly_any_credit(method: str) -> None:
+def test_calibrating_on_one_photo_costs_hardly_any_credit(method: str) -> None:
     true, grades = world(3000)
     natural, credit = ALPHA / ALPHA.sum(), credit_matrix(5)
 
@@ -123,25 +123,25 @@ def test_one_photo_to_calibrate_with_costs_hardly_any_credit(method: str) -> Non
     for photo in range(20):
         calibrator = fit_calibrator(method, true[[photo]], grades[[photo]], natural, natural)
         after.append(earned(calibrator(torch.from_numpy(true)), torch.tensor(calibrator.prior, dtype=torch.float64)))
-    assert np.mean(after) > before - 0.03  # where the mean over one photo is the prior, 0.13 is lost
+    assert np.mean(after) > before - 0.03  # with the mean over one photo as the prior, 0.13 would be lost
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 12), st.integers(2, 5), st.sampled_from(sorted(METHODS)), st.integers(0, 999))
-def test_a_few_photos_whatever_they_are_give_a_calibration(rows: int, k: int, method: str, seed: int) -> None:
+def test_any_few_photos_give_a_calibration(rows: int, k: int, method: str, seed: int) -> None:
     random = np.random.default_rng(seed)
-    sure = np.eye(k)[random.integers(0, k, rows)]  # probabilities of 0, some of them of what is true
+    sure = np.eye(k)[random.integers(0, k, rows)]  # with probabilities of 0, some for the true grade
     calibrator = fit(method, sure, random.integers(0, k, rows))
     assert np.isfinite([*calibrator.weight, *calibrator.bias]).all()
     assert all(WEIGHT_BOUNDS[0] <= weight <= WEIGHT_BOUNDS[1] for weight in calibrator.weight)
     assert calibrator.rows == rows
     assert sum(calibrator.prior) == pytest.approx(1)
-    assert min(calibrator.prior) > 0  # whatever these photos are, no grade that was trained on is taken for unknown
+    assert min(calibrator.prior) > 0  # every trained grade has a prior, whatever these photos are
     for found in (calibrator(torch.eye(k)), calibrator(torch.full((1, k), 1 / k))):
         torch.testing.assert_close(found.sum(dim=1), torch.ones(len(found)))
 
 
-def test_one_photo_moves_little() -> None:
+def test_one_photo_changes_little() -> None:
     right, wrong = (fit("temperature", np.array([[0.6, 0.3, 0.1]]), np.array([grade])) for grade in (0, 2))
     assert right.temperature is not None
     assert wrong.temperature is not None
@@ -149,7 +149,7 @@ def test_one_photo_moves_little() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_same_photos_in_any_order_give_the_same(method: str) -> None:
+def test_the_order_of_photos_does_not_matter(method: str) -> None:
     true, grades = world(50)
     order = np.random.default_rng(1).permutation(50)
     one, other = fit(method, true**2, grades), fit(method, (true**2)[order], grades[order])
@@ -162,7 +162,7 @@ BLURRED = ["sord", "binomial_labels", "beta_labels"]
 
 
 def graded_readings(photos: int, drawn: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """What is true (N, 5) of photos among those drawn, by a reading that scatters about the grade; and their grades."""
+    """True probabilities (N, 5) among the drawn photos, given a noisy reading of the grade, and the grades."""
     random = np.random.default_rng(seed)
     grades = random.choice(5, photos, p=NATURAL)
     readings = grades + 0.9 * random.normal(size=photos)
@@ -171,7 +171,7 @@ def graded_readings(photos: int, drawn: np.ndarray, seed: int) -> tuple[np.ndarr
 
 
 def calibrated_apart(method: str, raw: np.ndarray, grades: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Probabilities after and before, and grades, of the half that a calibration was not fitted to."""
+    """Probabilities after and before calibration, and grades, of the half that it was not fitted to."""
     half = len(grades) // 2
     calibrator = fit_calibrator(method, raw[:half], grades[:half], drawn, NATURAL)
     return calibrator(torch.from_numpy(raw[half:])).numpy(), raw[half:], grades[half:]
@@ -185,8 +185,8 @@ def assert_mended(after: np.ndarray, before: np.ndarray, grades: np.ndarray) -> 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("power", [0.4, 2.5])
-def test_what_is_too_sure_of_balanced_draws_becomes_true_of_natural_ones(method: str, power: float) -> None:
-    """One temperature and the known shift are all that it takes; shifted first, no temperature would do."""
+def test_overconfidence_under_balanced_sampling_is_corrected(method: str, power: float) -> None:
+    """One temperature and the known shift suffice; with the shift first, no temperature would."""
     true_of_drawn, grades = graded_readings(8000, even(5), seed=1)
     after, before, later = calibrated_apart(method, sharpened(true_of_drawn, power), grades, even(5))
     assert_mended(after, before, later)
@@ -197,14 +197,14 @@ def test_what_is_too_sure_of_balanced_draws_becomes_true_of_natural_ones(method:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("loss", BLURRED)
 @pytest.mark.parametrize("drawn", [NATURAL, even(5)], ids=["natural", "balanced"])
-def test_what_soft_targets_taught_a_perfect_network_is_mended(method: str, loss: str, drawn: np.ndarray) -> None:
-    """Cross entropy with targets T is lowest at the truth about what is drawn, times T."""
+def test_soft_targets_are_corrected_for_a_perfect_network(method: str, loss: str, drawn: np.ndarray) -> None:
+    """Cross entropy with soft targets T is minimal at the true probabilities of the drawn photos times T."""
     true_of_drawn, grades = graded_readings(8000, drawn, seed=2)
     target = create_loss(loss, Attribute("shine", 5), [1] * 5).target.double().numpy()
     assert_mended(*calibrated_apart(method, true_of_drawn @ target, grades, drawn))
 
 
-def test_a_grade_that_was_never_drawn_stays_and_counts_in_no_prior() -> None:
+def test_a_grade_that_was_never_drawn_stays_and_has_a_prior_of_0() -> None:
     drawn, natural = np.array([0.5, 0.5, 0.0]), np.array([0.8, 0.2, 0.0])
     np.testing.assert_allclose(prior_shift(drawn, natural), [math.log(1.6), math.log(0.4), 0])
     rows, grades = np.array([[0.5, 0.4, 0.1]] * 6), np.array([0, 0, 1, 0, 0, 2])
@@ -214,14 +214,14 @@ def test_a_grade_that_was_never_drawn_stays_and_counts_in_no_prior() -> None:
         assert calibrator(torch.from_numpy(rows))[0, 2] > 0
 
 
-def test_the_photos_say_what_grades_are_to_be_expected_and_training_where_they_are_few() -> None:
+def test_shares_follow_the_photos_and_training_if_they_are_few() -> None:
     grades, counts = np.repeat([0, 1, 2], [60, 30, 10]), np.array([1, 1, 98])
     np.testing.assert_allclose(shares(grades, counts), [60.03 / 103, 30.03 / 103, 12.94 / 103])
     np.testing.assert_allclose(shares(grades[:1], counts), [1.03 / 4, 0.03 / 4, 2.94 / 4])
     np.testing.assert_allclose(shares(grades, counts).sum(), 1)
 
 
-def test_each_head_has_its_own_and_one_without_grades_has_none() -> None:
+def test_each_graded_head_gets_its_own_calibration() -> None:
     schema = Schema(
         (Attribute("shine", 5), Attribute("on", 2), Attribute("kind", 3, kind="nominal"), Attribute("left", 4))
     )

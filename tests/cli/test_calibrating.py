@@ -1,4 +1,4 @@
-"""The command that calibrates, and the decisions that can be asked for, as a user has them."""
+"""The command calibrate, and the options that choose decisions."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ def run(*arguments: object) -> int:
 
 
 def save_checkpoint(schema: Schema, path: Path) -> None:
-    """Of a network that was never trained, but is sure of what it sees."""
+    """A run with an untrained but confident network."""
     torch.manual_seed(0)
     counts = tuple((1,) * attribute.grades for attribute in schema)
     blueprint = Blueprint(schema, ModelConfig(**TINY), (Recipe(),) * len(schema), counts)
@@ -56,7 +56,7 @@ def without_figures(blank_figures):
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory, data_config, schema, photos):
-    """A run whose model is measured on both sides."""
+    """A run whose model is measured on validation and test photos."""
     folder = RunFolder(tmp_path_factory.mktemp("runs") / "first")
     folder.root.mkdir()
     folder.config.write_text(yaml.safe_dump(asdict(FitConfig(schema=folder.schema.name, data=data_config))))
@@ -96,7 +96,7 @@ class TestCalibrate:
         assert run("test", trained.root, "--num_workers", 0) == 0
         assert (trained.root / "uncalibrated_test.csv").is_file()
 
-    def test_again_it_begins_from_what_was_trained_and_none_takes_it_away(self, trained, measured):
+    def test_recalibration_starts_from_the_trained_model_and_none_removes_it(self, trained, measured):
         weights = []
         for methods in (["vector"], ["temperature", "lines=vector"], ["vector"], ["none"]):
             options = [word for method in methods for word in ("--method", method)]
@@ -111,7 +111,7 @@ class TestCalibrate:
             probabilities(trained.predictions("val")), probabilities(measured.predictions("val")), atol=1e-4
         )
 
-    def test_grades_without_an_order_take_what_fits_them(self, trained, tmp_path, failure):
+    def test_nominal_grades_get_a_method_that_fits(self, trained, tmp_path, failure):
         shine, lines = Schema.load(trained.schema)
         schema = Schema((shine, replace(lines, kind="nominal")))
         schema.save(trained.schema)
@@ -150,7 +150,7 @@ class TestCalibrate:
         assert {each.method for each in recalibrated.calibrators.values()} == {"vector"}
         assert recalibrated.decisions == decided.decisions
 
-    def test_what_is_asked_of_one_head_leaves_the_others_their_calibration(self, trained):
+    def test_a_method_for_one_head_leaves_the_others_unchanged(self, trained):
         def again(*words):
             assert run("calibrate", trained.root, *words, "--num_workers", 0) == 0
             calibrators = Predictor.from_checkpoint(trained.best, "cpu").calibrators
@@ -171,7 +171,7 @@ class TestCalibrate:
         assert predictor.credit == {"shine": ((0.0, 0.0, 0.0, 0.0, 1.0),) * 5}
         assert set(pd.read_csv(trained.predictions("val"))["shine"]) == {4}
 
-    def test_elsewhere_it_leaves_the_run_as_it_is(self, trained, tmp_path, capsys, failure):
+    def test_with_out_the_run_is_unchanged(self, trained, tmp_path, capsys, failure):
         before = {path: path.read_bytes() for path in trained.root.rglob("*.*") if path.is_file()}
         assert run("calibrate", trained.root, "--out", tmp_path / "new.ckpt", "--num_workers", 0) == 0
         assert Predictor.from_checkpoint(tmp_path / "new.ckpt", "cpu").calibrators
@@ -179,7 +179,7 @@ class TestCalibrate:
         assert f"--checkpoint {tmp_path / 'new.ckpt'}" in capsys.readouterr().out
         assert "something already" in failure("calibrate", trained.root, "--out", tmp_path / "new.ckpt")
 
-    def test_a_head_that_nobody_graded_is_left_as_it_is_and_named(self, trained, graded_folder, tmp_path, capsys):
+    def test_a_head_without_grades_is_left_as_it_is_and_named(self, trained, graded_folder, tmp_path, capsys):
         root = shutil.copytree(graded_folder, tmp_path / "photos")
         table = pd.read_csv(root / "labels.csv", dtype=str, keep_default_na=False)
         split = pd.read_csv(trained.split).set_index("image")["split"]
@@ -189,7 +189,7 @@ class TestCalibrate:
         assert "lines: no validation photo is graded for it" in capsys.readouterr().err
         assert set(Predictor.from_checkpoint(trained.best, "cpu").calibrators) == {"shine"}
 
-    def test_a_run_at_work_is_left_alone(self, trained, failure):
+    def test_a_running_run_is_left_alone(self, trained, failure):
         before = trained.best.read_bytes()
         with trained.locked():
             said = failure("calibrate", trained.root, "--num_workers", 0)
@@ -197,7 +197,7 @@ class TestCalibrate:
         assert trained.best.read_bytes() == before
         assert trained.metrics.is_file()
 
-    def test_nobody_changes_the_model_meanwhile(self, trained, monkeypatch):
+    def test_the_run_is_locked_meanwhile(self, trained, monkeypatch):
         def judged(*arguments):
             with pytest.raises(UserError, match="in use by another run"), trained.locked():
                 pass
@@ -243,7 +243,7 @@ class TestCalibrate:
 
 
 class TestDecision:
-    def test_what_is_asked_of_a_head_comes_before_what_came_earlier(self):
+    def test_a_later_option_for_a_head_overrides_an_earlier_one(self):
         assert by_head(["median", "oil=credit"], ["oil", "tone"]) == {"oil": "credit", "tone": "median"}
         assert by_head(["oil=credit", "median"], ["oil", "tone"]) == {"oil": "median", "tone": "median"}
         assert by_head([], ["oil"]) == {}
@@ -258,7 +258,7 @@ class TestDecision:
         assert now["lines"].tolist() == np.ceil(now["lines_score"] - 0.5).tolist()
         assert now["shine"].tolist() == before["shine"].tolist()
 
-    def test_photos_are_graded_by_what_earns_most(self, measured, graded_folder, tmp_path):
+    def test_photos_get_the_grade_with_the_highest_credit(self, measured, graded_folder, tmp_path):
         (tmp_path / "credit.yaml").write_text("shine: [" + "[0, 1e-1, 0, 0, 0], " * 5 + "]")
         command = ["predict", measured.root, graded_folder / "images", "--out", tmp_path / "new.csv"]
         assert run(*command, "--credit", tmp_path / "credit.yaml", "--num_workers", 0) == 0
@@ -275,7 +275,7 @@ class TestDecision:
         assert table["shine"].tolist() == (cumulated < 0.5 - 1e-6).sum(axis=1).tolist()
 
 
-def test_training_ends_in_the_calibration_that_recipes_ask_for(write_settings, tmp_path, capsys):
+def test_training_ends_with_the_calibration_of_the_recipes(write_settings, tmp_path, capsys):
     config = write_settings(
         tmp_path,
         model=TINY,

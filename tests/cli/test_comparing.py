@@ -1,4 +1,4 @@
-"""One model against many, as a user has it: real trainings, which are small."""
+"""The commands compare and study, with real but small trainings."""
 
 import json
 import os
@@ -53,19 +53,19 @@ class TestMistakes:
             (["--jobs", "0"], "0 does not conform"),
         ],
     )
-    def test_of_a_comparison_get_one_message(self, folder, capsys, arguments, words):
+    def test_mistakes_in_a_comparison_get_one_message(self, folder, capsys, arguments, words):
         assert run("compare", "--config", folder / "config.yaml", *arguments) == 2
         message = capsys.readouterr().err
         assert words in message
         assert "Traceback" not in message
 
     @pytest.mark.parametrize(("command", "file"), [("compare", "config.yaml"), ("study", "study.yaml")])
-    def test_in_seeds_are_told_before_photos_are_looked_for(self, folder, capsys, command, file):
+    def test_mistakes_in_seeds_are_reported_before_photos_are_read(self, folder, capsys, command, file):
         absent = ["--data.manifest", "none.csv"]
         assert run(command, "--config", folder / file, "--seeds", "1", "1", *absent) == 2
         assert "--seeds: 1 is given twice" in capsys.readouterr().err
 
-    def test_a_folder_of_something_else_stays_as_it_is(self, folder, capsys):
+    def test_a_folder_with_other_content_is_left_alone(self, folder, capsys):
         assert run("compare", "--config", folder / "config.yaml", "--out", folder) == 2
         assert "there is something already" in capsys.readouterr().err
 
@@ -96,7 +96,7 @@ class TestWhole:
         assert run(*command) == 0
         assert "0 of 3 runs to train" in capsys.readouterr().out
 
-    def test_costs_that_cannot_be_measured_lose_no_statistics(self, folder, capsys, monkeypatch):
+    def test_a_failed_cost_measurement_loses_no_statistics(self, folder, capsys, monkeypatch):
         def fail(*_):
             raise UserError("no memory left")
 
@@ -114,7 +114,7 @@ class TestWhole:
         assert len(json.loads((out / "results.json").read_text())["cost"]) > 5
         assert "not measured yet" not in (out / "report.html").read_text()
 
-    def test_after_a_change_only_what_it_bears_on_is_trained(self, folder, capsys):
+    def test_after_a_change_only_affected_runs_are_trained(self, folder, capsys):
         out = folder / "runs" / "changed"
         command = ["compare", "--config", folder / "config.yaml", "--seeds", "3", "--test", "false", "--out", out]
         assert run(*command) == 0
@@ -122,7 +122,7 @@ class TestWhole:
         before = (out / "results.json").read_bytes()
         assert run(*command, "--heads", "{lines: {loss: squared_emd}}") == 0
         said = capsys.readouterr().out
-        assert "2 of 3 runs to train" in said  # that of shine alone is the same as before
+        assert "2 of 3 runs to train" in said  # the single model of shine is unchanged
         [moved] = [line for line in said.splitlines() if line.startswith("earlier results moved to results-")]
         assert moved.endswith("/: settings of shared: heads.lines.loss was None and is squared_emd")
         assert said.index(moved) < said.index("2 of 3 runs to train")
@@ -148,7 +148,7 @@ class TestWhole:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         with subprocess.Popen(command, start_new_session=True, **pipes) as process:
             next(line for line in process.stdout if ": epoch 1/3" in line)
-            os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all
+            os.killpg(process.pid, signal.SIGINT)  # to the whole group, as a terminal does
             said = process.communicate(timeout=120)[1]
         assert process.returncode == 130
         assert said == "multiskin: interrupted; the same command resumes it\n"
@@ -174,7 +174,7 @@ class TestWhole:
         assert "0 of 2 runs to train" in said
         assert len(list(out.glob("results-*/table.md"))) == 1
 
-    def test_a_variant_that_fails_is_named_and_the_others_are_told_of(self, folder, tmp_path, capsys):
+    def test_a_failed_variant_is_named_and_the_others_are_reported(self, folder, tmp_path, capsys):
         study = yaml.safe_load((folder / "study.yaml").read_text()) | {"config": str(folder / "config.yaml")}
         study["rows"] = {"broken": {"optimizer.lr": 1e30}} | study["rows"]
         (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
@@ -212,5 +212,5 @@ class TestWhole:
         costs = {cost["quantity"]: cost for cost in json.loads((tmp_path / "out" / "results.json").read_text())["cost"]}
         assert costs["image passes in training"]["ratio"] == pytest.approx(
             1, abs=0.12
-        )  # 8 of 9, of whole draws an epoch
+        )  # 8 instead of 9, since draws per epoch are whole numbers
         assert "Protocol equal-compute" in (tmp_path / "out" / "report.html").read_text()

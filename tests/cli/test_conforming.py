@@ -1,4 +1,4 @@
-"""Sets of grades as a user gets them: from a run with a side for them, or from another table."""
+"""The command conform, on a run with calibration photos or on another table."""
 
 import json
 import shutil
@@ -39,7 +39,7 @@ def without_figures(blank_figures):
 
 @pytest.fixture(scope="module")
 def photos(graded_folder, tmp_path_factory):
-    """The table with sides: six subjects to calibrate; odd ones have another tone."""
+    """The table with a split: six subjects to calibrate on; odd ones have another tone."""
     root = shutil.copytree(graded_folder, tmp_path_factory.mktemp("conform") / "photos")
     table = pd.read_csv(root / "labels.csv", dtype=str, keep_default_na=False)
     number = table["subject"].str[1:].astype(int)
@@ -64,7 +64,7 @@ def kept(folder, schema):
 
 
 class TestConform:
-    def test_keeps_thresholds_in_the_checkpoint_and_tells_of_them(self, trained, schema, capsys):
+    def test_thresholds_are_saved_in_the_checkpoint_and_printed(self, trained, schema, capsys):
         before = torch.load(trained.best, weights_only=True)
         assert run("conform", trained.root, "--coverage", "0.6") == 0
         said = capsys.readouterr().out
@@ -81,7 +81,7 @@ class TestConform:
         assert all(torch.equal(value, after["state_dict"][key]) for key, value in before["state_dict"].items())
         Predictor.from_checkpoint(trained.best, "cpu")
 
-    def test_nobody_changes_the_model_meanwhile(self, trained, monkeypatch, capsys):
+    def test_the_run_is_locked_meanwhile(self, trained, monkeypatch, capsys):
         before = trained.best.read_bytes()
         with trained.locked():
             said = failure(capsys, "conform", trained.root)
@@ -107,7 +107,7 @@ class TestConform:
             assert table[f"{name}_low"].le(table[name]).all()
             assert table[f"{name}_high"].ge(table[name]).all()
 
-    def test_too_few_subjects_rule_nothing_out_and_that_is_said(self, trained, schema, capsys):
+    def test_too_few_subjects_give_full_sets_with_a_message(self, trained, schema, capsys):
         assert run("conform", trained.root) == 0
         said = capsys.readouterr().out
         sets = kept(trained, schema)
@@ -124,7 +124,7 @@ class TestConform:
         assert {tone: cell.subjects for tone, cell in tones.items()} == {"0": 3, "1": 3}
         assert "tone" in capsys.readouterr().out
 
-    def test_predict_is_told_the_group(self, trained, photos, tmp_path, capsys):
+    def test_predict_takes_the_group(self, trained, photos, tmp_path, capsys):
         assert run("conform", trained.root, "--coverage", "0.3", "--by", "tone") == 0
         command = ["predict", trained.root, photos / "labels.csv", "--num_workers", 0, "--out"]
         widths = {}
@@ -151,10 +151,10 @@ class TestConform:
 
 
 class TestMeasured:
-    """What a test then tells of the promise."""
+    """The coverage that a test then reports."""
 
     @pytest.mark.parametrize(("by", "cells"), [(None, []), ("grade", ["0", "1", "2"]), ("tone", ["0", "1"])])
-    def test_how_often_it_is_kept_and_how_wide_sets_are(self, trained, photos, capsys, tmp_path, by, cells):
+    def test_coverage_and_size_are_reported(self, trained, photos, capsys, tmp_path, by, cells):
         assert run("conform", trained.root, "--coverage", "0.6", *(["--by", by] if by else [])) == 0
         capsys.readouterr()
         assert run("test", trained.root, "--table", "labels.csv", "--out", tmp_path / "out", "--num_workers", 0) == 0
@@ -165,7 +165,7 @@ class TestMeasured:
         table = tmp_path / "sets.csv"
         assert run("predict", trained.root, photos / "labels.csv", "--out", table, "--num_workers", 0) == 0
         told, true = pd.read_csv(table), pd.read_csv(photos / "labels.csv")
-        if by is None:  # for predict is told neither grades nor groups
+        if by is None:  # since predict knows neither grades nor groups
             inside = true["lines"].between(told["lines_low"], told["lines_high"])[true["lines"].notna()]
             width = (told["lines_high"] - told["lines_low"] + 1)[true["lines"].notna()]
             owner = true["subject"][true["lines"].notna()]
@@ -177,7 +177,7 @@ class TestMeasured:
             assert f"{found['covered']:.3f}" in said
         assert set(of_lines["cells"]) == set(cells)
 
-    def test_a_model_that_promises_nothing_tells_nothing(self, trained, tmp_path, capsys):
+    def test_a_model_without_sets_reports_none(self, trained, tmp_path, capsys):
         content = torch.load(trained.best, weights_only=True)
         content.pop("conformal", None)
         torch.save(content, tmp_path / "plain.ckpt")
@@ -189,12 +189,12 @@ class TestMeasured:
 
 class TestMistakes:
     @pytest.mark.parametrize("coverage", ["0", "1", "1.5", "-0.1", "nan", "90"])
-    def test_a_coverage_that_is_none(self, coverage, trained, capsys):
+    def test_a_coverage_out_of_range_is_refused(self, coverage, trained, capsys):
         message = failure(capsys, "conform", trained.root, "--coverage", coverage)
         assert "coverage is" in message
         assert "0.9" in message
 
-    def test_a_run_without_a_side_to_calibrate_on_tells_how_to_get_one(self, trained, tmp_path, capsys):
+    def test_without_calibration_photos_the_message_says_how_to_get_some(self, trained, tmp_path, capsys):
         copy = shutil.copytree(trained.root, tmp_path / "run")
         split = pd.read_csv(copy / "split.csv", dtype=str, keep_default_na=False)
         split[split["split"] != "calibrate"].to_csv(copy / "split.csv", index=False)

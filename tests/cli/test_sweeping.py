@@ -1,4 +1,4 @@
-"""The command that searches settings, from its options to what it leaves; only one test trains."""
+"""The command sweep, from its options to its results; only one test trains."""
 
 import os
 import stat
@@ -17,13 +17,13 @@ SPACE = "optimizer.lr: {low: 1e-4, high: 1e-2, log: true}\n"
 CHOICES = """\
 data.batch_size: {choices: [4, 8]}
 trainer.ema_decay: {choices: [null, 0.9]}
-"""  # each of which is tried before the first run, and that takes its time
+"""  # all checked before the first run, which takes time
 MONITOR = "val/mean/rps_balanced"
 
 
 @pytest.fixture
 def folder(tmp_path, write_settings, monkeypatch):
-    """Where the command is given: a config, its schema and a space."""
+    """The working directory of the command: a config, its schema and a space."""
     write_settings(
         tmp_path,
         out="runs/first",
@@ -37,7 +37,7 @@ def folder(tmp_path, write_settings, monkeypatch):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Stands for the training of trials, of which the second one fails; the least learning rate is the best."""
+    """Replaces the training of trials: the second one fails, and the smallest learning rate is the best."""
 
     def train(search, total, at_once, tell):
         while trial := search.take(total):
@@ -57,7 +57,7 @@ def given(*arguments):
 
 
 @pytest.mark.slow
-def test_leaves_the_best_settings_a_table_and_pictures(folder, trained, capsys):
+def test_a_sweep_leaves_the_best_settings_a_table_and_figures(folder, trained, capsys):
     (folder / "space.yaml").write_text(SPACE + CHOICES)
     sweep(given("--trials", "13", "--out", "runs/sweep", "--optimizer.weight_decay", "0.1"))
     out = folder / "runs" / "sweep"
@@ -77,12 +77,12 @@ def test_leaves_the_best_settings_a_table_and_pictures(folder, trained, capsys):
     assert "warning: trial-0001: the loss is not finite" in said.err
 
 
-def test_a_folder_of_its_own_is_beside_that_of_the_config(folder, trained):
+def test_the_default_folder_is_beside_that_of_the_config(folder, trained):
     sweep(given("--trials", "3"))
     assert (folder / "runs" / "first-sweep" / "best.yaml").is_file()
 
 
-def test_nothing_finished_is_no_result(folder, monkeypatch):
+def test_a_sweep_without_finished_trials_is_an_error(folder, monkeypatch):
     monkeypatch.setattr("multiskin.search.trials.train", lambda *_: {"trial-0000": "no"})
     with pytest.raises(UserError, match=r"no trial has finished"):
         sweep(given())
@@ -98,7 +98,7 @@ def test_nothing_finished_is_no_result(folder, monkeypatch):
         ("recipe.augment: {choices: [[Resize], [Resise]]}", "unknown transform 'Resise': did you mean 'Resize'"),
     ],
 )
-def test_values_that_no_run_could_have_are_refused_before_the_first(folder, space, message):
+def test_invalid_values_are_refused_before_the_first_trial(folder, space, message):
     (folder / "space.yaml").write_text(space)
     with pytest.raises(UserError, match=message):
         sweep(given())
@@ -116,26 +116,26 @@ def test_values_that_no_run_could_have_are_refused_before_the_first(folder, spac
         (["--wandb", "w.yaml", "--jobs", "2"], "start several agents"),
     ],
 )
-def test_options_that_cannot_be_followed_are_named(folder, arguments, message):
+def test_conflicting_options_are_named(folder, arguments, message):
     with pytest.raises(UserError, match=message):
         sweep(given(*arguments))
 
 
-def test_a_space_is_asked_for(folder):
+def test_a_space_is_required(folder):
     with pytest.raises(UserError, match="space"):
         sweep(["--config", "config.yaml"])
 
 
 @pytest.mark.parametrize("package", ["optuna", "sklearn"])
-def test_what_has_to_be_installed_is_told(folder, monkeypatch, package):
+def test_missing_packages_are_named(folder, monkeypatch, package):
     monkeypatch.setattr("multiskin.cli.sweeping.find_spec", lambda name: None if name == package else "there")
     with pytest.raises(UserError, match=rf"{package} is not installed; run: pip install 'multiskin\[sweep\]'"):
         sweep(given())
 
 
 @pytest.mark.slow
-def test_an_agent_of_wandb_trains_each_run_in_a_folder_of_its_own(folder, monkeypatch):
-    """What the agent makes of the file's command is handed to a program that says what it is told."""
+def test_a_wandb_agent_trains_each_run_in_its_own_folder(folder, monkeypatch):
+    """The command that the agent makes from the file is run by a program that prints its arguments."""
     utils = pytest.importorskip("wandb.sdk.launch.sweeps.utils")  # which takes seconds
     monkeypatch.setattr("multiskin.cli.sweeping.find_spec", lambda name: None)  # which it takes no other package for
     (folder / "space.yaml").write_text(SPACE + CHOICES)

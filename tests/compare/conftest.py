@@ -1,4 +1,4 @@
-"""Runs without training: files are made as fit leaves them."""
+"""Finished runs without training: their files are written as fit leaves them."""
 
 import json
 from functools import partial
@@ -27,7 +27,7 @@ def runs(tmp_path):
 
 @pytest.fixture(scope="session")
 def finish_in():
-    """Makes a planned run one that is finished, in its folder; with a probability of being right for each photo."""
+    """Writes the folder of a finished run, whose predictions are right with the given probability."""
 
     def finish(runs, run, right=0.5):
         settings = yaml.safe_load(runs.write_settings(run).read_text())
@@ -63,7 +63,7 @@ def _save_checkpoint(folder: RunFolder, run) -> None:
 
 
 def _answers(run, right):
-    """Every photo of the test side, and the metrics that its answers have."""
+    """Predictions for every test photo, and their metrics."""
     random = np.random.default_rng(int(run.digest, 16))
     table = run.table[run.table["split"] == "test"]
     columns, heads = {"row": range(len(table)), "image": table["image"], "subject": table["subject"]}, {}

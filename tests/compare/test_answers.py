@@ -1,4 +1,4 @@
-"""Tables of predictions are read back as they were meant, or refused with the file and the photo named."""
+"""Tables of predictions are read correctly, or refused with the file and the photo named."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def whole(write):
 
 
 def test_photos_are_matched_by_their_path_whatever_the_order(write, whole) -> None:
-    shuffled = table(TRUTH).iloc[[3, 0, 1]]  # the photo that is not graded may be missing
+    shuffled = table(TRUTH).iloc[[3, 0, 1]]  # without the ungraded photo, which may be missing
     pair = read_pair(DEPTH, [whole, write("second", table(TRUTH))], [write("c", shuffled), write("d", table(ONES))])
     assert pair.images.tolist() == ["7.jpg", "a.jpg", "b.jpg"]
     assert pair.true.tolist() == [1, 0, 2]
@@ -57,13 +57,13 @@ def test_photos_are_matched_by_their_path_whatever_the_order(write, whole) -> No
     assert pair.baseline.probabilities.shape == (2, 3, 3)
 
 
-def test_photos_without_any_subject_are_drawn_by_themselves(write) -> None:
+def test_photos_without_subjects_are_resampled_individually(write) -> None:
     tables = [table(ONES).drop(columns="subject") for _ in range(2)]
     pair = read_pair(DEPTH, [write("a", tables[0])], [write("b", tables[1])])
     assert pair.units.tolist() == [f"photo {image}" for image in pair.images]
 
 
-def test_parts_of_one_photo_of_nobody_known_are_drawn_together(write) -> None:
+def test_parts_of_one_photo_without_a_subject_are_resampled_together(write) -> None:
     parts = table(ONES).drop(columns="subject")
     parts["image"] = ["face.jpg#xywh=0,0,9,9", "face.jpg#xywh=9,0,9,9", "other.jpg", "face.jpg"]
     pair = read_pair(DEPTH, [write("a", parts)], [write("b", parts)])

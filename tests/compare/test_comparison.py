@@ -1,4 +1,4 @@
-"""From finished runs to all that a comparison tells."""
+"""The comparison made from finished runs."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def planned(data_config, schema):
     return plan_comparison(config, load_photos(data, schema), [0, 1])
 
 
-def test_everything_is_of_the_runs_that_were_planned(runs, planned, finish):
+def test_a_comparison_describes_the_planned_runs(runs, planned, finish):
     folders = {run.title: finish(run, right=0.9 if run.model == "shared" else 0.1) for run in planned}
     found = with_cost(summarise(runs, planned, "equal-epochs", {}), runs, planned)
     assert (found.seeds, found.side, found.protocol) == ([0, 1], "test", "equal-epochs")
@@ -44,7 +44,7 @@ def test_everything_is_of_the_runs_that_were_planned(runs, planned, finish):
     assert found.runs["single-lines"]["1"] == folders["single-lines, seed 1"].root.name
 
 
-def test_the_values_of_every_seed_are_those_that_the_results_are_means_of(runs, planned, finish):
+def test_results_are_means_of_the_values_by_seed(runs, planned, finish):
     for run in planned:
         finish(run)
     found = summarise(runs, planned, "equal-epochs", {})
@@ -56,7 +56,7 @@ def test_the_values_of_every_seed_are_those_that_the_results_are_means_of(runs, 
             assert means.loc[(attribute, metric)].tolist() == pytest.approx(expected.tolist())
 
 
-def test_a_seed_that_lacks_a_run_is_left_out_whole(runs, planned, finish):
+def test_a_seed_with_a_missing_run_is_left_out(runs, planned, finish):
     for run in planned[:-1]:
         finish(run)
     found = summarise(runs, planned, "equal-epochs", {planned[-1].title: "killed"})
@@ -65,7 +65,7 @@ def test_a_seed_that_lacks_a_run_is_left_out_whole(runs, planned, finish):
     assert found.missing == {"single-lines, seed 1": "killed"}
 
 
-def test_an_attribute_whose_single_models_never_finish_costs_the_others_nothing(runs, planned, finish):
+def test_an_attribute_whose_single_models_never_finish_is_left_out(runs, planned, finish):
     for run in planned:
         if run.model != "single-lines":
             finish(run)
@@ -77,14 +77,14 @@ def test_an_attribute_whose_single_models_never_finish_costs_the_others_nothing(
     assert list(found.missing) == ["single-lines, seed 0", "single-lines, seed 1"]
 
 
-def test_what_is_said_does_not_wait_for_costs(runs, planned, finish, monkeypatch):
+def test_results_are_available_without_costs(runs, planned, finish, monkeypatch):
     monkeypatch.setattr("multiskin.compare.comparison.measure_cost", pytest.fail)
     for run in planned:
         finish(run)
     assert summarise(runs, planned, "equal-epochs", {}).cost.empty
 
 
-def test_without_a_whole_seed_there_is_nothing_to_compare(runs, planned, finish):
+def test_without_a_complete_seed_there_is_nothing_to_compare(runs, planned, finish):
     finish(planned[0])
     finish(planned[-1])
     with pytest.raises(UserError, match="no seed has all of its runs") as error:

@@ -1,4 +1,4 @@
-"""What runs depend on is told by its content and not by its name."""
+"""Runs depend on the content of files, not on their names."""
 
 from importlib.metadata import version
 
@@ -15,7 +15,7 @@ from multiskin.compare.contents import (
 from multiskin.config import DataConfig, FitConfig, ModelConfig, SkinConfig
 
 
-def test_photos_are_told_apart_by_their_bytes(tmp_path):
+def test_photos_are_distinguished_by_their_bytes(tmp_path):
     (tmp_path / "deep").mkdir()
     for name, content in {"a.jpg": b"1", "deep/b.jpg": b"1", "c.jpg": b"2"}.items():
         (tmp_path / name).write_bytes(content)
@@ -24,7 +24,7 @@ def test_photos_are_told_apart_by_their_bytes(tmp_path):
     assert found["a.jpg"] == found["deep\\b.jpg"] == digest_of(tmp_path / "a.jpg") != found["c.jpg"]
 
 
-def test_only_a_file_of_the_users_own_counts(tmp_path):
+def test_only_the_users_own_files_are_digested(tmp_path):
     assert user_weights(FitConfig(model=ModelConfig(weights="auto"))) is None
     assert user_detector(FitConfig()) is None
     file = tmp_path / "it"

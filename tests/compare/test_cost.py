@@ -64,7 +64,7 @@ def head_weights(*attributes):
 
 
 def head_macs(*attributes):
-    """Of the last layer, and of each decision's credit against each grade, by which ordered grades are decided."""
+    """The MACs of the last layer, and of the credit matrix product that decides ordered grades."""
     return sum(a.grades * CHANNELS + (a.grades**2 if a.ordinal else 0) for a in attributes)
 
 
@@ -112,7 +112,7 @@ def test_one_head_costs_what_it_costs_alone(attribute, monkeypatch):
 
 
 def test_a_photo_passes_through_every_single_network(monkeypatch):
-    """On a clock that goes one second for every photo that a network sees."""
+    """With a clock that advances one second for every photo that a network sees."""
     seconds = 0
     predict = Predictor.predict
 
@@ -138,7 +138,7 @@ def test_all_weights_stay_in_memory_and_one_network_works_at_a_time(monkeypatch)
     heads = A, B, C
     shared, singles = predictor_of(*heads), [predictor_of(head) for head in heads]
     memory = by_quantity(inference_cost(shared, singles))["peak memory with 32 photos"]
-    body = 4 * 32 * CHANNELS * SIZE * SIZE  # bytes of the maps, beside which all the heads' work is small
+    body = 4 * 32 * CHANNELS * SIZE * SIZE  # bytes of the feature maps; the heads need much less
     for bytes_, nets in ((memory.shared, [shared]), (memory.singles, singles)):
         weights = sum(weight_bytes(predictor.net) for predictor in nets)
         assert body <= bytes_ - weights <= 2.5 * body
@@ -150,7 +150,7 @@ DRAWS, EPOCHS = {"shared": 8, "shine": 6, "lines": 4}, 2
 
 @pytest.fixture(scope="session")
 def runs(graded_folder, tmp_path_factory):
-    """Tiny ones of a model for two attributes and of a model for each."""
+    """Tiny runs of a model for two attributes and of a model for each."""
     root = tmp_path_factory.mktemp("compared")
     shine, lines = Attribute("shine", 5), Attribute("lines", 3)
 
@@ -187,7 +187,7 @@ def test_runs_are_measured_on_every_device(runs, monkeypatch):
     assert all(line.low <= line.ratio <= line.high for line in timed)
 
 
-def test_what_training_took_is_a_mean_over_seeds_with_its_range(tmp_path):
+def test_training_costs_are_means_over_seeds_with_their_range(tmp_path):
     def run(name, seconds):
         folder = RunFolder(tmp_path / name)
         folder.curves.parent.mkdir(parents=True)
@@ -226,7 +226,7 @@ def test_a_run_without_its_best_network_is_refused(runs, tmp_path):
 
 
 @pytest.mark.parametrize("curves", [None, "", "epoch,val/loss\n0,1.0\n", 'train/seconds\n0,"1', "train/seconds\n"])
-def test_a_run_without_its_curves_is_named_with_what_to_do(curves, tmp_path):
+def test_a_run_without_curves_is_an_error_with_a_remedy(curves, tmp_path):
     run = RunFolder(tmp_path / "shared-0-ab")
     run.curves.parent.mkdir(parents=True)
     if curves is not None:

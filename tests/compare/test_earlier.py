@@ -1,4 +1,4 @@
-"""Results that were there before another question was asked are neither lost nor mixed with the new ones."""
+"""Earlier results that answer another question are neither lost nor mixed with the new ones."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def plan(photos):
 
 @pytest.fixture
 def write(runs):
-    """Leaves the results of planned runs, whose settings stay behind as well."""
+    """Writes the results and settings of planned runs."""
 
     def write(planned, **changes):
         for run in planned:
@@ -44,19 +44,19 @@ def write(runs):
     return write
 
 
-def test_where_nothing_is_nothing_is_moved(runs, plan, config):
+def test_without_earlier_results_nothing_is_moved(runs, plan, config):
     assert set_aside(runs, plan(config), ASKED, FILES) == ""
     assert not list(runs.root.glob("results*"))
 
 
-def test_results_of_the_same_runs_stay_to_be_written_anew(runs, plan, config, write):
+def test_results_of_the_same_runs_stay(runs, plan, config, write):
     write(plan(config))
     free = replace(config, trainer=replace(config.trainer, progress=False))
     assert set_aside(runs, plan(free), ASKED, FILES) == ""
     assert (runs.root / "table.md").read_text() == "old"
 
 
-def test_other_results_are_kept_whole_in_a_folder_beside(runs, plan, config, write):
+def test_results_of_other_runs_are_moved_to_a_subfolder(runs, plan, config, write):
     write(plan(config))
     (runs.root / "notes.txt").write_text("mine")
     set_aside(runs, plan(config, [0]), ASKED, FILES)
@@ -66,13 +66,13 @@ def test_other_results_are_kept_whole_in_a_folder_beside(runs, plan, config, wri
     assert (runs.root / "notes.txt").is_file()
 
 
-def test_other_seeds_are_told(runs, plan, config, write):
+def test_changed_seeds_are_reported(runs, plan, config, write):
     write(plan(config))
     told = set_aside(runs, plan(config, [0, 1, 2]), ASKED, FILES)
     assert told == f"earlier results moved to {PLACE}/: seeds were 0 1 and are 0 1 2; the settings are the same"
 
 
-def test_other_models_are_told(runs, plan, config, write):
+def test_changed_models_are_reported(runs, plan, config, write):
     write(plan(config)[:2])
     assert "models were shared single-shine and are shared single-lines single-shine" in set_aside(
         runs, plan(config), ASKED, FILES
@@ -80,7 +80,7 @@ def test_other_models_are_told(runs, plan, config, write):
 
 
 @pytest.mark.parametrize("seeds", [[0, 1], [5]])
-def test_other_settings_are_told_once_with_what_they_were(runs, plan, config, write, seeds):
+def test_changed_settings_are_reported_once_with_their_earlier_values(runs, plan, config, write, seeds):
     write(plan(config))
     told = set_aside(runs, plan(replace(config, recipe=Recipe(loss="focal")), seeds), ASKED, FILES)
     assert "settings of shared: recipe.loss was cross_entropy and is focal" in told
@@ -88,13 +88,13 @@ def test_other_settings_are_told_once_with_what_they_were(runs, plan, config, wr
     assert "data.manifest" not in told
 
 
-def test_a_setting_of_one_attribute_alone_is_told(runs, plan, config, write):
+def test_a_changed_setting_of_one_attribute_is_reported(runs, plan, config, write):
     write(plan(config))
     told = set_aside(runs, plan(replace(config, heads={"lines": {"loss": "focal"}})), ASKED, FILES)
     assert told.endswith("/: settings of shared: heads.lines.loss was None and is focal")
 
 
-def test_another_protocol_and_another_side_are_told(runs, plan, config, write):
+def test_a_changed_protocol_and_split_are_reported(runs, plan, config, write):
     write(plan(config))
     told = set_aside(
         Runs(runs.root, "val", "compare"), plan(config, protocol="equal-compute"), {"protocol": "equal-compute"}, FILES
@@ -104,14 +104,14 @@ def test_another_protocol_and_another_side_are_told(runs, plan, config, write):
     assert "settings of single-shine: data.draws_per_epoch was 8 and is 7" in told
 
 
-def test_other_photos_are_told(runs, plan, config, write):
+def test_changed_photos_are_reported(runs, plan, config, write):
     planned = plan(config)
     write(planned)
     others = [replace(run, contents=dict.fromkeys(run.contents, "other")) for run in planned]
     assert "photos, grades, initial weights or package versions" in set_aside(runs, others, ASKED, FILES)
 
 
-def test_settings_that_are_gone_are_not_guessed(runs, plan, config, write):
+def test_missing_settings_are_reported(runs, plan, config, write):
     planned = plan(config)
     write(planned)
     runs.settings_path(planned[0].name).unlink()
@@ -120,7 +120,7 @@ def test_settings_that_are_gone_are_not_guessed(runs, plan, config, write):
 
 
 @pytest.mark.parametrize("damaged", ["recipe: {loss", "- recipe", b"\xff", "[" * 5000])
-def test_settings_that_cannot_be_read_are_gone(runs, plan, config, write, damaged):
+def test_unreadable_settings_count_as_missing(runs, plan, config, write, damaged):
     planned = plan(config)
     write(planned)
     runs.settings_path(planned[0].name).write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
@@ -134,14 +134,14 @@ UNKNOWN = [{}, {"shared": {}}, {"shared": ["shared-0-ab"]}, {"shared": {"0": 5}}
 @pytest.mark.parametrize(
     "record", ["{", "[]", '{"seeds": [0, 1]}', *(json.dumps({"runs": each}) for each in UNKNOWN), "\xff"]
 )
-def test_what_cannot_be_told_is_kept_too(runs, plan, config, write, record):
+def test_results_with_a_damaged_record_are_kept(runs, plan, config, write, record):
     write(plan(config))
     (runs.root / "results.json").write_text(record, encoding="latin-1")
     assert "the runs they were based on are not known" in set_aside(runs, plan(config), ASKED, FILES)
     assert len(list(runs.root.glob("results-*/results.json"))) == 1
 
 
-def test_a_move_that_was_stopped_is_gone_on_with(runs, plan, config, write):
+def test_an_interrupted_move_is_resumed(runs, plan, config, write):
     write(plan(config))
     (runs.root / PLACE).mkdir()
     (runs.root / "table.md").rename(runs.root / PLACE / "table.md")

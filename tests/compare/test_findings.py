@@ -1,4 +1,4 @@
-"""From the finished runs of a study to its findings."""
+"""The findings made from the finished runs of a study."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ def found(finish_in, data_config, schema, tmp_path_factory):
 
 @pytest.fixture
 def begin(data_config, schema, tmp_path):
-    """A study of three variants of which nothing is finished: its runs, opened, and what was planned."""
+    """An unfinished study of three variants: its opened runs and the planned ones."""
     data = replace(data_config, split=SplitConfig([0.4, 0.2, 0.4]))
     base = FitConfig(data=data, trainer=TrainerConfig(max_epochs=2))
     losses = {"plain": Recipe(), "focal": Recipe(loss="focal"), "sord": Recipe(loss="sord")}
@@ -45,7 +45,7 @@ def begin(data_config, schema, tmp_path):
 THREE = replace(STUDY, rows={"plain": {}, "focal": {}, "sord": {}})
 
 
-def test_a_variant_that_never_finishes_costs_the_others_nothing(begin, finish_in):
+def test_a_variant_that_never_finishes_is_left_out(begin, finish_in):
     runs, planned = begin
     for run in planned:
         if run.model != "sord":
@@ -57,7 +57,7 @@ def test_a_variant_that_never_finishes_costs_the_others_nothing(begin, finish_in
     assert list(findings.missing) == ["sord, seed 0", "sord, seed 1"]
 
 
-def test_a_variant_that_has_a_seed_counts_with_that_alone(begin, finish_in):
+def test_only_seeds_that_every_variant_has_count(begin, finish_in):
     runs, planned = begin
     for run in planned:
         if (run.model, run.config.seed) != ("sord", 0):
@@ -67,7 +67,7 @@ def test_a_variant_that_has_a_seed_counts_with_that_alone(begin, finish_in):
     assert findings.results["row"].unique().tolist() == ["plain", "focal", "sord"]
 
 
-def test_a_file_that_cannot_be_read_costs_its_variant_a_number_and_the_statistics_nothing(begin, finish_in):
+def test_an_unreadable_file_costs_its_variant_one_number_and_no_statistics(begin, finish_in):
     runs, planned = begin
     folders = {run.title: finish_in(runs, run) for run in planned}
     best, curves = folders["plain, seed 0"].best, folders["focal, seed 1"].curves
@@ -84,7 +84,7 @@ def test_a_file_that_cannot_be_read_costs_its_variant_a_number_and_the_statistic
 
 
 @pytest.mark.parametrize("finished", [(), ("plain",), ("focal", "sord")])
-def test_without_the_baseline_and_another_there_is_nothing_to_tell(begin, finish_in, finished):
+def test_without_the_baseline_or_any_variant_there_are_no_findings(begin, finish_in, finished):
     runs, planned = begin
     for run in planned:
         if run.model in finished:
@@ -93,7 +93,7 @@ def test_without_the_baseline_and_another_there_is_nothing_to_tell(begin, finish
         summarise_study(THREE, runs, planned, {})
 
 
-def test_every_row_stands_against_the_baseline_and_the_baseline_against_itself(found):
+def test_every_row_is_compared_with_the_baseline_and_the_baseline_with_itself(found):
     results = found[0].results.set_index(["row", "attribute", "metric"]).sort_index()
     assert results.loc[("focal", "mean", "accuracy"), "difference"] > 0.2
     assert (results.loc["plain", "difference"].dropna() == 0).all()
@@ -101,14 +101,14 @@ def test_every_row_stands_against_the_baseline_and_the_baseline_against_itself(f
     pd.testing.assert_series_equal(same, results.loc["focal", "baseline"].dropna(), check_names=False)
 
 
-def test_runs_are_told_by_row_and_seed(found):
+def test_runs_are_listed_by_row_and_seed(found):
     findings, folders = found
     assert {(row, int(seed)): name for row, names in findings.runs.items() for seed, name in names.items()} == {
         key: folder.root.name for key, folder in folders.items()
     }
 
 
-def test_nothing_is_resampled_for_the_baseline_against_itself(monkeypatch, found):
+def test_nothing_is_resampled_to_compare_the_baseline_with_itself(monkeypatch, found):
     monkeypatch.setattr("multiskin.compare.findings.compare", lambda pairs: calls.append(pairs) or table)
     calls, table = [], found[0].results[found[0].results["row"] == "focal"].drop(columns="row")
     pairs = {row: [row] for row in STUDY.rows}

@@ -1,4 +1,4 @@
-"""Every photo is judged once, by a run that has seen neither it nor its person."""
+"""Every photo is predicted once, by a run that has not seen its subject."""
 
 from dataclasses import replace
 
@@ -36,31 +36,31 @@ def planned(config, graded):
 class TestFolds:
     @settings(max_examples=20, deadline=None)
     @given(st.integers(2, 12), st.integers(0, 5))
-    def test_are_of_whole_subjects_and_of_one_size(self, manifest, folds, seed):
+    def test_folds_have_whole_subjects_and_equal_sizes(self, manifest, folds, seed):
         number = make_folds(manifest, folds, seed)
         assert set(number) == set(range(folds))
         assert pd.Series(number).groupby(manifest.subject).nunique().eq(1).all()
         sizes = np.bincount(number)
         assert sizes.max() - sizes.min() <= 2  # photos of a subject
 
-    def test_share_out_each_grade(self, manifest):
+    def test_folds_have_equal_shares_of_each_grade(self, manifest):
         number = make_folds(manifest, 2, 0)
         for first, second in zip(manifest.grade_counts(number == 0), manifest.grade_counts(number == 1), strict=True):
             assert np.abs(first - second).max() <= 2
 
-    def test_depend_on_the_seed_alone(self, manifest):
+    def test_folds_depend_only_on_the_seed(self, manifest):
         number = make_folds(manifest, 3, 1)
         order = np.random.default_rng(0).permutation(len(manifest))
         assert make_folds(manifest.select(order), 3, 1).tolist() == number[order].tolist()
         assert make_folds(manifest, 3, 2).tolist() != number.tolist()
 
-    def test_need_a_subject_each(self, manifest):
+    def test_every_fold_needs_a_subject(self, manifest):
         with pytest.raises(UserError, match="--folds 13: the photos are of 12 subjects"):
             make_folds(manifest, 13, 0)
 
 
 @pytest.mark.parametrize("sides", [["train"], ["train", "val"], ["train", "val", "test"]])
-def test_photos_without_a_grade_and_of_other_sides_are_left_out(photos, sides):
+def test_photos_without_grades_or_of_other_splits_are_left_out(photos, sides):
     chosen = graded_photos(photos, sides)
     expected = [
         path
@@ -71,13 +71,13 @@ def test_photos_without_a_grade_and_of_other_sides_are_left_out(photos, sides):
     assert set(chosen.split) == set(sides)
 
 
-def test_each_photo_is_judged_once_and_validated_on_once(planned, graded):
+def test_each_photo_is_tested_once_and_validated_on_once(planned, graded):
     for side in ("test", "val"):
         paths = [path for run in planned for path in run.table.loc[run.table["split"] == side, "image"]]
         assert sorted(paths) == sorted(graded.manifest.paths)
 
 
-def test_no_subject_stands_on_two_sides_of_a_run(planned, graded):
+def test_no_subject_is_in_two_splits_of_a_run(planned, graded):
     for run in planned:
         assert sorted(run.table["image"]) == sorted(graded.manifest.paths)
         assert run.table.groupby("subject")["split"].nunique().eq(1).all()
@@ -92,12 +92,12 @@ def test_runs_have_names_and_epochs_of_their_own(planned):
         assert run.image_passes == 3 * learned
 
 
-def test_draws_that_are_given_are_kept(config, graded):
+def test_given_draws_are_kept(config, graded):
     config = replace(config, data=replace(config.data, draws_per_epoch=50))
     assert {run.image_passes for run in plan_folds(config, graded, FOLDS)} == {150}
 
 
-def test_the_tables_own_split_is_of_no_account(config, graded, planned, photos, schema, tmp_path):
+def test_the_tables_own_split_is_ignored(config, graded, planned, photos, schema, tmp_path):
     table = pd.read_csv(f"{config.data.root}/labels.csv", dtype=str, keep_default_na=False)
     table.assign(side=photos.split).to_csv(tmp_path / "sides.csv", index=False)
     columns = Columns(subject="subject", split="side")

@@ -1,4 +1,4 @@
-"""A run whose calibration alone is another one has the training of a finished run, and what comes of it is the same."""
+"""A run that differs only in calibration reuses a finished run's training, with the same results."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ def config(data_config):
 
 @pytest.fixture
 def plan(config, photos):
-    """The shared model of a plan, with calibrations and what else is to differ."""
+    """The shared model of a plan with the given calibrations and other changes."""
 
     def plan(heads=None, *, seed=0, **recipe):
         asked = replace(config, recipe=replace(config.recipe, **recipe), heads=heads or {})
@@ -45,7 +45,7 @@ def trained(runs, plan, finish):
     return folder
 
 
-def test_a_calibration_does_not_bear_on_the_training(plan):
+def test_calibration_does_not_change_the_training_digest(plan):
     plain, one, other = plan(), plan(calibration="cumulative"), plan({"lines": {"calibration": "vector"}})
     assert plain.training_digest == one.training_digest == other.training_digest
     assert len({plain.name, one.name, other.name}) == 3
@@ -53,13 +53,13 @@ def test_a_calibration_does_not_bear_on_the_training(plan):
     assert one.name.startswith(f"{plain.name}-")
 
 
-def test_no_calibration_is_the_same_however_it_is_said(plan):
+def test_all_ways_of_asking_for_no_calibration_are_the_same_run(plan):
     said = plan({"shine": {"calibration": None}, "lines": {"calibration": None}}, calibration="cumulative")
     assert said.name == plan().name
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_training_is_taken_over_without_what_came_after_it(runs, plan, trained, method):
+def test_training_is_reused_without_what_was_added_after_it(runs, plan, trained, method):
     content = torch.load(trained.best, weights_only=True)
     after = {"calibration": {"shine": {}}, "conformal": {}, "decisions": {"lines": "median"}, "credit": {}}
     torch.save(content | after, trained.best)
@@ -89,7 +89,7 @@ def test_a_head_may_have_a_calibration_of_its_own(runs, plan, trained):
     assert yaml.safe_load(folder.config.read_text())["heads"] == {"lines": {"calibration": "vector"}}
 
 
-def test_a_model_of_another_name_may_have_been_trained_alike(runs, plan, trained):
+def test_the_training_of_a_model_with_another_name_is_reused(runs, plan, trained):
     run = replace(plan(calibration="vector"), model="Calibrated")
     assert reuse_training(run, runs.folder(run)) == trained.root.name
 
@@ -97,28 +97,28 @@ def test_a_model_of_another_name_may_have_been_trained_alike(runs, plan, trained
 @pytest.mark.parametrize(
     "other", [{"seed": 1}, {"loss": "focal"}, {"decision": "median"}, {"heads": {"lines": {"resample": "balanced"}}}]
 )
-def test_what_was_trained_otherwise_is_not_taken(runs, plan, trained, other):
+def test_a_different_training_is_not_reused(runs, plan, trained, other):
     run = plan(**other, calibration="vector")
     assert reuse_training(run, runs.folder(run)) == ""
     assert not runs.folder(run).root.exists()
 
 
-def test_what_is_not_trained_to_its_end_is_not_taken(runs, plan, trained):
+def test_an_unfinished_training_is_not_reused(runs, plan, trained):
     run = plan(calibration="vector")
     trained.metrics.unlink()
     assert reuse_training(run, runs.folder(run)) == ""
 
 
-def test_one_with_damaged_results_is_passed_over(runs, plan, trained):
+def test_a_run_with_damaged_results_is_skipped(runs, plan, trained):
     run = plan(calibration="vector")
     trained.metrics.write_text(trained.metrics.read_text()[:5])
-    trained.root.with_name(f"{trained.root.name}.log").touch()  # beside every run
+    trained.root.with_name(f"{trained.root.name}.log").touch()  # every run has one beside its folder
     assert reuse_training(run, runs.folder(run)) == ""
 
 
-def test_what_cannot_be_read_any_more_is_passed_over(runs, plan, trained):
+def test_a_run_with_an_unreadable_checkpoint_is_skipped(runs, plan, trained):
     run = plan(calibration="vector")
-    other = trained.root.with_name(f"zz-0-{run.training_digest}")  # the next by name
+    other = trained.root.with_name(f"zz-0-{run.training_digest}")  # the next candidate by name
     shutil.copytree(trained.root, other)
     trained.last.write_bytes(b"half a checkpoint")
     assert reuse_training(run, runs.folder(run)) == other.name
@@ -128,14 +128,14 @@ def test_what_cannot_be_read_any_more_is_passed_over(runs, plan, trained):
     assert {path.name for path in trained.root.parent.iterdir()} == {trained.root.name}
 
 
-def test_a_run_that_has_begun_goes_on_by_itself(runs, plan, trained):
+def test_a_started_run_is_resumed_instead(runs, plan, trained):
     run = plan(calibration="vector")
     runs.folder(run).root.mkdir()
     assert reuse_training(run, runs.folder(run)) == ""
     assert not [*runs.folder(run).root.iterdir()]
 
 
-def test_a_copy_that_was_cut_short_is_made_anew(runs, plan, trained, monkeypatch):
+def test_an_interrupted_copy_is_made_again(runs, plan, trained, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -151,8 +151,8 @@ def test_a_copy_that_was_cut_short_is_made_anew(runs, plan, trained, monkeypatch
 
 
 @pytest.mark.slow
-def test_results_are_those_of_a_run_that_was_trained_itself(plan, tmp_path):
-    """Real trainings: that of the plain run is taken over, and elsewhere the calibrated run is trained by itself."""
+def test_results_equal_those_of_a_run_trained_by_itself(plan, tmp_path):
+    """Real trainings: one calibrated run reuses that of the plain run, another is trained by itself."""
     told, plain, run = [], plan(), plan(calibration="cumulative")
     taken, alone = (Runs(tmp_path / name, "test", "compare") for name in ("taken", "alone"))
     with taken.opened(), alone.opened():

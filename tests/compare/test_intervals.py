@@ -1,4 +1,4 @@
-"""Intervals against their formulas in other words, and against simulations of what they promise."""
+"""Intervals against independent formulas, and their coverage in simulations."""
 
 import numpy as np
 import pytest
@@ -9,19 +9,19 @@ from scipy import stats
 from multiskin.compare.intervals import PairedDifference, effective_number
 
 
-def test_units_of_equal_weight_count_as_many_as_they_are() -> None:
+def test_the_effective_number_of_equal_units_is_their_number() -> None:
     assert effective_number(np.full(7, 1 / 7)) == pytest.approx(7)
     assert effective_number(np.array([0.0, 0.25, 0.25, 0.25, 0.25, 0.0])) == pytest.approx(4)
     assert np.isnan(effective_number(np.zeros(3)))
 
 
-def test_a_grade_of_two_subjects_counts_little_more_than_two() -> None:
+def test_a_grade_with_two_subjects_gives_little_more_than_two_effective_units() -> None:
     shares = np.concatenate([np.full(2, 0.2 / 2), np.full(100, 0.8 / 100)])
     assert 2 < effective_number(shares) < 4.5
 
 
 def test_the_interval_of_these_models_is_that_of_a_mean() -> None:
-    """Of 12 subjects whose mean difference is the metric, it is Student's."""
+    """If the metric is a mean over 12 subjects, it is Student's t interval."""
     values = np.random.default_rng(0).normal(0.3, 1.0, 12)
     draws = np.random.default_rng(1).multinomial(12, np.full(12, 1 / 12), 40_000) / 12
     resampled = np.concatenate([[values.mean()], draws @ values, [np.nan]])[:, None]
@@ -48,8 +48,8 @@ def obuchowski_rockette(candidate: np.ndarray, baseline: np.ndarray, shared: flo
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
 @pytest.mark.parametrize("shared", [0.05, -0.05])
-def test_the_interval_of_the_method_is_that_of_readers_and_cases(seeds: int, shared: float) -> None:
-    """Many subjects, and seeds that clearly differ; a covariance below 0, which chance alone gives, counts as 0."""
+def test_the_interval_of_the_method_matches_obuchowski_rockette(seeds: int, shared: float) -> None:
+    """With many subjects and clearly different seeds; a negative covariance, which is due to chance, counts as 0."""
     random = np.random.default_rng(seeds)
     candidate, baseline = random.normal(size=(2, seeds))
     error, freedom = obuchowski_rockette(candidate, baseline, shared)
@@ -73,18 +73,18 @@ def test_seeds_that_differ_no_more_than_by_chance_add_nothing() -> None:
     st.floats(0.01, 100),
 )
 @example(by_seed=[0.0, 6.840395104065101e-91], own=0.0, shared=1.0, units=440.375, scale=1.0)
-def test_the_interval_of_the_method_holds_that_of_these_models(by_seed, own, shared, units, scale) -> None:
-    shared = max(shared, -own / len(by_seed))  # or it would be no covariance
+def test_the_interval_of_the_method_contains_that_of_these_models(by_seed, own, shared, units, scale) -> None:
+    shared = max(shared, -own / len(by_seed))  # else it would not be a covariance
     difference = made(by_seed, own, shared, units)
     assume(not difference.no_spread and scale**2 * max(own, abs(shared)) > 0)
     trained, method = difference.trained, difference.method
-    rounding = 1e-12 * max(abs(trained.low), abs(trained.high))  # quantiles of nearly the same freedom
+    rounding = 1e-12 * max(abs(trained.low), abs(trained.high))  # quantiles of nearly equal degrees of freedom
     assert method.low - rounding <= trained.low <= difference.value <= trained.high <= method.high + rounding
     scaled = made([scale * value for value in by_seed], scale**2 * own, scale**2 * shared, units)
     assert scaled.trained == pytest.approx([scale * limit for limit in trained], rel=1e-6, abs=1e-6 * scale)
 
 
-def test_one_seed_tells_nothing_of_the_method() -> None:
+def test_one_seed_gives_no_interval_of_the_method() -> None:
     difference = made([0.1], own=0.01, shared=0.0)
     assert np.isnan(difference.method[1:]).all()
     assert np.isnan(difference.seed_deviation)
@@ -92,19 +92,19 @@ def test_one_seed_tells_nothing_of_the_method() -> None:
 
 
 @pytest.mark.parametrize("shares", [[1.0], [0.9, 0.1, 0.0], [0.0, 0.0]])
-def test_hardly_more_than_one_subject_tells_nothing(shares: list[float]) -> None:
+def test_fewer_than_two_effective_units_give_no_interval(shares: list[float]) -> None:
     difference = PairedDifference.resampled(np.random.default_rng(0).normal(size=(50, 3)), np.array(shares))
     assert np.isfinite(difference.value)
     assert np.isnan([*difference.trained[1:], *difference.method[1:], difference.detectable]).all()
 
 
-def test_resamples_without_a_value_are_left_out() -> None:
+def test_resamples_without_a_value_are_ignored() -> None:
     values, shares = np.random.default_rng(0).normal(size=(400, 2)), np.full(9, 1 / 9)
     with_gaps = np.insert(values, 5, [np.nan, 1.0], axis=0)
     assert PairedDifference.resampled(with_gaps, shares).trained == PairedDifference.resampled(values, shares).trained
 
 
-def test_the_detectable_difference_is_shown_four_times_in_five() -> None:
+def test_the_detectable_difference_is_shown_with_80_percent_power() -> None:
     random, units, deviation = np.random.default_rng(0), 25, 0.2
     true = made([0.0], own=deviation**2 / units, shared=0.0, units=units).detectable
     samples = random.normal(true, deviation, (4000, units))
@@ -116,7 +116,7 @@ def test_the_detectable_difference_is_shown_four_times_in_five() -> None:
 
 
 def simulated(seeds: int, units: int, shared: float, seed_variance: float, number: int) -> np.ndarray:
-    """Whether each interval, of these models and of the method, holds the truth 0: (number, 2).
+    """Whether the intervals of these models and of the method contain the true difference 0: (number, 2).
 
     Subjects have an effect that all seeds share and one of each seed's own, variance 1 in all; the variance over seeds
     is given as a multiple of the sampling variance of one of them.
@@ -137,7 +137,7 @@ def simulated(seeds: int, units: int, shared: float, seed_variance: float, numbe
 @pytest.mark.parametrize("seed_variance", [0.0, 1.0, 2.0])
 @pytest.mark.parametrize("seeds", [3, 5])
 @pytest.mark.parametrize("shared", [0.0, 0.5])
-def test_intervals_hold_the_truth_as_often_as_they_promise(seeds: int, shared: float, seed_variance: float) -> None:
+def test_intervals_have_their_nominal_coverage(seeds: int, shared: float, seed_variance: float) -> None:
     held = simulated(seeds, 25, shared, seed_variance, 1500).mean(axis=0)
     assert (held > 0.915).all()
     assert (held < 0.985).all()

@@ -1,4 +1,4 @@
-"""Bytes against sums by hand."""
+"""Bytes against sums computed by hand."""
 
 from types import SimpleNamespace
 
@@ -22,12 +22,12 @@ def test_weights_are_parameters_and_buffers():
 
 
 def worker(device, work):
-    """In the place of a predictor."""
+    """Stands in for a predictor."""
     return SimpleNamespace(device=torch.device(device), predict=work)
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_the_peak_counts_what_is_there_at_the_same_time(device):
+def test_the_peak_counts_tensors_alive_at_the_same_time(device):
     def work(_):
         first = torch.empty(4 * 2**20, dtype=torch.uint8, device=device)
         del first
@@ -38,7 +38,7 @@ def test_the_peak_counts_what_is_there_at_the_same_time(device):
     assert [working_bytes(worker(device, work), IMAGES) for _ in range(3)] == [5 * 2**20] * 3
 
 
-def test_what_was_there_before_does_not_count():
+def test_earlier_tensors_do_not_count():
     before = [torch.empty(2**20, dtype=torch.uint8)]
 
     def work(_):
@@ -48,6 +48,6 @@ def test_what_was_there_before_does_not_count():
     assert working_bytes(worker("cpu", work), IMAGES) == 3 * 2**20
 
 
-def test_the_profiler_says_nothing_to_the_terminal(capfd):
+def test_the_profiler_prints_nothing(capfd):
     working_bytes(worker("cpu", lambda images: images + 1), IMAGES)
     assert capfd.readouterr() == ("", "")

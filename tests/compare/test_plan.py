@@ -1,4 +1,4 @@
-"""The runs of a comparison: what they have in common, and what sets them apart."""
+"""The planned runs of a comparison: what they share, and what distinguishes them."""
 
 import shutil
 from dataclasses import replace
@@ -53,7 +53,7 @@ def test_every_seed_has_the_shared_model_and_one_for_each_attribute(planned):
     assert [run.schema.names for run in planned[:3]] == [("shine", "lines"), ("shine",), ("lines",)]
 
 
-def test_a_single_model_has_its_heads_recipe_and_nobody_to_share_with(planned, config):
+def test_a_single_model_has_its_heads_recipe_and_full_share(planned, config):
     shine, lines = (run.config for run in planned[1:3])
     assert shine.heads == {"shine": {"loss": "focal", "loss_weight": 1.0, "share": 1.0}}
     assert lines.heads == {"lines": {"resample": "square_root", "loss_weight": 1.0, "share": 1.0}}
@@ -61,7 +61,7 @@ def test_a_single_model_has_its_heads_recipe_and_nobody_to_share_with(planned, c
         assert (single.model, single.recipe, single.optimizer) == (config.model, config.recipe, config.optimizer)
 
 
-def test_a_single_model_sees_what_is_graded_for_it_on_the_same_side(planned, photos):
+def test_a_single_model_sees_its_graded_photos_on_the_same_split(planned, photos):
     shared, shine, lines = (run.table.set_index("image") for run in planned[:3])
     assert len(shared) == len(photos.manifest)
     for table, own, other in ((shine, "shine", "lines"), (lines, "lines", "shine")):
@@ -81,7 +81,7 @@ def test_a_run_of_larger_photos_is_more_work(planned):
     assert planned[0].work / planned[1].work == planned[0].image_passes / planned[1].image_passes
 
 
-def test_with_equal_epochs_a_single_models_epoch_is_what_is_graded_for_it(planned, photos):
+def test_with_equal_epochs_a_single_models_epoch_is_its_graded_photos(planned, photos):
     for run, attribute in zip(planned, (None, "shine", "lines"), strict=False):
         assert run.config.data.draws_per_epoch == graded_in_training(photos, attribute)
         assert run.image_passes == 4 * graded_in_training(photos, attribute)
@@ -150,7 +150,7 @@ def test_with_equal_compute_the_single_models_together_see_as_many_photos(config
     assert shares[0] == pytest.approx(shares[1], rel=0.1)
 
 
-def test_draws_that_are_given_are_shared_out_too(config, photos):
+def test_given_draws_are_shared_out_too(config, photos):
     config = replace(config, data=replace(config.data, draws_per_epoch=1000))
     shared, shine, _ = plan_comparison(config, photos, [0])
     assert shared.config.data.draws_per_epoch == 1000
@@ -176,14 +176,14 @@ def test_a_single_models_best_checkpoint_is_that_of_the_same_number(config, phot
 
 
 class TestNames:
-    def test_all_differ(self, planned):
+    def test_names_differ_between_runs(self, planned):
         assert len({run.name for run in planned}) == len(planned)
 
-    def test_stay_when_nothing_that_matters_changes(self, planned, config, photos):
+    def test_names_stay_when_nothing_relevant_changes(self, planned, config, photos):
         other = replace(config, out="elsewhere", test=False, data=replace(config.data, num_workers=1))
         assert [run.name for run in plan_comparison(other, photos, [0, 1])] == [run.name for run in planned]
 
-    def test_stay_when_an_option_comes_that_is_off(self, planned, monkeypatch):
+    def test_names_stay_when_a_new_option_is_off(self, planned, monkeypatch):
         names = [run.name for run in (replace(run) for run in planned)]
         settings = plan.asdict
         later = {"later": None, "laters": {"switch": False, "steps": [], "path": None}}
@@ -196,38 +196,38 @@ class TestNames:
         later["later"] = 0
         assert not {replace(run).name for run in planned} & set(names)
 
-    def test_change_with_a_setting(self, planned, config, photos):
+    def test_names_change_with_a_setting(self, planned, config, photos):
         other = replace(config, optimizer=replace(config.optimizer, lr=2e-3))
         assert not {run.name for run in plan_comparison(other, photos, [0, 1])} & {run.name for run in planned}
 
-    def test_change_with_what_they_are_trained_on(self, config, photos, monkeypatch):
-        """Half precision on a GPU gives other weights than a CPU, by the very same settings."""
+    def test_names_change_with_the_device(self, config, photos, monkeypatch):
+        """With the same settings, half precision on a GPU gives other weights than a CPU."""
         anywhere = replace(config, trainer=replace(config.trainer, accelerator="auto"))
         before = {run.name for run in plan_comparison(anywhere, photos, [0])}
         monkeypatch.setattr("torch.cuda.is_available", lambda: True)
         monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: True)
         assert not before & {run.name for run in plan_comparison(anywhere, photos, [0])}
 
-    def test_change_with_the_weighing_of_losses_where_there_are_several(self, planned, config, photos):
+    def test_names_change_with_loss_weighting_if_there_are_several_heads(self, planned, config, photos):
         other = plan_comparison(replace(config, weighting="random"), photos, [0, 1])
         assert [run.model for run, as_before in zip(other, planned, strict=True) if run.name != as_before.name] == [
             "shared",
             "shared",
         ]
 
-    def test_change_with_one_heads_recipe_where_it_is_trained(self, planned, config, photos):
+    def test_names_change_with_the_recipe_of_a_head_they_train(self, planned, config, photos):
         other = replace(config, heads=config.heads | {"lines": {"resample": "natural"}})
         same = [a.name == b.name for a, b in zip(planned, plan_comparison(other, photos, [0, 1]), strict=True)]
         assert same == [False, True, False] * 2
 
-    def test_stay_with_other_words_for_the_same_grades(self, planned, config, photos):
+    def test_names_stay_when_grades_have_other_titles(self, planned, config, photos):
         attributes = tuple(
             replace(each, display={"en": "Other"}, highest={"en": "most"}) for each in photos.manifest.schema
         )
         told = replace(photos, manifest=replace(photos.manifest, schema=Schema(attributes)))
         assert [run.name for run in plan_comparison(config, told, [0, 1])] == [run.name for run in planned]
 
-    def test_stay_when_what_every_head_overrides_changes(self, planned, config, photos):
+    def test_names_stay_when_an_option_overridden_by_every_head_changes(self, planned, config, photos):
         said = {
             "shine": config.heads["shine"] | {"decision": "median"},
             "lines": config.heads["lines"] | {"decision": "argmax"},
@@ -238,7 +238,7 @@ class TestNames:
         names = [[run.name for run in plan_comparison(each, photos, [0])] for each in (one, other)]
         assert names[0] == names[1] != [run.name for run in planned[:3]]
 
-    def test_change_with_the_users_own_weights(self, config, photos, tmp_path, monkeypatch):
+    def test_names_change_with_the_users_own_weights(self, config, photos, tmp_path, monkeypatch):
         monkeypatch.setenv("HOME", str(tmp_path))
         config = replace(config, model=replace(config.model, weights="~/own.pth"))
         names = []
@@ -247,7 +247,7 @@ class TestNames:
             names.append({run.name for run in plan_comparison(config, photos, [0])})
         assert not names[0] & names[1]
 
-    def test_change_with_the_users_own_detector(self, config, photos, tmp_path):
+    def test_names_change_with_the_users_own_detector(self, config, photos, tmp_path):
         config = replace(config, data=replace(config.data, skin=SkinConfig(True, detector=str(tmp_path / "own.onnx"))))
         names = []
         for content in (b"one", b"two"):
@@ -255,7 +255,7 @@ class TestNames:
             names.append({run.name for run in plan_comparison(config, photos, [0])})
         assert not names[0] & names[1]
 
-    def test_change_with_a_photo_of_the_same_name(self, config, photos, schema, graded_folder, tmp_path):
+    def test_names_change_with_the_content_of_a_photo(self, config, photos, schema, graded_folder, tmp_path):
         root = shutil.copytree(graded_folder, tmp_path / "photos")
         moved = replace(config, data=replace(config.data, root=str(root)))
         before = [run.name for run in plan_comparison(moved, load_photos(moved.data, schema), [0])]
@@ -272,7 +272,7 @@ def test_seeds_are_different_ones(seeds, words):
         check_seeds(seeds)
 
 
-def test_a_side_without_a_grade_is_found_before_anything_is_trained(photos):
+def test_a_split_without_a_grade_is_an_error_before_training(photos):
     require_measurable(photos, ["train"])
     test = photos.split == "test"
     grades = photos.manifest.grades.copy()
@@ -281,7 +281,7 @@ def test_a_side_without_a_grade_is_found_before_anything_is_trained(photos):
         require_measurable(replace(photos, manifest=replace(photos.manifest, grades=grades)), ["train", "test"])
 
 
-def test_what_one_subject_alone_is_measured_for_is_told_before_anything_is_trained(photos):
+def test_an_attribute_measured_on_one_subject_gives_a_notice_before_training(photos):
     assert interval_notice(photos, "train") == ""
     manifest, lines = photos.manifest, photos.manifest.schema.index("lines")
     anyone = manifest.subject[photos.split == "train"][0]

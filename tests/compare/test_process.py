@@ -1,4 +1,4 @@
-"""A training as a process of its own; here a short script stands for it."""
+"""A training as a subprocess, replaced here by a short script."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ def process(tmp_path, faults):
     return FitProcess(settings, tmp_path / "logs" / "run-a.log", "3")
 
 
-def test_epochs_are_told_and_what_it_says_is_kept(process, faults):
+def test_epochs_are_reported_and_output_is_logged(process, faults):
     told = []
     assert process.run(lambda *epoch: told.append(epoch)) == ""
     assert told == [(1, 2), (2, 2)]
@@ -24,13 +24,13 @@ def test_epochs_are_told_and_what_it_says_is_kept(process, faults):
     assert not process.killed
 
 
-def test_one_that_is_stopped_before_it_begins_never_does(process, faults):
+def test_a_process_stopped_before_it_starts_never_starts(process, faults):
     process.stop()
     assert process.run(print) == "stopped before it started"
     assert not (faults / "trained").exists()
 
 
-def test_what_is_no_text_is_kept_as_well_as_can_be(process, faults):
+def test_undecodable_output_is_logged(process, faults):
     (faults / "a").write_bytes("gone: \udcff.jpg".encode("utf-8", "surrogateescape"))
     assert "gone: " in process.run(lambda *_: None)
 
@@ -64,7 +64,7 @@ Check the documentation of the library.
         ("", "exit status 1"),
     ],
 )
-def test_the_reason_is_the_line_that_tells_it(said, reason, process, tmp_path, monkeypatch):
+def test_the_reason_is_the_line_with_the_error(said, reason, process, tmp_path, monkeypatch):
     fit = tmp_path / "failing"
     fit.write_text(f"#!/bin/sh\ncat <<'END'\n{said}END\nexit 1\n")
     fit.chmod(0o755)
@@ -72,14 +72,14 @@ def test_the_reason_is_the_line_that_tells_it(said, reason, process, tmp_path, m
     assert process.run(lambda *_: None) == f"{reason}; full output: {process.log}"
 
 
-def test_killed_is_not_failed(process, faults):
+def test_a_killed_process_has_not_failed(process, faults):
     (faults / "a").write_text("die")
     assert process.run(lambda *_: None).startswith("killed by SIGKILL")
     assert process.killed
 
 
 @pytest.mark.parametrize(("given", "expected"), [(None, "2"), ("4,2", "4,2")])
-def test_threads_are_shared_out_unless_they_are_given(given, expected, monkeypatch):
+def test_threads_are_shared_out_unless_given(given, expected, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
     monkeypatch.delenv("OMP_NUM_THREADS")
     if given:

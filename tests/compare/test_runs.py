@@ -1,4 +1,4 @@
-"""Runs are trained in processes of their own; here a short script stands for the training."""
+"""Runs are trained in their own processes, replaced here by a short script."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ def trained(faults):
     return [line.split() for line in (faults / "trained").read_text().splitlines()]
 
 
-def test_what_is_finished_is_not_trained_again(runs, planned, faults):
+def test_finished_runs_are_not_trained_again(runs, planned, faults):
     assert runs.train(planned, 1, lambda *_: None) == {}
     assert [name for name, _ in trained(faults)] == [run.name for run in planned]
     assert runs.train(planned, 1, lambda *_: None) == {}
@@ -39,7 +39,7 @@ def test_a_run_that_was_not_measured_on_test_photos_is_not_finished(runs, planne
     assert all(map(runs.finished, planned))
 
 
-def test_a_run_with_damaged_results_is_gone_on_with_and_measured_again(runs, planned, faults):
+def test_a_run_with_damaged_results_is_resumed_and_measured_again(runs, planned, faults):
     runs.train(planned, 1, lambda *_: None)
     metrics = runs.folder(planned[1]).metrics
     metrics.write_text(metrics.read_text()[:9])
@@ -50,7 +50,7 @@ def test_a_run_with_damaged_results_is_gone_on_with_and_measured_again(runs, pla
 
 def test_a_run_whose_predictions_are_lost_is_measured_again(runs, planned, faults):
     runs.train(planned, 1, lambda *_: None)
-    runs.folder(planned[1]).predictions("val").unlink()  # of another side, which nobody asks for
+    runs.folder(planned[1]).predictions("val").unlink()  # of another split, which is not needed
     assert all(map(runs.finished, planned))
     runs.folder(planned[1]).predictions("test").unlink()
     assert runs.train(planned, 1, lambda *_: None) == {}
@@ -58,7 +58,7 @@ def test_a_run_whose_predictions_are_lost_is_measured_again(runs, planned, fault
     assert runs.folder(planned[1]).predictions("test").is_file()
 
 
-def test_a_failed_run_is_named_and_the_others_go_on(runs, planned, faults):
+def test_a_failed_run_is_reported_and_the_others_continue(runs, planned, faults):
     (faults / "shine").write_text("data.root: gone")
     failures = runs.train(planned, 1, lambda *_: None)
     assert list(failures) == ["single-shine, seed 0"]
@@ -75,7 +75,7 @@ def test_a_killed_run_is_a_failed_run(runs, planned, faults):
     assert failures["single-lines, seed 0"].startswith("killed by SIGKILL; ")
 
 
-def test_a_run_that_ends_well_without_results_is_a_failed_run(runs, planned, faults):
+def test_a_run_that_exits_without_results_has_failed(runs, planned, faults):
     (faults / "shine").write_text("leave")
     failures = runs.train(planned, 1, lambda *_: None)
     expected = f"ended without results on test photos; full output: {runs.log(planned[1])}"
@@ -83,7 +83,7 @@ def test_a_run_that_ends_well_without_results_is_a_failed_run(runs, planned, fau
     assert runs.finished(planned[2])
 
 
-def test_a_run_that_a_process_left_behind_still_trains_is_named_and_left_to_it(runs, planned, faults):
+def test_a_run_still_trained_by_a_leftover_process_is_reported_and_left_alone(runs, planned, faults):
     folder = runs.folder(planned[1])
     folder.root.mkdir(parents=True)
     with folder.locked():
@@ -136,7 +136,7 @@ def test_the_settings_of_a_run_are_those_that_were_planned(runs, planned):
     assert settings["test"]
 
 
-def test_a_run_can_be_done_again_from_any_folder(data_config, photos, tmp_path, monkeypatch):
+def test_a_run_can_be_repeated_from_any_folder(data_config, photos, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for own in ("own.pth", "own.onnx"):
         (tmp_path / own).write_bytes(b"")
@@ -163,25 +163,25 @@ class TestFolder:
         with pytest.raises(UserError, match="in use by another run"), Runs(runs.root, "test", "compare").opened():
             pass
 
-    def test_what_holds_something_else_stays(self, tmp_path):
+    def test_a_folder_with_other_content_is_left_alone(self, tmp_path):
         (tmp_path / "inputs").mkdir()
         with pytest.raises(UserError, match="there is something already"), Runs(tmp_path, "test", "compare").opened():
             pass
 
-    def test_what_another_command_left_stays(self, runs):
+    def test_a_folder_of_another_command_is_left_alone(self, runs):
         with (
             pytest.raises(UserError, match="holds the runs of another command"),
             Runs(runs.root, "val", "study").opened(),
         ):
             pass
 
-    def test_what_cannot_be_made_is_named(self, tmp_path):
+    def test_a_folder_that_cannot_be_made_is_named(self, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(UserError, match="--out"), Runs(tmp_path / "file" / "compare", "test", "compare").opened():
             pass
 
 
-def test_a_calibrated_model_is_flattered_by_validation_photos_alone(runs, planned):
+def test_only_validation_photos_flatter_a_calibrated_model(runs, planned):
     on_validation = Runs(runs.root, "val", "compare")
     folder = runs.folder(planned[1])
     folder.root.mkdir(parents=True)

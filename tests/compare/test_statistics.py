@@ -1,4 +1,4 @@
-"""The table of a comparison against slow recomputation, photo by photo, and what must hold whatever the answers."""
+"""The table of a comparison against a slow recomputation, photo by photo, and its general properties."""
 
 import time
 from dataclasses import replace
@@ -29,7 +29,7 @@ def answers(true: np.ndarray, k: int, noise: float, seeds: int, random: np.rando
 def made(
     name: str = "depth", k: int = 4, photos: int = 60, subjects: int = 15, seeds: int = 3, seed: int = 0, kind="ordinal"
 ) -> Pair:
-    """Photos of some subjects, or of none if subjects is 0, that both sides answer about equally well."""
+    """Photos of some subjects (unknown ones if subjects is 0) that both sides grade about equally well."""
     random = np.random.default_rng(seed)
     every = np.sort(random.permutation(2 * photos)[:photos])  # not every photo is graded for every attribute
     true = random.choice(k, photos, p=(np.arange(k) + 1)[::-1] / np.sum(np.arange(k) + 1))
@@ -40,7 +40,7 @@ def made(
 
 
 def right(name: str, candidate: int, baseline: int) -> Pair:
-    """A hundred photos of as many subjects, of which the sides answer so many rightly, with one seed."""
+    """A hundred photos of as many subjects, of which the sides grade the given numbers correctly; one seed."""
     photos = np.arange(100)
     sides = [
         Predictions((photos >= number)[None].astype(int), np.full((1, 100, 2), 0.5)) for number in (candidate, baseline)
@@ -53,7 +53,7 @@ def line(table: pd.DataFrame, attribute: str, metric: str) -> pd.Series:
 
 
 def slow_metrics(true: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray, k: int) -> dict[str, float]:
-    """From the definitions."""
+    """The metrics from their definitions."""
     credit = {0: 1.0, 1: 0.5, 2: -0.5, 3: -1.0}
     grades = sorted(set(true))
     distances = np.abs(true - predicted)
@@ -72,7 +72,7 @@ def slow_metrics(true: np.ndarray, predicted: np.ndarray, probabilities: np.ndar
 
 
 def slow_values(pair: Pair, photos: np.ndarray) -> np.ndarray:
-    """Every metric of these photos, of which one may come several times: (metric, side, seed)."""
+    """Every metric on these photos, which may contain repetitions: (metric, side, seed)."""
     values = [
         [
             list(slow_metrics(pair.true[photos], predicted[photos], probabilities[photos], 4).values())
@@ -91,7 +91,7 @@ def slow_shares(pair: Pair, metric: str, subject: str) -> float:
 
 
 def slow_limits(differences: np.ndarray, number: int, units: float) -> list[float]:
-    """Both intervals from (1 + R, S) differences, by the formulas as they are written in the literature."""
+    """Both intervals from (1 + R, S) differences, by the formulas in the literature."""
     seeds, value = differences.shape[1], differences[0].mean()
     covariance = np.cov(differences[1:], rowvar=False) * number / (number - 1)
     trained = covariance.mean()
@@ -105,7 +105,7 @@ def slow_limits(differences: np.ndarray, number: int, units: float) -> list[floa
     return [*intervals[0], *stats.t.interval(0.95, min(freedom, units - 1), value, np.sqrt(variance))]
 
 
-def test_the_table_is_what_a_slow_bootstrap_says() -> None:
+def test_the_table_matches_a_slow_bootstrap() -> None:
     pairs, resamples = [made("depth", seed=1), made("width", photos=40, seed=2)], 30
     table = compare(pairs, resamples, seed=5)
     names = sorted({name for pair in pairs for name in pair.subjects})
@@ -146,7 +146,7 @@ def test_the_table_says_what_was_compared() -> None:
     assert not table.isna().any(axis=None)
 
 
-def test_a_nominal_attribute_is_judged_by_balanced_accuracy_and_by_itself() -> None:
+def test_a_nominal_attribute_has_balanced_accuracy_and_is_not_in_the_mean() -> None:
     ordinal, nominal = made("depth", seed=1), made("kind", k=3, seed=2, kind="nominal")
     table = compare([ordinal, nominal], 50)
     found = table[table["attribute"] == "kind"].squeeze()
@@ -161,7 +161,7 @@ def test_a_nominal_attribute_is_judged_by_balanced_accuracy_and_by_itself() -> N
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 9), st.integers(1, 4), st.sampled_from([0, 2, 7]), st.integers(2, 5))
-def test_to_swap_the_sides_turns_signs_and_limits(seed: int, seeds: int, subjects: int, k: int) -> None:
+def test_swapping_the_sides_flips_signs_and_limits(seed: int, seeds: int, subjects: int, k: int) -> None:
     pairs = [made(name, k, 20, subjects, seeds, seed + i) for i, name in enumerate(("depth", "width"))]
     table = compare(pairs, 40)
     turned = compare([replace(pair, candidate=pair.baseline, baseline=pair.candidate) for pair in pairs], 40)
@@ -178,7 +178,7 @@ def test_to_swap_the_sides_turns_signs_and_limits(seed: int, seeds: int, subject
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 9), st.integers(1, 3), st.sampled_from([0, 5]))
-def test_the_order_of_photos_and_of_seeds_is_of_no_account(seed: int, seeds: int, subjects: int) -> None:
+def test_the_order_of_photos_and_seeds_does_not_matter(seed: int, seeds: int, subjects: int) -> None:
     pair = made(seeds=seeds, subjects=subjects, seed=seed)
     order = np.random.default_rng(seed).permutation(len(pair.true))
     sides = [
@@ -190,7 +190,7 @@ def test_the_order_of_photos_and_of_seeds_is_of_no_account(seed: int, seeds: int
 
 
 @pytest.mark.parametrize("subjects", [0, 6])
-def test_sides_that_answer_alike_may_differ_on_other_photos(subjects: int) -> None:
+def test_sides_with_equal_predictions_may_differ_on_other_photos(subjects: int) -> None:
     pair = made(subjects=subjects)
     table = compare([replace(pair, baseline=pair.candidate)], 100)
     assert (table[["difference", "seed_sd", "gain_percent"]] == 0).all(axis=None)
@@ -198,14 +198,14 @@ def test_sides_that_answer_alike_may_differ_on_other_photos(subjects: int) -> No
     assert (table["verdict"] == "no difference seen").all()
 
 
-def test_photos_are_drawn_where_no_subject_is_known() -> None:
+def test_photos_are_resampled_if_no_subject_is_known() -> None:
     table = compare([made(photos=50, subjects=0)], 50)
     assert (table["unit_kind"] == "photos").all()
     assert (table["units"] == 50).all()
     assert line(table, "depth", "mae")["effective_units"] == pytest.approx(50)
 
 
-def test_photos_of_nobody_known_are_drawn_by_themselves_beside_subjects() -> None:
+def test_photos_of_unknown_subjects_are_resampled_individually_beside_subjects() -> None:
     pair, other = made(photos=60, subjects=15), made("width", photos=40, subjects=15, seed=2)
     strangers = pair.images < pair.images[10]
     mixed = replace(pair, subjects=np.where(strangers, "", pair.subjects))
@@ -222,7 +222,7 @@ def test_photos_of_nobody_known_are_drawn_by_themselves_beside_subjects() -> Non
     assert limits[0] == line(by_hand, "depth", "mae")[LIMITS].tolist()
 
 
-def test_rare_grades_of_nobody_known_are_told_as_such() -> None:
+def test_notes_on_rare_grades_mention_unknown_subjects() -> None:
     pair = made(k=2, photos=20, subjects=10)
     true = np.zeros(20, dtype=int)
     true[:4] = 1
@@ -236,7 +236,7 @@ def test_rare_grades_of_nobody_known_are_told_as_such() -> None:
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_a_baseline_against_itself_is_what_it_is_without_drawing_again(seeds: int) -> None:
+def test_a_baseline_compared_with_itself_needs_no_resampling(seeds: int) -> None:
     pairs = [made("depth", seeds=seeds), none_graded(made(seeds=seeds))]
     itself = [replace(pair, candidate=pair.baseline) for pair in pairs]
     found, expected = against_itself(compare(pairs, 50)), compare(itself, 50)
@@ -278,7 +278,7 @@ def test_an_attribute_without_grades_is_left_out_of_the_mean() -> None:
     assert (compare([none_graded(pair)], 50)["verdict"] == "unknown: no graded photo").all()
 
 
-def test_rare_grades_are_told_and_widen_what_is_averaged_over_grades() -> None:
+def test_rare_grades_are_noted_and_widen_intervals_averaged_over_grades() -> None:
     pair = made(k=2, photos=60, subjects=20)
     true = np.zeros(60, dtype=int)
     true[[3, 7]] = 1

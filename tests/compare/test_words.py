@@ -1,4 +1,4 @@
-"""Words and digits go as far as an interval does, and no further."""
+"""Words and digits claim no more than an interval shows."""
 
 import math
 from decimal import Decimal
@@ -26,7 +26,7 @@ NUMBERS = st.floats(-2, 2, allow_subnormal=False)
 
 @settings(max_examples=200, deadline=None)
 @given(NUMBERS)
-def test_limits_are_written_outwards_and_only_nothing_as_nothing(value: float) -> None:
+def test_limits_are_rounded_outwards_and_only_zero_reads_zero(value: float) -> None:
     down, up = rounded_down(value), rounded_up(value)
     assert Decimal(down) <= Decimal(repr(value)) <= Decimal(up)
     assert Decimal(up) - Decimal(down) <= Decimal("0.001")
@@ -43,7 +43,7 @@ def test_limits_have_as_many_digits_as_asked(decimals: int, written: str) -> Non
 
 @settings(max_examples=200, deadline=None)
 @given(NUMBERS, NUMBERS, st.booleans())
-def test_the_limits_that_are_printed_say_what_the_words_say(one: float, other: float, higher: bool) -> None:
+def test_printed_limits_agree_with_the_verdict(one: float, other: float, higher: bool) -> None:
     low, high = sorted((one, other))
     down, up = map(float, limits(low, high).split(" to "))
     words = interval_verdict(Interval((low + high) / 2, low, high), higher)
@@ -62,7 +62,7 @@ def test_the_limits_that_are_printed_say_what_the_words_say(one: float, other: f
         (-1e20, float("inf"), "-100000000000000000000.000 to inf"),
     ],
 )
-def test_limits_have_further_digits_where_they_would_be_nothing(low: float, high: float, written: str) -> None:
+def test_limits_get_more_digits_where_they_would_read_zero(low: float, high: float, written: str) -> None:
     assert limits(low, high) == written
 
 
@@ -78,7 +78,7 @@ def test_limits_have_further_digits_where_they_would_be_nothing(low: float, high
         (0.0, 0.02, True, "no difference shown (0.000 worse to 0.020 better)"),
     ],
 )
-def test_words_go_as_far_as_the_interval(low: float, high: float, higher_is_better: bool, words: str) -> None:
+def test_verdicts_claim_no_more_than_the_interval(low: float, high: float, higher_is_better: bool, words: str) -> None:
     assert interval_verdict(Interval(0.0, low, high), higher_is_better) == words
 
 
@@ -96,7 +96,7 @@ def test_numbers_agree_with_their_nouns() -> None:
         (60, 23, ", 23 of unknown subjects and the others of 60 subjects"),
     ],
 )
-def test_photos_of_nobody_known_are_no_subjects(subjects: int, unknown: int, words: str) -> None:
+def test_photos_of_unknown_subjects_are_counted_apart(subjects: int, unknown: int, words: str) -> None:
     assert of_subjects(subjects, unknown) == words
 
 
@@ -113,7 +113,7 @@ def test_only_two_seeds_need_a_warning_about_the_methods_interval() -> None:
         ((0.0, 0.0), math.nan, "unknown: too few subjects"),
     ],
 )
-def test_what_is_not_known_is_told_with_its_reason(by_seed: tuple[float, ...], covariance: float, words: str) -> None:
+def test_an_unknown_difference_gives_its_reason(by_seed: tuple[float, ...], covariance: float, words: str) -> None:
     difference = PairedDifference(np.array(by_seed), np.full((2, 2), covariance), 9.0)
     assert np.isnan([*difference.trained[1:], *difference.method[1:], difference.detectable]).all()
     assert verdict(difference, True, "subjects") == words

@@ -1,4 +1,4 @@
-"""What sets are worth, counted by hand."""
+"""Coverage and size of sets against counts by hand."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from multiskin.conformal.prediction import ConformalSets, Threshold
 from multiskin.schema import MISSING, Attribute, Schema
 
 
-def test_subjects_have_one_voice_each_and_ungraded_photos_none():
+def test_subjects_weigh_the_same_and_ungraded_photos_are_ignored():
     sets = np.array([[1, 1, 0], [0, 1, 0], [1, 1, 1], [0, 0, 1], [1, 0, 0]], dtype=bool)
     grades = np.array([0, 0, 2, 1, MISSING])
     units = np.array([0, 0, 0, 1, 2])
@@ -23,7 +23,7 @@ def test_subjects_have_one_voice_each_and_ungraded_photos_none():
     assert found.by_grade.tolist() == [0.5, 0.0, 1.0]
 
 
-def test_nothing_is_said_of_nothing():
+def test_without_photos_everything_is_nan():
     found = coverage_of(np.ones((2, 4), dtype=bool), np.full(2, MISSING), np.arange(2))
     assert (found.subjects, found.photos) == (0, 0)
     assert np.isnan([found.covered, found.size, found.full, *found.by_grade]).all()
@@ -31,16 +31,16 @@ def test_nothing_is_said_of_nothing():
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 200).flatmap(lambda tries: st.tuples(st.integers(0, tries), st.just(tries))))
-def test_the_interval_is_the_exact_one_of_a_binomial(drawn):
+def test_the_interval_is_the_exact_binomial_one(drawn):
     hits, tries = drawn
     exact = binomtest(hits, tries).proportion_ci(0.95, method="exact")
     assert clopper_pearson(hits, tries) == pytest.approx((exact.low, exact.high), abs=1e-9)
 
 
-def test_the_interval_holds_the_truth_as_often_as_it_says_though_subjects_have_several_photos():
+def test_the_interval_has_its_coverage_with_several_photos_per_subject():
     random, held = np.random.default_rng(0), 0
     for _ in range(400):
-        chance = random.beta(9, 1, 30)  # each subject's own; 0.9 on average
+        chance = random.beta(9, 1, 30)  # of each subject; 0.9 on average
         units = np.repeat(np.arange(30), 4)
         grades = (random.random(120) >= chance[units]).astype(int)
         found = coverage_of(np.tile([True, False], (120, 1)), grades, units).interval
@@ -48,7 +48,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says_though_subjects_have_s
     assert held / 400 >= 0.95 - 2 * binom.std(400, 0.95) / 400
 
 
-def test_nothing_is_told_by_null():
+def test_missing_values_become_null():
     found = coverage_of(np.ones((2, 4), dtype=bool), np.full(2, MISSING), np.arange(2)).to_dict()
     expected = {"subjects": 0, "photos": 0, "covered": None, "low": None, "high": None, "size": None, "full": None}
     assert found == expected
@@ -63,11 +63,15 @@ GROUPS = {"tone": np.array(["a", "b", "", "a"], dtype=object)}
         (None, GROUPS, {}),
         ("grade", {}, {"0": (2, 0.5), "1": (1, 1.0)}),
         ("tone", GROUPS, {"a": (1, 1.0), "b": (1, 0.0)}),
-        ("tone", {"tone": ["all", "b", "", "all"]}, {"all": (1, 1.0), "b": (1, 0.0)}),  # which is not the whole
-        ("tone", {}, {}),  # of another table, which does not have the column
+        (
+            "tone",
+            {"tone": ["all", "b", "", "all"]},
+            {"all": (1, 1.0), "b": (1, 0.0)},
+        ),  # a group value, not the overall coverage
+        ("tone", {}, {}),  # a table without the group's column
     ],
 )
-def test_each_promise_is_judged_by_what_it_is_kept_for(by, groups, expected):
+def test_coverage_is_evaluated_for_each_grade_or_group(by, groups, expected):
     schema = Schema((Attribute("depth", 2),))
     promise = ConformalSets(schema, 0.9, by, {"depth": {"all": Threshold(0.5, 9, 9)}})
     sets = np.array([[[1, 0]], [[0, 1]], [[0, 1]], [[1, 1]]], dtype=bool)

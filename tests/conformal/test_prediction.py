@@ -1,4 +1,4 @@
-"""Sets of all heads: what they hold, what they promise and keep in simulation, and how they are stored."""
+"""Prediction sets of all heads: their content, their coverage in simulation, and how they are stored."""
 
 import io
 import math
@@ -56,7 +56,7 @@ def softmax(logits):
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1))
-def test_a_set_around_a_decision_holds_it_and_all_that_was_there(seed, limit):
+def test_a_set_extended_by_a_decision_contains_both(seed, limit):
     rng = np.random.default_rng(seed)
     widths = np.array([attribute.grades for attribute in SCHEMA])
     probabilities = np.where(np.arange(5) < widths[:, None], rng.random((20, 3, 5)), 0)
@@ -90,7 +90,7 @@ def covered(world, coverage, subjects=60, evaluated=60, draws=DRAWS):
 
 
 @pytest.mark.parametrize(("sharpness", "most"), [(1.0, 1), (3.0, 12), (0.3, 12)])
-def test_the_coverage_asked_for_is_kept_on_average(sharpness, most):
+def test_coverage_is_reached_on_average(sharpness, most):
     assert (covered(World(sharpness=sharpness, most=most), 0.9) >= 0.89).all()
 
 
@@ -115,13 +115,13 @@ def covered_by_chance(world, coverages, subjects=200, draws=DRAWS):
 @pytest.mark.parametrize(
     ("sharpness", "most", "kind"), [(1.0, 1, "ordinal"), (3.0, 12, "ordinal"), (3.0, 12, "nominal")]
 )
-def test_randomised_sets_cover_exactly_as_often_as_asked(sharpness, most, kind):
+def test_randomised_sets_have_exact_coverage(sharpness, most, kind):
     world = World(Schema((Attribute("one", 5, kind=kind),)), sharpness, most)
     assert np.abs(covered_by_chance(world, (0.5, 0.9)) - (0.5, 0.9)).max() < 0.01
 
 
-def test_photos_taken_for_subjects_would_break_the_promise_that_subjects_keep():
-    """Each subject's photos are one photo many times over: as many scores, but no more knowledge."""
+def test_treating_photos_as_subjects_would_lose_coverage():
+    """Each subject's photos are copies of one photo: more scores, but no more information."""
     world = World(Schema((Attribute("one", 5),)), most=1, seed=3)
     asked, kept, broken = 0.9, [], []
     for _ in range(DRAWS):
@@ -134,7 +134,7 @@ def test_photos_taken_for_subjects_would_break_the_promise_that_subjects_keep():
     assert np.mean(broken) < asked - 0.01
 
 
-def test_by_grade_every_true_grade_is_covered():
+def test_by_grade_every_true_grade_reaches_the_coverage():
     world = World(Schema((Attribute("one", 4),)), sharpness=3.0)
     skew = np.array([0.05, 0.9, 3.0, 1.0])
 
@@ -154,8 +154,8 @@ def test_by_grade_every_true_grade_is_covered():
     assert np.nanmean(overall, axis=0).min() < 0.89
 
 
-def test_by_group_every_group_is_covered_and_a_strange_one_gets_the_widest_sets():
-    """One group's probabilities are far surer than they should be."""
+def test_by_group_every_group_reaches_the_coverage_and_a_new_one_gets_full_sets():
+    """The probabilities of one group are far overconfident."""
     worlds = {"plain": World(seed=1), "overconfident": World(sharpness=4.0, seed=2)}
 
     def photos(subjects):
@@ -172,7 +172,7 @@ def test_by_group_every_group_is_covered_and_a_strange_one_gets_the_widest_sets(
         held = np.take_along_axis(sets, grades[..., None], axis=2)[..., 0]  # (N, H)
         found.append([held[:50].mean(axis=0), held[50:].mean(axis=0)])
     assert (np.mean(found, axis=0) >= 0.89).all()
-    for tone in worlds:  # told beforehand, or photo by photo
+    for tone in worlds:  # the group given in advance, or per photo
         of_tone = fitted.for_group(tone)
         assert of_tone.by is None
         assert (of_tone.sets(probabilities) == fitted.sets(probabilities, {"tone": [tone] * 100})).all()
@@ -184,14 +184,14 @@ def test_by_group_every_group_is_covered_and_a_strange_one_gets_the_widest_sets(
         wide = fitted.sets(probabilities, unknown)
         assert (wide >= sets).all()
         assert (wide == fitted.sets(probabilities, {"tone": ["overconfident"] * 100})).all()
-    unseen = {"tone": ["blue"] * 100}  # of which no subject ever was
+    unseen = {"tone": ["blue"] * 100}  # a value that no subject had
     assert (fitted.sets(probabilities, unseen) == fitted.sets(np.ones_like(probabilities), unseen)).all()
     assert all(fitted.sets(probabilities, unseen)[:, h, : each.grades].all() for h, each in enumerate(SCHEMA))
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(2, 7), st.booleans()), min_size=1, max_size=4), st.integers(0, 9))
-def test_sets_hold_the_mode_and_have_no_gaps_and_are_nested_in_coverage(heads, seed):
+def test_sets_contain_the_mode_have_no_gaps_and_grow_with_coverage(heads, seed):
     schema = Schema(
         tuple(Attribute(f"a{h}", k, kind="ordinal" if ordered else "nominal") for h, (k, ordered) in enumerate(heads))
     )
@@ -212,7 +212,7 @@ def test_sets_hold_the_mode_and_have_no_gaps_and_are_nested_in_coverage(heads, s
         assert all(sets[:, h, : attribute.grades].all() for h, attribute in enumerate(schema))  # 15 subjects, 0.99
 
 
-def test_missing_grades_count_nowhere():
+def test_missing_grades_are_ignored():
     world = World(most=3)
     probabilities, grades, units = world.photos(40)
     grades[world.rng.random(grades.shape) < 0.5] = MISSING
@@ -227,7 +227,7 @@ def test_missing_grades_count_nowhere():
 
 
 @pytest.mark.parametrize("by", [None, GRADE, "tone"])
-def test_a_head_without_any_grade_rules_nothing_out(by):
+def test_a_head_without_grades_gets_full_sets(by):
     world = World()
     probabilities, grades, units = world.photos(30)
     grades[:, 0] = MISSING
@@ -239,7 +239,7 @@ def test_a_head_without_any_grade_rules_nothing_out(by):
     assert not sets[:, 1, :4].all()
 
 
-def test_a_group_that_nobody_tells_rules_nothing_out():
+def test_a_group_without_known_values_gets_full_sets():
     world = World()
     probabilities, grades, units = world.photos(30)
     fitted = ConformalSets.fit(SCHEMA, probabilities, grades, units, 0.5, "tone", {"tone": [""] * 30})
@@ -247,7 +247,7 @@ def test_a_group_that_nobody_tells_rules_nothing_out():
     assert fitted.sets(probabilities)[:, 0].all()
 
 
-def test_thresholds_keep_through_a_checkpoint():
+def test_thresholds_survive_a_checkpoint():
     world = World()
     calibration, (probabilities, _, _) = world.photos(30), world.photos(20)
     for by in (None, GRADE, "tone"):
@@ -262,11 +262,11 @@ def test_thresholds_keep_through_a_checkpoint():
 
 
 @pytest.mark.parametrize("coverage", [0, 1, 90])
-def test_a_coverage_that_is_no_share_is_refused(coverage):
+def test_a_coverage_out_of_range_is_refused(coverage):
     with pytest.raises(UserError, match="coverage is"):
         ConformalSets.fit(SCHEMA, *World().photos(20), coverage)
 
 
-def test_no_photo_has_no_sets():
+def test_no_photos_give_no_sets():
     fitted = ConformalSets.fit(SCHEMA, *World().photos(20), 0.8)
     assert fitted.sets(np.empty((0, 3, 5))).shape == (0, 3, 5)

@@ -1,4 +1,4 @@
-"""The quantile of subjects' scores against its definition, and how many subjects a coverage takes."""
+"""The conformal quantile against its definition, and how many subjects a coverage needs."""
 
 import math
 
@@ -20,7 +20,7 @@ samples = st.integers(0, 60).flatmap(
 
 
 def slow_quantile(scores, units, coverage):
-    """The least score below which enough votes lie; the next subject's vote lies beyond all."""
+    """The smallest score with enough weight up to it; the next subject's weight is at infinity."""
     subjects = set(units)
     for candidate in sorted(set(scores)):
         votes = 0.0
@@ -34,14 +34,14 @@ def slow_quantile(scores, units, coverage):
 
 @settings(max_examples=150, deadline=None)
 @given(samples, coverages)
-def test_votes_are_counted_by_subject(sample, coverage):
+def test_the_quantile_weighs_subjects_equally(sample, coverage):
     scores, units = sample
     found = conformal_quantile(np.array(scores, dtype=float), np.array(units, dtype=int), coverage)
     assert found == slow_quantile(scores, units, coverage)
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95, 0.99])
-def test_with_a_photo_a_subject_it_is_the_order_statistic_of_split_conformal_prediction(coverage):
+def test_with_one_photo_per_subject_it_is_split_conformal_prediction(coverage):
     rng = np.random.default_rng(0)
     for n in range(1, 140):
         scores = rng.random(n)
@@ -51,10 +51,10 @@ def test_with_a_photo_a_subject_it_is_the_order_statistic_of_split_conformal_pre
 
 
 @pytest.mark.parametrize(("coverage", "subjects"), [(0.5, 1), (0.8, 4), (0.9, 9), (0.95, 19), (0.99, 99), (0.91, 11)])
-def test_how_many_subjects_it_takes(coverage, subjects):
+def test_the_minimum_number_of_subjects(coverage, subjects):
     assert min_subjects(coverage) == subjects
     assert conformal_quantile(np.arange(subjects), np.arange(subjects), coverage) == subjects - 1
-    few = np.repeat(np.arange(subjects - 1), 50)  # many photos of few subjects say no more than one of each
+    few = np.repeat(np.arange(subjects - 1), 50)  # many photos of few subjects are no better than one of each
     assert conformal_quantile(np.zeros(len(few)), few, coverage) == math.inf
 
 
@@ -66,17 +66,17 @@ def test_a_higher_coverage_never_has_a_lower_threshold(sample, one, other):
     assert conformal_quantile(scores, units, low) <= conformal_quantile(scores, units, high)
 
 
-def test_a_mean_over_subjects_gives_each_one_voice():
+def test_a_mean_over_subjects_weighs_them_equally():
     assert mean_over_subjects(np.array([1, 1, 1, 0]), np.array([7, 7, 7, 2])) == 0.5
     assert math.isnan(mean_over_subjects(np.empty(0), np.empty(0, dtype=int)))
 
 
 @pytest.mark.parametrize("coverage", [0, 1, -0.1, 1.5, 90, math.nan, math.inf])
-def test_a_coverage_that_is_no_share_is_refused(coverage):
+def test_a_coverage_out_of_range_is_refused(coverage):
     with pytest.raises(UserError, match=r"coverage is .* such as 0\.9"):
         require_coverage(coverage)
 
 
-def test_any_share_between_is_fine():
+def test_any_coverage_in_range_is_accepted():
     for coverage in (0.001, 0.5, 0.999):
         require_coverage(coverage)

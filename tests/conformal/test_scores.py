@@ -1,4 +1,4 @@
-"""Scores against the intervals themselves, grown one grade at a time."""
+"""Scores against intervals grown one grade at a time."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ ties = st.integers(2, 7).flatmap(
 
 
 def grown(p):
-    """The grades of one photo (K,) in the order in which an interval takes them in, by the definition."""
+    """The grades of one photo (K,) in the order in which an interval includes them, by definition."""
     low = high = int(np.argmax(p))
     order = [low]
     while len(order) < len(p):
@@ -36,7 +36,7 @@ def grown(p):
 
 @settings(max_examples=60, deadline=None)
 @given(probabilities | ties)
-def test_an_interval_grows_as_the_definition_says(p):
+def test_an_interval_grows_by_definition(p):
     assert interval_order(p).tolist() == [grown(row) for row in p]
 
 
@@ -51,14 +51,14 @@ def test_every_step_of_the_order_is_an_interval_around_the_mode(p):
 
 @settings(max_examples=40, deadline=None)
 @given(probabilities | ties)
-def test_grades_without_an_order_come_by_their_probability(p):
+def test_nominal_grades_are_ordered_by_probability(p):
     expected = [sorted(range(len(row)), key=lambda grade: (-row[grade], grade)) for row in p]
     assert descending_order(p).tolist() == expected
 
 
 @settings(max_examples=60, deadline=None)
 @given(probabilities, st.sampled_from([interval_order, descending_order]), st.none() | st.floats(0, 1))
-def test_the_score_is_what_was_spent_before(p, rule, share):
+def test_the_score_is_the_probability_of_the_grades_before(p, rule, share):
     order = rule(p)
     chance = None if share is None else np.full(len(p), share)
     scores = nonconformity(p, order, chance)
@@ -71,14 +71,14 @@ def test_the_score_is_what_was_spent_before(p, rule, share):
 
 @settings(max_examples=40, deadline=None)
 @given(probabilities | ties)
-def test_the_mode_costs_nothing_and_no_grade_less_than_one_before_it(p):
+def test_scores_start_at_0_and_ascend_along_the_order(p):
     order = interval_order(p)
     scores = np.take_along_axis(nonconformity(p, order), order, axis=1)
     assert (scores[:, 0] == 0).all()
     assert (np.diff(scores, axis=1) >= 0).all()
 
 
-def test_sets_of_scores_are_those_that_grow_until_they_hold_more_than_a_threshold():
+def test_sets_match_the_published_algorithm():
     """The algorithm of Lu, Angelopoulos and Pomerantz, with its own loop."""
     rng = np.random.default_rng(0)
     for k in range(2, 8):

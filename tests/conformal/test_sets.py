@@ -1,4 +1,4 @@
-"""Masks of sets: without gaps, and their ends."""
+"""Masks of sets: filling gaps and finding the ends."""
 
 import numpy as np
 from hypothesis import given, settings

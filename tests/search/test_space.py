@@ -1,4 +1,4 @@
-"""Files of options to search: what they mean, and what is refused before anything is trained."""
+"""Search space files: how they are read, and what is refused before training."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -83,14 +83,14 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("option", ["recipe.loss", "recipe.loss_options.gamma", "heads.lines.loss_weight"])
-def test_trials_of_other_losses_are_not_compared_by_their_loss(tmp_path, option):
+def test_trials_with_different_losses_are_not_compared_by_val_loss(tmp_path, option):
     text = f"{option}: {{choices: [1]}}"
     assert option in load(tmp_path, text)
     with pytest.raises(UserError, match=r"changes what val/loss measures.*trainer\.monitor"):
         load(tmp_path, text, "val/loss")
 
 
-def test_options_are_changed_and_no_others():
+def test_only_the_given_options_change():
     config = FitConfig(heads={"lines": {"share": 2.0, "loss_options": {"gamma": 1.0, "alpha": 3.0}}, "shine": {}})
     before = asdict(config)
     changed = with_options(
@@ -113,14 +113,14 @@ def test_options_are_changed_and_no_others():
     assert after == {key: before[key] for key in after}
 
 
-def test_choices_of_any_kind_have_labels_that_lead_back():
+def test_labels_map_back_to_choices_of_any_kind():
     choices = Choices((None, True, 0.5, "a", ["Resize"], [{"Resize": {"size": 3}}], [{"Resize": {"size": 4}}]))
     assert [choices.value(label) for label in choices.labels] == list(choices.values)
     assert all(isinstance(label, str | float | bool | None) for label in choices.labels)
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
-def test_the_spaces_that_come_with_the_project_can_be_searched(path):
+def test_the_included_spaces_can_be_searched(path):
     assert load_space(path, FitConfig().trainer.monitor, ())
 
 
@@ -150,7 +150,7 @@ def test_a_wandb_sweep_searches_the_same(tmp_path):
     assert wandb_sweep(space, "val/loss", "min", "skin", 30, "")["metric"]["goal"] == "minimize"
 
 
-def test_a_heads_own_option_is_no_option_of_a_command(tmp_path):
+def test_options_of_a_head_are_refused_for_wandb(tmp_path):
     space = load(tmp_path, "heads.lines.share: {low: 1, high: 2}")
     with pytest.raises(UserError, match=r"--wandb: heads\.lines\.share"):
         wandb_sweep(space, MONITOR, "min", "skin", 30, "")

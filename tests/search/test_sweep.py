@@ -1,4 +1,4 @@
-"""The study of a sweep: what is drawn, kept, gone on with and refused; nothing is trained."""
+"""The study of a sweep: what is sampled, stored, resumed and refused, without training."""
 
 import json
 import math
@@ -33,7 +33,7 @@ def config(data_config, tmp_path):
 
 @pytest.fixture
 def begin(tmp_path, config, photos):
-    """Begins the sweep as a process of its own would, with changes."""
+    """Opens the sweep as another process would, with changes."""
 
     def begin(**changes):
         settings = {"root": tmp_path / "sweep", "config": config, "photos": photos, "space": SPACE, "mode": "min"}
@@ -43,7 +43,7 @@ def begin(tmp_path, config, photos):
 
 
 def train(sweep, trial, values=None):
-    """What a training leaves behind: its best is the better the nearer the learning rate is to 0.001."""
+    """Writes a training's curves, whose best value is better the closer the learning rate is to 0.001."""
     distance = abs(math.log10(trial.options["optimizer.lr"]) + 3)
     write_curves(trial, values or [1 + distance, distance, 2 + distance])
     sweep.finish(trial)
@@ -65,7 +65,7 @@ def drawn(sweep, trials):
 
 
 class TestTrials:
-    def test_every_trial_is_a_run_with_the_settings_that_were_drawn(self, begin, config, tmp_path, monkeypatch):
+    def test_every_trial_is_a_run_with_its_sampled_settings(self, begin, config, tmp_path, monkeypatch):
         sweep = begin()
         trial = sweep.take(1)
         assert trial.run.root == tmp_path / "sweep" / "runs" / "trial-0000"
@@ -80,7 +80,7 @@ class TestTrials:
         assert settings.data.batch_size in (4, 8)
 
     @pytest.mark.parametrize(("mode", "best"), [("min", 1.5), ("max", 4.0)])
-    def test_what_counts_is_the_best_epoch(self, begin, mode, best):
+    def test_the_result_is_that_of_the_best_epoch(self, begin, mode, best):
         sweep = begin(mode=mode)
         train(sweep, sweep.take(1), [2.0, 1.5, 4.0])
         assert sweep.ranking()[MONITOR].tolist() == [best]
@@ -91,17 +91,17 @@ class TestTrials:
         assert sweep.table()["state"].tolist() == ["failed"]
 
     @pytest.mark.slow
-    def test_one_that_was_stopped_and_started_again_draws_what_it_would_have_drawn(self, begin, tmp_path):
-        whole = drawn(begin(root=tmp_path / "whole"), 12)  # the first ten know nothing of each other
+    def test_a_restarted_sweep_samples_the_same_trials(self, begin, tmp_path):
+        whole = drawn(begin(root=tmp_path / "whole"), 12)  # the first ten are random
         assert drawn(begin(), 11) == whole[:11]
         assert drawn(begin(), 12) == whole[11:]
 
-    def test_another_seed_draws_others(self, begin, config, tmp_path):
+    def test_another_seed_samples_other_trials(self, begin, config, tmp_path):
         other = begin(root=tmp_path / "other", config=replace(config, seed=1))
         assert begin().take(1).options != other.take(1).options
 
     @pytest.mark.slow
-    def test_trials_come_to_where_the_best_are(self, begin, tmp_path):
+    def test_trials_concentrate_near_the_best(self, begin, tmp_path):
         rates = {}
         for mode in ("min", "max"):
             sweep = begin(root=tmp_path / mode, mode=mode)
@@ -125,7 +125,7 @@ class TestTrials:
 
 
 class TestSeveralProcesses:
-    def test_share_the_trials_and_no_folder(self, begin):
+    def test_workers_share_the_trials_but_no_run_folder(self, begin):
         first, second = begin(), begin()
         trials = [first.take(4), second.take(4), second.take(4), first.take(4)]
         assert [trial.number for trial in trials] == [0, 1, 2, 3]
@@ -134,7 +134,7 @@ class TestSeveralProcesses:
         assert first.take(4) is second.take(4) is None
 
     @pytest.mark.slow
-    def test_see_what_the_others_are_at_work_on(self, begin, tmp_path):
+    def test_workers_see_the_trials_of_others(self, begin, tmp_path):
         drawn(begin(), 10)  # by chance
         shutil.copytree(tmp_path / "sweep", tmp_path / "failed")
         beside_one_at_work, beside_none = begin(), begin(root=tmp_path / "failed")
@@ -144,20 +144,20 @@ class TestSeveralProcesses:
         assert first.number == second.number == 11  # which have the same seed
         assert first.options != second.options
 
-    def test_what_one_has_left_is_gone_on_with_by_another_in_its_folder(self, begin):
+    def test_an_abandoned_trial_is_resumed_by_another_worker(self, begin):
         first, second = begin(), begin()
         left = first.take(1)
         assert second.take(1) is None
-        left.lock.release()  # as happens when a process is gone
+        left.lock.release()  # as when a process dies
         taken = second.take(1)
         assert (taken.number, taken.options, taken.run) == (left.number, left.options, left.run)
 
-    def test_nothing_is_taken_twice_by_the_same_one(self, begin):
+    def test_no_worker_takes_a_trial_twice(self, begin):
         sweep = begin()
         sweep.take(1).lock.release()
         assert sweep.take(1) is None
 
-    def test_a_training_that_goes_on_by_itself_is_let_be(self, begin):
+    def test_a_leftover_training_is_left_alone(self, begin):
         first, second = begin(), begin()
         left = first.take(2)
         left.lock.release()
@@ -165,10 +165,10 @@ class TestSeveralProcesses:
             assert second.take(2).number == 1
         assert begin().take(2).number == 0
 
-    def test_one_that_was_killed_while_it_was_drawn_is_failed(self, begin):
+    def test_a_trial_killed_while_sampled_has_failed(self, begin):
         sweep = begin()
         sweep.study.ask()
-        assert sweep.take(1) is None  # it counts for this one
+        assert sweep.take(1) is None  # the failure counts in this process
         assert sweep.table()["state"].tolist() == ["failed"]
         assert begin().take(1).number == 1
 
@@ -190,7 +190,7 @@ class TestResults:
         ]
 
     @pytest.mark.parametrize("mode", ["min", "max"])
-    def test_the_best_come_first_and_the_very_best_is_a_config(self, begin, config, mode):
+    def test_the_best_come_first_and_the_best_one_becomes_a_config(self, begin, config, mode):
         sweep = begin(mode=mode)
         trials = [sweep.take(4) for _ in range(4)]
         for trial, value in zip(trials, (0.4, 0.1, 0.9, 0.5), strict=True):
@@ -205,7 +205,7 @@ class TestResults:
         assert schema.names == ("shine", "lines")
 
     @pytest.mark.slow
-    def test_the_option_that_matters_is_found(self, begin):
+    def test_the_important_option_is_found(self, begin):
         sweep = begin()
         drawn(sweep, MIN_RESULTS - 1)
         assert sweep.importances() == {}
@@ -217,7 +217,7 @@ class TestResults:
 
 
 class TestFolder:
-    def test_what_was_searched_stays_the_same(self, begin, config, photos):
+    def test_a_sweep_refuses_another_search(self, begin, config, photos):
         begin()
         with pytest.raises(UserError, match=r"another sweep: optimizer.weight_decay was 0.05 and is 0.1; name another"):
             begin(config=replace(config, optimizer=OptimizerConfig(weight_decay=0.1)))
@@ -250,25 +250,25 @@ class TestFolder:
         with pytest.raises(UserError, match="another sweep: the digest of the photos was"):
             begin(config=own, photos=moved)
 
-    def test_what_holds_something_else_stays(self, begin, tmp_path):
+    def test_a_folder_with_other_content_is_left_alone(self, begin, tmp_path):
         (tmp_path / "sweep").mkdir()
         (tmp_path / "sweep" / "thesis.txt").touch()
         with pytest.raises(UserError, match="there is something already"):
             begin()
         assert [path.name for path in (tmp_path / "sweep").iterdir()] == ["thesis.txt"]
 
-    def test_what_cannot_be_made_is_named(self, begin, tmp_path):
+    def test_a_folder_that_cannot_be_made_is_named(self, begin, tmp_path):
         (tmp_path / "file").touch()
         with pytest.raises(UserError, match=r"--out .*file.sweep"):
             begin(root=tmp_path / "file" / "sweep")
 
-    def test_a_database_that_is_none_is_named(self, begin, tmp_path):
+    def test_a_file_that_is_not_a_database_is_named(self, begin, tmp_path):
         (tmp_path / "sweep").mkdir()
         (tmp_path / "sweep" / "sweep.db").write_text("no database, but long enough to be looked at" * 10)
         with pytest.raises(UserError, match=r"sweep\.db: .*not a database.*name another folder"):
             begin()
 
-    def test_any_name_will_do(self, begin, tmp_path):
+    def test_a_folder_may_have_any_name(self, begin, tmp_path):
         root = tmp_path / "피부? {x} 100%25 #1"
         begin(root=root).take(1)
         with sqlite3.connect(root / "sweep.db") as database:

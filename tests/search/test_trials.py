@@ -1,4 +1,4 @@
-"""Trials are trained in processes of their own; here a short script stands for the training."""
+"""Trials are trained in their own processes, replaced here by a short script."""
 
 import multiprocessing
 import os
@@ -25,7 +25,7 @@ def begin(tmp_path, data_config, photos):
 
 @pytest.fixture
 def worker(begin):
-    """Starts the same sweep in a process of its own."""
+    """Starts the same sweep in another process."""
 
     def start():
         process = multiprocessing.get_context("fork").Process(target=lambda: train(begin(), 6, 1, quiet))
@@ -63,7 +63,7 @@ def test_each_trial_is_trained_once_until_there_are_enough(begin, faults):
     assert [name for name, _ in trained(faults)[3:]] == ["trial-0003"]
 
 
-def test_a_failed_trial_is_named_and_the_others_go_on(begin, faults):
+def test_a_failed_trial_is_reported_and_the_others_continue(begin, faults):
     (faults / "trial-0001").write_text("the loss is not finite")
     sweep = begin()
     failures = train(sweep, 3, 1, quiet)
@@ -75,14 +75,14 @@ def test_a_failed_trial_is_named_and_the_others_go_on(begin, faults):
     assert states(sweep) == ["finished", "failed", "finished", "finished"]
 
 
-def test_a_trial_that_ends_well_without_results_is_a_failed_trial(begin, faults):
+def test_a_trial_that_exits_without_results_has_failed(begin, faults):
     (faults / "trial-0001").write_text("leave")
     sweep = begin()
     assert train(sweep, 2, 1, quiet)["trial-0001"].startswith("ended without results on val photos; ")
     assert states(sweep) == ["finished", "failed"]
 
 
-def test_a_killed_trial_is_gone_on_with_at_the_next_start(begin, faults):
+def test_a_killed_trial_is_resumed_at_the_next_start(begin, faults):
     (faults / "trial-0000").write_text("die")
     sweep = begin()
     assert train(sweep, 2, 1, quiet)["trial-0000"].startswith("killed by SIGKILL; ")
@@ -93,7 +93,7 @@ def test_a_killed_trial_is_gone_on_with_at_the_next_start(begin, faults):
     assert states(sweep) == ["finished", "finished"]
 
 
-def test_what_was_trained_and_not_told_of_is_not_trained_again(begin, faults):
+def test_a_trained_but_unrecorded_trial_is_not_trained_again(begin, faults):
     sweep = begin()
     trial = sweep.take(1)
     trial.run.curves.parent.mkdir()
@@ -148,7 +148,7 @@ def test_processes_at_the_same_time_share_the_trials(worker, faults, begin):
 
 
 @FORKED
-def test_what_a_killed_process_has_left_is_gone_on_with(worker, faults, begin):
+def test_the_trial_of_a_killed_process_is_resumed(worker, faults, begin):
     (faults / "trial-0001").write_text("wait")
     process = worker()
     wait_until_gone(faults / "trial-0001")
