@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from datetime import date
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,10 @@ class Study:
             if key not in content:
                 raise UserError(f"study {path}: no {key}; a study needs {', '.join(REQUIRED)}")
         require_known(content, [each.name for each in fields(Study)], f"study {path}")
-        require_known(content.get("full", {}), FULL_KEYS, f"study {path}: full")
+        full = content.get("full", {})
+        if not isinstance(full, dict):
+            raise UserError(f"study {path}: full: {full!r}; give a mapping of rows, options or seeds")
+        require_known(full, FULL_KEYS, f"study {path}: full")
         study = cls(**content)
         for variant in (study, study.in_full()) if study.full else (study,):
             _require_rows(variant, path)
@@ -89,7 +93,11 @@ class Study:
     def arguments(self, row: str) -> list[str]:
         """A variant's options as command-line arguments; its own override those of the study."""
         options = {**self.options, **self.rows[row]}
-        return [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in options.items()]
+        return [f"--{name}={_as_text(value)}" for name, value in options.items()]
+
+
+def _as_text(value: Any) -> str:
+    return str(value) if isinstance(value, str | date) else json.dumps(value, default=str)  # YAML has dates, JSON none
 
 
 def _require_rows(study: Study, path: Path) -> None:

@@ -1,6 +1,7 @@
-"""What a file of a study may say, and the runs that it asks for."""
+"""Study files: what they may contain, and the runs they plan."""
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,14 @@ def load(tmp_path, **changes):
     return Study.load(tmp_path / "study.yaml")
 
 
-def test_a_rows_own_options_count_more_than_those_of_all(tmp_path):
+def test_a_rows_own_options_override_those_of_the_study(tmp_path):
     arguments = load(tmp_path).arguments("focal")
     assert sorted(arguments) == ['--recipe.augment=["Resize"]', "--recipe.dropout=0.1", "--recipe.loss=focal"]
+
+
+def test_a_date_is_passed_as_text(tmp_path):
+    study = load(tmp_path, rows={"plain": {}, "focal": {"log.project": date(2024, 5, 1)}})
+    assert "--log.project=2024-05-01" in study.arguments("focal")
 
 
 @pytest.mark.parametrize(
@@ -51,6 +57,8 @@ def test_a_rows_own_options_count_more_than_those_of_all(tmp_path):
         ({"options": {"seed": 3}}, "seed: set by the study itself"),
         ({"rows": {"plain": {"schema": "a.yaml"}, "focal": {}}}, "schema: set by the study itself"),
         ({"full": {"epochs": 3}}, "full: unknown key 'epochs'"),
+        ({"full": 3}, "full: 3; give a mapping of rows, options or seeds"),
+        ({"full": ["seeds"]}, r"full: \['seeds'\]; give a mapping"),
         ({"full": {"rows": {"a": {}, "b": {}}}}, "baseline: unknown row 'plain'"),
     ],
 )
@@ -67,7 +75,7 @@ def test_names_may_be_numbers_and_options_left_empty(tmp_path):
     assert (study.baseline, study.options) == ("112", {})
 
 
-def test_a_file_that_is_no_study_is_named(tmp_path):
+def test_a_file_that_is_not_a_study_is_named(tmp_path):
     (tmp_path / "list.yaml").write_text("[1, 2]")
     with pytest.raises(UserError, match=r"list\.yaml: not a study; give a mapping"):
         Study.load(tmp_path / "list.yaml")
@@ -75,7 +83,7 @@ def test_a_file_that_is_no_study_is_named(tmp_path):
         Study.load(tmp_path / "none.yaml")
 
 
-def test_in_full_is_what_full_says_and_all_else_as_before(tmp_path):
+def test_full_overrides_only_what_it_lists(tmp_path):
     study = load(tmp_path, full={"seeds": [0, 1, 2]})
     assert study.in_full() == replace(study, seeds=[0, 1, 2])
     with pytest.raises(UserError, match="has nothing under 'full'"):
@@ -90,7 +98,7 @@ def test_every_row_is_a_network_for_all_attributes_and_seeds(data_config, photos
     assert all(run.schema == photos.manifest.schema for run in runs)
 
 
-def test_rows_with_the_same_settings_would_say_nothing(data_config, photos):
+def test_rows_with_the_same_settings_are_refused(data_config, photos):
     base = FitConfig(data=data_config)
     with pytest.raises(UserError, match="rows a and b have the same settings"):
         plan_study({"a": base, "b": base}, photos, [0])
@@ -107,7 +115,7 @@ def test_rows_share_their_photos(data_config):
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_the_studies_that_come_with_it_choose_on_validation_photos(path):
+def test_the_included_studies_are_measured_on_validation_photos(path):
     study = Study.load(path)
     for variant in (study, study.in_full()):
         assert variant.options["test"] is False
@@ -116,14 +124,14 @@ def test_the_studies_that_come_with_it_choose_on_validation_photos(path):
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_a_study_that_rests_on_the_embedded_default_names_its_loss_so_that_another_default_leaves_it_as_it_is(path):
+def test_studies_based_on_the_embedded_config_set_their_loss(path):
     study = Study.load(path)
     for variant in (study, study.in_full()):
         for settings in variant.rows.values():
             assert study.config or "recipe.loss" in variant.options | settings
 
 
-def test_in_full_the_largest_photos_are_drawn_as_large_and_fit_a_small_gpu():
+def test_the_full_resolution_study_renders_at_its_largest_size_and_fits_a_small_gpu():
     study = Study.load(FOLDER / "resolution.yaml").in_full()
     configs = [fit_config("fit", "", study.arguments(row))[0] for row in study.rows]
     assert [config.model.input_size for config in configs] == [112, 224, 512, 1024]
@@ -135,7 +143,7 @@ def test_in_full_the_largest_photos_are_drawn_as_large_and_fit_a_small_gpu():
     check_memory(config, net, "bf16-mixed")
 
 
-def test_label_smoothing_is_studied_with_the_settings_of_all_losses():
+def test_the_label_smoothing_study_has_the_settings_of_the_loss_study():
     losses, smoothing = (Study.load(FOLDER / f"{name}.yaml") for name in ("loss", "label_smoothing"))
     for one, other in ((losses, smoothing), (losses.in_full(), smoothing.in_full())):
         assert (other.options, other.seeds) == (one.options, one.seeds)
