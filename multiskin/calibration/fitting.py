@@ -127,22 +127,22 @@ def _fit_scaling(
     from scipy.optimize import minimize  # imported here since it takes half a second that prediction need not spend
 
     photos, k = logs.shape
-    unchanged, hits = np.r_[np.ones(k), shift], np.eye(k)[grades]
+    origin, one_hot = np.r_[np.ones(k), shift], np.eye(k)[grades]
 
     def loss(change: np.ndarray) -> tuple[float, np.ndarray]:
         """The loss and its gradient (P,)."""
-        weight, bias = np.split(unchanged + change @ directions, 2)
+        weight, bias = np.split(origin + change @ directions, 2)
         scaled = log_softmax(weight * logs + bias, axis=1)  # (N, K)
-        error = np.exp(scaled) - hits
+        error = np.exp(scaled) - one_hot
         gradient = directions @ np.r_[(error * logs).sum(axis=0), error.sum(axis=0)] + change / PRIOR_STD**2
-        return (((change / PRIOR_STD) ** 2).sum() / 2 - (scaled * hits).sum()) / photos, gradient / photos
+        return (((change / PRIOR_STD) ** 2).sum() / 2 - (scaled * one_hot).sum()) / photos, gradient / photos
 
-    weighs = directions[:, :k].sum(axis=1) > 0  # (P,)
-    limits = [(WEIGHT_BOUNDS[0] - 1, WEIGHT_BOUNDS[1] - 1) if weigh else (None, None) for weigh in weighs]
-    found = minimize(
+    has_weight = directions[:, :k].sum(axis=1) > 0  # (P,)
+    limits = [(WEIGHT_BOUNDS[0] - 1, WEIGHT_BOUNDS[1] - 1) if free else (None, None) for free in has_weight]
+    result = minimize(
         loss, np.zeros(len(directions)), jac=True, method="L-BFGS-B", bounds=limits, options=MINIMIZER_OPTIONS
     )
-    weight, bias = np.split(unchanged + found.x @ directions, 2)
+    weight, bias = np.split(origin + result.x @ directions, 2)
     return weight, bias
 
 

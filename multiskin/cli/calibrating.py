@@ -81,13 +81,13 @@ def _parser() -> Parser:
 def _methods(options: Namespace, before: "Predictor") -> dict[str, str]:
     """The method of each head to calibrate: as asked, or as before if the options do not mention the head."""
     fitted = {name: calibrator.method for name, calibrator in before.calibrators.items()}
-    decisions_alone = not options.method and (options.decision or options.credit)
-    words = [] if decisions_alone else options.method or [DEFAULT]
-    methods = fitted | _methods_asked(words, before.schema)
+    only_decisions = not options.method and (options.decision or options.credit)
+    words = [] if only_decisions else options.method or [DEFAULT]
+    methods = fitted | _requested_methods(words, before.schema)
     return {name: method for name, method in methods.items() if method != NONE}
 
 
-def _methods_asked(words: Sequence[str], schema: "Schema") -> dict[str, str]:
+def _requested_methods(words: Sequence[str], schema: "Schema") -> dict[str, str]:
     """The method asked for each head; one asked for all heads need not fit each of them, one asked for a head must.
 
     Raises:

@@ -40,13 +40,13 @@ def compare(arguments: list[str]) -> None:
     config = with_photos_drawn(config)
     photos = checked_photos(config, schema)
     require_measurable(photos, ("val", "test") if config.test else ("val",))
-    _say(interval_notice(photos, "test" if config.test else "val"))
+    _print_if_any(interval_notice(photos, "test" if config.test else "val"))
     planned = plan_comparison(config, photos, seeds, options.protocol)
     for run in planned:
         check(run.config, run.schema)
     runs = Runs(root, "test" if config.test else "val", "compare")
     with runs.opened():
-        _say(set_aside(runs, planned, {"protocol": options.protocol}, FILES))
+        _print_if_any(set_aside(runs, planned, {"protocol": options.protocol}, FILES))
         failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
         comparison = summarise(runs, planned, options.protocol, failures)
         write_comparison(comparison, root)  # before measuring the cost, which may run out of memory
@@ -62,7 +62,7 @@ def compare(arguments: list[str]) -> None:
 
 def study(arguments: list[str]) -> None:
     """Train variants of one factor (losses, samplers, backbones, resolutions) and compare each with a baseline."""
-    options, of_fit = _study_parser().parse_known_args(arguments)
+    options, fit_arguments = _study_parser().parse_known_args(arguments)
     from multiskin.compare.earlier import set_aside
     from multiskin.compare.findings import summarise_study
     from multiskin.compare.plan import check_seeds, interval_notice, require_measurable
@@ -72,28 +72,28 @@ def study(arguments: list[str]) -> None:
     from multiskin.training.checks import check, check_weights
 
     for option in ("--seed", "--ckpt_path", "--schema"):
-        if is_given(option, of_fit):
+        if is_given(option, fit_arguments):
             raise UserError(f"{option}: not for a study, which has --seeds and resumes when it is started again")
-    asked = Study.load(options.config)
-    asked = asked.in_full() if options.full else asked
-    seeds = options.seeds or asked.seeds
+    definition = Study.load(options.config)
+    definition = definition.in_full() if options.full else definition
+    seeds = options.seeds or definition.seeds
     check_seeds(seeds)
-    configs, schema = _variants(asked, options.config, of_fit)
+    configs, schema = _variants(definition, options.config, fit_arguments)
     for config in configs.values():
         check(config, schema)
         check_weights(config)
-    baseline = with_photos_drawn(configs[asked.baseline])
+    baseline = with_photos_drawn(configs[definition.baseline])
     configs = {row: replace(each, data=replace(each.data, root=baseline.data.root)) for row, each in configs.items()}
     photos = checked_photos(baseline, schema)
     require_measurable(photos, ("val", "test") if baseline.test else ("val",))
-    _say(interval_notice(photos, "test" if baseline.test else "val"))
+    _print_if_any(interval_notice(photos, "test" if baseline.test else "val"))
     planned = plan_study(configs, photos, seeds)
     root = options.out or Path("runs") / options.config.stem
     runs = Runs(root, "test" if baseline.test else "val", "study")
     with runs.opened():
-        _say(set_aside(runs, planned, {"baseline": asked.baseline}, FILES))
+        _print_if_any(set_aside(runs, planned, {"baseline": definition.baseline}, FILES))
         failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
-        table = write_findings(summarise_study(asked, runs, planned, failures), root)
+        table = write_findings(summarise_study(definition, runs, planned, failures), root)
     print(f"{table.read_text(encoding='utf-8')}\n{table}")
     require_no_failures(failures, len(planned))
 
@@ -108,7 +108,7 @@ def _study_parser() -> Parser:
     return parser
 
 
-def _variants(asked: "Study", file: Path, of_fit: list[str]) -> tuple[dict[str, "FitConfig"], "Schema"]:
+def _variants(definition: "Study", file: Path, fit_arguments: list[str]) -> tuple[dict[str, "FitConfig"], "Schema"]:
     """The settings of each variant, which share their photos, and the schema.
 
     Raises:
@@ -116,19 +116,19 @@ def _variants(asked: "Study", file: Path, of_fit: list[str]) -> tuple[dict[str, 
     """
     from multiskin.compare.study import require_same_photos
 
-    base = ["--config", str(file.parent / asked.config)] if asked.config else []
+    base = ["--config", str(file.parent / definition.config)] if definition.config else []
     parsed = {}
-    for row in asked.rows:
+    for row in definition.rows:
         try:
-            parsed[row] = fit_config("multiskin fit", "", [*base, *asked.arguments(row), *of_fit])
+            parsed[row] = fit_config("multiskin fit", "", [*base, *definition.arguments(row), *fit_arguments])
         except UserError as error:
             raise UserError(f"study {file}: row {row}: {error}") from error
     configs = {row: config for row, (config, _) in parsed.items()}
     require_same_photos(configs)
-    return configs, parsed[asked.baseline][1]
+    return configs, parsed[definition.baseline][1]
 
 
-def _say(what: str) -> None:
+def _print_if_any(what: str) -> None:
     if what:
         print(what, flush=True)
 

@@ -84,8 +84,8 @@ def read_pair(attribute: Attribute, candidate: Sequence[Path], baseline: Sequenc
         images=facts.index.to_numpy(str),
         subjects=facts["subject"].to_numpy(str),
         true=facts["true"].to_numpy(np.int64, copy=True),  # pandas returns a read-only view, torch warns of those
-        candidate=_answers(tables[: len(candidate)], attribute),
-        baseline=_answers(tables[len(candidate) :], attribute),
+        candidate=_predictions(tables[: len(candidate)], attribute),
+        baseline=_predictions(tables[len(candidate) :], attribute),
     )
 
 
@@ -109,11 +109,11 @@ def _check(table: pd.DataFrame, path: Path, attribute: Attribute) -> None:
     twice = table.index[table.index.duplicated()]
     if len(twice):
         raise UserError(f"{path}: photo {twice[0]} appears twice; measure again")
-    whole = table[["true", "predicted"]].isin(range(attribute.grades)).all(axis=1)
-    whole &= table[attribute.probability_columns].ge(0).all(axis=1)  # false for NaN
-    if not whole.all():
+    valid = table[["true", "predicted"]].isin(range(attribute.grades)).all(axis=1)
+    valid &= table[attribute.probability_columns].ge(0).all(axis=1)  # false for NaN
+    if not valid.all():
         raise UserError(
-            f"{path}: photo {table.index[~whole][0]}: {attribute.name} needs grades in 0..{attribute.grades - 1} and "
+            f"{path}: photo {table.index[~valid][0]}: {attribute.name} needs grades in 0..{attribute.grades - 1} and "
             "their probabilities; measure again"
         )
 
@@ -122,8 +122,8 @@ def _require_same(first: pd.DataFrame, other: pd.DataFrame, first_path: Path, pa
     for here, there, has, lacks in ((other, first, path, first_path), (first, other, first_path, path)):
         extra = here.index.difference(there.index)
         if len(extra):
-            told = f"{lacks}: photo {extra[0]} is not graded here, but it is in {has}"  # either may have been truncated
-            raise UserError(f"{told}; measure both again, on one table")
+            message = f"{lacks}: photo {extra[0]} is not graded here, but it is in {has}"
+            raise UserError(f"{message}; measure both again, on one table")  # either may have been truncated
     for fact, words in FACTS.items():
         differs = first[fact] != other[fact]
         if differs.any():
@@ -134,7 +134,7 @@ def _require_same(first: pd.DataFrame, other: pd.DataFrame, first_path: Path, pa
             )
 
 
-def _answers(tables: Sequence[pd.DataFrame], attribute: Attribute) -> Predictions:
+def _predictions(tables: Sequence[pd.DataFrame], attribute: Attribute) -> Predictions:
     return Predictions(
         predicted=np.stack([table["predicted"].to_numpy() for table in tables]),
         probabilities=np.stack([table[attribute.probability_columns].to_numpy(float) for table in tables]),

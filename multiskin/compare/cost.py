@@ -92,11 +92,11 @@ def measure_cost(
 
 
 def _loaded(shared: RunFolder, singles: Sequence[RunFolder], device: Device) -> tuple[Predictor, list[Predictor]]:
-    one, *many = (network_of(run, device) for run in (shared, *singles))
+    one, *many = (load_network(run, device) for run in (shared, *singles))
     return one, many
 
 
-def network_of(run: RunFolder, device: Device) -> Predictor:
+def load_network(run: RunFolder, device: Device) -> Predictor:
     """The best model of a run.
 
     Raises:

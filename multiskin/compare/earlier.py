@@ -15,13 +15,13 @@ from multiskin.training.checkpoints import changes, deciding_settings
 Names = Mapping[str, Mapping[str, str]]  # names of runs, by model and seed
 
 
-def set_aside(runs: Runs, planned: Sequence[PlannedRun], asked: Mapping[str, str], files: Sequence[str]) -> str:
+def set_aside(runs: Runs, planned: Sequence[PlannedRun], expected: Mapping[str, str], files: Sequence[str]) -> str:
     """Moves earlier results to a subfolder, unless they come from the same runs and will simply be rewritten.
 
     Args:
         runs: the runs, whose folder holds the results.
         planned: all runs that the new results will be based on.
-        asked: what else the record must agree on, such as the protocol.
+        expected: what else the record must agree on, such as the protocol.
         files: file names of results; the first is their record, JSON.
 
     Returns:
@@ -30,8 +30,8 @@ def set_aside(runs: Runs, planned: Sequence[PlannedRun], asked: Mapping[str, str
     record = runs.root / files[0]
     if not record.is_file():
         return ""
-    before, asked, names = _read(record), {**asked, "side": runs.side}, names_of(planned)
-    changed = changes({key: before.get(key) for key in asked}, asked)
+    before, expected, names = _read(record), {**expected, "side": runs.side}, names_of(planned)
+    changed = changes({key: before.get(key) for key in expected}, expected)
     earlier = before.get("runs")
     if not _are_names(earlier):
         changed.append("the runs they were based on are not known")

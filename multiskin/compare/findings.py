@@ -9,7 +9,7 @@ import pandas as pd
 
 from multiskin.compare.answers import Pair, read_pair
 from multiskin.compare.comparison import complete_seeds
-from multiskin.compare.cost import image_passes, network_of, parameters, training_seconds
+from multiskin.compare.cost import image_passes, load_network, parameters, training_seconds
 from multiskin.compare.plan import PlannedRun, names_of
 from multiskin.compare.runs import Runs
 from multiskin.compare.statistics import against_itself, compare
@@ -104,7 +104,7 @@ def _results(study: Study, pairs: Mapping[str, Sequence[Pair]]) -> pd.DataFrame:
 def _cost(row: str, runs: Sequence[RunFolder], lost: dict[str, str]) -> dict[str, Any]:
     """The costs of a variant, means over seeds; NaN if the file it is read from is damaged, with the reason in lost."""
 
-    def known(count: Callable[[RunFolder], float], runs: Sequence[RunFolder]) -> float:
+    def mean_or_nan(count: Callable[[RunFolder], float], runs: Sequence[RunFolder]) -> float:
         try:
             return float(np.mean([count(run) for run in runs]))
         except UserError as error:
@@ -113,9 +113,9 @@ def _cost(row: str, runs: Sequence[RunFolder], lost: dict[str, str]) -> dict[str
 
     return {
         "row": row,
-        "parameters": known(lambda run: parameters(network_of(run, "cpu")), runs[:1]),
-        "image_passes": known(image_passes, runs),
-        "seconds": known(training_seconds, runs),
+        "parameters": mean_or_nan(lambda run: parameters(load_network(run, "cpu")), runs[:1]),
+        "image_passes": mean_or_nan(image_passes, runs),
+        "seconds": mean_or_nan(training_seconds, runs),
     }
 
 

@@ -138,12 +138,12 @@ class Experiment:
     def single(self, attribute: Attribute, protocol: Protocol) -> PlannedRun:
         """A model for one attribute, with that head's recipe, on the photos that are graded for it."""
         head = self.manifest.schema.index(attribute.name)
-        alone = {"loss_weight": 1.0, "share": 1.0}  # there is no other head to balance against
+        single_head = {"loss_weight": 1.0, "share": 1.0}  # there is no other head to balance against
         monitor = _monitor_of(attribute, self.config.trainer.monitor)
         config = replace(
             self.config,
             weighting=None,
-            heads={attribute.name: self.config.heads.get(attribute.name, {}) | alone},
+            heads={attribute.name: self.config.heads.get(attribute.name, {}) | single_head},
             trainer=replace(self.config.trainer, monitor=monitor),
         )
         graded = self.manifest.grades[:, head] != MISSING
@@ -183,9 +183,9 @@ class Experiment:
 def _regraded(cells: pd.DataFrame, manifest: Manifest) -> pd.DataFrame:
     """The table with data.exclude and data.relabel applied; cells with unchanged grades keep their spelling."""
     own, columns = read_grades(cells, manifest.schema)[0], {}
-    for attribute, had, grades in zip(manifest.schema, own.T, manifest.grades.T, strict=True):
-        words = np.array([*map(attribute.grade_label, range(attribute.grades)), ""], dtype=object)  # -1 is the last
-        columns[attribute.heading] = cells[attribute.heading].where(grades == had, words[grades])
+    for attribute, before, grades in zip(manifest.schema, own.T, manifest.grades.T, strict=True):
+        labels = np.array([*map(attribute.grade_label, range(attribute.grades)), ""], dtype=object)  # -1 is the last
+        columns[attribute.heading] = cells[attribute.heading].where(grades == before, labels[grades])
     return cells.assign(**columns)
 
 
@@ -246,12 +246,12 @@ def interval_notice(photos: Photos, side: str) -> str:
     """A notice, to be shown before training, naming attributes graded for only one subject on a split; "" if none."""
     manifest = photos.side(side)
     units, graded = manifest.units, zip(manifest.schema, manifest.grades.T, strict=True)
-    alone = [attribute.name for attribute, grades in graded if len(np.unique(units[grades != MISSING])) == 1]
-    if not alone:
+    single_subject = [attribute.name for attribute, grades in graded if len(np.unique(units[grades != MISSING])) == 1]
+    if not single_subject:
         return ""
     return (
-        f"notice: {', '.join(alone)}: all graded {side} photos are of one subject and say nothing about others, so the "
-        "difference will have no interval; use a split with more subjects to get one"
+        f"notice: {', '.join(single_subject)}: all graded {side} photos are of one subject and say nothing about "
+        "others, so the difference will have no interval; use a split with more subjects to get one"
     )
 
 

@@ -54,14 +54,14 @@ def _sums_by_unit(pair: Pair, units: np.ndarray, number: int) -> np.ndarray:
 
 def _by_model(pair: Pair, side: Predictions, units: np.ndarray, number: int) -> list[np.ndarray]:
     """The same for the models of one side: (U, K * K + 1) for each seed."""
-    k, every = pair.attribute.grades, []
+    k, by_seed = pair.attribute.grades, []
     for predicted, probabilities in zip(side.predicted, side.probabilities, strict=True):
         scores = of.ranked_probability_score(torch.from_numpy(probabilities), torch.from_numpy(pair.true)).numpy()
         sums = np.zeros((number, k * k + 1))
         np.add.at(sums, (units, k * pair.true + predicted), 1)
         np.add.at(sums[:, -1], units, np.round(scores * SCALE) / SCALE)
-        every.append(sums)
-    return every
+        by_seed.append(sums)
+    return by_seed
 
 
 def _metrics(sums: np.ndarray, pair: Pair) -> dict[str, np.ndarray]:

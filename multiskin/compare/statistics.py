@@ -70,7 +70,7 @@ def compare(pairs: Sequence[Pair], resamples: int = RESAMPLES, seed: int = 0) ->
             note: which grades are absent or rare
     """
     units, number = number_units(pairs)
-    known = _known_subjects(pairs, units, number)
+    is_subject = _subject_mask(pairs, units, number)
     values = resampled_metrics(pairs, resamples, seed)
     by_pair = [
         _compared(pair, of_photo, number, of_pair) for pair, of_photo, of_pair in zip(pairs, units, values, strict=True)
@@ -79,22 +79,22 @@ def compare(pairs: Sequence[Pair], resamples: int = RESAMPLES, seed: int = 0) ->
     means = [_mean(lines) for lines in zip(*ordinal, strict=True)]
     photos = {pair.attribute.name: len(pair.true) for pair in pairs}
     photos[MEAN] = len(set().union(*(pair.images for pair in pairs if pair.attribute.ordinal)))
-    return pd.DataFrame([_row(line, known, photos) for lines in (*by_pair, means) for line in lines])
+    return pd.DataFrame([_row(line, is_subject, photos) for lines in (*by_pair, means) for line in lines])
 
 
-def _known_subjects(pairs: Sequence[Pair], units: Sequence[np.ndarray], number: int) -> np.ndarray:
+def _subject_mask(pairs: Sequence[Pair], units: Sequence[np.ndarray], number: int) -> np.ndarray:
     """(U,) whether a unit is a subject, and not a photo of an unknown subject."""
-    known = np.zeros(number, dtype=bool)
+    is_subject = np.zeros(number, dtype=bool)
     for pair, of_photo in zip(pairs, units, strict=True):
-        known[of_photo[pair.subjects != ""]] = True
-    return known
+        is_subject[of_photo[pair.subjects != ""]] = True
+    return is_subject
 
 
-def _kind(known: np.ndarray) -> str:
+def _unit_kind(is_subject: np.ndarray) -> str:
     """What the units are called."""
-    if known.all() and len(known):
+    if is_subject.all() and len(is_subject):
         return "subjects"
-    return "subjects and photos" if known.any() else "photos"
+    return "subjects and photos" if is_subject.any() else "photos"
 
 
 def _compared(pair: Pair, units: np.ndarray, number: int, values: dict[str, np.ndarray]) -> list[MetricComparison]:
@@ -132,14 +132,14 @@ def _rare_grades(pair: Pair) -> str:
 
 def _mean(lines: Sequence[MetricComparison]) -> MetricComparison:
     """The mean of one metric over attributes, without those that have no graded photo."""
-    known = [line for line in lines if line.shares.any()] or lines
+    graded = [line for line in lines if line.shares.any()] or lines
     return MetricComparison(
         MEAN,
         lines[0].metric,
-        torch.from_numpy(np.stack([line.values for line in known])).nanmean(0).numpy(),
-        np.mean([line.shares for line in known], axis=0),
-        float(np.mean([line.gain for line in known])),
-        "; ".join(f"{line.attribute}: {line.note}" for line in known if line.note),
+        torch.from_numpy(np.stack([line.values for line in graded])).nanmean(0).numpy(),
+        np.mean([line.shares for line in graded], axis=0),
+        float(np.mean([line.gain for line in graded])),
+        "; ".join(f"{line.attribute}: {line.note}" for line in graded if line.note),
     )
 
 
@@ -152,10 +152,10 @@ def gain_percent(candidate: float, baseline: float, higher_is_better: bool) -> f
     return gain if higher_is_better else -gain
 
 
-def _row(line: MetricComparison, known: np.ndarray, photos: dict[str, int]) -> dict[str, Any]:
+def _row(line: MetricComparison, is_subject: np.ndarray, photos: dict[str, int]) -> dict[str, Any]:
     candidate, baseline = line.values[0].mean(axis=1)
     difference = PairedDifference.resampled(line.values[:, 0] - line.values[:, 1], line.shares)
-    seeds, higher, unit_kind = len(difference.by_seed), HIGHER_IS_BETTER[line.metric], _kind(known)
+    seeds, higher, unit_kind = len(difference.by_seed), HIGHER_IS_BETTER[line.metric], _unit_kind(is_subject)
     return {
         "attribute": line.attribute,
         "metric": line.metric,
@@ -172,7 +172,7 @@ def _row(line: MetricComparison, known: np.ndarray, photos: dict[str, int]) -> d
         "seeds": seeds,
         "photos": photos[line.attribute],
         "units": np.count_nonzero(line.shares),
-        "subjects": np.count_nonzero(line.shares[known]),
+        "subjects": np.count_nonzero(line.shares[is_subject]),
         "unit_kind": unit_kind,
         "effective_units": effective_number(line.shares),
         "gain_percent": line.gain,

@@ -45,8 +45,8 @@ def conformal_quantile(scores: np.ndarray, units: np.ndarray, coverage: float) -
     _, unit, photos = np.unique(units, return_inverse=True, return_counts=True)
     weight = 1 / ((len(photos) + 1) * photos[unit])  # (N,), sums to 1 / (S + 1) over each of the S subjects
     ascending = np.argsort(scores, kind="stable")
-    enough = np.searchsorted(weight[ascending].cumsum(), coverage - TOLERANCE)
-    return float(scores[ascending[enough]]) if enough < len(scores) else math.inf
+    position = np.searchsorted(weight[ascending].cumsum(), coverage - TOLERANCE)
+    return float(scores[ascending[position]]) if position < len(scores) else math.inf
 
 
 def mean_over_subjects(values: np.ndarray, units: np.ndarray) -> float:
