@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from multiskin.compare.statistics import FEW
+from multiskin.compare.statistics import MIN_SUBJECTS_PER_GRADE
 from multiskin.explain.evaluation import MapEvaluation
 from multiskin.explain.measures import DRAWS, TOLERANCE
 from multiskin.explain.methods import CHANCE, OURS
@@ -14,7 +14,7 @@ from multiskin.reports.formats import ABSENT, number, signed, span
 from multiskin.reports.results import ENOUGH, group_values
 from multiskin.schema import Schema
 
-SMALL = f"Numbers from fewer than {ENOUGH} photos or {FEW} subjects say little and are grey on the page."
+SMALL = f"Numbers from fewer than {ENOUGH} photos or {MIN_SUBJECTS_PER_GRADE} subjects say little and are grey on the page."
 
 Line = Mapping[Hashable, Any]
 Lines = Mapping[tuple[str, str, str], Line]  # by measure, head and method
@@ -182,7 +182,7 @@ def _mean(line: Line | None) -> Cell:
 
 def is_small_sample(line: Line) -> bool:
     """Whether a row's numbers come from too few photos or subjects to say much."""
-    return bool(line["photos"] < ENOUGH or line["subjects"] < FEW)
+    return bool(line["photos"] < ENOUGH or line["subjects"] < MIN_SUBJECTS_PER_GRADE)
 
 
 def _similarity(evaluation: MapEvaluation, title: str) -> Panel:

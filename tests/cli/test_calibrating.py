@@ -177,7 +177,7 @@ class TestCalibrate:
         assert Predictor.from_checkpoint(tmp_path / "new.ckpt", "cpu").calibrators
         assert {path: path.read_bytes() for path in before} == before
         assert f"--checkpoint {tmp_path / 'new.ckpt'}" in capsys.readouterr().out
-        assert "something already" in failure("calibrate", trained.root, "--out", tmp_path / "new.ckpt")
+        assert "already exists" in failure("calibrate", trained.root, "--out", tmp_path / "new.ckpt")
 
     def test_a_head_without_grades_is_left_as_it_is_and_named(self, trained, graded_folder, tmp_path, capsys):
         root = shutil.copytree(graded_folder, tmp_path / "photos")

@@ -91,7 +91,7 @@ def test_a_run_still_trained_by_a_leftover_process_is_reported_and_left_alone(ru
     assert [name for name, _ in trained(faults)] == [planned[0].name, planned[2].name]
     assert list(failures) == ["single-shine, seed 0"]
     assert failures["single-shine, seed 0"].startswith("another process is still training it")
-    assert failures["single-shine, seed 0"].endswith("; start again when it has ended")
+    assert failures["single-shine, seed 0"].endswith("; start again once it has ended")
     assert runs.train(planned, 1, lambda *_: None) == {}
 
 
