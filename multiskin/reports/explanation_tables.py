@@ -14,7 +14,9 @@ from multiskin.reports.formats import ABSENT, number, signed, span
 from multiskin.reports.results import ENOUGH, group_values
 from multiskin.schema import Schema
 
-SMALL = f"Numbers from fewer than {ENOUGH} photos or {MIN_SUBJECTS_PER_GRADE} subjects say little and are grey on the page."
+SMALL = (
+    f"Numbers from fewer than {ENOUGH} photos or {MIN_SUBJECTS_PER_GRADE} subjects say little and are grey on the page."
+)
 
 Line = Mapping[Hashable, Any]
 Lines = Mapping[tuple[str, str, str], Line]  # by measure, head and method
