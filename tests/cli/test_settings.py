@@ -46,9 +46,8 @@ def test_another_name_is_told_the_known_ones_in_one_sentence(option, failure) ->
 
 @pytest.mark.parametrize("name", ["equal", "fixed"])
 def test_how_heads_are_weighed_without_a_method_is_told(name, failure) -> None:
-    told = (
-        f"weighting is '{name}'; choose uncertainty or random, or null: heads count equally, each times its loss_weight"
-    )
+    null = "null: heads count equally, apart from their loss_weight"
+    told = f"weighting is '{name}'; choose uncertainty or random, or {null}"
     assert told in failure("fit", "--weighting", name)
 
 

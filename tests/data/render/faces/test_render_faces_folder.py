@@ -117,7 +117,7 @@ def test_points_of_a_mirrored_photo(folder):
 @pytest.mark.parametrize("size", [0, 0.3])
 def test_a_face_too_small(folder, size):
     relandmark(folder, ([20, 90] + size * np.array(points())).tolist())
-    assert "pixels across" in refused(folder)
+    assert "pixels wide" in refused(folder)
 
 
 @pytest.mark.parametrize("name", ["../a.png", "/a.png"])
