@@ -1,8 +1,9 @@
-"""What it is worth on a CPU to keep freed memory, as multiskin/cli/allocator.py does: processor seconds, and memory.
+"""CPU time saved, and memory used, by keeping freed memory instead of returning it to the operating system.
 
     python benchmarks/allocation.py
 
-Trains and scores with and without it, in turn, each time in a process of its own, for the C library forgets nothing.
+Measures training and scoring with and without `keep_freed_memory` (multiskin/cli/allocator.py), alternating between
+the two. Every measurement runs in a new process, since the settings of the C allocator cannot be undone.
 """
 
 import argparse
@@ -26,8 +27,8 @@ WORK = {"a training step, 16 photos": (16, True), "scoring 32 photos": (32, Fals
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7, help="processes of each kind")
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # what such a process does, and whether it keeps
+    parser.add_argument("--rounds", type=int, default=7, help="processes per setting; default: 7")
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # run by measure_in_subprocess: the workload, and "keep" or "leave"
     given = parser.parse_args()
     if given.one:
         print(json.dumps(measured(*WORK[given.one[0]], keep=given.one[1] == "keep")))
@@ -36,20 +37,20 @@ def main() -> None:
     origin = {"command": f"python benchmarks/allocation.py --rounds {given.rounds}", "machine": machine(threads())}
     content = {
         "network": f"{NETWORK.backbone}, {NETWORK.input_size} px",
-        "interval": f"processor seconds, user and system; medians (ranges) of {given.rounds} rounds",
+        "interval": f"CPU seconds, user and system; medians (ranges) of {given.rounds} rounds",
         "measured": [row(name, np.array(rounds)) for name, rounds in found.items()],
     }
     write_json(RESULTS / "allocation.json", origin | {"commit": commit()} | content)
 
 
 def of_process(name: str, how: str) -> tuple[float, float]:
-    """Processor seconds a step, and the most memory in MiB, of one process."""
+    """CPU seconds per step and peak memory in MiB, measured in a new process."""
     told = subprocess.run([sys.executable, __file__, "--one", name, how], capture_output=True, text=True, check=True)
     return tuple(json.loads(told.stdout))
 
 
 def measured(photos: int, training: bool, keep: bool) -> tuple[float, float]:
-    """Does it in this process, a few times for nothing first."""
+    """CPU seconds per step and peak memory in MiB of this process, after a few steps to warm up."""
     if keep:
         keep_freed_memory()
     torch.manual_seed(0)
@@ -80,7 +81,7 @@ def processor_seconds() -> float:
 
 
 def row(name: str, rounds: np.ndarray) -> dict[str, object]:
-    """One kind of work from (rounds, 2 ways, seconds and memory)."""
+    """The results of one workload, from its measurements (R, 2, 2): rounds, keep or leave, seconds and MiB."""
     keep, leave = rounds[:, 0], rounds[:, 1]
     ratio = leave[:, 0] / keep[:, 0]
     return {

@@ -1,11 +1,12 @@
-"""How long a picture takes to become five scores and five maps: by one model here, and by five models as it used to be.
+"""Time from a JPEG to five scores and five explanation maps: one shared model compared with five single-task models.
 
-    python benchmarks/answer.py          # two minutes; leave the machine alone meanwhile
+    python benchmarks/answer.py          # two minutes; keep the machine idle meanwhile
 
-From the bytes of a JPEG, one at a time, in one process and by turns. Here one model with five heads decodes the picture
-once and takes maps from the pass that gives the scores. Five models each decode it and get scores and a map from one
-pass forwards and back to the last map by captum's LayerGradCam; or, as the predecessor's five servers did, predict in a
-pass of their own and then go forwards and all the way back for Grad-CAM. Networks have random weights.
+All variants start from the bytes of one JPEG and alternate in one process. The shared model decodes the photo once and
+computes the maps of its five heads from the forward pass that gives the scores. The five single-task models each decode
+the photo, and either get the score and the map from one forward pass and a backward pass to the last feature map
+(captum's LayerGradCam) or, like the five servers of the predecessor, predict in one forward pass and then run Grad-CAM
+with another forward pass and a full backward pass. All networks have random weights.
 """
 
 import argparse
@@ -33,13 +34,13 @@ from multiskin.run import write_json
 from multiskin.schema import Attribute, Schema
 from multiskin.timing import time_alternately
 
-PICTURE = 640  # pixels a side
-BOUNDS = {"captum": 4.8, "predecessor": 20.0}  # times as long, at least
+PICTURE = 640  # pixels per side
+BOUNDS = {"captum": 4.8, "predecessor": 20.0}  # targets: at least this many times as long as the shared model
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=120, help="in all; default: 120")
+    parser.add_argument("--seconds", type=float, default=120, help="time budget of the whole benchmark; default: 120")
     parser.add_argument("--out", type=Path, default=RESULTS / "answer.json")
     options = parser.parse_args()
     load, device = os.getloadavg()[0], torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -61,7 +62,7 @@ def main() -> None:
 
 
 def picture() -> bytes:
-    """A JPEG of smooth random colours, since noise would take longer to decode than any photo."""
+    """A JPEG of smooth random colours, since noise would take longer to decode than a photo."""
     coarse = np.random.default_rng(0).integers(0, 256, (PICTURE // 16, PICTURE // 16, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(coarse).resize((PICTURE, PICTURE), Image.Resampling.BICUBIC).save(file, "JPEG", quality=92)
@@ -77,18 +78,18 @@ def predictor(heads: int, device: torch.device) -> Predictor:
 
 
 def prepared(model: Predictor, jpeg: bytes) -> torch.Tensor:
-    """(1, 3, S, S), on the device."""
+    """The network's input (1, 3, S, S), on the device."""
     return model.transform()(decode_image(io.BytesIO(jpeg), "picture"), seed=0).unsqueeze(0).to(model.device)
 
 
 def answer(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
-    """Scores and maps from one pass."""
+    """Scores and maps of all heads from one forward pass."""
     found = head_maps(model.net, prepared(model, jpeg))
     return model.predict_logits(found.output.logits), found.maps.cpu().numpy()
 
 
 def by_captum(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
-    """The score is read in the pass that captum makes, which spares it one of its own."""
+    """Takes the score from captum's own forward pass, which saves a separate one."""
     logits = {}
 
     def explained(images: torch.Tensor) -> torch.Tensor:
@@ -101,7 +102,7 @@ def by_captum(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
 
 
 def by_predecessor(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
-    """A pass for the score, then Grad-CAM by hooks: another pass, and back through the whole network."""
+    """One forward pass for the score, then Grad-CAM with hooks: another forward pass and a full backward pass."""
     kept: dict[str, torch.Tensor] = {}
     images = prepared(model, jpeg)
     scores = model.predict(images)
@@ -119,13 +120,13 @@ def by_predecessor(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
 
 
 def of_likeliest(logits: dict[str, torch.Tensor]) -> torch.Tensor:
-    """The likeliest grade's logit of a network with one head: what Grad-CAM explains by custom."""
+    """The highest logit of a network with one head, which Grad-CAM explains by convention."""
     [of_head] = logits.values()
     return of_head.max(dim=1).values
 
 
 def compare(ways: Mapping[str, Callable[[], object]], budget: float) -> dict[str, dict[str, object]]:
-    """Milliseconds of each way, and of the others how many times as long as the first they take."""
+    """The milliseconds of each variant and, except for the first, how many times as long as the first it takes."""
     rounds = 1000 * time_alternately(list(ways.values()), budget)  # (R, T)
     draws = np.random.default_rng(0).integers(len(rounds), size=(RESAMPLES, len(rounds)))
     medians = np.median(np.concatenate([rounds[None], rounds[draws]]), axis=1)  # (1 + RESAMPLES, T)

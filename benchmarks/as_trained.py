@@ -1,4 +1,4 @@
-"""What finished runs say by the probabilities that they were trained to give, whatever calibration they keep."""
+"""Predictions of finished runs without calibration."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,12 @@ from multiskin.run import RunFolder
 
 
 def as_trained(run: Path, side: str) -> GradedPredictions:
-    """What a run's network says of one side's photos, val or test, without its calibration."""
+    """The uncalibrated predictions of a run for its validation or test photos.
+
+    Args:
+        run: the run folder.
+        side: val or test.
+    """
     folder = RunFolder.open(run)
     predictor = Predictor.from_checkpoint(folder.best, "cpu")
     if not predictor.calibrators:

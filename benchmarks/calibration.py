@@ -1,11 +1,12 @@
-"""How far off the probabilities of finished runs are on test photos, before they are calibrated and after.
+"""Calibration error of finished runs on test photos, before and after calibration.
 
     python benchmarks/calibration.py skin5_drawn --runs runs/benchmark/skin5_drawn-{0,1,2}
 
-Every method is fitted to the validation photos of each run, as `multiskin calibrate` does. Told is the ordinal
-calibration error of the test photos beside its noise floor, which probabilities that are perfect would have on so many
-photos, and on how many heads of how many runs it is at most half of what it was, or within that floor. Beside them
-stands what `cumulative` changes on validation photos, each calibrated by the other half of their subjects.
+Fits every calibration method to the validation photos of each run, as `multiskin calibrate` does, and reports the
+ordinal calibration error on the test photos with its noise floor: the error that perfectly calibrated probabilities
+would have on the same number of photos. A head counts as calibrated if its error is at most half of what it was before,
+or within the noise floor. Also reports how `cumulative` changes the metrics on validation photos, where each half of
+the subjects is calibrated on the other half.
 """
 
 import argparse
@@ -36,7 +37,7 @@ GAINS = ("p_recall", "rps")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", help="of the results, calibration_NAME.csv and .json")
+    parser.add_argument("name", help="name of the results, calibration_NAME.csv and .json")
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="finished runs of one config")
     given = parser.parse_args()
     table = pd.DataFrame([row for run in given.runs for row in rows_of(run)])
@@ -59,7 +60,7 @@ def main() -> None:
 
 
 def rows_of(run: Path) -> Iterator[dict[str, object]]:
-    """A row for each ordinal head and method of one run."""
+    """One row per ordinal head and method of a run."""
     folder = RunFolder.open(run)
     predictor = Predictor.from_checkpoint(folder.best, "cpu")
     blueprint = Blueprint.from_dict(read_checkpoint(folder.best)["blueprint"])
@@ -87,7 +88,7 @@ def rows_of(run: Path) -> Iterator[dict[str, object]]:
 
 
 def gains(runs: Sequence[Path]) -> dict[str, list[float]]:
-    """By metric, what calibration changes in the mean over heads on validation photos, and the method's interval."""
+    """For each metric, the change of the mean over heads on validation photos, with the method's 95 % interval."""
     after, before = (
         [RunFolder(folder).predictions("val") for folder in recalibrated(runs, method)]
         for method in (CALIBRATED, AS_TRAINED)

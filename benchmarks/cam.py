@@ -1,11 +1,12 @@
-"""What maps of all heads cost beside the forward pass that they come from, and what captum takes for them.
+"""Cost of the explanation maps of all heads relative to the forward pass, and compared with captum.
 
-    python benchmarks/cam.py             # four minutes; leave the machine alone meanwhile
+    python benchmarks/cam.py             # four minutes; keep the machine idle meanwhile
 
-The default backbone at its default size with five heads, one random photo and 32 at once. The forward pass alone and
-the same with the maps of all heads take turns in one process; what the maps add is the median over rounds of the
-difference within a round. The maps are timed by themselves too, from a forward pass that is done: on a restless machine
-that is the surer number. Captum's five LayerGradCams take turns with ours. Maps are neither enlarged nor drawn.
+Uses the default backbone at its default input size with five heads, on batches of 1 and of 32 random photos. The
+forward pass alone and the forward pass with the maps of all heads alternate in one process; the cost of the maps is the
+median over rounds of the difference within a round. The maps are also timed by themselves, given the output of a
+forward pass, which is the more reliable number on a busy machine. Captum's five LayerGradCams alternate with ours. Maps
+are neither upsampled nor drawn.
 """
 
 import argparse
@@ -32,12 +33,12 @@ from multiskin.schema import Attribute, Schema
 from multiskin.timing import time_alternately
 
 BACKBONE, SIZE, HEADS, GRADES = "efficientnet_b0", 224, 5, 5
-BOUNDS = {1: "at most 1 ms added", 32: "at most 5 % added"}  # photos at once, and what is asked of them
+BOUNDS = {1: "at most 1 ms added", 32: "at most 5 % added"}  # by batch size: the target
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=120, help="for each batch and device; default: 120")
+    parser.add_argument("--seconds", type=float, default=120, help="time budget for each batch size and device; default: 120")
     parser.add_argument("--out", type=Path, default=RESULTS / "cam.json")
     options = parser.parse_args()
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -49,7 +50,7 @@ def main() -> None:
 
 
 def measure(device: torch.device, batch: int, budget: float) -> dict[str, object]:
-    """Medians over rounds, with 95 % intervals of what the maps add and of how many times as long captum takes."""
+    """Medians over rounds, with 95 % intervals of the time that maps add and of captum's time relative to ours."""
     net = network().to(device)
     images = torch.randn(batch, 3, SIZE, SIZE, device=device)
     with torch.no_grad():
@@ -81,7 +82,7 @@ def network() -> SkinNet:
 
 
 def captum_maps(net: SkinNet, images: torch.Tensor) -> list[torch.Tensor]:
-    """As captum is used: a forward pass for each head, and the way back to what enters the pool."""
+    """Captum's usual way: for each head, a forward pass and a backward pass to the input of the pooling layer."""
 
     def explained(images: torch.Tensor, attribute: Attribute, key: str, head: Head) -> torch.Tensor:
         return score(attribute, head, net(images).logits[key])
@@ -95,14 +96,14 @@ def captum_maps(net: SkinNet, images: torch.Tensor) -> list[torch.Tensor]:
 
 
 def resamples(ways: Sequence[Callable[[], object]], budget: float) -> np.ndarray:
-    """Milliseconds of each way in rounds by turns, as they are and as often drawn anew: (T, 1 + RESAMPLES, R)."""
+    """Milliseconds of T alternating tasks in R rounds, first as measured, then resampled: (T, 1 + RESAMPLES, R)."""
     rounds = 1000 * time_alternately([finished(way) for way in ways], budget)  # (R, T)
     draws = np.random.default_rng(0).integers(len(rounds), size=(RESAMPLES, len(rounds)))
     return np.concatenate([rounds[None], rounds[draws]]).transpose(2, 0, 1)
 
 
 def finished(way: Callable[[], object]) -> Callable[[], None]:
-    """As it is served, without a graph, and done when it returns."""
+    """The task as in serving: without autograd, and synchronised with the GPU before it returns."""
 
     @torch.no_grad()
     def run() -> None:
@@ -118,7 +119,7 @@ def rounded(values: np.ndarray) -> list[float]:
 
 
 def provenance(script: str, seconds: float, load: float) -> dict[str, object]:
-    """What it takes to get the numbers again."""
+    """What is needed to reproduce the numbers."""
     return {
         "command": f"python benchmarks/{script}.py --seconds {seconds:g}",
         "network": f"{BACKBONE}, {SIZE} pixels, {HEADS} heads of {GRADES} grades, random weights, float32",

@@ -1,9 +1,10 @@
-"""How many photos of a telephone one machine scores in a second: `multiskin predict` by itself, and with --engine ray.
+"""Throughput of `multiskin predict` on smartphone photos, by itself and with --engine ray, on one machine.
 
-    python benchmarks/collection.py             # leave the machine alone meanwhile
+    python benchmarks/collection.py             # keep the machine idle meanwhile
 
-Commands score few and many photos by turns, each in a process of its own: what a photo more costs is the difference of
-their times by that of their photos, and what comes before the first photo is what is left of the shorter one.
+Each command scores a small and a large folder of photos, alternating, in processes of its own. The time per photo is
+the difference of the two times divided by the difference of the two numbers of photos; the rest of the shorter time is
+the start-up time before the first photo.
 """
 
 import argparse
@@ -35,8 +36,8 @@ SCHEMA = Schema(tuple(Attribute(f"attribute_{number}", GRADES) for number in ran
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, nargs=2, default=[16, 144], help="few and many; default: 16 144")
-    parser.add_argument("--rounds", type=int, default=5, help="of each command; default: 5")
+    parser.add_argument("--photos", type=int, nargs=2, default=[16, 144], help="photos in the small and the large folder; default: 16 144")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds per command; default: 5")
     parser.add_argument("--out", type=Path, default=RESULTS / "collection.json")
     given = parser.parse_args()
     load = os.getloadavg()[0]
@@ -63,7 +64,7 @@ def main() -> None:
 
 
 def photo_folders(root: Path, sizes: Sequence[int]) -> list[Path]:
-    """One with so many photos for each size, of which the smaller ones have some of the largest one's."""
+    """One folder per size; the smaller ones link to photos of the largest."""
     largest = root / "photos"
     largest.mkdir()
     make_photos(largest, max(sizes))
@@ -76,7 +77,7 @@ def photo_folders(root: Path, sizes: Sequence[int]) -> list[Path]:
 
 
 def untrained_model(folder: Path) -> Path:
-    """A network as good as any for how long it takes."""
+    """Saves a model with random weights, which takes as long as a trained one."""
     counts = tuple((1,) * attribute.grades for attribute in SCHEMA)
     blueprint = Blueprint(SCHEMA, ModelConfig(BACKBONE, "none", INPUT), (Recipe(),) * len(SCHEMA), counts)
     net = blueprint.build()
@@ -86,7 +87,7 @@ def untrained_model(folder: Path) -> Path:
 
 
 def seconds(ways: Mapping[str, Sequence[str]], model: Path, folders: Sequence[Path], out: Path) -> list[list[float]]:
-    """Of each way, for each folder."""
+    """The seconds of each command for each folder."""
     return [
         [seconds_of([str(model), str(photos), *options], out / f"{w}-{photos.name}") for photos in folders]
         for w, options in enumerate(ways.values())
@@ -103,7 +104,7 @@ def seconds_of(arguments: Sequence[str], out: Path) -> float:
 
 
 def row(way: str, sizes: Sequence[int], seconds: np.ndarray) -> dict[str, object]:
-    """Photos a second and seconds before the first photo, of (R, 2) seconds: the median, the least and the most."""
+    """Photos per second and seconds before the first photo, from seconds (R, 2): each as median, minimum and maximum."""
     a_photo = (seconds[:, 1] - seconds[:, 0]) / (sizes[1] - sizes[0])
     before = seconds[:, 0] - sizes[0] * a_photo
     return {"way": way, "photos_a_second": of_rounds(1 / a_photo), "seconds_before": of_rounds(before)}

@@ -1,16 +1,19 @@
-"""How often sets of grades hold the true one on real test photos, and how wide they are.
+"""Coverage and size of conformal prediction sets on real test photos.
 
     python benchmarks/conformal.py skin5_drawn --runs runs/benchmark/skin5_drawn-{0,1,2}
 
-Of the finished runs' predictions of test photos, whose subjects served neither training nor validation, again and again
-one half of the subjects calibrates the sets of each head and the other half judges them. If subjects can be exchanged,
-each has one photo and no two scores are equal, then the number of covered ones follows a beta-binomial distribution
-(Marques: Universal distribution of the empirical coverage in split conformal prediction, 2025, arXiv 2303.02770): its
-mean, spread and 95 % interval stand beside what was found, and how many draws lie inside. Subjects with several photos
-vary less than it says, and may be covered more often, by one in as many as calibrate. Deterministic sets, which
-'multiskin conform' makes, always hold the mode, are made for a whole number of subjects, and may cover more; randomised
-ones, in the scores and in that number, cover as often as asked. Given are the deterministic ones with the grade that
-the run decided for, as users see them.
+Splits the test subjects of finished runs, which served neither training nor validation, into random halves many times:
+one half calibrates the sets of each head, the other half evaluates them. If subjects are exchangeable, each has one
+photo and no two scores are equal, then the number of covered subjects follows a beta-binomial distribution (Marques:
+Universal distribution of the empirical coverage in split conformal prediction, 2025, arXiv 2303.02770). Its mean,
+standard deviation and 95 % interval are reported next to the observed ones, with the share of splits whose coverage
+lies inside the interval. With several photos per subject, coverage varies less than that and may be higher by up to
+1 / n for n calibration subjects.
+
+Three kinds of sets are compared. Deterministic sets, which 'multiskin conform' makes, always contain the mode and round
+the number of subjects up, so they may cover more than the target. Randomised sets, in both the scores and that number,
+have exactly the target coverage in expectation. Given sets are the deterministic ones with the decided grade added,
+which is what users get.
 """
 
 import argparse
@@ -32,16 +35,16 @@ from multiskin.conformal.scores import ORDERS, nonconformity
 from multiskin.run import write_json
 from multiskin.schema import Attribute, Schema
 
-Sets = Callable[[np.ndarray, float], np.ndarray]  # (n, K) of all but those (N,) that calibrate, at a coverage
+Sets = Callable[[np.ndarray, float], np.ndarray]  # the sets (n, K) of the photos outside the calibration mask (N,)
 COVERAGES = (0.8, 0.9, 0.95)
 DRAWS = 400
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", help="of the results, conformal_NAME.csv and .json")
+    parser.add_argument("name", help="name of the results, conformal_NAME.csv and .json")
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="finished runs of one config")
-    parser.add_argument("--commit", help="that runs without an origin were trained at, such as those of a comparison")
+    parser.add_argument("--commit", help="commit of runs that have no record of their origin, such as those of a comparison")
     given = parser.parse_args()
     source = provenance(given.name, given.runs, given.commit)
     schema = Schema.load(given.runs[0] / "schema.yaml")
@@ -55,13 +58,13 @@ def main() -> None:
 
 
 class Photos(NamedTuple):
-    """The graded photos of one head, N of them.
+    """The N photos that are graded for one head.
 
     Attributes:
         probabilities: (N, K).
-        true: (N,) grades.
-        decided: (N,) grades.
-        subject: (N,) the number of each photo's subject, from 0 on.
+        true: (N,) true grades.
+        decided: (N,) predicted grades.
+        subject: (N,) the number of each photo's subject, from 0.
     """
 
     probabilities: np.ndarray
@@ -71,7 +74,7 @@ class Photos(NamedTuple):
 
     @classmethod
     def of(cls, table: pd.DataFrame, attribute: Attribute) -> "Photos":
-        """Those of a run's predictions."""
+        """The graded photos in a run's table of predictions."""
         graded = table[table[attribute.true_column].notna()]
         probabilities = graded[[f"{attribute.name}_p{grade}" for grade in range(attribute.grades)]].to_numpy()
         true, decided = (graded[column].to_numpy(int) for column in (attribute.true_column, attribute.name))
@@ -79,11 +82,11 @@ class Photos(NamedTuple):
 
 
 def rows_of(table: pd.DataFrame, schema: Schema, seed: int) -> Iterator[dict]:
-    """A row for each head, kind of sets and coverage, of one run's predictions."""
+    """One row per head, kind of sets and target coverage, from one run's predictions."""
     random = np.random.default_rng(seed)
     for attribute in schema:
         photos = Photos.of(table, attribute)
-        halves = [random.permutation(photos.subject.max() + 1) % 2 == 0 for _ in range(DRAWS)]  # (S,), which calibrate
+        halves = [random.permutation(photos.subject.max() + 1) % 2 == 0 for _ in range(DRAWS)]  # (S,) whether a subject calibrates
         for sets, makes in kinds_of(photos, attribute, random).items():
             for coverage in COVERAGES:
                 found = [judge(makes, photos, half[photos.subject], coverage) for half in halves]
@@ -93,7 +96,7 @@ def rows_of(table: pd.DataFrame, schema: Schema, seed: int) -> Iterator[dict]:
 
 
 def kinds_of(photos: Photos, attribute: Attribute, random: np.random.Generator) -> dict[str, Sets]:
-    """What makes each kind of sets."""
+    """The function that makes each kind of sets."""
     order, chance = ORDERS[attribute.kind](photos.probabilities), random.random(len(photos.true))
     return {
         "deterministic": partial(within, nonconformity(photos.probabilities, order), photos),
@@ -103,7 +106,7 @@ def kinds_of(photos: Photos, attribute: Attribute, random: np.random.Generator) 
 
 
 def within(scores: np.ndarray, photos: Photos, first: np.ndarray, coverage: float) -> np.ndarray:
-    """The grades whose scores, of (N, K), are no higher than those of enough calibrating photos' true ones."""
+    """The grades whose scores, from (N, K), do not exceed the quantile of the calibration photos' true scores."""
     own = np.take_along_axis(scores, photos.true[:, None], axis=1)[:, 0]
     return scores[~first] <= conformal_quantile(own[first], photos.subject[first], coverage)
 
@@ -111,32 +114,32 @@ def within(scores: np.ndarray, photos: Photos, first: np.ndarray, coverage: floa
 def randomised(
     scores: np.ndarray, photos: Photos, random: np.random.Generator, first: np.ndarray, coverage: float
 ) -> np.ndarray:
-    """As `within`, for a number of subjects that is whole and, on average over draws, as large as asked.
+    """Like `within`, with the rank of the quantile randomised so that the coverage is exact in expectation.
 
-    Source: smoothed conformal predictors of Vovk, Gammerman and Shafer: Algorithmic Learning in a Random World, 2005.
+    Source: smoothed conformal predictors; Vovk, Gammerman and Shafer: Algorithmic Learning in a Random World, 2005.
     """
     next_one = 1 / (len(np.unique(photos.subject[first])) + 1)
     return within(scores, photos, first, coverage - random.random() * next_one)
 
 
 def given(photos: Photos, attribute: Attribute, first: np.ndarray, coverage: float) -> np.ndarray:
-    """What a model that 'multiskin conform' has seen gives, around the grades that it decides for."""
+    """The sets of a model that was calibrated by 'multiskin conform'; they contain the decided grades."""
     probabilities, true = photos.probabilities[:, None], photos.true[:, None]  # of one head
     model = ConformalSets.fit(Schema((attribute,)), probabilities[first], true[first], photos.subject[first], coverage)
     return model.sets_with(photos.decided[~first, None], probabilities[~first])[:, 0]
 
 
 def judge(makes: Sets, photos: Photos, first: np.ndarray, coverage: float) -> tuple[float, float, float]:
-    """Coverage, size and share of full sets of the photos of the subjects that do not calibrate."""
+    """Coverage, size and share of full sets for the subjects that are not used for calibration."""
     found = coverage_of(makes(first, coverage), photos.true[~first], photos.subject[~first])
     return found.covered, found.size, found.full
 
 
 def summary(found: np.ndarray, half: np.ndarray, coverage: float) -> dict[str, float]:
-    """Of (R, 3) draws, beside what the beta-binomial distribution says of subjects with one photo each."""
+    """Means over R splits (R, 3), next to the beta-binomial distribution for subjects with one photo each."""
     covered, size, full = found.T
     calibrating, judged = half.sum(), (~half).sum()
-    rank = np.ceil(round((calibrating + 1) * coverage, 9))  # the threshold's among the calibrating ones' scores
+    rank = np.ceil(round((calibrating + 1) * coverage, 9))  # of the threshold among the calibration scores
     expected = betabinom(judged, rank, calibrating + 1 - rank)
     low, high = expected.ppf([0.025, 0.975]) / judged
     return {
@@ -154,15 +157,19 @@ def summary(found: np.ndarray, half: np.ndarray, coverage: float) -> dict[str, f
 
 
 def trained_at(run: Path, commit: str | None) -> str:
-    """Its own commit, or the one that is given for runs that have no origin of their own."""
+    """The commit in the run's record of origin, or else the given one.
+
+    Raises:
+        SystemExit: if there is neither.
+    """
     known = origin(run).get("commit", commit)
     if known is None:
-        raise SystemExit(f"{run}: no {run.name}.json beside it tells its commit; name the commit with --commit")
+        raise SystemExit(f"{run}: no {run.name}.json next to it records its commit; give the commit with --commit")
     return known
 
 
 def provenance(name: str, runs: Sequence[Path], trained: str | None) -> dict:
-    """What it takes to get the numbers again; runs without an origin are of the commit that they were trained at."""
+    """What is needed to reproduce the numbers; `trained` is the commit of runs without a record of their origin."""
     at = f" --commit {trained}" if trained else ""
     return {
         "command": f"python benchmarks/conformal.py {name} --runs {' '.join(map(str, runs))}{at}",

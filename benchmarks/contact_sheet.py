@@ -1,4 +1,4 @@
-"""Draws what the grades of the rendered set look like: a row for each condition and tone, a column for each grade.
+"""Draws examples of the rendered grades: one row per condition, each in another skin tone, and one column per grade.
 
 python benchmarks/contact_sheet.py        # 3 seconds; writes benchmarks/results/rendered.jpg
 """
@@ -15,7 +15,7 @@ from multiskin.data.render.tones import TONES
 
 SHEET = Path(__file__).parent / "results" / "rendered.jpg"
 PARTS = {"oil": "forehead", "sensitivity": "side", "wrinkle": "centre", "pigmentation": "centre", "hydration": "chin"}
-OTHERS = 0.05  # severity of the part's other conditions
+OTHERS = 0.05  # severity of the other conditions on the same part of the face
 
 
 def main() -> None:
