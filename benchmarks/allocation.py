@@ -28,7 +28,7 @@ WORK = {"a training step, 16 photos": (16, True), "scoring 32 photos": (32, Fals
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="processes per setting; default: 7")
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # run by measure_in_subprocess: the workload, and "keep" or "leave"
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # a workload, and "keep" or "leave"
     given = parser.parse_args()
     if given.one:
         print(json.dumps(measured(*WORK[given.one[0]], keep=given.one[1] == "keep")))

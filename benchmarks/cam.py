@@ -38,7 +38,7 @@ BOUNDS = {1: "at most 1 ms added", 32: "at most 5 % added"}  # by batch size: th
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=120, help="time budget for each batch size and device; default: 120")
+    parser.add_argument("--seconds", type=float, default=120, help="budget per batch size and device; default: 120")
     parser.add_argument("--out", type=Path, default=RESULTS / "cam.json")
     options = parser.parse_args()
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]

@@ -36,7 +36,7 @@ SCHEMA = Schema(tuple(Attribute(f"attribute_{number}", GRADES) for number in ran
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, nargs=2, default=[16, 144], help="photos in the small and the large folder; default: 16 144")
+    parser.add_argument("--photos", type=int, nargs=2, default=[16, 144], help="in each folder; default: 16 144")
     parser.add_argument("--rounds", type=int, default=5, help="rounds per command; default: 5")
     parser.add_argument("--out", type=Path, default=RESULTS / "collection.json")
     given = parser.parse_args()
@@ -104,7 +104,7 @@ def seconds_of(arguments: Sequence[str], out: Path) -> float:
 
 
 def row(way: str, sizes: Sequence[int], seconds: np.ndarray) -> dict[str, object]:
-    """Photos per second and seconds before the first photo, from seconds (R, 2): each as median, minimum and maximum."""
+    """Photos per second and seconds before the first, from seconds (R, 2): each as median, minimum and maximum."""
     a_photo = (seconds[:, 1] - seconds[:, 0]) / (sizes[1] - sizes[0])
     before = seconds[:, 0] - sizes[0] * a_photo
     return {"way": way, "photos_a_second": of_rounds(1 / a_photo), "seconds_before": of_rounds(before)}

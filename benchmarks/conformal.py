@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", help="name of the results, conformal_NAME.csv and .json")
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="finished runs of one config")
-    parser.add_argument("--commit", help="commit of runs that have no record of their origin, such as those of a comparison")
+    parser.add_argument("--commit", help="commit of runs without a record of it, such as those of a comparison")
     given = parser.parse_args()
     source = provenance(given.name, given.runs, given.commit)
     schema = Schema.load(given.runs[0] / "schema.yaml")
@@ -86,7 +86,7 @@ def rows_of(table: pd.DataFrame, schema: Schema, seed: int) -> Iterator[dict]:
     random = np.random.default_rng(seed)
     for attribute in schema:
         photos = Photos.of(table, attribute)
-        halves = [random.permutation(photos.subject.max() + 1) % 2 == 0 for _ in range(DRAWS)]  # (S,) whether a subject calibrates
+        halves = [random.permutation(photos.subject.max() + 1) % 2 == 0 for _ in range(DRAWS)]  # (S,), True: calibrates
         for sets, makes in kinds_of(photos, attribute, random).items():
             for coverage in COVERAGES:
                 found = [judge(makes, photos, half[photos.subject], coverage) for half in halves]

@@ -1,11 +1,11 @@
-"""How often the two intervals of a comparison hold the truth, in simulations where that is known.
+"""Coverage of the two intervals of a comparison, in simulations where the true difference is known.
 
     python benchmarks/coverage.py
 
-Gaussian: every subject has a difference of its own, part of which is the same for all seeds; the intervals are given
-variances over subjects. Graded: two attributes with rare grades, five photos of a subject, partly graded; all models
-err alike on some subjects and photos, those of one side on more, and `compare` is given their predictions. Seeds differ
-not at all, or with once or twice the variance that the difference of one seed has from test set to test set.
+Gaussian: each subject has its own difference, part of which is shared by all seeds; the intervals are computed from the
+covariance over subjects. Graded: two attributes with rare grades and five photos per subject, partly graded; errors are
+correlated between all models, and more so between models of one side; `compare` gets their predictions. The variance
+over seeds is 0, 1 or 2 times the variance of one seed's difference over test sets.
 """
 
 import argparse
@@ -35,21 +35,21 @@ from multiskin.schema import Attribute, Schema
 
 UNITS = (23, 150, 600)  # subjects
 SEED_VARIANCES = (0.0, 1.0, 2.0)  # times the sampling variance of one seed's difference
-SHARED = (0.0, 0.3, 0.6, 1.0)  # part of the sampling variance that seeds share
-RESAMPLES = 200  # of each comparison: the limits' own noise costs a tenth of a percent of coverage
-SHARES = {"first": (0.42, 0.30, 0.17, 0.08, 0.03), "second": (0.5, 0.3, 0.2)}  # of true grades
+SHARED = (0.0, 0.3, 0.6, 1.0)  # fraction of the sampling variance that seeds share
+RESAMPLES = 200  # per comparison; so few cost 0.1 % of coverage, through the noise of the limits
+SHARES = {"first": (0.42, 0.30, 0.17, 0.08, 0.03), "second": (0.5, 0.3, 0.2)}  # of the true grades
 ATTRIBUTES = Schema(tuple(Attribute(name, len(shares)) for name, shares in SHARES.items()))
-PHOTOS, GRADED = 5, 0.6  # of a subject; the part of them that is graded for an attribute
-NOISE = {"candidate": 0.75, "baseline": 0.85}  # of a model's view of a photo, in deviations of the true condition
-COMMON, OWN = 0.35, 0.45  # parts of that noise: common to all models, and to the models of one side
-OF_SUBJECT = 0.5  # part of true conditions and of noises that is alike on all photos of a subject
+PHOTOS, GRADED = 5, 0.6  # photos per subject; fraction of them that is graded for an attribute
+NOISE = {"candidate": 0.75, "baseline": 0.85}  # of a model's perception, in standard deviations of the condition
+COMMON, OWN = 0.35, 0.45  # fractions of its variance shared by all models, and by the models of one side
+OF_SUBJECT = 0.5  # fraction of the variance of conditions and noise shared by all photos of a subject
 METRICS = ("p_recall", "kappa", "mae", "macro_mae", "accuracy", "rps")
-POPULATION = 300_000  # subjects, on whom the truth is measured
+POPULATION = 300_000  # subjects to compute the true metrics from
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--simulations", type=int, default=1000, help="of each setting; of Gaussian ones, five times")
+    parser.add_argument("--simulations", type=int, default=1000, help="per setting (Gaussian: five times)")
     given, start, checked_out = parser.parse_args(), time.process_time(), commit()
     torch.set_num_threads(1)
     table = pd.DataFrame([*gaussian(5 * given.simulations), *graded(given.simulations)])
@@ -81,9 +81,14 @@ class Setting(NamedTuple):
 
 
 def rows(setting: Setting, held: np.ndarray, half_widths: np.ndarray) -> Iterator[dict[str, object]]:
-    """A line of results for each interval (2,), from simulations (N, 2); widths are NaN where no interval was given.
+    """One row of results per interval, from N simulations of both intervals.
 
-    Among them are those without seeds, in which seeds were not seen to differ and both intervals are the same.
+    Simulations "without seeds" are those in which no variation over seeds was detected, so both intervals are the same.
+
+    Args:
+        setting: what was simulated.
+        held: (N, 2) whether each interval contains the true difference.
+        half_widths: (N, 2) of the intervals, NaN where there is none.
     """
     without_seeds = half_widths[:, 0] == half_widths[:, 1]
     for interval, of, widths in zip(("trained", "method"), held.T, half_widths.T, strict=True):
@@ -102,7 +107,7 @@ def rows(setting: Setting, held: np.ndarray, half_widths: np.ndarray) -> Iterato
 
 
 def gaussian(simulations: int) -> Iterator[dict[str, object]]:
-    """The intervals of a mean over subjects, in units of one seed's deviation over subjects."""
+    """Coverage for a mean over subjects, in units of one seed's standard deviation over subjects."""
     for seeds, units, shared, seed_variance in product((2, 3, 5), UNITS, SHARED, SEED_VARIANCES):
         random, found = np.random.default_rng(0), []
         for _ in range(simulations):
@@ -117,20 +122,20 @@ def gaussian(simulations: int) -> Iterator[dict[str, object]]:
 
 
 def judged(difference: PairedDifference, of_models: float, of_method: float) -> list[tuple[bool, float]]:
-    """Whether each interval holds its truth, and half its width."""
+    """Whether each interval contains its true difference, and half its width."""
     pairs = (difference.trained, of_models), (difference.method, of_method)
     return [(interval.low <= truth <= interval.high, (interval.high - interval.low) / 2) for interval, truth in pairs]
 
 
 @dataclass(frozen=True)
 class Photos:
-    """Photos of subjects that are graded for one attribute.
+    """N photos that are graded for one attribute.
 
     Attributes:
-        subjects: (N,) int.
-        condition: (N,) what a grade is a step of.
-        true: (N,) grades.
-        errors: of each side, (N,) what all of its models see wrongly, in deviations.
+        subjects: (N,) int, the number of each photo's subject.
+        condition: (N,) the continuous condition that grades divide into steps.
+        true: (N,) true grades.
+        errors: for each side, (N,) the errors shared by all of its models, in standard deviations of its noise.
     """
 
     subjects: np.ndarray
@@ -140,7 +145,7 @@ class Photos:
 
 
 def cuts(name: str) -> np.ndarray:
-    """The conditions between one grade and the next, (K-1,)."""
+    """The thresholds of the condition between grades, (K-1,)."""
     return ndtri(np.cumsum(SHARES[name])[:-1])
 
 
@@ -149,7 +154,7 @@ def photograph(name: str, units: int, random: np.random.Generator) -> Photos:
     subjects = subjects[random.random(len(subjects)) < GRADED]
 
     def effect() -> np.ndarray:
-        """(N,) with deviation 1, partly alike on all photos of a subject."""
+        """(N,) with variance 1, correlated between photos of a subject."""
         of_subject, of_photo = random.normal(size=units)[subjects], random.normal(size=len(subjects))
         return np.sqrt(OF_SUBJECT) * of_subject + np.sqrt(1 - OF_SUBJECT) * of_photo
 
@@ -159,7 +164,7 @@ def photograph(name: str, units: int, random: np.random.Generator) -> Photos:
 
 
 def answer(name: str, photos: Photos, side: str, skill: np.ndarray, random: np.random.Generator) -> Predictions:
-    """The answers of models whose noise is exp(skill) times what is usual: skill (S,)."""
+    """Predictions of S models whose noise is exp(skill) times that of their side, for skill (S,)."""
     own = random.normal(size=(len(skill), len(photos.true)))
     deviation = NOISE[side] * np.exp(skill)[:, None]  # (S, 1)
     seen = photos.condition + deviation * (photos.errors[side] + np.sqrt(1 - COMMON - OWN) * own)
@@ -170,24 +175,24 @@ def answer(name: str, photos: Photos, side: str, skill: np.ndarray, random: np.r
 
 
 class Truth:
-    """What every metric is on a population, as a function of a model's skill."""
+    """The true value of every metric on the population, as a function of a model's skill."""
 
     def __init__(self, random: np.random.Generator) -> None:
         self.curves = {side: self._curves(side, random) for side in NOISE}
 
     def _curves(self, side: str, random: np.random.Generator) -> np.ndarray:
-        """Polynomials of all lines of metrics, the mean over attributes among them: (5, L)."""
+        """Coefficients (5, L) of a polynomial in skill for each of the L metrics that `measure` returns."""
         skills = np.linspace(-1, 1, 17)
         population = {name: photograph(name, POPULATION, random) for name in SHARES}
         return polyfit(skills, [measure(population, side, skill, random) for skill in skills], 4)
 
     def of_models(self, skill: np.ndarray) -> np.ndarray:
-        """The mean difference of pairs of models with skills (2, S): (L,)."""
+        """The true difference (L,) of trained models with skills (2, S), averaged over seeds."""
         candidate, baseline = (polyval(each, curves) for each, curves in zip(skill, self.curves.values(), strict=True))
         return (candidate - baseline).mean(axis=-1)
 
     def of_method(self, deviation: float) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance of the difference over seeds whose skill deviates so much: (L,) and (L,)."""
+        """Mean (L,) and variance (L,) of the true difference over seeds, for a standard deviation of the skill."""
         skills, weights = hermegauss(15)
         values = [polyval(deviation * skills, curves) for curves in self.curves.values()]  # (L, 15)
         means = [np.average(each, axis=-1, weights=weights) for each in values]
@@ -196,7 +201,7 @@ class Truth:
 
 
 def measure(photos: dict[str, Photos], side: str, skill: float, random: np.random.Generator) -> np.ndarray:
-    """Every metric of one model, by attribute and then of their mean, as compare lists them."""
+    """Every metric of one model for each attribute and for their mean, (L,), in the order of `compare`."""
     confusion = torch.zeros(len(ATTRIBUTES), ATTRIBUTES.max_grades, ATTRIBUTES.max_grades)
     scores = torch.zeros(len(ATTRIBUTES), ATTRIBUTES.max_grades, dtype=torch.float64)
     for h, (name, of_attribute) in enumerate(photos.items()):
@@ -209,7 +214,7 @@ def measure(photos: dict[str, Photos], side: str, skill: float, random: np.rando
 
 
 def simulate(units: int, skill: np.ndarray, random: np.random.Generator, resamples: int = RESAMPLES) -> pd.DataFrame:
-    """A comparison of models with skills (2, S) on new subjects."""
+    """The comparison of models with skills (2, S) on newly drawn subjects."""
     pairs = []
     for attribute in ATTRIBUTES:
         photos = photograph(attribute.name, units, random)
@@ -224,8 +229,8 @@ def graded(simulations: int) -> Iterator[dict[str, object]]:
     truth = Truth(random)
     for units in UNITS:
         trials = [simulate(units, np.zeros((2, 1)), random, resamples=0)["difference"] for _ in range(500)]
-        sampling = np.var(trials, axis=0, ddof=1)  # (L,) of one seed
-        per_deviation = truth.of_method(0.01)[1][0] / 0.01**2  # of the first metric, which sets how far seeds differ
+        sampling = np.var(trials, axis=0, ddof=1)  # (L,) for one seed
+        per_deviation = truth.of_method(0.01)[1][0] / 0.01**2  # of the first metric, which defines the seed variance
         for seeds, seed_variance in product((3, 5), SEED_VARIANCES):
             deviation = np.sqrt(seed_variance * sampling[0] / per_deviation)
             yield from graded_setting(truth, seeds, units, seed_variance, deviation, sampling, simulations, random)

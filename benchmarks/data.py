@@ -1,10 +1,10 @@
-"""What a photo of a telephone costs on its way to the network, stage by stage, and what keeping pictures spares.
+"""Time that each stage of data loading takes for a smartphone photo, and throughput with and without caching.
 
-    python benchmarks/data.py             # leave the machine alone meanwhile
+    python benchmarks/data.py             # keep the machine idle meanwhile
 
-Photos of 12 megapixels are made up, smooth as skin with fine noise, for how long they take depends on their size. All
-heads resize them first and augment them as the predecessor's recipe for oil did. Each stage is timed in one process;
-the loader with all ways of keeping pictures, by turns, in an epoch after the first.
+Uses synthetic photos of 12 megapixels, smooth like skin with fine noise; content matters less than size. All heads
+resize the photos first, then augment them as the predecessor's recipe for oil did. Each stage is timed in one process.
+The data loader is timed with each way of caching, alternating, in an epoch after the first.
 """
 
 import argparse
@@ -45,9 +45,9 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, default=48, help="default: 48")
-    parser.add_argument("--rounds", type=int, default=7, help="of each way; default: 7")
-    parser.add_argument("--workers", type=int, default=0, help="processes that read photos; default: 0")
+    parser.add_argument("--photos", type=int, default=48, help="number of photos; default: 48")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds per way of caching; default: 7")
+    parser.add_argument("--workers", type=int, default=0, help="worker processes of the data loader; default: 0")
     parser.add_argument("--out", type=Path, default=RESULTS / "data.json")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def make_photos(root: Path, number: int) -> None:
-    """A table and its photos."""
+    """Writes photos and their table of labels."""
     random = np.random.default_rng(0)
     for photo in range(number):
         smooth = Image.fromarray(random.integers(90, 220, (16, 12, 3), dtype=np.uint8)).resize((WIDTH, HEIGHT))

@@ -1,8 +1,9 @@
-"""Times what a newcomer does: 'multiskin fit' without a setting, on a machine that has drawn nothing yet.
+"""Times the first run of a new user: 'multiskin fit' without options, with no rendered photos in the cache.
 
-    python benchmarks/default_run.py             # about seven minutes on two cores; leave the machine alone meanwhile
+    python benchmarks/default_run.py             # about seven minutes on two cores; keep the machine idle meanwhile
 
-Writes the seconds of the whole command, of which drawing and training, and the test P-Recall it ended with.
+Writes the seconds of the whole command, of the time until the photos are rendered and of training, and the test
+P-Recall of the run.
 """
 
 import json

@@ -1,11 +1,11 @@
-"""What 'trainer.deterministic: true' costs: seconds a training step of the default network, with it and without.
+"""Cost of 'trainer.deterministic: true': seconds per training step of the default network, with and without it.
 
-    python benchmarks/determinism.py             # under three minutes; leave the machine alone meanwhile
+    python benchmarks/determinism.py             # under three minutes; keep the machine idle meanwhile
 
-Both ways take turns in one process, a block of steps each on the same random photos, and from pair to pair the other
-one is first, so that a slow minute of the machine falls on both. Photos are neither read nor augmented, which costs the
-same both ways, so that in a whole run the price is a smaller share. On a GPU cuBLAS has the workspace of deterministic
-runs both ways, for a process reads that setting once.
+Both modes alternate in one process, in blocks of steps on the same random photos. The order changes from pair to pair,
+so that slow phases of the machine affect both. Reading and augmenting photos is left out; it takes equally long in both
+modes, so the relative cost of a whole run is smaller. On a GPU, cuBLAS uses the workspace setting of deterministic runs
+in both modes, since a process reads that setting only once.
 """
 
 import argparse
@@ -28,12 +28,12 @@ from multiskin.models.blueprint import Blueprint
 from multiskin.run import write_json
 from multiskin.schema import MISSING, Schema
 
-BLOCK = 1.0  # seconds, at least: long for the clock, and short for what else the machine does
+BLOCK = 1.0  # seconds, at least: long enough to time precisely, short enough for load to affect both modes alike
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--blocks", type=int, default=30, help="of each way and device; default: 30")
+    parser.add_argument("--blocks", type=int, default=30, help="blocks per mode and device; default: 30")
     parser.add_argument("--out", type=Path, default=RESULTS / "determinism.json")
     options = parser.parse_args()
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # as Lightning sets it
@@ -47,10 +47,10 @@ def main() -> None:
 
 
 def measure(config: FitConfig, schema: Schema, device: torch.device, blocks: int) -> dict[str, object]:
-    """Medians over blocks, and their ratio with a 95 % interval: pairs of blocks resampled."""
+    """Medians over blocks, and their ratio with a 95 % interval from resampling pairs of blocks."""
     step = training_step(config, schema, device)
     for deterministic in (True, False):
-        seconds(step, 2, deterministic)  # before the clock counts, memory is found and kernels are loaded
+        seconds(step, 2, deterministic)  # warm-up: allocates memory and loads kernels
     steps = max(round(BLOCK / seconds(step, 2, deterministic=False)), 1)
     pairs = np.empty((blocks, 2))
     for pair in range(blocks):
@@ -69,7 +69,7 @@ def measure(config: FitConfig, schema: Schema, device: torch.device, blocks: int
 
 
 def training_step(config: FitConfig, schema: Schema, device: torch.device) -> Callable[[], None]:
-    """Learns from one batch of the config's size: random photos, two grades in three missing."""
+    """A function that trains on one batch of the config's size: random photos with two thirds of the grades missing."""
     torch.manual_seed(0)
     counts = tuple((100,) * attribute.grades for attribute in schema)
     recipes = tuple(head_recipes(config, schema.names))
@@ -93,7 +93,7 @@ def training_step(config: FitConfig, schema: Schema, device: torch.device) -> Ca
 
 
 def seconds(step: Callable[[], None], steps: int, deterministic: bool) -> float:
-    """Of a step, averaged over a block of them."""
+    """Seconds per step, averaged over a block of steps."""
     torch.use_deterministic_algorithms(deterministic)
     _synchronise()
     start = time.perf_counter()
@@ -109,7 +109,7 @@ def _synchronise() -> None:
 
 
 def ratios(pairs: np.ndarray) -> np.ndarray:
-    """Deterministic over plain: of the medians of all pairs (N, 2), and of those of each resample, (1 + R,)."""
+    """Ratios (1 + R,) of the median seconds, deterministic to plain: of all pairs (N, 2), then of each resample."""
     draws = np.random.default_rng(0).integers(len(pairs), size=(RESAMPLES, len(pairs)))
     plain, deterministic = np.median(np.concatenate([pairs[None], pairs[draws]]), axis=1).T
     return deterministic / plain
@@ -124,7 +124,7 @@ def name(device: torch.device) -> str:
 
 
 def provenance(config: FitConfig, load: float) -> dict[str, object]:
-    """What it takes to get the numbers again."""
+    """What is needed to reproduce the numbers."""
     return {
         "command": "python benchmarks/determinism.py",
         "network": f"{config.model.backbone}, {config.model.input_size} pixels, batches of {config.data.batch_size}",

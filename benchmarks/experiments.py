@@ -1,10 +1,10 @@
-"""The comparisons and studies whose results stand in the README: run or gone on with, and kept beside this script.
+"""Runs or resumes the comparisons and studies in the README, and saves their results next to this script.
 
     python benchmarks/experiments.py compare skin5_london --data.faces data/london_faces
     python benchmarks/experiments.py study loss
 
-Further options are those of `multiskin compare` and `multiskin study`. Results are KIND_NAME.json (all of it, and where
-it comes from), .csv, .md and, of a comparison, pictures; of another --protocol they are KIND_NAME_PROTOCOL.
+All other options are passed to `multiskin compare` or `multiskin study`. Writes KIND_NAME.json (all results and their
+origin), KIND_NAME.csv, KIND_NAME.md and, for a comparison, figures; with --protocol, KIND_NAME_PROTOCOL and so on.
 """
 
 import argparse
@@ -30,10 +30,10 @@ PICTURES = ("differences", "cost")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=CONFIGS)
-    parser.add_argument("name", help="of a file in configs/ or configs/studies/")
-    parser.add_argument("--runs", type=Path, help="where the runs go; default: runs/KIND-NAME")
-    parser.add_argument("--commit", help="that finished runs were trained at; default: the one that is checked out")
-    parser.add_argument("--protocol", help="of a comparison, if not its default")
+    parser.add_argument("name", help="name of a file in configs/ or configs/studies/, without .yaml")
+    parser.add_argument("--runs", type=Path, help="folder for the runs; default: runs/KIND-NAME")
+    parser.add_argument("--commit", help="commit that finished runs were trained at; default: the one checked out")
+    parser.add_argument("--protocol", help="protocol of a comparison, if not the default")
     given, options = parser.parse_known_args()
     name = "_".join(filter(None, [given.kind, given.name, given.protocol]))
     runs = given.runs or Path("runs") / name.replace("_", "-", 1)
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def keep(kind: str, name: str, runs: Path, command: str, made_at: str) -> None:
-    """Copies what a finished comparison or study has left into the results, with its origin."""
+    """Copies the results of a finished comparison or study to the results folder, with their origin."""
     origin = {
         "command": command,
         "machine": machine(threads()),
@@ -63,7 +63,7 @@ def keep(kind: str, name: str, runs: Path, command: str, made_at: str) -> None:
 
 
 def _without_places(command: list[str]) -> list[str]:
-    """The command as others would give it: timm's weights by themselves, and folders in data/."""
+    """The command without local paths: timm's own weights, and data folders in data/."""
     if "--model.weights" in command:
         place = command.index("--model.weights")
         command = command[:place] + command[place + 2 :]

@@ -1,9 +1,10 @@
-"""What an exported model is worth: milliseconds a photo, seconds until a command's first answer, and what 8 bits cost.
+"""Exported models: latency, cold start of `multiskin predict`, and the quality lost by 8-bit quantisation.
 
-    python benchmarks/export.py runs/first        # ten minutes; leave the machine alone meanwhile
+    python benchmarks/export.py runs/first        # ten minutes; keep the machine idle meanwhile
 
-One photo at a time in the model itself, in its ONNX file and in that of 8 bits, by turns in one process; each command
-in processes of its own, by turns as well; and P-Recall of all three on the run's validation photos.
+Latency is measured on single photos with the PyTorch model, its ONNX file and its 8-bit ONNX file, alternating in one
+process. Each cold start runs in a new process, also alternating. P-Recall of all three is measured on the run's
+validation photos.
 """
 
 import argparse
@@ -42,10 +43,10 @@ Model = Predictor | OnnxPredictor
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="a finished run whose photos are there")
-    parser.add_argument("--seconds", type=float, default=120, help="of timing photos one at a time; default: 120")
-    parser.add_argument("--rounds", type=int, default=9, help="processes of each command; default: 9")
-    parser.add_argument("--photos", type=int, help="of the validation photos; default: all")
+    parser.add_argument("run", type=Path, help="a finished run whose photos are still in place")
+    parser.add_argument("--seconds", type=float, default=120, help="time budget for the latency; default: 120")
+    parser.add_argument("--rounds", type=int, default=9, help="cold starts per model; default: 9")
+    parser.add_argument("--photos", type=int, help="number of validation photos to use; default: all")
     parser.add_argument("--out", type=Path, default=RESULTS / "export.json")
     given = parser.parse_args()
     keep_freed_memory()
@@ -70,7 +71,7 @@ def main() -> None:
 
 
 def export(predictor: Predictor, run: RunFolder, plain: Path, int8: Path) -> dict[str, Agreement]:
-    """Writes both files; how far they agree with the model itself."""
+    """Writes both ONNX files, and returns how closely each agrees with the PyTorch model."""
     root = Path(settings_of(run)["data"]["root"])
     compared, learned = run_photos(run, root, "val", COMPARED), run_photos(run, root, "train", LEARNED)
     return {
@@ -87,9 +88,9 @@ def validation_photos(run: RunFolder, schema: Schema, most: int | None) -> Manif
 
 
 def latency(models: Mapping[str, Model], predictor: Predictor, budget: float) -> dict[str, object]:
-    """Milliseconds of the network and what its probabilities mean, for one prepared photo, by way.
+    """Milliseconds from one preprocessed photo to its prediction, for each model.
 
-    The median over rounds, and how many times as fast as the model itself, with 95 % intervals over rounds.
+    Medians over rounds, and the speed relative to the PyTorch model, with 95 % intervals over rounds.
     """
     size = predictor.preprocessing.input_size
     photo = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
@@ -102,7 +103,7 @@ def latency(models: Mapping[str, Model], predictor: Predictor, budget: float) ->
 
 
 def answering(model: Model, photo: np.ndarray) -> Callable[[], object]:
-    """What answers a prepared photo (S, S, 3)."""
+    """A function that predicts for a photo (S, S, 3) already resized to the input size."""
     if isinstance(model, OnnxPredictor):
         pixels = model.pixels(photo)[None]
         return lambda: model.predict(pixels)
@@ -111,7 +112,7 @@ def answering(model: Model, photo: np.ndarray) -> Callable[[], object]:
 
 
 def cold(models: Mapping[str, Path], photo: Path, rounds: int) -> dict[str, object]:
-    """Seconds from the start of `multiskin predict` to its first score: median, least and most, by way."""
+    """Seconds from the start of `multiskin predict` to its first score, for each model: median, minimum and maximum."""
     seconds = np.array([[of_process(model, photo) for model in models.values()] for _ in range(rounds)])
     return {
         way: [round(float(of(seconds[:, t])), 3) for of in (np.median, np.min, np.max)] for t, way in enumerate(models)
@@ -119,20 +120,20 @@ def cold(models: Mapping[str, Path], photo: Path, rounds: int) -> dict[str, obje
 
 
 def of_process(model: Path, photo: Path) -> float:
-    """Seconds until its first score is told."""
+    """Seconds until `multiskin predict` prints its first score."""
     command = [sys.executable, "-m", "multiskin", "predict", str(model), str(photo), "--num_workers", "0"]
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         told = [(line, time.perf_counter() - start) for line in process.stdout]
-    (_, (score, seconds)) = told  # after the columns
+    (_, (score, seconds)) = told  # the first line names the columns
     if process.returncode or not score.startswith(str(photo)):
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {score}")
     return seconds
 
 
 def quality(models: Mapping[str, Model], photos: Manifest) -> dict[str, object]:
-    """P-Recall of ordered attributes, averaged, and how much more it is than the model's own, with 95 % intervals."""
+    """Mean P-Recall over ordinal heads, and its difference from the PyTorch model, with 95 % intervals."""
     units = photos.units
     paths = [photos.path(row) for row in range(len(photos))]
     values = {
@@ -145,7 +146,7 @@ def quality(models: Mapping[str, Model], photos: Manifest) -> dict[str, object]:
 
 
 def mean_p_recall(results: Sequence[PhotoResult], photos: Manifest, units: np.ndarray) -> np.ndarray:
-    """Of the photos as they are and of each resample of subjects, (1 + RESAMPLES,)."""
+    """Mean P-Recall over ordinal heads (1 + RESAMPLES,): of all photos, then of each resample of subjects."""
     grades = np.concatenate([result.prediction.grades for result in results if result.prediction is not None])
     confusions = resampled_confusions(photos.grades, grades, units, photos.schema.max_grades)
     heads = [
@@ -161,9 +162,9 @@ def rounded(values: np.ndarray) -> list[float]:
 
 
 def provenance(given: argparse.Namespace, predictor: Predictor, load: float) -> dict[str, object]:
-    """What it takes to get the numbers again."""
+    """What is needed to reproduce the numbers."""
     blueprint = predictor.blueprint
-    assert blueprint is not None  # it was loaded
+    assert blueprint is not None  # always set by from_checkpoint
     limit = "" if given.photos is None else f" --photos {given.photos}"
     return {
         "command": f"python benchmarks/export.py RUN --seconds {given.seconds:g} --rounds {given.rounds}{limit}",

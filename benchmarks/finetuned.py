@@ -1,13 +1,13 @@
-"""What losses, and each step from plain cross entropy to a config's own recipe, are worth when all weights are trained.
+"""Effect of the loss, and of each step from plain cross entropy to a config's recipe, when all weights are trained.
 
     python benchmarks/finetuned.py isic_abc --root data/isic_abc --size 128
     python benchmarks/finetuned.py skin5 --size 128
 
-The losses are those whose heads do best on frozen features of the same photos (heads.py, by validation: the three
-whose calibrated ones do, and those of the three that led before they were calibrated), all with plain sampling, so that
-the loss alone differs. A step keeps all of the steps before it. Settings are chosen on validation photos; test photos
-are read for the table alone. Finished runs are kept in --runs and are not trained again. Without --size, photos are as
-large as the config has them, and on a CPU all of it takes three times as long.
+The losses are those whose heads are best on frozen features of the same photos (heads.py, by validation: the best three
+with calibration and the best three without). All are trained with plain sampling, so that only the loss differs. Each
+step includes all steps before it. Settings are chosen on validation photos; test photos are used for the table only.
+Finished runs are kept in --runs and not trained again. Without --size, photos have the config's input size, which takes
+three times as long on a CPU.
 """
 
 import argparse
@@ -35,13 +35,13 @@ OF_ALL = ["--recipe.resample", "natural", "--recipe.decision", "credit", "--reci
 
 
 class Step(NamedTuple):
-    """Something that a recipe does and the one before it does not.
+    """A recipe that adds one change to the previous step.
 
     Attributes:
-        title: of its line.
-        variant: the runs that it is read from.
-        decision: that their probabilities lead to; "" for the one that they were trained with.
-        calibration: of the probabilities before; "" for none.
+        title: the title of its row in the table.
+        variant: the trained variant that it uses.
+        decision: the decision rule to apply; "" for the one that the runs have.
+        calibration: the calibration method to apply before the decision; "" for none.
     """
 
     title: str
@@ -51,20 +51,20 @@ class Step(NamedTuple):
 
     @property
     def runs(self) -> str:
-        """The name of what it is read from: runs as they were trained, or calibrated."""
+        """The name of the runs that it uses: those of the variant as trained, or calibrated."""
         return f"{self.variant} {self.calibration}".strip()
 
 
 class Recipes(NamedTuple):
-    """What is trained on one set of photos.
+    """The experiments on one set of photos.
 
     Attributes:
-        config: whose photos, network and schedule all variants have.
-        variants: their options, after OF_ALL and those of `common`.
-        losses: variants that are set against PLAIN.
-        steps: from plain cross entropy to the config's recipe, each set against the one before.
-        tried: what was not taken, each set against that recipe.
-        common: options of all variants.
+        config: the config with the photos, network and schedule of all variants.
+        variants: by name, the options of each variant, in addition to OF_ALL and `common`.
+        losses: variants to compare with PLAIN.
+        steps: from plain cross entropy to the config's recipe, each compared with the previous one.
+        tried: alternatives that were rejected, each compared with the config's recipe.
+        common: options of all variants, in addition to OF_ALL.
     """
 
     config: str
@@ -75,14 +75,14 @@ class Recipes(NamedTuple):
     common: Sequence[str] = ()
 
     def options(self, variant: str) -> list[str]:
-        """All that a variant has in place of the config's own."""
+        """All options of a variant, which override the config."""
         return [*OF_ALL, *self.common, *self.variants[variant]]
 
 
-DEFAULT_AUGMENTATION = ["--recipe.augment", "[RandomResizedCrop, HorizontalFlip]"]  # that of Recipe
+DEFAULT_AUGMENTATION = ["--recipe.augment", "[RandomResizedCrop, HorizontalFlip]"]  # the default of Recipe.augment
 SQUARE_ROOT = ["--recipe.resample", "square_root"]
-BALANCED = ["--heads", "{sensitivity: {resample: balanced, share: 2}}"]  # as in the configs of drawn skin
-EVEN = ["--heads", "{n_colors: {share: 8}}"]  # as many draws in effect for each head as it has photos
+BALANCED = ["--heads", "{sensitivity: {resample: balanced, share: 2}}"]  # as in configs/skin5_drawn.yaml
+EVEN = ["--heads", "{n_colors: {share: 8}}"]  # gives each head about as many effective draws as it has photos
 SETS = {
     "isic_abc": Recipes(
         "configs/isic_abc.yaml",
@@ -134,7 +134,7 @@ SETS = {
             Step("calibration before the decision", "coral_balanced", calibration="cumulative"),
         ],
         tried=[Step("tried: squared EMD in place of CORAL", "squared_emd", calibration="cumulative")],
-        common=["--recipe.calibration", "null"],  # which is a step of its own
+        common=["--recipe.calibration", "null"],  # calibration is a separate step
     ),
 }
 
@@ -142,9 +142,9 @@ SETS = {
 def main() -> None:
     options = parser(__doc__)
     options.add_argument("data", choices=SETS)
-    options.add_argument("--root", help="where the photos are; those of skin5 are drawn if it is not given")
-    options.add_argument("--weights", default="auto", help="as model.weights")
-    options.add_argument("--size", help="as model.input_size, if not the config's")
+    options.add_argument("--root", help="folder of the photos; without it, those of skin5 are rendered")
+    options.add_argument("--weights", default="auto", help="value of model.weights; default: auto")
+    options.add_argument("--size", help="value of model.input_size; default: that of the config")
     given = options.parse_args()
     recipes = SETS[given.data]
     runs = {variant: trained(given, recipes, variant) for variant in recipes.variants}
@@ -168,13 +168,13 @@ def trained(given: argparse.Namespace, recipes: Recipes, variant: str) -> list[P
 
 
 def against_plain(recipes: Recipes, runs: Mapping[str, Sequence[Path]], schema: Schema) -> Iterator[pd.DataFrame]:
-    """Every loss beside cross entropy."""
+    """Every loss compared with cross entropy."""
     for loss in recipes.losses:
         yield from compared(loss, Step("", loss), Step("", PLAIN), runs, schema)
 
 
 def step_by_step(recipes: Recipes, runs: Mapping[str, Sequence[Path]], schema: Schema) -> Iterator[pd.DataFrame]:
-    """Every step beside the one before it, and what was tried beside the last."""
+    """Every step compared with the previous one, and every rejected alternative compared with the last step."""
     pairs = [*pairwise(recipes.steps), *product(recipes.steps[-1:], recipes.tried)]
     for before, step in pairs:
         yield from compared(step.title, step, before, runs, schema)
@@ -183,7 +183,7 @@ def step_by_step(recipes: Recipes, runs: Mapping[str, Sequence[Path]], schema: S
 def compared(
     title: str, step: Step, before: Step, runs: Mapping[str, Sequence[Path]], schema: Schema
 ) -> Iterator[pd.DataFrame]:
-    """A table for validation and one for test photos, of each attribute and their mean."""
+    """Two tables, for validation and for test photos, of each attribute and their mean."""
     for side in SIDES:
         pairs = [pair(attribute, step, before, runs, side) for attribute in schema]
         table = compare(pairs)
@@ -191,7 +191,7 @@ def compared(
 
 
 def pair(attribute: Attribute, step: Step, before: Step, runs: Mapping[str, Sequence[Path]], side: str) -> Pair:
-    """The answers of two steps, which may be those of the same runs decided in two ways."""
+    """The predictions of two steps, which may use the same runs with different decision rules."""
     tables = {variant: [run / f"predictions_{side}.csv" for run in of_variant] for variant, of_variant in runs.items()}
     other = before.runs if before.runs != step.runs else next(each for each in tables if each != step.runs)
     read = read_pair(attribute, tables[step.runs], tables[other])
@@ -200,7 +200,7 @@ def pair(attribute: Attribute, step: Step, before: Step, runs: Mapping[str, Sequ
 
 
 def decided(answers: Predictions, step: Step) -> Predictions:
-    """With the grades that a step decides for."""
+    """The predictions with the grades that the step's decision rule gives."""
     if not step.decision:
         return answers
     probabilities = torch.from_numpy(answers.probabilities)  # (S, N, K)

@@ -1,4 +1,4 @@
-"""Photos as a frozen, pretrained backbone sees them: computed once, and kept for every head that is tried on them."""
+"""Features of photos from a frozen, pretrained backbone, computed once and cached for all heads."""
 
 import hashlib
 import json
@@ -31,8 +31,8 @@ class Side(NamedTuple):
     """One side of the split.
 
     Attributes:
-        photos: N of them, with their grades.
-        features: (N, C) float32, standardised by those of the training photos.
+        photos: N photos with their grades.
+        features: (N, C) float32, standardised with the mean and standard deviation of the training photos.
     """
 
     photos: Manifest
@@ -40,13 +40,13 @@ class Side(NamedTuple):
 
 
 class Frozen(NamedTuple):
-    """A data set as a frozen backbone sees it.
+    """The features of a data set from a frozen backbone.
 
     Attributes:
-        config: the settings that say what the photos are and how they are shown.
+        config: the settings of the photos and their preprocessing.
         sides: train, val and test.
-        key: the same for the same features.
-        seconds: of processor time that they took.
+        key: a hash of everything that the features depend on.
+        seconds: the CPU time of computing the features.
     """
 
     config: FitConfig
@@ -60,16 +60,16 @@ class Frozen(NamedTuple):
 
 
 def frozen(arguments: Sequence[str], root: str | None, folder: Path) -> Frozen:
-    """The photos of a training config as its backbone sees them before any training.
+    """Computes the features of a config's photos with its pretrained backbone, or reads them from the cache.
 
     Args:
-        arguments: as `multiskin fit` takes them.
-        root: where the photos are, drawn ones as well; default: as the config says.
-        folder: where features are kept.
+        arguments: arguments of `multiskin fit`.
+        root: the folder of the photos, also for rendered ones; None for that of the config.
+        folder: the folder to cache features in.
     """
     config, schema = fit_config("heads", "", list(arguments))
     config = replace(config, data=replace(config.data, root=root, render=None)) if root else with_photos_drawn(config)
-    # At its own stride: with another one a network that is not trained on sees every pattern at a strange scale.
+    # At its original stride: without fine-tuning, another stride shows the network patterns at a scale it never saw.
     config = replace(config, model=replace(config.model, output_stride=None, dilation=True))
     photos = checked_photos(config, schema)
     backbone = pretrained_backbone(config.model, offline=config.offline).eval()
@@ -82,7 +82,7 @@ def frozen(arguments: Sequence[str], root: str | None, folder: Path) -> Frozen:
 def _standardised(sides: Mapping[str, tuple[Manifest, np.ndarray]]) -> dict[str, Side]:
     _, train = sides["train"]
     mean, deviation = train.mean(axis=0), train.std(axis=0)
-    deviation = np.where(deviation > 0, deviation, 1)  # a channel that never answers stays 0
+    deviation = np.where(deviation > 0, deviation, 1)  # a constant channel stays 0
     return {
         side: Side(photos, torch.from_numpy((features - mean) / deviation))
         for side, (photos, features) in sides.items()
@@ -90,12 +90,12 @@ def _standardised(sides: Mapping[str, tuple[Manifest, np.ndarray]]) -> dict[str,
 
 
 def _kept(path: Path, photos: Manifest, config: FitConfig, backbone: Backbone) -> tuple[np.ndarray, float]:
-    """The features (N, C), and the seconds that they took, from the file if it is there."""
+    """The features (N, C) and the CPU seconds of computing them, from the file if it exists."""
     if not path.is_file():
         start = time.process_time()
         features = _features(photos, config, backbone)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as part, part.open("wb") as file:  # by its handle, or numpy would lengthen the name
+        with whole(path) as part, part.open("wb") as file:  # as a file object, since numpy appends .npz to names
             np.savez(file, features=features, seconds=time.process_time() - start)
     with np.load(path) as kept:
         return kept["features"], float(kept["seconds"])
@@ -103,7 +103,7 @@ def _kept(path: Path, photos: Manifest, config: FitConfig, backbone: Backbone) -
 
 @torch.inference_mode()
 def _features(photos: Manifest, config: FitConfig, backbone: Backbone) -> np.ndarray:
-    """What heads read of each photo as it is shown in evaluation: (N, C)."""
+    """The pooled features (N, C) of the photos, preprocessed as for evaluation."""
     preprocessing = Preprocessing(
         config.model.input_size, backbone.mean, backbone.std, tuple(config.data.transform), config.data.skin
     )
@@ -114,7 +114,7 @@ def _features(photos: Manifest, config: FitConfig, backbone: Backbone) -> np.nda
 
 
 def _key(photos: Manifest, config: FitConfig, backbone: Backbone) -> str:
-    """Of all that decides on the features, and not of where it lies."""
+    """A hash of everything that the features depend on, independent of where the files are."""
     weights = find_weights(config.model.weights, backbone.net.pretrained_cfg, offline=config.offline)
     decides = {
         "backbone": config.model.backbone,

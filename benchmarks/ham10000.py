@@ -1,10 +1,10 @@
-"""Trains configs/ham10000.yaml with several seeds, and beside it the loop that one would write with timm and torch.
+"""Compares configs/ham10000.yaml, trained with several seeds, with a plain training loop in timm and PyTorch.
 
     python benchmarks/ham10000.py --root data/ham10000_small --seeds 0 1 2
 
-Both have the same network and first weights, split, augmentation, epochs, batches and optimizer, and keep the epoch of
-least validation loss; the loop has no averaged weights and no clipped gradients. Finished runs are kept in --runs and
-are not trained again.
+Both use the same network, initial weights, split, augmentation, epochs, batch size and optimizer, and keep the epoch
+with the lowest validation loss. The plain loop has neither weight averaging nor gradient clipping. Finished runs are
+kept in --runs and not trained again.
 """
 
 import argparse
@@ -37,8 +37,8 @@ HEAD = Schema.load("configs/schemas/ham10000.yaml").attributes[0]
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--root", default="data/ham10000_small", help="where the photos are")
-    options.add_argument("--weights", default="auto", help="as model.weights")
+    options.add_argument("--root", default="data/ham10000_small", help="folder of the photos")
+    options.add_argument("--weights", default="auto", help="value of model.weights; default: auto")
     given = options.parse_args()
     arguments = ["--config", str(CONFIG), "--data.root", given.root, "--model.weights", given.weights]
     runs = train("ham10000", arguments, given)
@@ -49,9 +49,13 @@ def main() -> None:
 
 
 def compare(systems: dict[str, list[pd.DataFrame]], attribute: Attribute) -> pd.DataFrame:
-    """Balanced accuracy of two systems, one table of predictions a seed each, and by how much the first is better.
+    """Balanced accuracy of two systems, and the difference of the first from the second.
 
-    The interval is over test subjects, whose photos are drawn for all seeds and both systems together.
+    Intervals resample test subjects, the same ones for all seeds and both systems.
+
+    Args:
+        systems: by name, a table of predictions per seed.
+        attribute: the predicted attribute.
     """
     ordered = {name: [table.sort_values("image") for table in seeds] for name, seeds in systems.items()}
     weights = resample(next(iter(ordered.values()))[0])
@@ -69,7 +73,7 @@ def compare(systems: dict[str, list[pd.DataFrame]], attribute: Attribute) -> pd.
 
 
 def of(table: pd.DataFrame, attribute: Attribute, weights: np.ndarray) -> np.ndarray:
-    """The balanced accuracy for each row of weights (1 + R, N): (1 + R,)."""
+    """Balanced accuracy (1 + R,) for each row of weights (1 + R, N)."""
     true, decided = (table[name].to_numpy(int) for name in (attribute.true_column, attribute.name))
     cells = np.eye(attribute.grades**2)[attribute.grades * true + decided]  # (N, K * K)
     confusions = torch.from_numpy(weights @ cells).unflatten(1, (attribute.grades, attribute.grades))
@@ -80,7 +84,7 @@ def of(table: pd.DataFrame, attribute: Attribute, weights: np.ndarray) -> np.nda
 
 
 def plain_predictions(given: argparse.Namespace, seed: int, beside: Path) -> pd.DataFrame:
-    """What the plain loop says of the test photos, as it was written beside a run when it was trained."""
+    """The plain loop's predictions of the test photos, cached in a file next to the run of the same seed."""
     path = beside.with_name(f"{beside.name}-plain-{origin(beside)['commit'][:8]}.csv")
     if not path.exists():
         predictions = Loop(given, seed).predictions()
@@ -90,7 +94,7 @@ def plain_predictions(given: argparse.Namespace, seed: int, beside: Path) -> pd.
 
 
 class Photos(Dataset[tuple[Tensor, int]]):
-    """Pictures and classes of some rows of the table."""
+    """Photos and classes of some rows of the table."""
 
     def __init__(self, root: Path, table: pd.DataFrame, transform: PhotoTransform) -> None:
         self.paths = [root / name for name in table["image"]]
@@ -106,7 +110,7 @@ class Photos(Dataset[tuple[Tensor, int]]):
 
 
 class Classifier(nn.Module):
-    """Backbone, dropout, linear layer."""
+    """Backbone, dropout and a linear layer."""
 
     def __init__(self, model: ModelConfig) -> None:
         super().__init__()
@@ -118,7 +122,7 @@ class Classifier(nn.Module):
 
 
 class Loop:
-    """Fine-tuning as in any tutorial: cross entropy, AdamW, warm-up and cosine, the epoch of least validation loss."""
+    """Fine-tuning as in a tutorial: cross entropy, AdamW, warm-up and cosine, the epoch of lowest validation loss."""
 
     def __init__(self, given: argparse.Namespace, seed: int) -> None:
         torch.manual_seed(seed)
@@ -140,7 +144,7 @@ class Loop:
         self.tested = sides["test"]
 
     def predictions(self) -> pd.DataFrame:
-        """Trains, and then tells the test photos' classes."""
+        """Trains the network, then predicts the classes of the test photos."""
         best, state = np.inf, self.net.state_dict()
         optimizer = torch.optim.AdamW(self.net.parameters(), self.lr, weight_decay=0.05)
         steps = len(self.train)

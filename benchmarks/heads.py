@@ -1,10 +1,10 @@
-"""Which loss for ordered grades, and which decision after it: heads of every loss on features of a frozen backbone.
+"""Compares losses for ordinal grades, and decision rules, with heads on features of a frozen backbone.
 
     python benchmarks/heads.py isic_abc --root data/isic_abc
     python benchmarks/heads.py skin5
 
-Everything is chosen on validation photos; the test photos are read for the table alone. Features and finished losses
-are kept in --runs and are not computed again.
+Everything is chosen on validation photos; test photos are used for the table only. Features and finished losses are
+kept in --runs and not computed again.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from multiskin.schema import Schema
 
 CONFIGS = {"isic_abc": "configs/isic_abc.yaml", "skin5": "configs/skin5_drawn.yaml"}
 GRID = {"rate": RATES, "decay": DECAYS, "steps": STEPS}
-Heads = Mapping[str, Sequence[Chosen]]  # of each loss, for each attribute
+Heads = Mapping[str, Sequence[Chosen]]  # by loss, for each attribute
 
 
 def main() -> None:
@@ -48,15 +48,15 @@ def main() -> None:
 def options() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("data", choices=CONFIGS)
-    made.add_argument("--root", help="where the photos are; those of skin5 are drawn if it is not given")
-    made.add_argument("--weights", default="auto", help="as model.weights")
+    made.add_argument("--root", help="folder of the photos; without it, those of skin5 are rendered")
+    made.add_argument("--weights", default="auto", help="value of model.weights; default: auto")
     made.add_argument("--seeds", type=int, nargs="+", default=[*range(10)])
-    made.add_argument("--runs", type=Path, default=Path("runs/heads"), help="where features and heads are kept")
+    made.add_argument("--runs", type=Path, default=Path("runs/heads"), help="folder to cache features and heads in")
     return made
 
 
 def trained(data: Frozen, sides: Mapping[str, Sequence[Graded]], given: argparse.Namespace) -> tuple[Heads, float]:
-    """The heads of every loss, and the seconds of processor time that all took; finished losses are not done again."""
+    """The heads of every loss, from the cache if they exist, and the CPU seconds of training all of them."""
     decides = json.dumps({"features": data.key, "grid": GRID, "seeds": given.seeds}, sort_keys=True)
     folder = given.runs / f"{given.data}-{sha256(decides.encode()).hexdigest()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def trained(data: Frozen, sides: Mapping[str, Sequence[Graded]], given: argparse
 
 
 def keep(path: Path, loss: str, schema: Schema, sides: Mapping[str, Sequence[Graded]], seeds: Sequence[int]) -> None:
-    """Chooses the heads of a loss for every attribute, and writes down what is left of them."""
+    """Trains and chooses the heads of a loss for every attribute, and saves the result."""
     start, of_heads = time.process_time(), zip(schema, *(sides[name] for name in SIDES), strict=True)
     heads = [choose(loss, attribute, of_head, seeds) for attribute, *of_head in of_heads]
     plain = [([*setting], *rest) for setting, *rest in heads]
@@ -82,12 +82,12 @@ def keep(path: Path, loss: str, schema: Schema, sides: Mapping[str, Sequence[Gra
 
 
 def natural(data: Frozen) -> list[np.ndarray]:
-    """(K,) for each attribute: the share of each grade among training photos."""
+    """For each attribute, the share of each grade among training photos, (K,)."""
     return [counts / counts.sum() for counts in data.sides["train"].photos.grade_counts()]
 
 
 def provenance(given: argparse.Namespace, data: Frozen, chosen: Heads, seconds: float) -> dict[str, object]:
-    """What it takes to get the numbers again, and what was chosen."""
+    """What is needed to reproduce the numbers, and the chosen settings."""
     root = " --root data/isic_abc" if given.data == "isic_abc" else ""
     return {
         "command": f"python benchmarks/heads.py {given.data}{root} --seeds {' '.join(map(str, given.seeds))}",

@@ -1,10 +1,10 @@
-"""How long label files in an AI Hub layout take to become a table, and how much memory.
+"""Time and memory to import label files in the AI Hub layout.
 
     python benchmarks/import_labels.py --files 1000 10000 100000
 
-Trees of so many JSON files, nine a photo, are written to a temporary folder and imported, each by a process of its own.
-Pictures are few bytes, for an import decodes none; they are all of one size, so that every one of them is read to tell
-them apart. Memory is the most that the process had in RAM, libraries included.
+Writes trees with the given numbers of JSON files, nine per photo, to a temporary folder, and imports each in a new
+process. Images have only a few bytes, since an import decodes none. All have the same size, so the importer has to read
+every one to find duplicates. Memory is the peak resident memory of the process, libraries included.
 """
 
 import argparse
@@ -20,19 +20,19 @@ from multiskin.data.adapters.aihub_face import AIHubFace
 from multiskin.data.adapters.importer import import_labels
 from multiskin.run import write_json
 
-PARTS = 9  # label files a photo
-WIDTH, HEIGHT = 2136, 3216  # pixels, as the labels say
+PARTS = 9  # label files per photo
+WIDTH, HEIGHT = 2136, 3216  # pixels, as stated in the labels
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=int, nargs="+", default=[1000, 10_000, 100_000], help="label files")
-    parser.add_argument("--import", dest="source", type=Path, help="import this folder and print what it took")
+    parser.add_argument("--files", type=int, nargs="+", default=[1000, 10_000, 100_000], help="numbers of label files")
+    parser.add_argument("--import", dest="source", type=Path, help="import this folder and print its time and memory")
     given = parser.parse_args()
     if given.source is not None:
         print(json.dumps(imported(given.source)))
         return
-    from seeds import RESULTS, commit, machine  # with torch, which has no place in the memory that is measured
+    from seeds import RESULTS, commit, machine  # imports torch, which must not count in the memory of an import
 
     load = os.getloadavg()[0]
     measured = [measure(files) for files in given.files]
@@ -60,7 +60,7 @@ def measure(files: int) -> dict[str, float]:
 
 
 def imported(source: Path) -> dict[str, float]:
-    """Rows, seconds on the clock and of the processor, and MB at most, of the import alone but for the memory."""
+    """Rows, wall and CPU seconds of the import, and the peak memory of the process in MB before and after it."""
     before = peak()
     start, worked = time.perf_counter(), time.process_time()
     made = import_labels(AIHubFace(), source, source.parent / "out")
@@ -74,14 +74,14 @@ def imported(source: Path) -> dict[str, float]:
 
 
 def peak() -> float:
-    """What this program had in RAM at most so far, MB, on Linux; getrusage would count the process that started it."""
+    """Peak resident memory of this program so far in MB, on Linux; getrusage would include the parent process."""
     status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     [line] = [line for line in status if line.startswith("VmHWM:")]
     return round(int(line.split()[1]) * 1.024e-3, 1)
 
 
 def draw(root: Path, files: int) -> None:
-    """A tree of so many label files, and a few bytes for each picture that they name."""
+    """Writes a tree of label files, with a few bytes for each image that they name."""
     for number in range(files):
         photo, part = divmod(number, PARTS)
         subject, name = f"{photo:06}", f"{photo:06}_01_F"
@@ -95,7 +95,7 @@ def draw(root: Path, files: int) -> None:
 
 
 def label(photo: int, part: int, name: str) -> dict:
-    """What a file of the set holds, every fiftieth with a failed measurement, its box reversed or without one."""
+    """The content of a label file; in 3 of 50 photos a box is reversed or missing, or a measurement failed."""
     box = [300, 1400, 800, 2000] if photo % 50 != 1 else [800, 2000, 300, 1400]
     grades = {"forehead_wrinkle": photo % 7, "l_cheek_pore": photo % 6, "chin_sagging": photo % 7}
     values = {f"{where}_moisture": 20.0 + photo % 50 for where in ("forehead", "l_cheek", "r_cheek", "chin")}

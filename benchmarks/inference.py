@@ -1,11 +1,11 @@
-"""What a photo costs: beside bare timm with one head and five models, by heads and photos, and memory in the long run.
+"""Inference time compared with plain timm models, by number of heads and photos, and memory use over many files.
 
-    python benchmarks/inference.py             # twelve minutes; leave the machine alone meanwhile
+    python benchmarks/inference.py             # twelve minutes; keep the machine idle meanwhile
 
-Every way ends in probabilities of decoded photos, and all of them take turns in one process. What a head costs is the
-slope over one to sixteen heads, what a photo costs the slope over one to thirty-two, of the medians. For the memory,
-files are scored as `multiskin predict` does, thousands of them, and the slope of what the process holds is set against
-what it would be by chance: the slopes of the same residuals in another order.
+All variants compute probabilities from decoded photos and alternate in one process. The cost of a head is the slope of
+the median times over 1 to 16 heads, that of a photo the slope over 1 to 32 photos. For the memory, thousands of files
+are scored as in `multiskin predict`, and the slope of the resident memory is compared with its distribution by chance:
+the slopes of the same values in random order.
 """
 
 import argparse
@@ -38,13 +38,13 @@ BACKBONE, SIZE, GRADES = "efficientnet_b0", 224, 5
 HEADS, MOST_HEADS = 5, 16
 BATCHES = (1, 32)
 PHOTOS = (1, 2, 4, 8, 16, 32)
-FILES, EVERY, WARM_UP = 5000, 50, 1000  # scored, between two looks at the memory, and before the first
+FILES, EVERY, WARM_UP = 5000, 50, 1000  # files to score, between two readings of the memory, and before the first
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60, help="for each of eight measurements; default: 60")
-    parser.add_argument("--files", type=int, default=FILES, help=f"scored for the memory; default: {FILES}")
+    parser.add_argument("--seconds", type=float, default=60, help="time budget per measurement; default: 60")
+    parser.add_argument("--files", type=int, default=FILES, help=f"files to score for the memory; default: {FILES}")
     parser.add_argument("--out", type=Path, default=RESULTS / "inference.json")
     given = parser.parse_args()
     keep_freed_memory()
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def rivals(device: torch.device, batch: int, budget: float) -> dict[str, object]:
-    """One network with all heads, beside timm's with one, and beside as many of timm's as there are heads."""
+    """One network with all heads compared with a timm model with one head, and with one timm model per head."""
     images = photos(batch, device)
     ours, theirs = network(HEADS).to(device), [bare().to(device) for _ in range(HEADS)]
     with_five = time_alternately([task(ours, images), *(task(each, images) for each in theirs)], budget / 2)
@@ -77,7 +77,7 @@ def rivals(device: torch.device, batch: int, budget: float) -> dict[str, object]
 
 
 def by_heads(device: torch.device, batch: int, budget: float) -> dict[str, object]:
-    """What one more head adds, as a share of what a network with one takes."""
+    """The time of each further head, as a share of that of a network with one head."""
     images, numbers = photos(batch, device), (1, HEADS, MOST_HEADS)
     seconds = time_alternately([task(network(heads).to(device), images) for heads in numbers], budget)
     medians = np.median(seconds, axis=0)
@@ -91,7 +91,7 @@ def by_heads(device: torch.device, batch: int, budget: float) -> dict[str, objec
 
 
 def by_photos(device: torch.device, budget: float) -> dict[str, object]:
-    """Milliseconds of a batch by its photos, and how well a line through them fits."""
+    """Milliseconds per batch by number of photos, with a linear fit and its correlation."""
     net = network(HEADS).to(device)
     seconds = time_alternately([task(net, photos(batch, device)) for batch in PHOTOS], budget)
     medians = 1000 * np.median(seconds, axis=0)
@@ -106,7 +106,7 @@ def by_photos(device: torch.device, budget: float) -> dict[str, object]:
 
 
 def memory(device: torch.device, files: int) -> dict[str, object]:
-    """The slope of resident memory over scored files, in MiB per thousand, and the largest that is chance."""
+    """The slope of resident memory over scored files in MiB per thousand, with the 95 % range of slopes by chance."""
     net = network(HEADS)
     predictor = Predictor(net.to(device), Preprocessing(SIZE, net.backbone.mean, net.backbone.std), device)
     held = []
@@ -129,7 +129,7 @@ def memory(device: torch.device, files: int) -> dict[str, object]:
 
 
 def slopes_by_chance(thousands: np.ndarray, mib: np.ndarray) -> tuple[float, float]:
-    """Between which slopes 95 of 100 lie when the same values come in any other order."""
+    """The 2.5 % and 97.5 % quantiles of the slope over random permutations of the values."""
     random = np.random.default_rng(0)
     slopes = [np.polyfit(thousands, random.permutation(mib), 1)[0] for _ in range(RESAMPLES)]
     low, high = np.quantile(slopes, (0.025, 0.975))
@@ -137,12 +137,12 @@ def slopes_by_chance(thousands: np.ndarray, mib: np.ndarray) -> tuple[float, flo
 
 
 def resident(process: int | str = "self") -> float:
-    """MiB that a process holds."""
+    """Resident memory of a process in MiB."""
     pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-# What takes turns
+# The tasks that alternate
 
 
 def network(heads: int) -> SkinNet:
@@ -153,7 +153,7 @@ def network(heads: int) -> SkinNet:
 
 
 def bare() -> nn.Module:
-    """The network of timm as it comes, in the layout of memory that ours has."""
+    """The plain timm model, in the same memory format as ours."""
     net = timm.create_model(BACKBONE, pretrained=False, num_classes=GRADES)
     return net.eval().to(memory_format=torch.channels_last)
 
@@ -163,7 +163,7 @@ def photos(batch: int, device: torch.device) -> Tensor:
 
 
 def task(net: nn.Module, images: Tensor) -> Callable[[], None]:
-    """A forward pass to probabilities, done when it returns."""
+    """A forward pass to probabilities, synchronised with the GPU before it returns."""
     of = net.probabilities if isinstance(net, SkinNet) else None
 
     @torch.inference_mode()
@@ -176,7 +176,7 @@ def task(net: nn.Module, images: Tensor) -> Callable[[], None]:
 
 
 def drawn_photos(folder: Path) -> Sequence[Path]:
-    """JPEG files of ten drawn persons."""
+    """JPEG files of ten rendered persons."""
     render_into(folder, RenderConfig(persons=[8, 1, 1], size=SIZE))
     return sorted((folder / "images").iterdir())
 

@@ -1,9 +1,9 @@
-"""Trains configs/isic_abc.yaml with several seeds and writes what the test photos say, with intervals.
+"""Trains configs/isic_abc.yaml with several seeds and writes the test metrics with their intervals.
 
     python benchmarks/isic_abc.py --root data/isic_abc --seeds 0 1 2
 
-With --diagnosis it is configs/isic_abc_diagnosis.yaml, which has a nominal head beside the ordinal ones. Finished runs
-are kept in --runs and are not trained again.
+With --diagnosis, trains configs/isic_abc_diagnosis.yaml, which has a nominal head in addition to the ordinal ones.
+Finished runs are kept in --runs and not trained again.
 """
 
 import shutil
@@ -13,9 +13,9 @@ from seeds import RESULTS, parser, summarise, train, write
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--root", default="data/isic_abc", help="where the photos are")
-    options.add_argument("--weights", default="auto", help="as model.weights")
-    options.add_argument("--diagnosis", action="store_true", help="learn it too")
+    options.add_argument("--root", default="data/isic_abc", help="folder of the photos")
+    options.add_argument("--weights", default="auto", help="value of model.weights; default: auto")
+    options.add_argument("--diagnosis", action="store_true", help="also learn the diagnosis")
     given = options.parse_args()
 
     name = "isic_abc_diagnosis" if given.diagnosis else "isic_abc"

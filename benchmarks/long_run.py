@@ -1,9 +1,10 @@
-"""Whether a training holds more memory from epoch to epoch: what `multiskin fit` holds at the end of each.
+"""Checks for memory leaks in training: the resident memory of `multiskin fit` at the end of each epoch.
 
     python benchmarks/long_run.py
 
-The slope over the epochs after the first two, and but for the last, at whose end what follows has begun, is set against
-what it would be by chance: the slopes of the same values in another order.
+The slope over epochs is compared with its distribution by chance: the slopes of the same values in random order. The
+first two epochs are left out as warm-up, and the last because the evaluation after training may have begun by then.
+Other options are passed to `multiskin fit`.
 """
 
 import argparse
@@ -19,13 +20,13 @@ from seeds import RESULTS, commit, machine, threads
 from multiskin.metrics.bootstrap import RESAMPLES
 from multiskin.run import write_json
 
-WARM_UP = 2  # epochs, in which what is needed is fetched
+WARM_UP = 2  # epochs, in which caches fill
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=13, help="default: 13; the first 2 and the last do not count")
-    parser.add_argument("--draws", type=int, default=320, help="photos of an epoch; default: 320")
+    parser.add_argument("--epochs", type=int, default=13, help="with the three that are left out; default: 13")
+    parser.add_argument("--draws", type=int, default=320, help="photos per epoch; default: 320")
     given, of_fit = parser.parse_known_args()
     held = memory_by_epoch(given.epochs, given.draws, of_fit)
     mib = np.array(held[WARM_UP:-1])
@@ -49,7 +50,7 @@ def main() -> None:
 
 
 def memory_by_epoch(epochs: int, draws: int, of_fit: list[str]) -> list[float]:
-    """MiB that the process holds when it tells of an epoch."""
+    """Resident memory in MiB when the process reports each epoch."""
     with TemporaryDirectory() as folder:
         options = {"--out": f"{folder}/run", "--trainer.max_epochs": epochs, "--data.draws_per_epoch": draws}
         fixed = {"--trainer.patience": "null", "--trainer.progress": "false", "--test": "false"}

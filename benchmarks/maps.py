@@ -1,11 +1,11 @@
-"""How far the maps of five heads can be trusted, on drawn skin and on photographed faces, over several seeds.
+"""Quality of the explanation maps of five heads, on rendered skin and on photographs of faces, over several seeds.
 
     python benchmarks/maps.py drawn --persons 400
     python benchmarks/maps.py london --faces data/london_faces
 
-Takes the runs of benchmarks/skin5.py, or trains them, and measures their maps on the test photos, or on persons drawn
-anew, by the masks that these were drawn with: by head and method, and by skin tone. A photo counts with its mean over
-seeds; intervals draw subjects.
+Takes the runs of benchmarks/skin5.py, or trains them, and compares their maps with the masks that the photos were
+rendered with, on the test photos or on newly rendered persons: by head and method, and by skin tone. Each photo counts
+with its mean over seeds; intervals resample subjects.
 """
 
 from collections.abc import Sequence
@@ -31,17 +31,17 @@ from multiskin.run import RunFolder
 from multiskin.schema import Schema
 
 TONE = "tone"
-ANEW = 1000  # a seed of photos that no run has learned from
+ANEW = 1000  # the seed of rendered photos that no run has seen
 
 
 def main() -> None:
     parser = options(__doc__)
-    parser.add_argument("--side", default="test", help="val while anything is still being chosen; default: test")
+    parser.add_argument("--side", default="test", help="use val while settings are still being chosen; default: test")
     parser.add_argument("--sample", type=int, default=60, help="photos for deletion, insertion and random networks")
-    parser.add_argument("--persons", type=int, help="drawn anew in place of that side; not on faces, which are used up")
+    parser.add_argument("--persons", type=int, help="render so many new persons and use them instead; not with --faces")
     given = parser.parse_args()
     if given.persons and given.faces:
-        parser.error("--persons: drawn on the same faces, they would be persons that the runs have seen")
+        parser.error("--persons: not with --faces, since the runs have seen all of the faces; leave one of them out")
     runs, command = trained(given), f"{published(given, 'maps')} --sample {given.sample}"
     command += f" --persons {given.persons}" if given.persons else ""
     photos = drawn_anew(runs[0], given.persons) if given.persons else graded(runs[0], given.side)
@@ -51,12 +51,12 @@ def main() -> None:
 
 
 def graded(run: Path, side: str) -> Manifest:
-    """The photos of one side; all seeds have the same."""
+    """The photos of one side, which are the same for all seeds."""
     return load_side(config_of(run).data, Schema.load(run / "schema.yaml"), RunFolder.open(run).split, side)[0]
 
 
 def drawn_anew(run: Path, persons: int) -> Manifest:
-    """Photos of persons whom no run has seen, graded as skewed as test photos are."""
+    """Rendered photos of persons that no run has seen, with the grade distribution of the test photos."""
     config = config_of(run)
     size = (config.data.render or RenderConfig()).size
     asked = RenderConfig([1, 1, persons], size, seed=ANEW)
@@ -72,12 +72,12 @@ def measured(run: Path, photos: Manifest, sampled: int) -> Values:
 
 
 def over_seeds(values: Sequence[Values]) -> Values:
-    """Each photo's mean."""
+    """The values of each photo, averaged over seeds."""
     return {key: np.mean([of_seed[key] for of_seed in values], axis=0) for key in values[0]}
 
 
 def by_tone(values: Values, photos: Manifest) -> pd.DataFrame:
-    """The measures of the network's own maps for each skin tone."""
+    """The measures of the network's maps for each skin tone."""
     groups = group_means_of(values, photos, seed=0)
     return groups[groups["column"] == TONE].drop(columns="column").rename(columns={"group": TONE})
 

@@ -1,10 +1,10 @@
-"""The memory that training steps are estimated to take, beside what they take.
+"""Estimated and measured memory of training steps.
 
     python benchmarks/memory.py
 
-Each step is made twice in a process of its own, as training makes it: forward, gradients of the step before let go,
-backward, optimizer, averaged weights kept beside. Measured is the most that torch gives to tensors, which is what is
-estimated, and, where there is no GPU, the most that the process has in memory, less what it had before.
+Each setting runs two steps in a new process, as in training: forward pass, zeroed gradients, backward pass, optimizer
+step, with a copy of the weights for averaging. Measures the peak memory that PyTorch allocates for tensors, which is
+what is estimated, and, without a GPU, the peak resident memory of the process minus what it had before.
 """
 
 import argparse
@@ -38,12 +38,12 @@ STEPS = [
     ("efficientnet_b1", 240, 8, False),
     ("efficientnet_b1", 240, 8, True),
 ]
-KILOBYTE = 1024  # what Linux counts resident memory in
+KILOBYTE = 1024  # bytes, the unit in which Linux reports resident memory
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--step", help=argparse.SUPPRESS)  # one of STEPS, in a process of its own
+    parser.add_argument("--step", help=argparse.SUPPRESS)  # one of STEPS, run in a new process
     given = parser.parse_args()
     if given.step:
         print(json.dumps(measure(*json.loads(given.step))))
@@ -82,7 +82,7 @@ def _row(step: tuple[str, int, int, bool]) -> dict[str, object]:
 
 
 def measure(network: str, size: int, photos: int, recomputing: bool) -> tuple[float, float, float]:
-    """Bytes that a step is estimated to take, those that its tensors take, and those of the process, NaN on a GPU."""
+    """The bytes of a step: estimated, allocated for tensors, and resident in the process, NaN on a GPU."""
     model = ModelConfig(network, "none", size, gradient_checkpointing=recomputing)
     config = FitConfig(model=model, data=DataConfig(batch_size=photos))
     estimated = step_bytes(_net(model).to("meta"), config, "32-true")
@@ -110,7 +110,7 @@ def _resident() -> int:
 
 
 def take_steps(net: SkinNet, config: FitConfig) -> None:
-    """Two training steps on noise."""
+    """Runs two training steps on noise."""
     device = next(net.parameters()).device
     averaged = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     optimizer = create_optimizer(config.optimizer, [{"params": list(net.parameters())}], fused=False)
@@ -122,7 +122,7 @@ def take_steps(net: SkinNet, config: FitConfig) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert averaged  # it counts until here
+    assert averaged  # kept alive until here
 
 
 if __name__ == "__main__":

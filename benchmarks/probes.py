@@ -1,8 +1,8 @@
-"""Heads on frozen features, one for each seed, all trained side by side and each chosen by what validation says.
+"""Heads on frozen features, one per seed, trained in parallel with hyperparameters chosen on validation photos.
 
-Nothing but the head is learned, so its problem is (nearly) convex and starting weights decide little: a seed also says
-how much each training subject counts. These weights are exponential, a Bayesian bootstrap (Rubin, 1981), which leaves
-out no photo of a rare grade as drawing with replacement would.
+Only the head is trained, so its problem is (nearly) convex and initial weights matter little. Therefore a seed also
+draws how much each training subject counts, from an exponential distribution: a Bayesian bootstrap (Rubin, 1981),
+which, unlike resampling with replacement, never leaves out a photo of a rare grade.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ STEPS = (5, 15, 40, 120)
 
 
 class Setting(NamedTuple):
-    """How long a head is trained, and how."""
+    """The learning rate, weight decay and number of steps of training."""
 
     rate: float
     decay: float
@@ -36,7 +36,7 @@ class Setting(NamedTuple):
 
 
 class Graded(NamedTuple):
-    """The photos of one side with the grades of an attribute.
+    """The photos of one side with their grades for one attribute.
 
     Attributes:
         features: (N, C).
@@ -54,20 +54,20 @@ class Graded(NamedTuple):
         return cls(side.features, torch.from_numpy(side.photos.grades[:, head]), units)
 
     def known(self) -> "Graded":
-        """Those that have a grade."""
+        """The photos that have a grade."""
         known = self.grades != MISSING
         return Graded(self.features[known], self.grades[known], self.units[known.numpy()])
 
 
 class Chosen(NamedTuple):
-    """What is left of a loss once its setting is chosen.
+    """The result of a loss with its best setting.
 
     Attributes:
-        setting: of the lowest score on validation.
-        score: that one, the balanced RPS averaged over seeds.
-        prior: (K,) what the probabilities stand for, as the loss says.
+        setting: the setting with the lowest score on validation photos.
+        score: its score, the balanced RPS averaged over seeds.
+        prior: (K,) the grade distribution that the probabilities assume, according to the loss.
         val: (S, N, K) probabilities of validation photos.
-        test: likewise of test photos.
+        test: (S, N, K) probabilities of test photos.
     """
 
     setting: Setting
@@ -78,13 +78,13 @@ class Chosen(NamedTuple):
 
 
 def choose(loss: str, attribute: Attribute, sides: Sequence[Graded], seeds: Sequence[int]) -> Chosen:
-    """The heads of a loss under the setting that validation photos are graded best with; test photos decide nothing.
+    """Trains heads under every setting, and chooses the best setting on validation photos.
 
     Args:
-        loss: its name.
-        attribute: what is graded.
-        sides: train, val and test.
-        seeds: S of them.
+        loss: the name of the loss.
+        attribute: the attribute to grade.
+        sides: the photos of train, val and test; test photos do not influence the choice.
+        seeds: S seeds, one per head.
     """
     train, (val, test) = sides[0].known(), sides[1:]
     counts = np.bincount(train.grades, minlength=attribute.grades)
@@ -103,7 +103,7 @@ def choose(loss: str, attribute: Attribute, sides: Sequence[Graded], seeds: Sequ
 
 
 def created(loss: str, attribute: Attribute, channels: int, counts: np.ndarray, seeds: Sequence[int]) -> list[Head]:
-    """A head for each seed, without dropout, in place of which there are few steps."""
+    """One head per seed, without dropout; early stopping regularises instead."""
     heads = []
     for seed in seeds:
         torch.manual_seed(seed)
@@ -112,9 +112,9 @@ def created(loss: str, attribute: Attribute, channels: int, counts: np.ndarray, 
 
 
 def subject_weights(photos: Graded, seeds: Sequence[int]) -> Tensor:
-    """How much each photo counts (S, N): as much as its subject, and all of a grade together as much as they are.
+    """The weight of each photo for each seed (S, N): that of its subject, scaled to a mean of 1 over each grade.
 
-    So all seeds have the counts that losses weigh grades by.
+    Thus all seeds have the grade counts that some losses weight grades by.
     """
     draws = [np.random.default_rng(seed).exponential(size=photos.units.max() + 1)[photos.units] for seed in seeds]
     weights = torch.from_numpy(np.stack(draws)).float()
@@ -125,10 +125,10 @@ def subject_weights(photos: Graded, seeds: Sequence[int]) -> Tensor:
 
 
 class Probes(nn.Module):
-    """Heads side by side, with one matrix product for all of them.
+    """Heads that share one matrix product.
 
     Args:
-        heads: S of one kind, as they are made.
+        heads: S new heads of the same kind; their linear layers are merged into one.
     """
 
     def __init__(self, heads: Sequence[Head]) -> None:
@@ -148,24 +148,24 @@ class Probes(nn.Module):
 
     @property
     def intercepts(self) -> list[nn.Parameter]:
-        """All that is learned but the weights of the features."""
+        """All parameters except the weights of the features."""
         return [each for each in self.parameters() if each is not self.linear.weight]
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits (S, N, D) of features (N, C)."""
+        """Logits (S, N, D) for features (N, C)."""
         numbers = self.linear(features).chunk(len(self.heads), dim=1)
         return torch.stack([head(each) for head, each in zip(self.heads, numbers, strict=True)])
 
     @torch.no_grad()
     def probabilities(self, features: Tensor) -> Tensor:
-        """(S, N, K)."""
+        """Probabilities (S, N, K) for features (N, C)."""
         return self.heads[0].probabilities(self(features).flatten(0, 1)).unflatten(0, (len(self.heads), -1))  # type: ignore[operator]
 
 
 def begin(probes: Probes, grades: Tensor) -> None:
-    """Fits what does not hang on features, so that heads know how frequent grades are, which few small steps teach not.
+    """Fits the intercepts to the grade frequencies, which a few small steps of training would not reach.
 
-    The mean photo stands for all of a grade; its standardised features are 0.
+    All photos of a grade are replaced by the mean photo, whose standardised features are 0.
     """
     present, counts = grades.unique(return_counts=True)
     seeds, mean = len(probes.heads), torch.zeros(len(present), probes.linear.in_features)
@@ -181,20 +181,20 @@ def begin(probes: Probes, grades: Tensor) -> None:
 
 
 def trained(probes: Probes, photos: Graded, weights: Tensor, rate: float, decay: float) -> Iterator[int]:
-    """Takes all heads along the path of their training, with all photos in every step; yields at each of STEPS."""
+    """Trains all heads on full batches, and yields the number of steps taken at each of STEPS."""
     begin(probes, photos.grades)
     seeds, matrix = len(weights), {"params": [probes.linear.weight], "weight_decay": decay}
     optimizer = AdamW([matrix, {"params": probes.intercepts, "weight_decay": 0.0}], lr=rate)
     for step in range(1, max(STEPS) + 1):
         optimizer.zero_grad()
         loss = probes.loss(probes(photos.features).flatten(0, 1), photos.grades.repeat(seeds), weights.flatten())
-        (seeds * loss).backward()  # the sum over heads, which gives each its own gradient
+        (seeds * loss).backward()  # the sum over heads, so that each gets the gradient of its own loss
         optimizer.step()
         if step in STEPS:
             yield step
 
 
 def balanced_rps(probabilities: Tensor, grades: Tensor) -> Tensor:
-    """The ranked probability score (S,) of (S, N, K), averaged over the photos of each grade, then over grades."""
+    """The RPS (S,) of probabilities (S, N, K), averaged over the photos of each grade, then over grades."""
     scores, known = ranked_probability_score(probabilities, grades), grades[grades != MISSING]
     return torch.stack([scores[:, grades == grade].mean(dim=1) for grade in known.unique()]).mean(dim=0)

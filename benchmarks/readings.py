@@ -1,7 +1,8 @@
-"""What probabilities come to once they are calibrated and decided on, beside those of heads trained with cross entropy.
+"""Metrics of heads on frozen features, after calibration and decision, compared with the cross-entropy baseline.
 
-Validation photos say which loss is best; of test photos no more is read than the table shows. Differences are paired by
-seed and by subject, and their intervals are those of the method: of other subjects to learn from and to be judged on.
+Losses are ranked on validation photos; test photos are used only for what the table shows. Differences are paired by
+seed and by subject. Their intervals are those of the method: they include the variation over training subjects (seeds)
+and over test subjects.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,19 +28,19 @@ from multiskin.schema import MISSING
 BASELINE = "cross_entropy"
 RESAMPLES = 1000
 P_RECALL, RPS, KAPPA = "p_recall", "rps_balanced", "kappa"
-GAIN, LESS = "credit_less_argmax", "credit_less_baseline"  # of P-Recall
-DIFFERENCE = ("difference", "difference_low", "difference_high")  # to the baseline
+GAIN, LESS = "credit_less_argmax", "credit_less_baseline"  # differences of P-Recall
+DIFFERENCE = ("difference", "difference_low", "difference_high")  # from the baseline
 CHOSEN_BY = (P_RECALL, "credit")  # metric and decision
-READ = ((P_RECALL, "argmax"), (P_RECALL, "credit"), (RPS, ""), (KAPPA, "argmax"))  # of test photos
+READ = ((P_RECALL, "argmax"), (P_RECALL, "credit"), (RPS, ""), (KAPPA, "argmax"))  # on test photos
 
 
 class Answers(NamedTuple):
-    """What the heads of one loss for one attribute, one for each seed, say of N photos.
+    """Predictions of N photos by the heads of one loss for one attribute, one per seed.
 
     Attributes:
         probabilities: (S, N, K).
-        priors: (S, P, K) what those of each part of the photos stand for.
-        part: (N,) of each photo, 0..P-1.
+        priors: (S, P, K) the grade distribution that the probabilities of each part of the photos assume.
+        part: (N,) the part of each photo, 0..P-1.
     """
 
     probabilities: Tensor
@@ -47,7 +48,7 @@ class Answers(NamedTuple):
     part: Tensor
 
     def decided(self, decision: str) -> Tensor:
-        """(N, S) grades."""
+        """The grades (N, S) that a decision rule gives."""
         seeds, photos, _ = self.probabilities.shape
         grades = torch.empty(photos, seeds, dtype=torch.int64)
         for seed, part in product(range(seeds), range(self.priors.shape[1])):
@@ -57,16 +58,22 @@ class Answers(NamedTuple):
 
 
 def as_trained(chosen: Chosen, side: str, *_: object) -> Answers:
-    """As the network itself takes its probabilities."""
+    """The uncalibrated predictions."""
     probabilities = getattr(chosen, side)  # (S, N, K)
     seeds, photos, _ = probabilities.shape
     return Answers(probabilities, chosen.prior.expand(seeds, 1, -1), torch.zeros(photos, dtype=torch.int64))
 
 
 def calibrated(method: str, chosen: Chosen, side: str, loss: str, val: Graded, natural: np.ndarray) -> Answers:
-    """Calibrated on validation photos, for each seed; those themselves by the other half of their subjects.
+    """Predictions calibrated on validation photos, for each seed; validation photos on the other half of the subjects.
 
-    The natural shares of grades are those that were drawn.
+    Args:
+        method: the calibration method.
+        chosen: the heads of a loss.
+        side: the photos to predict, val or test.
+        loss: the name of the loss.
+        val: the validation photos.
+        natural: (K,) the share of each grade among training photos, which are drawn as they are.
     """
     true, prior = val.grades.numpy(), LOSSES[loss].prior_once_sure(chosen.prior.numpy(), natural)
     said: Tensor = getattr(chosen, side)  # (S, N, K)
@@ -80,7 +87,7 @@ def calibrated(method: str, chosen: Chosen, side: str, loss: str, val: Graded, n
 
 
 def parts(side: str, photos: int, val: Graded) -> tuple[Tensor, list[np.ndarray]]:
-    """The part (N,) of each photo of a side, and for each part which validation photos (V,) it is calibrated by."""
+    """The part of each photo (N,), and for each part a mask (V,) of the validation photos that calibrate it."""
     graded = (val.grades != MISSING).numpy()
     if side != "val":
         return torch.zeros(photos, dtype=torch.int64), [graded]
@@ -99,15 +106,15 @@ class Measured(NamedTuple):
     """A metric averaged over attributes.
 
     Attributes:
-        values: (1 + R, S), of the photos as they are and of resampled subjects.
-        shares: (U,) how much of it hangs on each subject.
+        values: (1 + R, S), on all photos, then on R resamples of subjects.
+        shares: (U,) the share of each subject in the metric.
     """
 
     values: np.ndarray
     shares: np.ndarray
 
     def paired(self, other: "Measured | None" = None) -> dict[str, float]:
-        """The mean over seeds, less another's, with the interval of the method."""
+        """The mean over seeds, or its difference from another's, with the interval of the method."""
         values = self.values - other.values if other else self.values
         return PairedDifference.resampled(values, self.shares).method._asdict()
 
@@ -115,7 +122,7 @@ class Measured(NamedTuple):
 def measured(
     answers: Sequence[Answers], photos: Sequence[Graded], metric: str, decision: str, resamples: int
 ) -> Measured:
-    """A metric averaged over attributes, all of which share the resamples."""
+    """A metric averaged over attributes, with the same resamples for all of them."""
     each = [values_of(*of_head, metric, decision, resamples) for of_head in zip(answers, photos, strict=True)]
     shares = [shares_of(of_head, by_grade=metric != "kappa") for of_head in photos]
     return Measured(np.nanmean(each, axis=0), np.mean(shares, axis=0))
@@ -136,9 +143,9 @@ def values_of(answers: Answers, photos: Graded, metric: str, decision: str, resa
 
 
 def means_by_grade(scores: Tensor, photos: Graded, num_grades: int, resamples: int) -> np.ndarray:
-    """Of scores (N, S): averaged over the photos of each grade, then over the grades there are, (1 + R, S)."""
+    """Means (1 + R, S) of scores (N, S) over the photos of each grade, then over the grades that occur."""
     known, number = (photos.grades != MISSING).numpy(), photos.units.max() + 1
-    counted = np.column_stack([scores.numpy(), np.ones(len(scores))])[known]  # (n, S + 1), and last how many
+    counted = np.column_stack([scores.numpy(), np.ones(len(scores))])[known]  # (n, S + 1), a count in the last column
     sums = np.zeros((number, num_grades, counted.shape[1]))
     np.add.at(sums, (photos.units[known], photos.grades.numpy()[known]), counted)
     drawn = np.concatenate([weights @ sums.reshape(number, -1) for weights in unit_weights(number, resamples, seed=0)])
@@ -147,7 +154,7 @@ def means_by_grade(scores: Tensor, photos: Graded, num_grades: int, resamples: i
 
 
 def shares_of(photos: Graded, by_grade: bool) -> np.ndarray:
-    """(U,) the weight of each subject's photos in a metric that counts all photos alike, or all grades."""
+    """The weight (U,) of each subject in a metric that weights all photos equally, or all grades."""
     known = photos.known()
     _, grade, count = known.grades.unique(return_inverse=True, return_counts=True)
     weights = (1 / count[grade] if by_grade else torch.ones(len(grade))).numpy()
@@ -155,13 +162,13 @@ def shares_of(photos: Graded, by_grade: bool) -> np.ndarray:
 
 
 class Study(NamedTuple):
-    """All losses on one data set.
+    """The heads of all losses on one data set.
 
     Attributes:
-        chosen: of each loss, for each attribute.
-        val: of each attribute.
-        test: likewise.
-        natural: (K,) of each attribute, the share of each grade among training photos.
+        chosen: by loss, the chosen heads of each attribute.
+        val: the validation photos of each attribute.
+        test: the test photos of each attribute.
+        natural: for each attribute, the share of each grade among training photos, (K,).
     """
 
     chosen: Mapping[str, Sequence[Chosen]]
@@ -170,13 +177,13 @@ class Study(NamedTuple):
     natural: Sequence[np.ndarray]
 
     def table(self) -> pd.DataFrame:
-        """A line for each loss, side, calibration, decision and metric; the best on validation first."""
+        """One row per loss, side, calibration, decision and metric, with the best loss on validation first."""
         val = pd.DataFrame(self._validation())
         table = pd.concat([val, pd.DataFrame(self._tested())], ignore_index=True)
         return table.sort_values("loss", key=lambda losses: losses.map(ranked(val).index), kind="stable")
 
     def _validation(self) -> Iterator[dict]:
-        """Everything that could be chosen, and how far what is chosen by is from the baseline's, with an interval."""
+        """All combinations on validation photos, and the difference of the deciding metric from the baseline."""
         read, baseline = [*product((P_RECALL, KAPPA), DECISIONS), (RPS, "")], self._decisive(BASELINE)
         for loss, calibration in product(self.chosen, CALIBRATIONS):
             answers = self.answers(loss, calibration, "val")
@@ -190,7 +197,7 @@ class Study(NamedTuple):
         return measured(self.answers(loss, CALIBRATED, "val"), self.val, *CHOSEN_BY, resamples=RESAMPLES)
 
     def _tested(self) -> Iterator[dict]:
-        """What the table shows, with intervals and beside the baseline."""
+        """The metrics of test photos that the table shows, with intervals and differences from the baseline."""
         baseline = self._test_values(BASELINE)
         for loss in self.chosen:
             values = self._test_values(loss)
@@ -204,7 +211,7 @@ class Study(NamedTuple):
         return {read: measured(answers, self.test, *read, resamples=RESAMPLES) for read in READ}
 
     def answers(self, loss: str, calibration: str, side: str) -> list[Answers]:
-        """Of each attribute."""
+        """The predictions for each attribute."""
         return [
             CALIBRATIONS[calibration](chosen, side, loss, *of_head)
             for chosen, *of_head in zip(self.chosen[loss], self.val, self.natural, strict=True)
@@ -212,19 +219,19 @@ class Study(NamedTuple):
 
 
 def ranked(table: pd.DataFrame) -> list[str]:
-    """Losses by how calibrated probabilities of validation photos are graded for P-Recall, the best first."""
+    """Losses by P-Recall of validation photos, calibrated and decided by credit, with the best first."""
     return decisive(table).sort_values("value", ascending=False, kind="stable")["loss"].tolist()
 
 
 def decisive(table: pd.DataFrame) -> pd.DataFrame:
-    """The lines that a loss is chosen by."""
+    """The rows that losses are ranked by."""
     metric, decision = CHOSEN_BY
     wanted = {"side": "val", "calibration": CALIBRATED, "metric": metric, "decision": decision}
     return table[(table[list(wanted)] == pd.Series(wanted)).all(axis=1)]
 
 
 def beside(measured: Measured, baseline: Measured) -> dict[str, float]:
-    """A metric, and how far it is from the baseline's."""
+    """A metric and its difference from the baseline, with their intervals."""
     return measured.paired() | dict(zip(DIFFERENCE, measured.paired(baseline).values(), strict=True))
 
 

@@ -1,8 +1,8 @@
-"""Writes the tables of README.md from the result files beside this script.
+"""Writes the tables of README.md from the result files in benchmarks/results/.
 
     python benchmarks/readme.py
 
-Each table stands between two comments, <!-- NAME --> and <!-- /NAME -->, where NAME.json is in benchmarks/results/.
+The table of NAME.json goes between the comments <!-- NAME --> and <!-- /NAME -->.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What finished runs would say if they were calibrated, or were not, as tables that stand beside theirs."""
+"""Predictions of finished runs with another calibration, or without one, saved next to the runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,14 +19,21 @@ from multiskin.reports.graded import GradedPredictions
 from multiskin.run import RunFolder
 
 Calibrators = Mapping[str, Calibrator]
-AS_TRAINED, CALIBRATED = "none", "cumulative"  # in place of a method; the one that configs ask for
+AS_TRAINED, CALIBRATED = "none", "cumulative"  # no calibration; the method of the configs
 
 
 def recalibrated(runs: Sequence[Path], method: str) -> list[Path]:
-    """A folder beside each run with its predictions_val.csv and predictions_test.csv, calibrated and decided anew.
+    """Writes predictions_val.csv and predictions_test.csv with another calibration, in a new folder next to each run.
 
-    Test photos are calibrated by what was fitted to all validation photos, as `multiskin calibrate` does. Validation
-    photos are by what was fitted to the other half of the subjects, since what is fitted to a photo flatters it.
+    Test photos are calibrated on all validation photos, as in `multiskin calibrate`. Validation photos are calibrated
+    on the other half of the subjects, since a calibration is optimistic on the photos that it was fitted to.
+
+    Args:
+        runs: the run folders.
+        method: the calibration method of all heads, or AS_TRAINED.
+
+    Returns:
+        The new folder of each run.
     """
     return [_recalibrated(run, method) for run in runs]
 
@@ -51,13 +58,13 @@ def _recalibrated(run: Path, method: str) -> Path:
 
 
 def first_half(units: np.ndarray) -> np.ndarray:
-    """(N,) which photos are of one half of the subjects, whose numbers are given, at random and always the same."""
+    """A mask (N,) of the photos of a random half of the subjects, always the same for the same subject numbers (N,)."""
     subjects, own = np.unique(units, return_inverse=True)
     return np.random.default_rng(0).permutation(len(subjects))[own] < len(subjects) / 2
 
 
 def said(predictor: Predictor, photos: GradedPredictions, calibrators: Calibrators) -> pd.DataFrame:
-    """The table of predictions, by these calibrators."""
+    """The table of predictions with these calibrators."""
     calibrated = replace(predictor, calibrators=calibrators)
     trained = torch.from_numpy(photos.probabilities)
     prediction = calibrated.judge(calibrated.calibrate(trained))

@@ -1,11 +1,10 @@
-"""What a second training is worth that leaves out the labels that looked wrong to the first ones.
+"""Effect of training without the labels that 'multiskin suspects' marks as likely wrong.
 
     python benchmarks/relabelled.py --root data/ham10000_small --seeds 0 1 2
 
-For each seed labels are replaced and searched for as in suspects.py, whose searches are taken where they are finished.
-Then configs/ham10000.yaml is trained on the table with the replaced labels, and again without those that the list
-recommends to leave out, which nobody has looked through. Test labels are the right ones. Finished runs are kept in
---runs.
+For each seed, replaces labels and searches for them as in suspects.py, whose finished searches are reused. Then trains
+configs/ham10000.yaml on the table with the replaced labels, and again without the labels that the list recommends to
+exclude, which nobody reviews. Test labels are not replaced. Finished runs are kept in --runs.
 """
 
 import argparse
@@ -19,10 +18,10 @@ from suspects import search
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--root", type=Path, default=Path("data/ham10000_small"), help="where the photos are")
-    options.add_argument("--weights", default="auto", help="as model.weights")
+    options.add_argument("--root", type=Path, default=Path("data/ham10000_small"), help="folder of the photos")
+    options.add_argument("--weights", default="auto", help="value of model.weights; default: auto")
     options.add_argument("--folds", type=int, default=5)
-    options.add_argument("--searches", type=Path, default=Path("runs/benchmark/suspects"), help="of suspects.py")
+    options.add_argument("--searches", type=Path, default=Path("runs/benchmark/suspects"), help="--runs of suspects.py")
     given = options.parse_args()
     sought = argparse.Namespace(root=given.root, weights=given.weights, folds=given.folds, runs=given.searches)
     before, after = [], []
@@ -40,7 +39,7 @@ def main() -> None:
 
 
 def _trained(name: str, seed: int, given: argparse.Namespace, *more: str) -> Path:
-    """The run of one seed, on the table that it plants wrong labels in."""
+    """The run of one seed, on the table with the labels that this seed replaced."""
     planted = (given.searches / f"planted-{seed}.csv").resolve()
     arguments = ["--config", str(CONFIG), "--data.root", str(given.root), "--data.manifest", str(planted)]
     arguments += ["--model.weights", given.weights, *more]

@@ -1,10 +1,10 @@
-"""Runs benchmarks again, by the commands that stand in their result files, and writes the README's tables anew.
+"""Reruns benchmarks with the commands recorded in their result files, and updates the tables of the README.
 
-    python benchmarks/run.py                  # which there are, and at which commit each was run last
-    python benchmarks/run.py cam inference    # those two, one after the other; leave the machine alone meanwhile
+    python benchmarks/run.py                  # lists all benchmarks, with the commit and the command of each
+    python benchmarks/run.py cam inference    # runs these two in sequence; keep the machine idle meanwhile
 
-Data sets are looked for in data/. What was finished before is not done again where a benchmark keeps its runs, so that
-one that was stopped is gone on with.
+Data sets are expected in data/. A benchmark that keeps its runs resumes after an interruption and skips what is
+finished.
 """
 
 import argparse
@@ -22,7 +22,7 @@ EXPERIMENTS = Path(__file__).parent / "experiments.py"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="of results, without .json")
+    parser.add_argument("names", nargs="*", help="names of result files, without .json")
     names = parser.parse_args().names
     known = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))}
     unknown = [name for name in names if name not in known]
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def command(told: str) -> list[str]:
-    """A command as results tell it, for this Python; comparisons and studies by the script that keeps their results."""
+    """The command to run for one recorded in a result; comparisons and studies run through experiments.py."""
     program, *words = shlex.split(told)
     if program == "python":
         return [sys.executable, *words]

@@ -1,10 +1,10 @@
-"""What larger machines would give: computed from what was measured here and from what others have published.
+"""Expected throughput of larger machines, computed from our measurements and published benchmarks.
 
     python benchmarks/scale.py
 
-Takes train_jpeg.json, inference.json, data.json and collection.json from the results beside this script. Speeds of GPUs
-are those that timm and NVIDIA tell of the same network at the same size; that a run reaches them, and what many nodes
-lose to sending gradients, is computed and has not been measured.
+Reads train_jpeg.json, inference.json, data.json and collection.json from the results. GPU speeds are those published by
+timm and NVIDIA for the same network and input size. That a run reaches them, and the cost of exchanging gradients
+between nodes, is computed and not measured.
 """
 
 import json
@@ -17,15 +17,15 @@ from multiskin.run import write_json
 TIMM = "https://github.com/huggingface/pytorch-image-models/tree/main/results"
 NVIDIA = "https://github.com/NVIDIA/DeepLearningExamples/tree/master/PyTorch/Classification/ConvNets/efficientnet"
 SOURCES = ("train_jpeg", "inference", "data", "collection")
-PUBLISHED: list[dict[str, Any]] = [  # efficientnet_b0, 224 pixels, mixed precision; photos a second
+PUBLISHED: list[dict[str, Any]] = [  # efficientnet_b0, 224 pixels, mixed precision; photos per second
     {"machine": "RTX 3090", "trains": 1751.72, "scores": 8241.40, "source": TIMM},
     {"machine": "RTX 4090", "trains": None, "scores": 9831.68, "source": TIMM},
     {"machine": "A100", "trains": 2489, "scores": 10239, "source": NVIDIA},
     {"machine": "a node of 8 A100", "trains": 16652, "scores": None, "source": NVIDIA},
 ]
-WEIGHTS = 4_039_573  # of efficientnet_b0 with five heads of five grades; a gradient of four bytes each
-BATCH = 256  # photos a step of a GPU
-NETWORK = 12.5e9  # bytes a second between nodes, 100 Gbit/s
+WEIGHTS = 4_039_573  # parameters of efficientnet_b0 with five heads of five grades; gradients have 4 bytes each
+BATCH = 256  # photos per GPU and step
+NETWORK = 12.5e9  # bytes per second between nodes, 100 Gbit/s
 NODES = (2, 4, 16)
 
 
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def here(measured: dict[str, Any]) -> list[dict[str, Any]]:
-    """This machine, whose network alone scores prepared photos, and whose commands read them, too."""
+    """Our measurements: the network alone on preprocessed photos, and commands that also read the photos."""
     batch = measured["inference"]["rivals"][-1]
     (training,) = measured["train_jpeg"]["measured"]
     alone = {
@@ -62,19 +62,22 @@ def here(measured: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def readers(data: dict[str, Any]) -> dict[str, float]:
-    """Photos a second that one core reads and augments, by whether pictures are kept."""
+    """Photos per second that one core reads and augments, without and with a cache."""
     rates = {row["way"]: row["photos_a_second"][0] for row in data["loaders"]}
     return {"each time": rates["read each time"], "kept": rates["data.cache memory"]}
 
 
 def needs(row: dict[str, Any], reading: dict[str, float]) -> dict[str, float | None]:
-    """Cores that read as fast as a machine learns."""
+    """The number of cores needed to read photos as fast as the machine trains on them."""
     trains = row["trains"]
     return {f"cores, {how}": None if trains is None else trains / rate for how, rate in reading.items()}
 
 
 def of_nodes(count: int, node: dict[str, Any]) -> dict[str, Any]:
-    """Of so many nodes, were no gradient sent before all are there: a ring sends each of them nearly twice."""
+    """The throughput of several nodes with a ring all-reduce that does not overlap with the backward pass.
+
+    Each node sends 2 (n - 1) / n times the size of the gradients per step.
+    """
     step = 8 * BATCH / node["trains"]
     sending = 2 * (count - 1) / count * 4 * WEIGHTS / NETWORK
     return {

@@ -1,4 +1,4 @@
-"""One config trained with several seeds: the runs, what their test photos say with intervals, and what it takes."""
+"""Trains a config with several seeds, and summarises test metrics with intervals and their origin."""
 
 import argparse
 import json
@@ -27,25 +27,36 @@ from multiskin.schema import Attribute, Schema
 RESULTS = Path(__file__).parent / "results"
 RESAMPLES = 2000
 METRICS = {"p_recall": of.p_recall, "kappa": of.quadratic_kappa, "mae": of.mae, "macro_mae": of.macro_mae}
-OF_CLASSES = {"balanced_accuracy": of.macro_recall, "accuracy": of.accuracy}  # which have no order
+OF_CLASSES = {"balanced_accuracy": of.macro_recall, "accuracy": of.accuracy}  # for nominal attributes
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """With the options that all of these benchmarks have."""
+    """A parser with the options shared by all benchmarks that train runs."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    made.add_argument("--runs", type=Path, default=Path("runs/benchmark"), help="where the run folders go")
+    made.add_argument("--runs", type=Path, default=Path("runs/benchmark"), help="folder for the runs")
     made.add_argument(
-        "--commit", nargs="+", help="those of finished runs to take, in full; default: the one that is checked out"
+        "--commit", nargs="+", help="full hashes that finished runs may be from; default: the commit checked out"
     )
     return made
 
 
 def train(name: str, arguments: Sequence[str], given: argparse.Namespace) -> list[Path]:
-    """The run folder of each seed: kept if it is finished, gone on with if it was stopped, else trained.
+    """Trains a run for each seed; finished runs are kept and interrupted ones resumed.
 
-    Beside each stands its origin, NAME-SEED.json: commit, arguments and threads from the start on, and once it is
-    finished the seconds that it took, null if it was ever stopped.
+    The origin of each run is recorded next to it in NAME-SEED.json: commit, arguments and threads from the start, and
+    at the end its duration in seconds, null if it was interrupted.
+
+    Args:
+        name: the prefix of the run folders.
+        arguments: arguments of `multiskin fit`, the same for all seeds.
+        given: the options of `parser`.
+
+    Returns:
+        The run folder of each seed.
+
+    Raises:
+        SystemExit: if an existing run has another commit or other arguments.
     """
     runs = [given.runs / f"{name}-{seed}" for seed in given.seeds]
     wanted = {"commit": given.commit or [commit()], "arguments": [[*arguments]]}
@@ -58,13 +69,13 @@ def train(name: str, arguments: Sequence[str], given: argparse.Namespace) -> lis
 
 
 def origin(run: Path) -> dict:
-    """What is known of how a run was made."""
+    """The recorded origin of a run, {} if there is none."""
     record = _record(run)
     return json.loads(record.read_text()) if record.is_file() else {}
 
 
 def _record(run: Path) -> Path:
-    return run.with_name(f"{run.name}.json")  # not inside, where only a run's own files may lie when it begins
+    return run.with_name(f"{run.name}.json")  # not inside, since the folder of a new run may hold only its own files
 
 
 def _require(wanted: dict[str, list], run: Path) -> None:
@@ -72,7 +83,7 @@ def _require(wanted: dict[str, list], run: Path) -> None:
     for what, values in wanted.items():
         if known.get(what) not in values:
             others = " or ".join(map(str, values))
-            raise SystemExit(f"{run}: {what} {known.get(what)}, not {others}; remove this folder or see --commit")
+            raise SystemExit(f"{run}: {what} is {known.get(what)}, not {others}; remove this folder or see --commit")
 
 
 def _fit(run: Path, seed: int, arguments: Sequence[str], finished_at: Sequence[str] | None) -> None:
@@ -91,17 +102,17 @@ def _fit(run: Path, seed: int, arguments: Sequence[str], finished_at: Sequence[s
 
 
 def config_of(run: Path) -> FitConfig:
-    """What a run was trained with."""
+    """The settings that a run was trained with."""
     return fit_config("fit", "", ["--config", str(run / "config.yaml")])[0]
 
 
 def threads() -> int:
-    """Of a training process."""
+    """The number of threads of a training process."""
     return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
 
 
 def machine(threads: object) -> str:
-    """In words, for a result that was measured here with so many threads."""
+    """A description of this machine, for results measured with these threads."""
     return (
         torch.cuda.get_device_name()
         if torch.cuda.is_available()
@@ -110,7 +121,7 @@ def machine(threads: object) -> str:
 
 
 def commit() -> str:
-    """The commit that is checked out, marked if files differ from it; results and their tables decide on nothing."""
+    """The checked-out commit, with -dirty if files differ from it, except results and the README."""
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":/!benchmarks/results", ":/!README.md")
     return _git("rev-parse", "HEAD") + ("-dirty" if changed else "")
 
@@ -120,14 +131,14 @@ def _git(*command: str) -> str:
 
 
 def write(name: str, table: pd.DataFrame, runs: Sequence[Path], command: str, interval: str = "") -> None:
-    """NAME.csv, and beside it NAME.json with what it takes to get the numbers again.
+    """Writes NAME.csv, and NAME.json with what is needed to reproduce it.
 
     Args:
-        name: of the files.
-        table: the numbers.
-        runs: that they come from, the first ones of the first seed.
-        command: that gives them.
-        interval: what theirs are, in words; by default of_subjects().
+        name: the name of both files.
+        table: the results.
+        runs: the runs that they come from; the first one's settings are recorded in full.
+        command: the command that produces them.
+        interval: a description of the intervals; "" for that of of_subjects().
     """
     RESULTS.mkdir(exist_ok=True)
     table.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.4f")
@@ -155,7 +166,7 @@ def _provenance(runs: Sequence[Path], command: str) -> dict:
 
 
 def _without_places(config: dict) -> dict:
-    """The settings that decide on the numbers: not where things lie on this machine, nor the seed."""
+    """The settings that influence the results, without local paths and the seed."""
     data = {key: _without_place(value) for key, value in config["data"].items() if key not in ("root", "faces")}
     model = {key: value for key, value in config["model"].items() if key != "weights"}
     rest = {key: value for key, value in config.items() if key not in ("seed", "out", "schema")}
@@ -163,7 +174,7 @@ def _without_places(config: dict) -> dict:
 
 
 def _otherwise(settings: Sequence[dict], runs: Sequence[Path]) -> list[dict]:
-    """What runs have otherwise than the first, once for all that have the same."""
+    """The settings of runs that differ from the first run, with runs of the same settings listed together."""
     found: dict[str, dict] = {}
     for own, run in zip(settings, runs, strict=True):
         differing = _differing(own, settings[0])
@@ -173,7 +184,7 @@ def _otherwise(settings: Sequence[dict], runs: Sequence[Path]) -> list[dict]:
 
 
 def _differing(own: dict, first: dict) -> dict:
-    """Those settings that are not what they are in the first, by section, null where there is none."""
+    """The settings that differ from the first run's, by section; those missing from this run are None."""
     differing = {key: own.get(key) for key in first | own if own.get(key) != first.get(key)}
     for key, value in differing.items():
         if isinstance(value, dict) and isinstance(first.get(key), dict):
@@ -182,32 +193,32 @@ def _differing(own: dict, first: dict) -> dict:
 
 
 def _without_place(value: object) -> object:
-    """A file's name alone, where it is told with all of its folders."""
+    """Only the file name of an absolute path; other values unchanged."""
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
 def of_subjects(run: Path) -> str:
-    """How intervals come about that are those of the trained models, in words."""
+    """A description of intervals over resamples of test subjects."""
     unit = "subjects" if "subject" in pd.read_csv(run / "predictions_test.csv", nrows=0) else "photos"
     return f"95 %, {RESAMPLES} bootstrap resamples of the test {unit}, averaged over seeds"
 
 
 def predictions(runs: Sequence[Path]) -> list[pd.DataFrame]:
-    """What each run says of the test photos; an unknown subject is ""."""
+    """Each run's predictions of the test photos; unknown subjects are ""."""
     return [_read(run / "predictions_test.csv") for run in runs]
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """With subjects as they are written: "007" is no number, and "NA" is somebody."""
+    """Reads subjects as text, since "007" is not a number and "NA" not a missing value."""
     subjects = pd.read_csv(path, usecols=lambda column: column == "subject", dtype=str, keep_default_na=False)
     return pd.read_csv(path).assign(**subjects)
 
 
 def summarise(runs: Sequence[Path]) -> pd.DataFrame:
-    """Each metric of each head and of their mean: averaged over seeds, with a 95 % interval over test subjects.
+    """Metrics of each head and their mean, averaged over seeds, with 95 % intervals over test subjects.
 
-    The interval is that of these trained models: test subjects are resampled, all seeds and heads together. The spread
-    over seeds stands beside it, and what the best constant answer and a second rater get.
+    The intervals are those of these trained models: test subjects are resampled, the same ones for all seeds and heads.
+    The table also has the standard deviation over seeds and the values of the best constant answer and a second rater.
     """
     seeds, schema = predictions(runs), Schema.load(runs[0] / "schema.yaml")
     second = json.loads((runs[0] / "metrics.json").read_text())["test"].get("second_rater", {})
@@ -231,23 +242,23 @@ def summarise(runs: Sequence[Path]) -> pd.DataFrame:
 
 
 def _row(name: str, metric: str, values: np.ndarray) -> dict[str, object]:
-    """What is told of a head's (S, 1 + R) values of a metric."""
+    """The table row of a head's metric (S, 1 + R)."""
     spread = values[:, 0].std(ddof=1) if len(values) > 1 else float("nan")
     return {"attribute": name, "metric": metric} | interval(values.mean(axis=0)) | {"sd_over_seeds": spread}
 
 
 def interval(values: np.ndarray) -> dict[str, float]:
-    """The first of (1 + R,) values that are means over seeds, with the 95 % interval of the others."""
+    """The first of (1 + R,) values, with the 95 % interval of the other, resampled ones."""
     return dict(zip(("mean", "low", "high"), bootstrap.interval(values), strict=True))
 
 
 def units(table: pd.DataFrame) -> np.ndarray:
-    """(N,) the number of each photo's subject, or its own where that is not known."""
+    """The number of each photo's subject (N,), or a number of its own if the subject is unknown."""
     return bootstrap.sampling_units(unit_names(table.get("subject"), table["image"]))
 
 
 def resample(table: pd.DataFrame) -> np.ndarray:
-    """How often each photo counts (1 + R, N): once, and then as often as its unit is drawn."""
+    """The weight of each photo (1 + R, N): 1 in the first row, then how often its subject is drawn."""
     drawn = units(table)
     number = drawn.max() + 1
     draws = np.random.default_rng(0).multinomial(number, np.full(number, 1 / number), RESAMPLES)
@@ -260,12 +271,12 @@ def scores(
     attributes: Iterable[Attribute],
     weights: np.ndarray,
 ) -> np.ndarray:
-    """A metric of every head for each row of weights (R, N): (H, R)."""
+    """A metric of every attribute for each row of weights (R, N): (H, R)."""
     return np.array([bootstrap.of_each(function, confusions(table, each, weights)) for each in attributes])
 
 
 def confusions(table: pd.DataFrame, attribute: Attribute, weights: np.ndarray) -> torch.Tensor:
-    """One confusion matrix for each row of weights (R, N): (R, K, K), true grade in rows."""
+    """Confusion matrices (R, K, K), with true grades in rows, for each row of weights (R, N)."""
     k, graded = attribute.grades, table[attribute.true_column].notna().to_numpy()
     true = table.loc[graded, attribute.true_column].to_numpy(int)
     cells = np.eye(k * k)[true * k + table.loc[graded, attribute.name].to_numpy(int)]  # (n, K * K)

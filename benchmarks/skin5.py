@@ -1,11 +1,11 @@
-"""Trains the five heads of facial skin with several seeds, on drawn skin or on photographed faces that are drawn on.
+"""Trains the five facial-skin heads with several seeds, on rendered skin or on real faces with rendered conditions.
 
-    python benchmarks/skin5.py rendered                          # what 'multiskin fit' does when it is told nothing
+    python benchmarks/skin5.py rendered                          # the default of 'multiskin fit'
     python benchmarks/skin5.py drawn                             # larger photos, published weights
     python benchmarks/skin5.py london --faces data/london_faces
 
-Writes what the test photos say, with intervals: by head, beside the best constant answer and a second rater; by skin
-tone; and what models on mean colours and on thumbnails get on the same photos. Finished runs are kept in --runs.
+Writes test metrics with intervals: by head, with the best constant answer and a second rater; by skin tone; and of
+models on mean colours and on thumbnails of the same photos. Finished runs are kept in --runs.
 """
 
 import argparse
@@ -29,7 +29,7 @@ CONFIGS = {
     "drawn": ["--config", "configs/skin5_drawn.yaml"],
     "london": ["--config", "configs/skin5_london.yaml"],
 }
-ENOUGH = 5  # subjects of a tone for an interval
+ENOUGH = 5  # subjects of a tone, at least, for an interval
 
 
 def main() -> None:
@@ -42,11 +42,11 @@ def main() -> None:
 
 
 def options(description: str | None) -> argparse.ArgumentParser:
-    """Of what is measured on these photos."""
+    """A parser with the options shared by the benchmarks on these photos."""
     made = parser(description)
     made.add_argument("ground", choices=CONFIGS)
-    made.add_argument("--faces", help="as data.faces")
-    made.add_argument("--weights", help="as model.weights; default: as the config says")
+    made.add_argument("--faces", help="value of data.faces")
+    made.add_argument("--weights", help="value of model.weights; default: that of the config")
     return made
 
 
@@ -59,7 +59,7 @@ def trained(given: argparse.Namespace) -> list[Path]:
 
 
 def published(given: argparse.Namespace, script: str) -> str:
-    """The command given, with things where the documentation puts them."""
+    """The command with the paths that the documentation uses."""
     words = [f"python benchmarks/{script}.py", given.ground]
     words += ["--faces data/london_faces"] if given.faces else []
     words += [f"--weights {given.weights if given.weights in ('auto', 'none') else 'auto'}"] if given.weights else []
@@ -67,9 +67,9 @@ def published(given: argparse.Namespace, script: str) -> str:
 
 
 def by_tone(runs: Sequence[Path]) -> pd.DataFrame:
-    """P-Recall averaged over heads for each skin tone, and how far the worst one lies below all photos together.
+    """Mean P-Recall over heads for each skin tone, and the gap between all photos and the worst tone.
 
-    Which tone is the worst is chosen anew in each resample, among those of enough subjects to say.
+    The worst tone is determined in each resample, among tones with at least ENOUGH subjects.
     """
     seeds, schema = predictions(runs), Schema.load(runs[0] / "schema.yaml")
     weights, subject = resample(seeds[0]), units(seeds[0])
@@ -87,13 +87,13 @@ def by_tone(runs: Sequence[Path]) -> pd.DataFrame:
 
 
 def _mean_p_recall(seeds: Sequence[pd.DataFrame], schema: Schema, weights: np.ndarray) -> np.ndarray:
-    """Averaged over heads and seeds, for each row of weights (1 + R, N): (1 + R,), NaN where no photo counts."""
+    """Mean over heads and seeds (1 + R,) for each row of weights (1 + R, N), NaN where all weights are 0."""
     by_seed = [torch.from_numpy(scores(of.p_recall, table, schema, weights)).nanmean(0) for table in seeds]
     return torch.stack(by_seed).mean(0).numpy()
 
 
 def drawn_photos(run: Path) -> Path:
-    """The folder of the photos that a run learned from."""
+    """The folder of the photos that a run was trained on."""
     return Path(yaml.safe_load((run / "config.yaml").read_text())["data"]["root"])
 
 

@@ -1,11 +1,11 @@
-"""How well faces are found, and how well the mask of skin agrees with landmarks that people set by hand.
+"""Evaluates face detection, and compares the skin mask with manually placed landmarks.
 
     python benchmarks/skin_mask.py FOLDER --without PHOTOS --detector yunet.onnx
 
-FOLDER holds faces.csv and landmarks.json as `multiskin data render --faces` reads them, here those of the Face Research
-Lab London Set. The landmarks draw the outline of a face, and in it eyes, brows, nostrils and lips; what remains is
-called skin, though hair that falls into a face and beards are in it, which the mask rightly leaves out. The average
-face that the mask starts from is the mean of these same landmarks, and its few settings were chosen on these faces.
+FOLDER contains faces.csv and landmarks.json as in `multiskin data render --faces`, here of the Face Research Lab London
+Set. The reference mask is the face outline without eyes, brows, nostrils and lips. It wrongly includes beards and hair
+over the face, which the skin mask excludes. The evaluation is optimistic: the average face that the skin mask starts
+from is the mean of these same landmarks, and its few settings were chosen on these faces.
 """
 
 import argparse
@@ -34,10 +34,10 @@ MEASURES = ("iou", "recall", "outside_face", "on_features")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="faces.csv, landmarks.json and the photos that they name")
-    parser.add_argument("--without", type=Path, help="a folder of photos that show no face")
-    parser.add_argument("--most", type=int, default=1000, help="of those photos, evenly spaced; default: 1000")
-    parser.add_argument("--detector", action="append", default=[None], help="one more than MTCNN, which comes along")
+    parser.add_argument("folder", type=Path, help="folder with faces.csv, landmarks.json and their photos")
+    parser.add_argument("--without", type=Path, help="folder of photos without a face")
+    parser.add_argument("--most", type=int, default=1000, help="number of those photos, evenly spaced; default: 1000")
+    parser.add_argument("--detector", action="append", default=[None], help="another detector than MTCNN; repeatable")
     given, checked_out = parser.parse_args(), commit()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
@@ -52,13 +52,13 @@ def main() -> None:
 
 
 def evenly(folder: Path | None, most: int) -> list[Path]:
-    """Photos of a folder, none if there is no folder."""
+    """At most this many photos of a folder, evenly spaced in order of name; none without a folder."""
     paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES) if folder else []
     return [paths[i] for i in np.linspace(0, len(paths) - 1, min(most, len(paths)), dtype=int)]
 
 
 def detect(detector: str | None, photos: dict[bool, list[Path]]) -> dict[str, object]:
-    """How many photos with one face, and how many without any, a detector finds faces in."""
+    """In how many photos of a face, and of none, a detector finds faces, and its median CPU time."""
     found: dict[bool, list[int]] = {}
     spent = []
     for shown, paths in photos.items():
@@ -79,7 +79,7 @@ def detect(detector: str | None, photos: dict[bool, list[Path]]) -> dict[str, ob
 
 
 def overlap(faces: Sequence[Face], groups: dict[str, str]) -> list[dict[str, object]]:
-    """A line for all faces, and for each ethnicity and tone, with lips as skin and without."""
+    """One row for all faces, each ethnicity and each tone, without and with lips as skin."""
     rows = []
     for lips in (False, True):
         measured = pd.DataFrame([measure(face, lips) for face in faces], columns=MEASURES)
@@ -95,7 +95,7 @@ def overlap(faces: Sequence[Face], groups: dict[str, str]) -> list[dict[str, obj
 
 
 def measure(face: Face, lips: bool) -> list[float]:
-    """MEASURES of one photo; nothing is skin where no face is found."""
+    """The MEASURES of one photo; the mask is empty if no face is found."""
     photo = read_image(face.image)
     found = find_faces(photo)
     mask = skin_mask(photo, found[0], lips) > 0.5 if found else np.zeros(photo.shape[:2], bool)
@@ -110,7 +110,7 @@ def measure(face: Face, lips: bool) -> list[float]:
 
 
 def by_hand(face: Face, shape: tuple[int, int], lips: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The inside of a face's outline and what of it is skin, by its landmarks: (h, w) bool each."""
+    """The reference masks (h, w) of the face and of its skin, drawn from the landmarks."""
     outline = drawn(face, shape, marks.OUTLINE)
     features = (*marks.EYES, *marks.BROWS, *marks.NOSTRILS, marks.MOUTH if lips else marks.LIPS)
     return outline, outline & ~np.any([drawn(face, shape, feature) for feature in features], axis=0)
@@ -122,7 +122,7 @@ def drawn(face: Face, shape: tuple[int, int], numbers: Sequence[int]) -> np.ndar
 
 
 def line(group: str, lips: bool, measured: pd.DataFrame, subjects: np.ndarray) -> dict[str, object]:
-    """Means over a group's subjects, with intervals."""
+    """The means over a group's subjects, with intervals."""
     of_subjects = measured.groupby(subjects).mean()
     weights = np.concatenate([*unit_weights(len(of_subjects), RESAMPLES, seed=0)])  # (1 + R, subjects)
     row: dict[str, object] = {"group": group, "lips": lips, "subjects": len(of_subjects)}
@@ -133,7 +133,7 @@ def line(group: str, lips: bool, measured: pd.DataFrame, subjects: np.ndarray) -
 
 
 def provenance(most: int, checked_out: str) -> dict[str, object]:
-    """What it takes to get the numbers again."""
+    """What is needed to reproduce the numbers."""
     return {
         "command": f"python benchmarks/skin_mask.py FOLDER --without PHOTOS --most {most} --detector yunet.onnx",
         "data": "Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0); without a face: ISIC 2017",

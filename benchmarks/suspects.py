@@ -1,10 +1,10 @@
-"""How many wrong labels the first part of the list of suspects holds, where they were planted.
+"""Evaluates 'multiskin suspects' on labels that were replaced at random.
 
     python benchmarks/suspects.py --root data/ham10000_small --plantings 0 1 2
 
-In a copy of the table 8 % of the labels of training and validation photos become another class, each as likely,
-and 'multiskin suspects' is run on it. Labels that were wrong from the start count as right, so that the precision looks
-lower than it is. What is finished in --runs is not trained again.
+In a copy of the table, 8 % of the labels of training and validation photos are replaced by another class, chosen
+uniformly, and 'multiskin suspects' is run on it. Labels that were already wrong count as correct, so the precision is
+underestimated. Finished runs in --runs are not trained again.
 """
 
 import argparse
@@ -22,18 +22,18 @@ from multiskin.metrics.bootstrap import interval, sampling_units
 from multiskin.run import write_json
 
 CONFIG = "configs/ham10000.yaml"
-IMAGE, LABEL, SUBJECT, SPLIT = "image", "dx", "lesion_id", "split"  # columns of its table
-SHARE = 0.08  # of labels, replaced
-FIRST = 0.2  # of the list
+IMAGE, LABEL, SUBJECT, SPLIT = "image", "dx", "lesion_id", "split"  # columns of the table
+SHARE = 0.08  # share of labels to replace
+FIRST = 0.2  # share of the list to evaluate
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", type=Path, default=Path("data/ham10000_small"), help="where the photos are")
-    parser.add_argument("--weights", default="auto", help="as model.weights")
-    parser.add_argument("--plantings", type=int, nargs="+", default=[0, 1, 2], help="seeds, a search for each")
+    parser.add_argument("--root", type=Path, default=Path("data/ham10000_small"), help="folder of the photos")
+    parser.add_argument("--weights", default="auto", help="value of model.weights; default: auto")
+    parser.add_argument("--plantings", type=int, nargs="+", default=[0, 1, 2], help="seeds of the replaced labels")
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--runs", type=Path, default=Path("runs/benchmark/suspects"), help="where the searches go")
+    parser.add_argument("--runs", type=Path, default=Path("runs/benchmark/suspects"), help="folder for the searches")
     given = parser.parse_args()
     lists = [search(given, seed) for seed in given.plantings]
     found = {name: interval(values) for name, values in resampled(lists).items()}
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def plant(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The table with labels replaced outside of its test photos."""
+    """The table with labels of its training and validation photos replaced."""
     random = np.random.default_rng(seed)
     classes, label = np.unique(table[LABEL], return_inverse=True)
     learned_from = np.flatnonzero(table[SPLIT] != "test")
@@ -58,7 +58,7 @@ def plant(table: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def search(given: argparse.Namespace, seed: int) -> pd.DataFrame:
-    """The ranked list, with a column that tells which labels were planted."""
+    """The ranked list of suspects, with a column for whether each label was replaced."""
     right = pd.read_csv(given.root / "labels.csv", dtype=str, keep_default_na=False)
     planted, out = given.runs / f"planted-{seed}.csv", given.runs / str(seed)
     given.runs.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def search(given: argparse.Namespace, seed: int) -> pd.DataFrame:
 
 
 def measure(ranked: pd.DataFrame, weights: np.ndarray | None = None) -> dict[str, float]:
-    """What the first part of a list and its recommendations hold, each label counted as often as its weight says."""
+    """Recall and precision of the first part of the list and of its recommendations, with weights (N,) of labels."""
     count = np.ones(len(ranked)) if weights is None else weights
     planted, yes = ranked["planted"].to_numpy(), (ranked["exclude"] == "yes").to_numpy()
     first = np.cumsum(count) <= FIRST * count.sum()
@@ -86,9 +86,9 @@ def measure(ranked: pd.DataFrame, weights: np.ndarray | None = None) -> dict[str
 
 
 def resampled(lists: list[pd.DataFrame]) -> dict[str, np.ndarray]:
-    """Each number averaged over plantings, (1 + R,): as it is, and with plantings and the photos of each drawn anew.
+    """Each measure averaged over plantings, (1 + R,): as observed, then with plantings and subjects resampled.
 
-    Photos of a subject are drawn together, and the list of a resample is the one that was ranked.
+    All photos of a subject are drawn together. Resamples keep the order of the list.
     """
     random = np.random.default_rng(0)
     rows = [pd.DataFrame([measure(ranked) for ranked in lists]).mean()]

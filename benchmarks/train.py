@@ -1,10 +1,10 @@
-"""How fast a run trains beside a bare loop of timm and PyTorch, on batches in memory and on photos that are read.
+"""Training throughput compared with a bare loop in timm and PyTorch, on batches in memory and on photos from disk.
 
-    python benchmarks/train.py             # leave the machine alone meanwhile
+    python benchmarks/train.py             # keep the machine idle meanwhile
 
-The three loops take turns in one process: the bare loop and that of 'fit' over the same few batches, and that of 'fit'
-over its photos in the second epoch, as 'multiskin bench train' does. Whatever else is given is an option of 'fit',
-such as --data.cache memory --data.batch_size 256 on a GPU, or a --config of one's own photos.
+Three loops alternate in one process, as in 'multiskin bench train': the bare loop and 'fit' over the same few batches
+in memory, and 'fit' over its photos in the second epoch. All other options are passed to 'fit', such as
+--data.cache memory --data.batch_size 256 on a GPU, or a --config for other photos.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from multiskin.timing import ratio_of_speeds, time_rounds
 from multiskin.training.throughput import create_loops
 from multiskin.training.trainer import accelerator, precision
 
-BARS = {"fit": 0.97, "loading": 0.9}  # of the bare loop, and of the same loop without reading photos
+BARS = {"fit": 0.97, "loading": 0.9}  # targets: relative to the bare loop, and to fit on batches in memory
 ON_GPU = [
     ["--trainer.precision", kind, *compiled]
     for kind in ("32-true", "bf16-mixed")
@@ -37,8 +37,8 @@ ON_GPU = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15, help="of each loop; default: 15")
-    parser.add_argument("--steps", type=int, default=20, help="of a round; default: 20")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds per loop; default: 15")
+    parser.add_argument("--steps", type=int, default=20, help="steps per round; default: 20")
     parser.add_argument("--out", type=Path, default=RESULTS / "train.json")
     options, of_fit = parser.parse_known_args()
     config, _ = settings(of_fit)
@@ -66,7 +66,7 @@ def settings(of_fit: Sequence[str]) -> tuple[FitConfig, Schema]:
 
 
 def measure(of_fit: Sequence[str], rounds: int, steps: int) -> dict[str, object]:
-    """Photos a second of each loop, and shares with their 95 % intervals."""
+    """Photos per second of each loop, and relative speeds with their 95 % intervals."""
     config, schema = settings(of_fit)
     config = with_photos_drawn(config)
     loops = create_loops(config, checked_photos(config, schema), steps)

@@ -1,9 +1,9 @@
-"""How far mean colours and thumbnails go: what a network on drawn photos has to beat to have seen anything.
+"""Simple baselines on mean colours and thumbnails, which a network on rendered photos should beat.
 
     python benchmarks/trivial.py data/rendered --out benchmarks/results/trivial_rendered.csv
 
-Each model is chosen for each head on the validation photos, among several settings and decisions; only the chosen
-one sees the test photos. About two minutes on one core.
+For each head, chooses among several models, settings and decision rules on validation photos; only the chosen one is
+evaluated on test photos. Takes about two minutes on one core.
 """
 
 import argparse
@@ -31,23 +31,23 @@ from multiskin.schema import Schema
 SCHEMA = Path(__file__).parent.parent / "multiskin" / "embedded" / "schema.yaml"
 GRADES = 5
 DECISIONS = ("argmax", "median", "credit")
-THUMBNAIL = 8  # pixels
+THUMBNAIL = 8  # pixels per side
 
 
 class Candidate(NamedTuple):
-    """A fitted model with a way to decide."""
+    """A fitted model with a decision rule."""
 
     name: str
     model: Pipeline
-    learned: np.ndarray  # (K,) what the model's probabilities average to
-    prior: np.ndarray  # (K,) what they are made to average to before the decision
+    learned: np.ndarray  # (K,) the grade distribution that the model was fitted to
+    prior: np.ndarray  # (K,) the one that probabilities are adjusted to before the decision
     decision: str
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("root", type=Path, help="a folder that 'multiskin data render' wrote")
-    parser.add_argument("--out", type=Path, help="a CSV file; default: to the terminal only")
+    parser.add_argument("root", type=Path, help="folder written by 'multiskin data render'")
+    parser.add_argument("--out", type=Path, help="CSV file to write; default: none")
     options = parser.parse_args()
     table = compare(options.root, Schema.load(SCHEMA))
     print(table.to_string(index=False))
@@ -74,18 +74,18 @@ def compare(root: Path, schema: Schema) -> pd.DataFrame:
 
 
 def mean_colours(photo: np.ndarray) -> np.ndarray:
-    """Mean and deviation of red, green, blue and of the coordinates of CIELAB, (12,)."""
+    """Mean and standard deviation of the RGB and CIELAB channels, (12,)."""
     values = np.concatenate([photo, cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)], axis=-1).reshape(-1, 6).astype(float)
     return np.concatenate([values.mean(axis=0), values.std(axis=0)])
 
 
 def thumbnail(photo: np.ndarray) -> np.ndarray:
-    """The photo at 8 x 8 pixels, each the mean of what it covers, (192,)."""
+    """The photo downsampled to 8 x 8 pixels by area averaging, (192,)."""
     return cv2.resize(photo.astype(np.float32), (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).ravel()
 
 
 def best(features: np.ndarray, grades: pd.Series, split: pd.Series) -> dict[str, object]:
-    """The model and decision of the highest P-Recall on validation, with that and its P-Recall on the test photos."""
+    """The candidate with the highest P-Recall on validation photos, with its P-Recall there and on test photos."""
     train, val, test = (((split == side) & grades.notna()).to_numpy() for side in ("train", "val", "test"))
     tried = list(candidates(features[train], grades[train].to_numpy(int)))
     on_val = [score(candidate, features[val], grades[val]) for candidate in tried]
@@ -94,19 +94,19 @@ def best(features: np.ndarray, grades: pd.Series, split: pd.Series) -> dict[str,
 
 
 def candidates(features: np.ndarray, grades: np.ndarray) -> Iterator[Candidate]:
-    """Every model with every decision; from probabilities of frequent and rare grades, also after evening them out."""
+    """Every model with every decision rule; with SVMs also after adjusting to a uniform prior."""
     shares = np.bincount(grades, minlength=GRADES) / len(grades)
-    even = (shares > 0) / np.count_nonzero(shares)  # what balanced weights make of them
+    even = (shares > 0) / np.count_nonzero(shares)  # the effective prior with balanced class weights
     for name, model in models(features.shape[1]):
         fitted = make_pipeline(StandardScaler(), model).fit(features, grades)
-        scaled = isinstance(model, SVC)  # its probabilities, by Platt's method, which knows no weights
+        scaled = isinstance(model, SVC)  # Platt scaling, which gives its probabilities, ignores class weights
         readings = [("", shares, shares), (", evened", shares, even)] if scaled else [("", even, even)]
         for (note, learned, prior), decision in product(readings, DECISIONS):
             yield Candidate(f"{name}{note}, {decision}", fitted, learned, prior, decision)
 
 
 def models(width: int) -> Iterator[tuple[str, ClassifierMixin]]:
-    """Small models of several kinds for so many features, told that rare grades matter as much as frequent ones."""
+    """Small models of several kinds, with balanced class weights, for this number of features."""
     for c in (0.01, 0.1, 1.0, 10.0):
         yield f"logistic regression C={c:g}", LogisticRegression(C=c, class_weight="balanced", max_iter=3000)
     for c in (0.1, 1.0, 10.0):
@@ -125,7 +125,7 @@ def score(candidate: Candidate, features: np.ndarray, grades: pd.Series) -> floa
 
 
 def probabilities(candidate: Candidate, features: np.ndarray) -> torch.Tensor:
-    """Of each grade, (N, K), brought from what the model learned to the candidate's prior by Bayes' rule."""
+    """Probabilities (N, K), adjusted from the prior that the model learned to the candidate's by Bayes' rule."""
     weighted, trained = np.zeros((len(features), GRADES)), candidate.model.classes_
     weighted[:, trained] = candidate.model.predict_proba(features)
     weighted[:, trained] *= candidate.prior[trained] / candidate.learned[trained]

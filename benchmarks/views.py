@@ -1,10 +1,10 @@
-"""What several views of a photo are worth on validation photos, and how many times as long they take.
+"""Effect of averaging over several views of a photo (test-time augmentation) on validation metrics and time.
 
     python benchmarks/views.py skin5_drawn runs/benchmark/skin5_drawn-{0,1,2}
 
-Of finished runs of one config, which differ in their seed alone, each model scores its validation photos alone, and as
-the mean over the views of each name; test photos are not looked at, for which views to use is a choice. Differences are
-paired by photo and seed. The times are those of one prepared batch on the first run's network, by turns.
+Takes finished runs that differ only in their seed. Each model predicts its validation photos from a single view, and
+from the mean over each set of views; test photos are not used, since the set of views is a choice. Differences are
+paired by photo and seed. Times are measured on one batch with the network of the first run, alternating.
 """
 
 import argparse
@@ -36,11 +36,11 @@ from multiskin.run import RunFolder, write_json
 from multiskin.schema import MISSING
 from multiskin.timing import ratio_of_sides, time_alternately
 
-ALONE = ""  # what stands for views where there is one
+ALONE = ""  # in place of the name of a set of views: a single view
 
 
 class Scored(NamedTuple):
-    """What one run's model says of its validation photos, by the name of the views."""
+    """One run's predictions of its validation photos, by set of views."""
 
     photos: Manifest
     predictions: Mapping[str, Prediction]
@@ -48,10 +48,10 @@ class Scored(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", help="of the results, views_NAME.csv and .json")
+    parser.add_argument("name", help="name of the results, views_NAME.csv and .json")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="finished runs of one config")
-    parser.add_argument("--root", help="where the photos are now; default: where they were")
-    parser.add_argument("--seconds", type=float, default=60, help="for the times of each name; default: 60")
+    parser.add_argument("--root", help="folder of the photos now; default: the one used in training")
+    parser.add_argument("--seconds", type=float, default=60, help="budget for timing each set of views; default: 60")
     add_inference_options(parser)
     given = parser.parse_args()
     keep_freed_memory()
@@ -82,7 +82,7 @@ def scored(given: argparse.Namespace, run: Path) -> Scored:
 
 
 def compared(runs: Sequence[Scored]) -> pd.DataFrame:
-    """A line for each name of views, metric, and attribute or their mean: several views beside each photo alone."""
+    """One row per set of views, metric, and attribute or their mean: several views compared with a single one."""
     first = runs[0].photos
     for run in runs:
         if not (np.array_equal(run.photos.paths, first.paths) and np.array_equal(run.photos.grades, first.grades)):
@@ -91,7 +91,7 @@ def compared(runs: Sequence[Scored]) -> pd.DataFrame:
 
 
 def pairs(runs: Sequence[Scored], name: str) -> list[Pair]:
-    """Several views and each photo alone, on the photos that are graded for each attribute."""
+    """For each attribute, predictions from several views and from a single one, on its graded photos."""
     photos = runs[0].photos
     subjects = np.full(len(photos), "") if photos.subject is None else photos.subject.astype(str)
     made = []
@@ -106,7 +106,7 @@ def pairs(runs: Sequence[Scored], name: str) -> list[Pair]:
 
 
 def answers(predictions: Sequence[Prediction], rows: np.ndarray, head: int, grades: int) -> Predictions:
-    """What the models of all seeds say of some photos for one head."""
+    """The predictions of the models of all seeds for one head, on the photos of these rows."""
     return Predictions(
         predicted=np.stack([each.grades[rows, head] for each in predictions]),
         probabilities=np.stack([each.probabilities[rows, head, :grades].astype(float) for each in predictions]),
@@ -114,7 +114,7 @@ def answers(predictions: Sequence[Prediction], rows: np.ndarray, head: int, grad
 
 
 def times_as_long(predictor: Predictor, batch: int, budget: float) -> dict[str, list[float]]:
-    """How many times as long as each photo alone a batch takes, with its interval, by the name of the views."""
+    """The time of a batch relative to a single view, with its interval, by set of views."""
     size = predictor.preprocessing.input_size
     images = torch.randn(batch, 3, size, size, device=predictor.device)
     alone, found = partial(predictor.predict, images), {}
