@@ -1,4 +1,4 @@
-"""The tables of the README: for each result file, by its name, a function that writes it as lines of Markdown."""
+"""The tables of the README: the function for each result file that formats it as Markdown."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ OF_JSON: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "export": export.exported,
     "suspects": maps.suspects,
 }
-OF_TABLE: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  # the first pattern that fits
+OF_TABLE: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  # the first pattern that matches
     "compare_*": comparisons.comparison,
     "study_*": comparisons.study,
     "coverage": comparisons.coverage,
@@ -51,14 +51,14 @@ OF_TABLE: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  # 
 
 
 def table(path: Path) -> list[str]:
-    """The lines of the table of a result file, with the source of its numbers.
+    """The Markdown lines of a result file's table, with the origin of its numbers.
 
     Args:
-        path: the JSON file; there may be a CSV file of the same name next to it.
+        path: the JSON file; results that also have a CSV file keep it next to this file.
     """
     source = json.loads(path.read_text(encoding="utf-8")) | {"name": path.stem}
     if path.stem in OF_JSON:
         return OF_JSON[path.stem](source)
     written = next(write for pattern, write in OF_TABLE.items() if fnmatch(path.stem, pattern))
-    results = pd.read_csv(path.with_suffix(".csv"), keep_default_na=False, na_values=[""])  # a row may be called None
+    results = pd.read_csv(path.with_suffix(".csv"), keep_default_na=False, na_values=[""])  # a row may be named None
     return written(source, results)

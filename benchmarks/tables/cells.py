@@ -1,4 +1,4 @@
-"""How cells and tables are written."""
+"""Formats cells, tables and captions."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,13 +9,13 @@ from multiskin.compare.words import limits
 
 
 def markdown(headings: Iterable[str], lines: Iterable[Iterable[str]]) -> list[str]:
-    """The lines of a table in Markdown."""
+    """The lines of a Markdown table."""
     headings = list(headings)
     return [f"| {' | '.join(cells)} |" for cells in (headings, ["---"] * len(headings), *lines)]
 
 
 def interval(row: pd.Series) -> str:
-    """As much as is known: nothing, the value alone, or with its interval."""
+    """A mean with its interval, without one if it is unknown, or "" if the mean is."""
     if pd.isna(row["mean"]):
         return ""
     if pd.isna(row["low"]):
@@ -24,20 +24,20 @@ def interval(row: pd.Series) -> str:
 
 
 def bounded(value: float, low: float, high: float, *, decimals: int = 2, sign: str = "") -> str:
-    """A value and its interval, which is written no narrower than it is."""
+    """A value with its interval, which is rounded outwards."""
     return f"{value:{sign}.{decimals}f} ({limits(low, high, decimals)})"
 
 
 def spread(low: int, high: int) -> str:
-    """From the smallest to the largest of several counts."""
+    """A range of counts, or a single count if both are equal."""
     return str(low) if low == high else f"{low} to {high}"
 
 
 def origin(source: dict[str, Any]) -> str:
-    """The command that gave the numbers, and the machine."""
+    """The command that produced the numbers, and the machine."""
     return f"`{source['command']}`, {source['machine']}."
 
 
 def seeds_of(source: dict[str, Any]) -> str:
-    """Each seed once, although results may name one for each of their runs."""
+    """The distinct seeds; results may list one per run."""
     return ", ".join(map(str, dict.fromkeys(source["seeds"])))

@@ -10,30 +10,30 @@ from multiskin.reports.formats import amount
 from tables.cells import bounded, markdown, seeds_of
 
 SIZES = ("parameters", "training")
-OFTEN = 0.05  # of the simulations; in fewer, no share is known well enough to be published
+OFTEN = 0.05  # minimum share of simulations; with fewer, coverage is too uncertain to report
 
 
 def comparison(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """What the heads lose or gain by sharing, and what it costs."""
+    """A comparison: the differences of all heads, the multi-task gain and the costs."""
     told = " ".join(filter(None, [shown_summary(results), of_gains(results), of_seeds(results)]))
     return [*of_heads(results), "", told, "", *of_costs(source["cost"]), "", told_of(source)]
 
 
 def study(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """What variants of one setting do to every head."""
+    """A study: P-Recall of all heads for each variant of a setting."""
     details = f"By grade, and with costs: [{source['title'].lower()}](benchmarks/results/{source['name']}.md)."
     lines = of_rows(results, source["baseline"], of_sizes(source.get("costs", [])))
     return [*lines, "", f"{told_of(source)} Intervals: 95 %, {whose(source)}. {details}"]
 
 
 def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """How often the intervals of simulated comparisons contain the true difference."""
+    """The coverage of the intervals in simulated comparisons."""
     told = [of_ratios(results), of_normal(results), of_few(results), of_unanswered(results), f"`{source['command']}`."]
     return [*of_intervals(results), "", " ".join(told)]
 
 
 def of_heads(results: pd.DataFrame) -> list[str]:
-    """A line per head: P-Recall of both sides, and both intervals of their difference."""
+    """One row per head: P-Recall of both sides, and both intervals of their difference."""
     lines = []
     for _, row in judged(results).iterrows():
         difference = bounded(row["difference"], row["method_low"], row["method_high"], decimals=3, sign="+")
@@ -45,20 +45,20 @@ def of_heads(results: pd.DataFrame) -> list[str]:
 
 
 def of_seeds(results: pd.DataFrame) -> str:
-    """The heads whose interval of the method contains no spread over seeds."""
+    """The heads for which the method's interval includes no variation over seeds."""
     alone = [str(row.attribute) for row in judged(results).itertuples() if without_seed_spread(row)]
-    told = "Heads whose seeds were not seen to differ, so that the method's interval is that of these models"
+    told = "Heads without detected variation over seeds, for which the method's interval is that of these models"
     return f"{told}: {', '.join(alone)}." * bool(alone)
 
 
 def of_gains(results: pd.DataFrame) -> str:
-    """By how much the mean gains; a metric whose gain is undefined, because the score is not above 0, is left out."""
+    """The multi-task gain by metric, without metrics whose gain is undefined because the score is not above 0."""
     told = ", ".join(f"{title} {gain:+.1f} %" for title, gain in gains(results) if not pd.isna(gain))
-    return f"Multi-task gain, the mean over heads in percent of what the single models get: {told}." * bool(told)
+    return f"Multi-task gain, the mean over heads of the gain relative to single models: {told}." * bool(told)
 
 
 def of_costs(costs: list[dict]) -> list[str]:
-    """A line per quantity: how many times as much the single models cost."""
+    """One row per quantity: the cost of the single models relative to the shared one."""
     lines = []
     for cost in costs:
         ratio, low, high = (cost[key] for key in ("ratio", "low", "high"))
@@ -68,7 +68,7 @@ def of_costs(costs: list[dict]) -> list[str]:
 
 
 def of_rows(results: pd.DataFrame, baseline: str, sizes: dict[str, list[str]]) -> list[str]:
-    """A line per variant: size, P-Recall of every head and of their mean, and its difference from the baseline."""
+    """One row per variant: size, P-Recall of each head and their mean, and its difference from the baseline."""
     lines = []
     for name, of_row in judged(results).groupby("row", sort=False):
         mean = of_row[of_row["attribute"] == "mean"].iloc[0]
@@ -80,24 +80,24 @@ def of_rows(results: pd.DataFrame, baseline: str, sizes: dict[str, list[str]]) -
 
 
 def of_sizes(costs: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Parameters and the time to train of each variant, where variants differ in size."""
+    """The parameters and training time of each variant; {} if all have the same number of parameters."""
     if len({cost["parameters"] for cost in costs}) < 2:
         return {}
     return {cost["row"]: [amount(cost["parameters"], ""), amount(cost["seconds"], "s")] for cost in costs}
 
 
 def whose(source: dict[str, Any]) -> str:
-    """What the intervals of a study refer to."""
+    """Whether the intervals of a study are those of the method or of these trained models."""
     return "of the method" if len(source["seeds"]) > 1 else "of these trained models"
 
 
 def judged(results: pd.DataFrame) -> pd.DataFrame:
-    """The lines of the metric that ordered attributes are judged by."""
+    """The rows of the metric that ordinal attributes are judged by."""
     return results[results["metric"] == "p_recall"]
 
 
 def told_of(source: dict[str, Any]) -> str:
-    """Where the numbers of a comparison or study come from."""
+    """The origin of the numbers of a comparison or study."""
     photos = "Test photos" if source["side"] == "test" else "Validation photos"
     many = len(source["seeds"]) > 1
     told = f"seeds {seeds_of(source)}" if many else f"seed {seeds_of(source)} only, so exploratory"
@@ -105,7 +105,7 @@ def told_of(source: dict[str, Any]) -> str:
 
 
 def of_intervals(results: pd.DataFrame) -> list[str]:
-    """A line for each number of seeds and seed variance: how often an interval contains the true difference."""
+    """One row per number of seeds and seed variance: the coverage of both intervals."""
     graded = results[results["model"] == "graded"]
     lines = []
     for (seeds, variance), group in graded.groupby(["seeds", "seed_variance"]):
@@ -118,17 +118,17 @@ def of_intervals(results: pd.DataFrame) -> list[str]:
 
 
 def of_ratios(results: pd.DataFrame) -> str:
-    """What the seed variances, which are set for one metric, come to for the mean over attributes."""
+    """The actual seed variances of the mean over attributes, since they are set for one metric."""
     of_mean = results[(results["model"] == "graded") & (results["attribute"] == "mean")]
     told = []
     for ratio in sorted(set(of_mean["seed_variance"]) - {0}):
         found = of_mean.loc[of_mean["seed_variance"] == ratio, "seed_variance_found"]
         told.append(f"at {ratio:g}, {found.min():.1f} to {found.max():.1f}")
-    return f"Seed variances are those of P-Recall of the first attribute; for the mean they come to: {'; '.join(told)}."
+    return f"Seed variances are set for P-Recall of the first attribute; those of the mean are: {'; '.join(told)}."
 
 
 def of_normal(results: pd.DataFrame) -> str:
-    """The coverage of the method's interval for normally distributed differences: with enough seeds, and with two."""
+    """The coverage of the method's interval for normally distributed differences: with more than two seeds, and two."""
     normal = results[(results["model"] == "gaussian") & (results["interval"] == "method")]
     two, more = (100 * normal.loc[many, "coverage"] for many in (normal["seeds"] == 2, normal["seeds"] > 2))
     return (
@@ -138,13 +138,13 @@ def of_normal(results: pd.DataFrame) -> str:
 
 
 def of_few(results: pd.DataFrame) -> str:
-    """The coverage of the method's interval where seeds differ but were not seen to."""
+    """The coverage of the method's interval where existing variation over seeds was not detected."""
     differing = results[(results["interval"] == "method") & (results["seeds"] > 2) & (results["seed_variance"] > 0)]
     often = differing[differing["without_seeds"] >= OFTEN]
     held, share = 100 * often["coverage_without_seeds"], 100 * differing["without_seeds"].max()
     return (
-        f"Where seeds differ but are not seen to, which happens up to {share:.0f} times in 100, it contains it "
-        f"{held.median():.0f} times in 100 ({held.min():.0f} to {held.max():.0f})."
+        f"Where variation over seeds is undetected, which happens up to {share:.0f} times in 100, it contains the true "
+        f"difference {held.median():.0f} times in 100 ({held.min():.0f} to {held.max():.0f})."
     )
 
 
@@ -152,6 +152,6 @@ def of_unanswered(results: pd.DataFrame) -> str:
     """The share of simulations without an interval."""
     most = results.sort_values("unknown").iloc[-1]
     return (
-        "Simulations in which a grade did not occur, so that a metric has no interval, are left out: "
+        "Simulations without an interval, because a grade did not occur, are left out: "
         f"{most['unknown']:.1%} at most, with {int(most['units'])} subjects."
     )

@@ -6,7 +6,7 @@ from tables.cells import bounded, markdown, origin
 
 
 def exported(source: dict[str, Any]) -> list[str]:
-    """A line per format: latency warm and cold, agreement with the model, and quality."""
+    """One row per format: latency, cold start, agreement with the PyTorch model, and quality."""
     lines = []
     for way, latency in source["latency"].items():
         agreed, quality = source["agreement"].get(way), source["quality"]["ways"][way]

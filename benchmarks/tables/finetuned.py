@@ -1,4 +1,4 @@
-"""The tables of recipes with which the whole network was trained."""
+"""The tables of losses and steps with all weights trained."""
 
 from typing import Any
 
@@ -10,17 +10,17 @@ from tables.cells import bounded, markdown, origin, seeds_of
 METRICS = {"p_recall": "P-Recall", "kappa": "kappa", "rps": "RPS"}
 KEY = ["title", "side", "metric"]
 
-Lines = dict[tuple[str, ...], dict[str, float]]  # by what KEY names
+Lines = dict[tuple[str, ...], dict[str, float]]  # by the columns of KEY
 
 
 def losses(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line per loss, with its gain on cross entropy, below a line for cross entropy itself."""
+    """One row for cross entropy, then one per loss with its gain over cross entropy."""
     return [*_table("loss", "cross entropy", results), "", _told(source)]
 
 
 def steps(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line per step, with its gain on the one before."""
-    return [*_table("step", "cross entropy, plain sampling, the likeliest grade", results), "", _told(source)]
+    """One row per step, with its gain over the previous one."""
+    return [*_table("step", "cross entropy, plain sampling, most probable grade", results), "", _told(source)]
 
 
 def _table(what: str, first: str, results: pd.DataFrame) -> list[str]:
@@ -34,7 +34,7 @@ def _table(what: str, first: str, results: pd.DataFrame) -> list[str]:
 
 
 def _line(lines: Lines, title: str) -> list[str]:
-    """The metrics after a step and, after those of validation and of test, the difference from the step before."""
+    """One row: the metrics of validation and then test photos, each with the gain over the baseline of the row."""
     on_val, *on_test = _values(lines, title, "candidate")
     read = (("val", "p_recall"), ("val", "rps"), ("test", "p_recall"))
     *gains, at_last = (_gain(lines[title, side, metric]) for side, metric in read)
@@ -42,13 +42,13 @@ def _line(lines: Lines, title: str) -> list[str]:
 
 
 def _values(lines: Lines, title: str, side: str) -> list[str]:
-    """P-Recall of validation photos, and all metrics of test photos."""
+    """P-Recall of validation photos, then all metrics of test photos."""
     read = [("val", "p_recall"), *(("test", metric) for metric in METRICS)]
     return [f"{lines[title, photos, metric][side]:.3f}" for photos, metric in read]
 
 
 def _gain(row: dict[str, float]) -> str:
-    """Empty where there cannot be a gain, such as in RPS from another decision."""
+    """The gain with its interval; "" where there can be none, such as in RPS from another decision rule."""
     if row["difference"] == row["method_low"] == row["method_high"] == 0:
         return ""
     return bounded(row["difference"], row["method_low"], row["method_high"], decimals=3, sign="+")

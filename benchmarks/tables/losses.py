@@ -19,17 +19,17 @@ CALIBRATION = "cumulative"
 KEY = ["side", "loss", "metric", "decision"]
 
 REMARKS = (
-    "Probabilities are calibrated (cumulative) on the validation photos; those of the validation photos themselves on "
-    "the other half of their subjects. Balanced softmax is logit adjustment at its default, tau = 1."
+    "Probabilities of test photos are calibrated (cumulative) on the validation photos, those of each half of the "
+    "validation subjects on the other half. Balanced softmax is logit adjustment at its default, tau = 1."
 )
 
 less = partial(bounded, decimals=3, sign="+")
 
-Lines = dict[tuple[str, ...], dict[str, float]]  # by what KEY names
+Lines = dict[tuple[str, ...], dict[str, float]]  # by the columns of KEY
 
 
 def losses(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line per loss, the best on validation first, and below where the numbers come from."""
+    """One row per loss, with the best on validation first, and a caption."""
     calibrated = results[results["calibration"] == CALIBRATION].fillna({"decision": ""})
     table: Lines = calibrated.set_index(KEY).to_dict("index")  # type: ignore[assignment]
     minus = f"minus {words(source['baseline'])}"
@@ -39,7 +39,7 @@ def losses(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def row(table: Lines, loss: str, baseline: str) -> list[str]:
-    """The loss, P-Recall on validation photos, then on test photos; after each its difference from the baseline."""
+    """One loss: P-Recall on validation photos and metrics on test photos, with differences from the baseline."""
     on_val, on_test = table["val", loss, *LESS], table["test", loss, *DECISIVE]
     values = (f"{table['test', loss, *column]['value']:.3f}" for column in COLUMNS)
     gained = less(on_val["value"], on_val["low"], on_val["high"])
@@ -49,7 +49,7 @@ def row(table: Lines, loss: str, baseline: str) -> list[str]:
 
 
 def told(table: Lines, source: dict[str, Any]) -> str:
-    """Which probabilities are used, what deciding by credit gains by itself, and where the numbers come from."""
+    """The caption: what was averaged and calibrated, the gain of deciding by credit, and the origin."""
     gain = table["test", source["baseline"], *GAIN]
     return (
         f"Heads on frozen features: means over attributes and {len(source['seeds'])} seeds, sorted by P-Recall with "
@@ -60,7 +60,7 @@ def told(table: Lines, source: dict[str, Any]) -> str:
 
 def seconds(source: dict[str, Any]) -> str:
     features, heads = source["seconds"]["features"], source["seconds"]["heads"]
-    return f"It took {(features + heads) / 60:.0f} minutes of processor time."
+    return f"CPU time: {(features + heads) / 60:.0f} minutes."
 
 
 def words(loss: str) -> str:

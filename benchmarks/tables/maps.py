@@ -21,7 +21,7 @@ REPLACED = {
 
 
 def quality(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line per head: how well its maps match the drawn masks, and its lead over uninformed maps."""
+    """One row per head: how well its maps match the rendered masks, and their lead over uninformed maps."""
     lines = []
     for head, of_head in results.groupby("head", sort=False):
         cells = []
@@ -34,12 +34,12 @@ def quality(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     ahead = ("minus centre blob", "minus random map")
     table = markdown(["attribute", *(words for measure in LOCALISED.values() for words in (measure, *ahead))], lines)
     photos = results.loc[(results["method"] == "cam") & (results["measure"] == "energy"), "photos"]
-    told = f"Seeds {seeds_of(source)}, {spread(photos.min(), photos.max())} photos with such a mask"
+    told = f"Seeds {seeds_of(source)}, {spread(photos.min(), photos.max())} photos with a mask per head"
     return [*table, "", f"{told}; {source['interval']}. {origin(source)}"]
 
 
 def by_tone(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line per tone, its measures averaged over heads."""
+    """One row per tone, with measures averaged over heads."""
     lines = []
     for tone, of_tone in results.groupby("tone", sort=False):
         means, subjects = of_tone.groupby("measure")["value"].mean(), of_tone["subjects"]
@@ -49,13 +49,13 @@ def by_tone(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def skin_mask(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """How well the skin mask agrees with landmarks, and how well detectors find faces."""
+    """The agreement of the skin mask with landmarks, and the performance of face detectors."""
     told = f"{source['data']}. {source['interval']}. {origin(source)}"
     return [*of_masks(results), "", *of_detectors(source["detection"]), "", told]
 
 
 def of_masks(results: pd.DataFrame) -> list[str]:
-    """A line for all faces and for each tone."""
+    """One row for all faces and one per tone."""
     shown = results[~results["lips"] & results["group"].str.match("all|tone")]
     lines = []
     for _, row in shown.iterrows():
@@ -66,7 +66,7 @@ def of_masks(results: pd.DataFrame) -> list[str]:
 
 
 def of_detectors(detectors: list[dict[str, Any]]) -> list[str]:
-    """A line per detector: what it finds where there is a face and where there is none."""
+    """One row per detector: detections in photos with and without a face, and the time per photo."""
     lines = [
         [
             row["detector"],
@@ -80,7 +80,7 @@ def of_detectors(detectors: list[dict[str, Any]]) -> list[str]:
 
 
 def suspects(source: dict[str, Any]) -> list[str]:
-    """Which of the replaced labels the list of suspects contains."""
+    """Recall and precision of the list of suspects for replaced labels."""
     lines = [[words.format(**source), bounded(*source[key])] for key, words in REPLACED.items()]
     table = markdown([f"{source['replaced']:.0%} of the labels replaced", "share"], lines)
     return [*table, "", f"{source['interval']}. {origin(source)}"]

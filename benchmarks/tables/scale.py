@@ -8,15 +8,15 @@ MILLION = 1e6
 
 
 def larger(source: dict[str, Any]) -> list[str]:
-    """A line per machine, with the source of its numbers."""
+    """One row per machine, with the source of its numbers."""
     lines = [_line(row, "measured") for row in source["measured"]]
     lines += [_line(row, f"[published]({row['source']})") for row in source["published"]]
     lines += [_line(row, f"computed, {row['share']:.1%} of linear scaling") for row in source["computed"]]
     headings = [
-        *("machine", "training, photos per second", "cores that read them each time", "or from `data.cache`"),
+        *("machine", "training, photos per second", "cores to read them each time", "with `data.cache`"),
         *("scoring, photos per second", "time for a million photos", "source"),
     ]
-    told = f"efficientnet_b0, 224 pixels. Photos to read: {source['photos']}. Cores and times are computed."
+    told = f"efficientnet_b0, 224 pixels; photos on disk: {source['photos']}. Cores and times are computed."
     return [*markdown(headings, lines), "", f"{told} `{source['command']}`."]
 
 

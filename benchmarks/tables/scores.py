@@ -10,7 +10,7 @@ HEADINGS = {"p_recall": "P-Recall", "kappa": "kappa", "mae": "MAE"}
 
 
 def heads(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line per head: metrics with intervals, the best constant answer and, where known, a second rater."""
+    """One row per head: metrics with intervals, the best constant answer and, if known, a second rater."""
     references = {"constant_answer": "P-Recall of the best constant answer", "second_rater": "of a second rater"}
     known = {
         column: heading for column, heading in references.items() if results.get(column, pd.Series()).notna().any()
@@ -37,21 +37,21 @@ def _classes(results: pd.DataFrame) -> list[str]:
 
 
 def tones(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line per tone: P-Recall averaged over heads."""
+    """One row per tone: P-Recall averaged over heads."""
     sizes = ["photos", "subjects"]
     lines = [[row["tone"], *map(str, row[sizes]), interval(row)] for _, row in results.iterrows()]
     return markdown(["tone", *sizes, "mean P-Recall"], lines)
 
 
 def trivial_models(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line per kind of feature: test P-Recall of every head and of their mean."""
+    """One row per kind of feature: test P-Recall of each head and their mean."""
     wide = results.pivot(index="features", columns="attribute", values="test")[results["attribute"].unique()]
     lines = [[str(name), *(f"{value:.2f}" for value in row)] for name, row in wide.iterrows()]
     return markdown(["model on", *wide.columns], lines)
 
 
 def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line per head: coverage and size of the sets that users get, and coverage of randomised ones."""
+    """One row per head: coverage and size of the sets that users get, and coverage of randomised ones."""
     rows, asked = results.set_index(["attribute", "sets", "coverage"]), results["coverage"].unique()
     lines = [
         [name, *(cell for coverage in asked for cell in _held(rows.loc[name], coverage))]
@@ -60,7 +60,7 @@ def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     headings = (
         heading
         for coverage in asked
-        for heading in (f"{coverage:g} asked: coverage, grades per set", "randomised: coverage")
+        for heading in (f"target {coverage:g}: coverage, grades per set", "randomised: coverage")
     )
     told = f"Sets that include the decided grade, as users get them, and randomised sets. {source['draws']}"
     subjects = f"{spread(results['subjects'].min(), results['subjects'].max())} subjects per head"
@@ -71,13 +71,13 @@ def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def _held(rows: pd.DataFrame, coverage: float) -> tuple[str, str]:
-    """Of one head: the sets that users get, and randomised ones, whose coverage is exactly as asked in expectation."""
+    """One head: the sets that users get, and randomised ones, which have the target coverage in expectation."""
     given, randomised = (rows.loc[sets].loc[coverage] for sets in ("given", "randomised"))
     return f"{given['covered']:.3f}, {given['grades']:.1f}", f"{randomised['covered']:.3f}"
 
 
 def systems(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line per system and one for their difference: balanced accuracy, its interval and its spread over seeds."""
+    """One row per system and one for their difference: balanced accuracy, its interval and its sd over seeds."""
     lines = []
     for _, row in results.iterrows():
         sign = "+" if row["system"] == "difference" else ""
@@ -88,7 +88,7 @@ def systems(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def calibration(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line per head: calibration error as trained and after each method, averaged over runs."""
+    """One row per head: calibration error as trained and after each method, averaged over runs."""
     means = results.groupby(["attribute", "method"], sort=False)[["error", "floor_high"]].mean()
     methods = list(results["method"].unique())
     lines = []
@@ -101,21 +101,21 @@ def calibration(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def _gained(gains: dict[str, list[float]]) -> str:
-    """What calibration changes on photos that it was not fitted to; validation photos, since it informs choices."""
+    """The effect of calibration on photos that it was not fitted to; validation photos, since choices depend on it."""
     recall, rps = (bounded(*gains[metric], decimals=4, sign="+") for metric in ("p_recall", "rps"))
     return (
-        "On validation photos, each calibrated on the other half of their subjects, cumulative changes the mean "
+        "On validation photos, with each half of the subjects calibrated on the other, cumulative changes the mean "
         f"P-Recall by {recall} and RPS by {rps}; 95 %, of the method."
     )
 
 
 def _met(results: pd.DataFrame) -> str:
-    """How many heads of how many runs each method calibrates well enough."""
+    """For each method, the number of heads over all runs that it calibrates well enough."""
     heads, runs = results["attribute"].nunique(), results["run"].nunique()
     counts = results.groupby("method", sort=False)["met"].sum()
     each = ", ".join(f"{_words(str(method))} {count}" for method, count in counts.items())
     return (
-        f"Heads whose error is at most half of that as trained, or within the noise floor, of {heads * runs} heads "
+        f"Heads with at most half of the error as trained, or an error within the noise floor, of {heads * runs} heads "
         f"({heads} in each of {runs} runs): {each}."
     )
 

@@ -7,7 +7,7 @@ from tables.timings import told_of
 
 
 def stages(source: dict[str, Any]) -> list[str]:
-    """A line a stage, and below a line a way to keep pictures."""
+    """One row per stage of data loading, then one per way of caching."""
     lines = [[row["stage"], f"{row['ms']:.2f}"] for row in source["stages"]]
     decoded = next(place for place, row in enumerate(source["stages"]) if row["stage"] == "decode")
     lines.insert(decoded + 1, ["decode, `data.decoding: reduced`", f"{source['decode_reduced_ms']:.2f}"])
@@ -23,7 +23,7 @@ def stages(source: dict[str, Any]) -> list[str]:
 
 
 def training(source: dict[str, Any]) -> list[str]:
-    """A line a way to train: photos a second of each loop, and what share they are of the loop before."""
+    """One row per training setting: photos per second of each loop, and the ratios of consecutive loops."""
     bars = source["bars"]
     lines = []
     for row in source["measured"]:
@@ -41,7 +41,7 @@ def training(source: dict[str, Any]) -> list[str]:
 
 
 def collection(source: dict[str, Any]) -> list[str]:
-    """A line a command: photos a second once it is going, and how long that takes."""
+    """One row per command: photos per second, and the start-up time."""
     lines = [
         [f"`{row['way']}`", bounded(*row["photos_a_second"], decimals=1), bounded(*row["seconds_before"], decimals=1)]
         for row in source["ways"]

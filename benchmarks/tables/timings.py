@@ -14,13 +14,13 @@ WAYS = {
 
 
 def default_run(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line a part of the run."""
+    """One row per part of the run."""
     lines = [[row["part"], f"{row['seconds'] / 60:.1f}"] for _, row in results.iterrows()]
     return [*markdown(["part", "minutes"], lines), "", origin(source)]
 
 
 def maps(source: dict[str, Any]) -> list[str]:
-    """A line a batch and device: what the maps of all heads cost beside the forward pass, and captum's."""
+    """One row per batch size and device: the cost of all maps relative to the forward pass and to captum."""
     lines = []
     for row in source["measured"]:
         share, alone, ratio = (row[key][0] for key in ("added_share", "maps_alone_ms", "captum_ratio"))
@@ -32,7 +32,7 @@ def maps(source: dict[str, Any]) -> list[str]:
 
 
 def determinism(source: dict[str, Any]) -> list[str]:
-    """A line a device: seconds a step without and with determinism."""
+    """One row per device: seconds per step without and with determinism."""
     lines = []
     for row in source["measured"]:
         seconds = (f"{row[key]:.3f}" for key in ("seconds_a_step", "seconds_a_step_deterministic"))
@@ -41,7 +41,7 @@ def determinism(source: dict[str, Any]) -> list[str]:
 
 
 def answers(source: dict[str, Any]) -> list[str]:
-    """A line a way: milliseconds, and how many times as long as one model takes."""
+    """One row per method: milliseconds, and the time relative to one shared model."""
     lines = []
     for way, words in WAYS.items():
         ms, times = source["ways"][way]["ms"][0], source["ways"][way].get("times_as_long")
@@ -52,7 +52,7 @@ def answers(source: dict[str, Any]) -> list[str]:
 
 
 def allocation(source: dict[str, Any]) -> list[str]:
-    """A line a kind of work: processor seconds with freed memory kept and given back, and the memory that it takes."""
+    """One row per workload: CPU seconds and peak memory with freed memory kept and returned."""
     lines = []
     for row in source["measured"]:
         seconds = (f"{row[key]:.3f}" for key in ("seconds_kept", "seconds_left"))
@@ -68,15 +68,15 @@ def told_of(source: dict[str, Any]) -> str:
 
 
 def memory(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line a training step: what it is estimated to take, and what it takes."""
+    """One row per training step: its estimated and measured memory."""
     headings = [
         "network",
         "pixels",
         "photos",
         "gradient checkpointing",
         "estimated",
-        "taken by tensors",
-        "by the process",
+        "tensors",
+        "process",
     ]
     sizes = ("estimated_gb", "allocated_gb", "resident_gb")
     lines = [
@@ -93,7 +93,7 @@ def memory(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def inference(source: dict[str, Any]) -> list[str]:
-    """A line a batch and device: one network with five heads beside timm's with one, and beside five of those."""
+    """One row per batch size and device: a network with five heads compared with one and five timm models."""
     heads = {(row["device"], row["photos"]): row["share_a_head"] for row in source["heads"]}
     lines = []
     for row in source["rivals"]:
@@ -117,7 +117,7 @@ def _long_run(source: dict[str, Any]) -> list[str]:
 
 
 def long_run(source: dict[str, Any]) -> list[str]:
-    """A sentence: how much more memory a training holds from epoch to epoch."""
+    """A sentence on the growth of memory over the epochs of a training."""
     by_chance = " to ".join(f"{bound:+.2f}" for bound in source["chance"])
     return [
         f"Over {source['epochs']} epochs of {source['draws']} photos, the memory use of `fit` grew by "
@@ -126,6 +126,6 @@ def long_run(source: dict[str, Any]) -> list[str]:
 
 
 def imports(source: dict[str, Any]) -> list[str]:
-    """A line a number of label files: the seconds and the memory that an import takes."""
+    """One row per number of label files: the seconds and the peak memory of an import."""
     lines = [[f"{row['files']:,}", f"{row['seconds']:.1f}", f"{row['megabytes']:.0f} MB"] for row in source["imports"]]
     return [*markdown(["label files", "seconds", "peak memory"], lines), "", origin(source)]

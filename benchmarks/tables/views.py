@@ -1,4 +1,4 @@
-"""Tables of what several views of a photo are worth."""
+"""The tables of the effect of several views of a photo."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ Lines = dict[tuple[str, ...], dict[str, Any]]  # by views, attribute and metric
 
 
 def worth(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
-    """A line for each name of views, averaged over heads, and then a line a head."""
+    """One row per set of views with metrics averaged over heads, then one row per head."""
     lines: Lines = results.set_index(["views", "attribute", "metric"]).to_dict("index")  # type: ignore[assignment]
     names = [str(name) for name in results["views"].unique()]
     heads = [str(name) for name in results.loc[results["metric"] == "p_recall", "attribute"].unique() if name != MEAN]
@@ -22,28 +22,28 @@ def worth(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 
 def of_means(lines: Lines, names: list[str], times: dict[str, list[float]]) -> list[str]:
-    """Each metric, how far it is from that of photos seen once, and how many times as long it takes."""
+    """One row per set of views: each metric with its difference from a single view, and the relative time."""
     once = [cell for metric in METRICS for cell in (f"{lines[names[0], MEAN, metric]['baseline']:.3f}", "")]
-    rows = [["once", *once, ""]]
+    rows = [["single", *once, ""]]
     for name in names:
         cells = [cell for metric in METRICS for cell in _cells(lines[name, MEAN, metric])]
         rows.append([name, *cells, bounded(*times[name])])
-    headings = [heading for metric in METRICS.values() for heading in (metric, "minus once")]
-    return markdown(["seen", *headings, "times as long"], rows)
+    headings = [heading for metric in METRICS.values() for heading in (metric, "minus single")]
+    return markdown(["views", *headings, "times as long"], rows)
 
 
 def of_heads(lines: Lines, names: list[str], heads: list[str]) -> list[str]:
-    """P-Recall of each head, and how far it is from that of photos seen once."""
+    """One row per head: P-Recall for each set of views, with its difference from a single view."""
     rows = []
     for head in heads:
         cells = [cell for name in names for cell in _cells(lines[name, head, "p_recall"])]
         rows.append([head, f"{lines[names[0], head, 'p_recall']['baseline']:.3f}", *cells])
-    headings = [heading for name in names for heading in (name, "minus once")]
-    return markdown(["P-Recall", "once", *headings], rows)
+    headings = [heading for name in names for heading in (name, "minus single")]
+    return markdown(["P-Recall", "single", *headings], rows)
 
 
 def _cells(line: dict[str, Any]) -> list[str]:
-    """A value and its difference, with the interval of the method, or of these models where there is one seed."""
+    """A value and its difference with the interval of the method, or of these models if there is only one seed."""
     of = "trained" if pd.isna(line["method_low"]) else "method"
     limits = (line[f"{of}_low"], line[f"{of}_high"])
     return [f"{line['candidate']:.3f}", bounded(line["difference"], *limits, decimals=3, sign="+")]

@@ -61,14 +61,14 @@ def test_what_the_methods_interval_shows_by_any_metric_is_told_in_both_direction
 def test_the_gain_of_the_mean_is_told_by_each_metric_that_it_can_be_told_by(results):
     mean = results.assign(attribute="mean", gain_percent=[-3.42, 0.25, np.nan] * 2)[:3]
     told = " ".join(comparison(SOURCE, pd.concat([results, mean])))
-    assert "in percent of what the single models get: P-Recall -3.4 %, macro MAE +0.2 %. " in f"{told} "
+    assert "of the gain relative to single models: P-Recall -3.4 %, macro MAE +0.2 %. " in f"{told} "
     assert "gain" not in " ".join(comparison(SOURCE, results))
 
 
 def test_whose_interval_is_that_of_the_models_is_told(results):
     alone = results.assign(method_low=results["trained_low"], method_high=results["trained_high"], seeds=3)
     assert "models: shine, lines." in " ".join(comparison(SOURCE, alone))
-    assert "not seen to differ" not in " ".join(comparison(SOURCE, results))
+    assert "without detected variation" not in " ".join(comparison(SOURCE, results))
 
 
 def test_variants_of_several_sizes_stand_with_their_sizes_and_times(results):
@@ -110,16 +110,16 @@ def simulated():
 
 def test_what_simulations_show_of_seeds_that_differ_and_are_not_seen_to(simulated):
     told = of_few(simulated)
-    assert "up to 30 times in 100, it contains it 86 times in 100 (84 to 88)." in told
+    assert "up to 30 times in 100, it contains the true difference 86 times in 100 (84 to 88)." in told
 
 
 def test_pages_name_what_simulations_have_shown_of_such_seeds():
     measured = of_few(pd.read_csv(Path(__file__).parents[2] / "benchmarks" / "results" / "coverage.csv"))
     held = re.search(r"\d+ times in 100 \(\d+ to \d+\)", UNDETECTED_SEEDS)
-    assert f"contains it {held[0]}." in measured
+    assert f"contains the true difference {held[0]}." in measured
 
 
 def test_simulations_tell_their_ratios_and_what_few_seeds_are_worth(simulated):
-    assert of_ratios(simulated).endswith("for the mean they come to: at 1, 1.2 to 2.5.")
+    assert of_ratios(simulated).endswith("those of the mean are: at 1, 1.2 to 2.5.")
     expected = "contains the true difference 93.2 to 93.2 times in 100; with two seeds, 90 at worst."
     assert of_normal(simulated).endswith(expected)

@@ -97,7 +97,7 @@ def test_each_step_begins_where_the_one_before_ended(runs):
     source = {"seeds": [0, 1], "interval": "95 %", "command": "python", "machine": "a machine"}
     lines = tables.steps(source, pd.concat(found))
     assert [line.split("|")[1].strip() for line in lines[2:7]] == [
-        "cross entropy, plain sampling, the likeliest grade",
+        "cross entropy, plain sampling, most probable grade",
         "credit",
         "the other",
         "tried",

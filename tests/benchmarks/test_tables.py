@@ -46,5 +46,5 @@ def test_losses_are_told_to_be_calibrated_and_which_are_the_same():
     source = SOURCE | {"seeds": [0], "baseline": "cross_entropy", "ranked": ["cross_entropy"]}
     source |= {"seconds": {"features": 58, "heads": 451}}
     told = losses.losses(source, pd.DataFrame(rows))[-1]
-    for words in ("calibrated (cumulative)", "It took 8 minutes", "logit adjustment at its default, tau = 1"):
+    for words in ("calibrated (cumulative)", "CPU time: 8 minutes", "logit adjustment at its default, tau = 1"):
         assert words in told

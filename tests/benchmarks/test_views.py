@@ -65,7 +65,7 @@ def test_results_tell_where_they_come_from_and_what_views_take(results, runs):
 def test_the_readme_gets_a_line_for_each_name_and_each_head(results, found, schema):
     lines = table(results / "views_small.json")
     firsts = [line.split("|")[1].strip() for line in lines if line.startswith("|")]
-    assert firsts == ["seen", "---", "once", *VIEWS, "P-Recall", "---", *schema.names]
+    assert firsts == ["views", "---", "single", *VIEWS, "P-Recall", "---", *schema.names]
     mean = found.loc[("dihedral", "mean", "p_recall")]
     bounds = limits(mean["method_low"], mean["method_high"])
     assert f"| dihedral | {mean['candidate']:.3f} | {mean['difference']:+.3f} ({bounds}) |" in "\n".join(lines)
