@@ -1,4 +1,4 @@
-"""Starts the demo from a file: `python app.py [MODEL] [options]` is the same as `multiskin demo`."""
+"""Starts the demo: `python app.py [MODEL] [options]` is equivalent to `multiskin demo [MODEL] [options]`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Makes the scripts of benchmarks/ importable, as they are to each other, and has runs for them to read."""
+"""Makes the scripts in benchmarks/ importable, and provides runs for them to evaluate."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ TINY = {"backbone": "test_efficientnet", "weights": "none", "input_size": 48}
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, write_settings, schema, photos):
-    """Two seeds of networks that were never trained."""
+    """Runs of two seeds with untrained networks."""
     made = []
     for seed in range(2):
         run = RunFolder(tmp_path_factory.mktemp("runs") / f"small-{seed}")
@@ -30,7 +30,7 @@ def runs(tmp_path_factory, write_settings, schema, photos):
         blueprint = Blueprint(schema, ModelConfig(**TINY), (Recipe(),) * len(schema), counts)
         net = blueprint.build()
         for _, head in net.named_heads():
-            torch.nn.init.normal_(head.linear.weight, std=300)  # of features that hardly differ
+            torch.nn.init.normal_(head.linear.weight, std=300)  # since untrained features hardly differ
         content = {
             "blueprint": blueprint.to_dict(),
             "preprocessing": Preprocessing(48, (0.5,) * 3, (0.2,) * 3).to_dict(),

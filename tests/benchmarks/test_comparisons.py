@@ -1,4 +1,4 @@
-"""What the README tells of a comparison: whose each interval is, and by which metrics a head is better or worse."""
+"""README tables of comparisons, studies and simulated coverage: intervals, verdicts, gains and sizes."""
 
 import re
 from pathlib import Path
@@ -16,8 +16,7 @@ HEADINGS = (
     "smallest detectable between these |"
 )
 
-
-OPEN = {"method_low": -0.0101}
+UNDECIDED = {"method_low": -0.0101}
 
 
 def row(attribute, metric, verdict, **more):
@@ -34,22 +33,22 @@ def results():
         [
             row("shine", "p_recall", "better"),
             row("shine", "macro_mae", "better", method_low=-0.1499, method_high=-0.0501),
-            row("shine", "rps", undecided, **OPEN),
-            row("lines", "p_recall", undecided, **OPEN),
+            row("shine", "rps", undecided, **UNDECIDED),
+            row("lines", "p_recall", undecided, **UNDECIDED),
             row("lines", "macro_mae", "worse"),
             row("lines", "rps", "worse"),
         ]
     )
 
 
-def test_each_interval_stands_under_what_it_is_of(results):
+def test_each_interval_is_in_the_column_of_its_kind(results):
     headings, _, shine, lines, *_ = comparison(SOURCE, results)
     assert headings == HEADINGS
     assert shine == "| shine | 0.400 | 0.500 | +0.100 (0.050 to 0.150) | better | 0.060 to 0.140 | 0.056 |"
     assert lines.startswith("| lines | 0.400 | 0.500 | +0.100 (-0.011 to 0.150) | no difference shown")
 
 
-def test_what_the_methods_interval_shows_by_any_metric_is_told_in_both_directions(results):
+def test_caption_lists_heads_shown_worse_and_better_by_any_metric(results):
     told = comparison(SOURCE, results)
     assert told[told.index("") - 1].startswith("| lines ")
     assert told[told.index("") + 1] == (
@@ -58,20 +57,20 @@ def test_what_the_methods_interval_shows_by_any_metric_is_told_in_both_direction
     )
 
 
-def test_the_gain_of_the_mean_is_told_by_each_metric_that_it_can_be_told_by(results):
+def test_caption_gives_the_multi_task_gain_of_each_metric_with_a_defined_gain(results):
     mean = results.assign(attribute="mean", gain_percent=[-3.42, 0.25, np.nan] * 2)[:3]
     told = " ".join(comparison(SOURCE, pd.concat([results, mean])))
     assert "of the gain relative to single models: P-Recall -3.4 %, macro MAE +0.2 %. " in f"{told} "
     assert "gain" not in " ".join(comparison(SOURCE, results))
 
 
-def test_whose_interval_is_that_of_the_models_is_told(results):
+def test_caption_lists_heads_without_detected_variation_over_seeds(results):
     alone = results.assign(method_low=results["trained_low"], method_high=results["trained_high"], seeds=3)
     assert "models: shine, lines." in " ".join(comparison(SOURCE, alone))
     assert "without detected variation" not in " ".join(comparison(SOURCE, results))
 
 
-def test_variants_of_several_sizes_stand_with_their_sizes_and_times(results):
+def test_variants_of_different_sizes_are_listed_with_parameters_and_training_time(results):
     rows = [results.assign(row=name, attribute=results["attribute"].replace("lines", "mean")) for name in ("A", "B")]
     source = SOURCE | {"title": "Backbone", "name": "study_backbone", "baseline": "A"}
     costs = [
@@ -86,21 +85,21 @@ def test_variants_of_several_sizes_stand_with_their_sizes_and_times(results):
     assert study(source | {"costs": alike}, pd.concat(rows))[0] == "|  | shine | mean | mean minus A |"
 
 
-def test_simulations_that_are_left_out_are_told():
+def test_caption_reports_simulations_without_an_interval():
     told = of_unanswered(pd.DataFrame({"unknown": [0.0, 0.0623, 0.01], "units": [150, 23, 23]}))
     assert told.endswith("are left out: 6.2% at most, with 23 subjects.")
 
 
 @pytest.fixture
 def simulated():
-    """Two attributes' mean and normal differences, of simulations in which seeds differ or not."""
+    """Coverage of simulations with and without variation over seeds, of graded and of Gaussian differences."""
     columns = ["model", "attribute", "interval", "seeds", "seed_variance", "seed_variance_found", "coverage"]
     columns += ["without_seeds", "coverage_without_seeds"]
     lines = [
         ("graded", "mean", "method", 3, 0.0, 0.0, 0.96, 0.6, 0.95),
         ("graded", "mean", "method", 3, 1.0, 1.24, 0.94, 0.3, 0.88),
         ("graded", "mean", "method", 5, 1.0, 2.51, 0.94, 0.1, 0.84),
-        ("graded", "first", "method", 5, 1.0, 9.9, 0.94, 0.01, 0.1),  # too seldom to be told
+        ("graded", "first", "method", 5, 1.0, 9.9, 0.94, 0.01, 0.1),  # too rare to be reported
         ("graded", "mean", "trained", 5, 1.0, 2.51, 0.94, 0.3, 0.1),
         ("gaussian", "", "method", 2, 1.0, 1.0, 0.901, 0.4, 0.7),
         ("gaussian", "", "method", 3, 1.0, 1.0, 0.932, 0.2, 0.86),
@@ -108,18 +107,18 @@ def simulated():
     return pd.DataFrame(lines, columns=columns)
 
 
-def test_what_simulations_show_of_seeds_that_differ_and_are_not_seen_to(simulated):
+def test_caption_reports_coverage_where_variation_over_seeds_is_undetected(simulated):
     told = of_few(simulated)
     assert "up to 30 times in 100, it contains the true difference 86 times in 100 (84 to 88)." in told
 
 
-def test_pages_name_what_simulations_have_shown_of_such_seeds():
+def test_reports_quote_the_simulated_coverage_with_undetected_variation_over_seeds():
     measured = of_few(pd.read_csv(Path(__file__).parents[2] / "benchmarks" / "results" / "coverage.csv"))
     held = re.search(r"\d+ times in 100 \(\d+ to \d+\)", UNDETECTED_SEEDS)
     assert f"contains the true difference {held[0]}." in measured
 
 
-def test_simulations_tell_their_ratios_and_what_few_seeds_are_worth(simulated):
+def test_caption_reports_seed_variances_and_coverage_with_few_seeds(simulated):
     assert of_ratios(simulated).endswith("those of the mean are: at 1, 1.2 to 2.5.")
     expected = "contains the true difference 93.2 to 93.2 times in 100; with two seeds, 90 at worst."
     assert of_normal(simulated).endswith(expected)

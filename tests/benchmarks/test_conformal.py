@@ -1,4 +1,4 @@
-"""Halves of test subjects: what one calibrates the other judges, and how far chance alone spreads the result."""
+"""Coverage of conformal sets over random splits of test subjects, and its expected distribution."""
 
 from functools import cache, partial
 
@@ -16,7 +16,7 @@ TRUE = [attribute.true_column for attribute in SCHEMA]
 
 
 def predictions(photos, subjects=None, seed=0):
-    """What a calibrated model would say of photos, a tenth of them without a grade."""
+    """Predictions of a calibrated model, with a tenth of the true grades missing."""
     random = np.random.default_rng(seed)
     table = pd.DataFrame({"row": np.arange(photos), "image": [f"{row}.jpg" for row in range(photos)]})
     if subjects:
@@ -32,7 +32,7 @@ def predictions(photos, subjects=None, seed=0):
 
 @cache
 def judged(subjects=None):
-    """What is found of 120 photos, which takes a second."""
+    """The results of 120 photos, cached since they take a second."""
     return pd.DataFrame(conformal.rows_of(predictions(120, subjects), SCHEMA, 0))
 
 
@@ -43,20 +43,20 @@ def test_sets_of_a_calibrated_model_cover_as_often_as_expected(subjects):
     assert (rows["covered"] >= rows["coverage"] - 0.01).all()
     assert (rows.loc[rows["sets"] != "given", "inside"] > 0.9).all()
     randomised = rows[rows["sets"] == "randomised"]
-    over = 1 / 20 if subjects else 0  # the vote of the one who is to come, where others share theirs among photos
+    over = 1 / 20 if subjects else 0  # excess of up to 1 / (S + 1) with several photos per subject
     assert (randomised["covered"] - randomised["coverage"]).between(-0.01, 0.01 + over).all()
     assert (rows.groupby(["attribute", "sets"])["grades"].diff().dropna() > 0).all()  # wider for a higher coverage
     assert rows["subjects"].between(30, 40).all() if subjects else rows["subjects"].between(95, 120).all()
 
 
-def test_sets_that_are_given_hold_the_decided_grade_and_so_the_true_one_more_often_than_bare_ones():
+def test_given_sets_are_larger_and_cover_more_than_deterministic_ones():
     kinds = ["attribute", "coverage", "sets"]
     rows = judged().set_index(kinds)
     given, bare = (rows.xs(sets, level="sets") for sets in ("given", "deterministic"))
     assert (given[["grades", "covered"]] > bare[["grades", "covered"]]).all(axis=None)
 
 
-def test_sets_that_are_given_are_those_that_a_model_gives():
+def test_given_sets_are_those_of_a_calibrated_model():
     table = predictions(60, subjects=25)
     attribute = SCHEMA.attributes[0]
     photos = conformal.Photos.of(table, attribute)
@@ -72,7 +72,7 @@ def test_sets_that_are_given_are_those_that_a_model_gives():
     assert found[np.arange(n), decided[~first, 0]].all()
 
 
-def test_the_table_of_the_readme_shows_what_users_get_beside_the_randomised_coverage():
+def test_readme_table_shows_given_sets_and_the_coverage_of_randomised_ones():
     rows = judged()
     lines = coverage({"draws": "halves", "command": "python", "machine": "a machine"}, rows)
     found = rows.set_index(["attribute", "sets", "coverage"])
@@ -81,7 +81,7 @@ def test_the_table_of_the_readme_shows_what_users_get_beside_the_randomised_cove
     assert f"| {given['covered']:.3f}, {given['grades']:.1f} | {randomised['covered']:.3f} |" in line
 
 
-def test_every_run_tells_the_commit_that_it_was_trained_at(tmp_path):
+def test_provenance_has_the_commit_of_every_run(tmp_path):
     runs = [tmp_path / "a-0", tmp_path / "a-1"]
     for run, commit in zip(runs, ["c0", "c1"], strict=True):
         run.with_name(f"{run.name}.json").write_text(f'{{"commit": "{commit}"}}')
@@ -94,13 +94,13 @@ def test_every_run_tells_the_commit_that_it_was_trained_at(tmp_path):
     assert source["command"].endswith(f" --runs {' '.join(map(str, runs))} --commit c2")
 
 
-def test_the_expected_spread_is_that_of_ranks_of_exchangeable_scores():
+def test_expected_distribution_is_that_of_exchangeable_scores():
     random = np.random.default_rng(0)
     half = np.arange(40) % 2 == 0
     found = []
     for _ in range(4000):
         scores = random.random(40)
-        found.append((scores[~half] <= np.sort(scores[half])[18 - 1]).mean())  # 0.85 of 21
+        found.append((scores[~half] <= np.sort(scores[half])[18 - 1]).mean())  # rank ceil(0.85 * 21)
     expected = conformal.summary(np.column_stack([found] * 3), half, 0.85)
     assert expected["expected"] == pytest.approx(18 / 21)
     assert expected["covered"] == pytest.approx(expected["expected"], abs=0.01)
@@ -109,7 +109,7 @@ def test_the_expected_spread_is_that_of_ranks_of_exchangeable_scores():
     assert (expected["low"], expected["high"]) == tuple(np.percentile(found, [2.5, 97.5]))
 
 
-def test_one_half_calibrates_and_the_other_judges():
+def test_one_half_calibrates_and_the_other_is_evaluated():
     scores = np.array([[0.0, 0.5], [0.0, 0.7], [0.0, 0.6], [0.8, 0.0]])
     half, true = np.array([True, True, False, False]), np.array([1, 1, 1, 0])
     photos = conformal.Photos(np.zeros((4, 2)), true, true, np.arange(4))

@@ -1,4 +1,4 @@
-"""What losses and steps gain, against the same numbers from sklearn, on runs that exist as their predictions alone."""
+"""Gains of losses and steps, checked against scikit-learn on random predictions."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ RECIPES = Recipes(
 
 
 def predictions(seed, photos=60):
-    """Twelve people's photos whose true grades are those of every run, and what a run says of them at random."""
+    """Random predictions of photos of twelve people; true grades are the same for all seeds."""
     truth, random = np.random.default_rng(0), np.random.default_rng(seed)
     table = {"image": [f"{n}.jpg" for n in range(photos)], "subject": [f"p{n % 12}" for n in range(photos)]}
     for attribute in SCHEMA:
@@ -55,7 +55,7 @@ def of(tables, title, side, attribute, metric):
     return table.loc[(table[list(keys)] == pd.Series(keys)).all(axis=1)].iloc[0]
 
 
-def test_a_loss_stands_beside_cross_entropy(runs):
+def test_a_loss_is_compared_with_cross_entropy(runs):
     line = of(finetuned.against_plain(RECIPES, runs, SCHEMA), "other", "test", "lines", "kappa")
     expected = {}
     for variant, folders in runs.items():
@@ -68,7 +68,7 @@ def test_a_loss_stands_beside_cross_entropy(runs):
     assert line["baseline"] == pytest.approx(expected["cross_entropy"])
 
 
-def test_steps_of_the_same_runs_differ_in_what_is_decided(runs):
+def test_steps_on_the_same_runs_differ_only_in_their_decisions(runs):
     attribute = SCHEMA.attributes[0]
     credit = finetuned.pair(attribute, RECIPES.steps[1], RECIPES.steps[0], runs, "val")
     read = pd.read_csv(runs["cross_entropy"][1] / "predictions_val.csv").sort_values("image")
@@ -82,7 +82,7 @@ def ended_last(tables, metric):
     return of(tables, RECIPES.steps[-1].title, "test", "mean", metric)["candidate"]
 
 
-def test_each_step_begins_where_the_one_before_ended(runs):
+def test_each_step_is_compared_with_the_previous_one(runs):
     found = list(finetuned.step_by_step(RECIPES, runs, SCHEMA))
     for metric in finetuned.METRICS:
         ended = of(found, "credit", "test", "mean", metric)["candidate"]
@@ -106,7 +106,7 @@ def test_each_step_begins_where_the_one_before_ended(runs):
 
 
 @pytest.mark.parametrize("recipes", SETS.values(), ids=SETS)
-def test_what_is_read_is_trained_and_the_last_step_is_the_configs_own_recipe(recipes):
+def test_all_variants_are_used_and_the_last_step_is_the_recipe_of_the_config(recipes):
     read = [step.variant for step in [*recipes.steps, *recipes.tried]]
     assert {*recipes.losses, *read} == {*recipes.variants}
     last, config = recipes.steps[-1], ["--config", recipes.config]

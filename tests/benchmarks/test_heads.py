@@ -1,4 +1,4 @@
-"""Heads on frozen features: trained side by side as if alone, and measured as slow loops measure them."""
+"""Heads on frozen features: parallel training matches separate training, and metrics match plain loops."""
 
 import frozen
 import numpy as np
@@ -33,7 +33,7 @@ def small_grid():
 
 
 def graded(photos, seed=0, num_grades=4):
-    """Two photos a subject, a tenth of them without a grade, whose first feature tells the grade roughly."""
+    """Two photos per subject, a tenth of them ungraded, whose first feature correlates with the grade."""
     random = np.random.default_rng(seed)
     grades = np.arange(photos) % num_grades
     features = random.normal(size=(photos, C))
@@ -51,7 +51,7 @@ def probabilities(photos, seeds=3, k=4):
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "corn", "cumulative_link", "balanced_softmax"])
-def test_heads_side_by_side_learn_what_each_learns_alone(loss):
+def test_heads_trained_in_parallel_equal_heads_trained_alone(loss):
     photos = graded(60).known()
     counts = np.bincount(photos.grades, minlength=4)
     weights = probes.subject_weights(photos, SEEDS)
@@ -65,7 +65,7 @@ def test_heads_side_by_side_learn_what_each_learns_alone(loss):
     assert not torch.allclose(found[0], found[1], atol=1e-3)
 
 
-def test_probes_give_what_the_heads_gave():
+def test_probes_keep_the_probabilities_of_their_heads():
     heads = probes.created("coral", ATTRIBUTE, C, np.ones(4, int), SEEDS)
     features = graded(20).features
     expected = torch.stack([head.probabilities(head(features)) for head in heads])
@@ -73,16 +73,16 @@ def test_probes_give_what_the_heads_gave():
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "corn", "coral", "cumulative_link", "balanced_softmax", "sord"])
-def test_heads_begin_with_what_their_loss_says_that_they_stand_for(loss):
+def test_heads_start_from_the_prior_of_their_loss(loss):
     grades = torch.tensor([0] * 2 + [1] * 30 + [2] * 60 + [3] * 8)
     heads = Probes(probes.created(loss, ATTRIBUTE, C, np.bincount(grades, minlength=4), SEEDS))
     probes.begin(heads, grades)
-    known_nothing = heads.probabilities(torch.zeros(1, C))[:, 0]  # (S, K)
+    at_mean_photo = heads.probabilities(torch.zeros(1, C))[:, 0]  # (S, K)
     expected = heads.loss.prior(torch.tensor([0.02, 0.3, 0.6, 0.08]))
-    torch.testing.assert_close(known_nothing, expected.expand(3, -1), rtol=0, atol=2e-3)
+    torch.testing.assert_close(at_mean_photo, expected.expand(3, -1), rtol=0, atol=2e-3)
 
 
-def test_a_seed_weighs_subjects_and_leaves_every_grade_its_photos():
+def test_seeds_weight_subjects_and_keep_the_count_of_every_grade():
     photos = graded(61).known()
     weights = probes.subject_weights(photos, SEEDS)
     for grade in range(4):
@@ -95,7 +95,7 @@ def test_a_seed_weighs_subjects_and_leaves_every_grade_its_photos():
         assert by_subject.first().nunique() == len(set(photos.units))
 
 
-def test_balanced_rps_is_that_of_a_slow_loop():
+def test_balanced_rps_matches_a_plain_loop():
     photos = graded(30)
     given = probabilities(photos)
     for of_seed, found in zip(given, probes.balanced_rps(given, photos.grades), strict=True):
@@ -107,7 +107,7 @@ def test_balanced_rps_is_that_of_a_slow_loop():
         assert found.item() == pytest.approx(np.mean([np.mean(scores) for scores in by_grade.values()]))
 
 
-def test_what_is_chosen_has_the_lowest_score_of_all_and_does_not_depend_on_test_photos():
+def test_choice_has_the_lowest_score_and_does_not_depend_on_test_photos():
     train, val, test = sides()
     chosen = probes.choose("squared_emd", ATTRIBUTE, (train, val, test), SEEDS)
     other = probes.choose("squared_emd", ATTRIBUTE, (train, val, graded(50, 9)), SEEDS)
@@ -129,7 +129,7 @@ def test_what_is_chosen_has_the_lowest_score_of_all_and_does_not_depend_on_test_
 
 
 @pytest.mark.parametrize(("metric", "decision"), [*readings.READ, ("p_recall", "median"), ("kappa", "expectation")])
-def test_a_metric_of_every_resample_is_that_of_the_photos_drawn(metric, decision):
+def test_metrics_of_a_resample_are_those_of_the_drawn_photos(metric, decision):
     photos = graded(24)
     priors = torch.tensor([[0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4]], dtype=torch.float64).expand(3, 2, 4)
     part = torch.arange(24) % 2
@@ -151,7 +151,7 @@ def test_a_metric_of_every_resample_is_that_of_the_photos_drawn(metric, decision
             assert value == pytest.approx(expected.item())
 
 
-def test_shares_of_subjects_are_those_of_their_photos():
+def test_shares_of_subjects_sum_those_of_their_photos():
     photos = Graded(torch.zeros(4, C), torch.tensor([0, 0, MISSING, 1]), np.array([0, 1, 1, 1]))
     np.testing.assert_allclose(readings.shares_of(photos, by_grade=False), [1 / 3, 2 / 3])
     np.testing.assert_allclose(readings.shares_of(photos, by_grade=True), [1 / 4, 3 / 4])
@@ -175,7 +175,7 @@ def study():
     return Study(chosen, val, test, [each / each.sum() for each in counts])
 
 
-def test_the_table_reads_every_decision_on_validation_and_few_on_test(study):
+def test_table_has_every_decision_on_validation_and_only_those_shown_on_test(study):
     table = study.table()
     of_val = table[table["side"] == "val"]
     assert len(of_val) == 4 * (len(readings.CALIBRATIONS) * (2 * len(DECISIONS) + 1) + 1)
@@ -186,7 +186,7 @@ def test_the_table_reads_every_decision_on_validation_and_few_on_test(study):
     assert itself[["difference_low", "difference_high"]].isna().all(axis=None)
 
 
-def test_values_are_means_over_attributes_and_seeds_and_differences_are_theirs(study):
+def test_values_are_means_over_attributes_and_seeds_and_differences_are_from_the_baseline(study):
     table = study.table().query("side == 'test'").set_index(["loss", "metric", "decision"])
     expected = []
     for head, val, photos, natural in zip(study.chosen["coral"], study.val, study.test, study.natural, strict=True):
@@ -206,8 +206,8 @@ def test_values_are_means_over_attributes_and_seeds_and_differences_are_theirs(s
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "coral", "sord"])
-def test_a_temperature_leaves_the_most_probable_grade_of_a_loss_that_learns_what_is_drawn(study, loss):
-    """Soft targets blur it, and a temperature takes the blur away: nothing is left to shift."""
+def test_temperature_keeps_the_most_probable_grade(study, loss):
+    """For losses that learn the natural prior; soft targets only flatten it, which the temperature undoes."""
     raw, scaled = (study.answers(loss, calibration, "test") for calibration in ("none", "temperature"))
     for before, after in zip(raw, scaled, strict=True):
         assert torch.equal(before.decided("argmax"), after.decided("argmax"))
@@ -215,7 +215,7 @@ def test_a_temperature_leaves_the_most_probable_grade_of_a_loss_that_learns_what
 
 
 @pytest.mark.parametrize("method", ["temperature", "cumulative"])
-def test_validation_photos_are_calibrated_by_the_other_half_of_their_subjects_alone(study, method):
+def test_validation_photos_are_calibrated_only_on_the_other_half_of_the_subjects(study, method):
     answers = study.answers("coral", method, "val")
     for h, (found, photos) in enumerate(zip(answers, study.val, strict=True)):
         half = first_half(photos.units)
@@ -228,15 +228,15 @@ def test_validation_photos_are_calibrated_by_the_other_half_of_their_subjects_al
             torch.testing.assert_close(without.priors[:, own], found.priors[:, own])
 
 
-def test_calibrated_probabilities_stand_for_about_their_mean_on_graded_validation_photos(study):
+def test_prior_of_calibrated_probabilities_is_close_to_their_mean_on_validation_photos(study):
     chosen = {"sord": [head._replace(test=head.val) for head in study.chosen["sord"]]}
     answers = study._replace(chosen=chosen, test=study.val).answers("sord", "temperature", "test")
     for scaled, photos in zip(answers, study.val, strict=True):
         average = scaled.probabilities[:, photos.grades != MISSING].mean(dim=1)
-        torch.testing.assert_close(scaled.priors[:, 0].float(), average.float(), atol=0.01, rtol=0)  # a few more photos
+        torch.testing.assert_close(scaled.priors[:, 0].float(), average.float(), atol=0.01, rtol=0)  # + pseudo-photos
 
 
-def test_every_loss_of_ordered_grades_can_be_tried():
+def test_every_loss_can_be_trained():
     photos = graded(20).known()
     for loss in LOSSES:
         heads = Probes(probes.created(loss, ATTRIBUTE, C, np.bincount(photos.grades, minlength=4), [0, 1]))
@@ -245,7 +245,7 @@ def test_every_loss_of_ordered_grades_can_be_tried():
         assert heads.probabilities(photos.features).isfinite().all()
 
 
-def test_the_table_of_the_readme_has_a_line_a_loss_and_tells_the_gain_of_deciding(study):
+def test_readme_table_has_a_row_per_loss_and_the_gain_of_credit(study):
     table = study.table()
     source = {"command": "python heads.py", "machine": "a machine", "seeds": SEEDS, "interval": "95 %"}
     source |= {"baseline": "cross_entropy", "ranked": readings.ranked(table), "seconds": {"features": 60, "heads": 120}}
@@ -255,7 +255,7 @@ def test_the_table_of_the_readme_has_a_line_a_loss_and_tells_the_gain_of_decidin
     assert any("argmax" in line and "cross entropy" in line for line in lines[-1:])
 
 
-def test_features_are_kept_and_standardised_by_the_training_photos(write_settings, tmp_path, monkeypatch):
+def test_features_are_cached_and_standardised_on_the_training_photos(write_settings, tmp_path, monkeypatch):
     model = {"backbone": "test_efficientnet", "weights": "none", "input_size": 32}
     arguments = ["--config", str(write_settings(tmp_path, model=model))]
     first = frozen.frozen(arguments, None, tmp_path)

@@ -1,4 +1,4 @@
-"""The README's links lead somewhere, and its tables are those of the result files."""
+"""The README's links resolve, and its tables match the result files."""
 
 import re
 from collections import Counter
@@ -12,11 +12,11 @@ PROSE = re.sub(r"^```.*?^```", "", TEXT, flags=re.MULTILINE | re.DOTALL)
 
 
 def anchor(heading: str) -> str:
-    """As GitHub derives it."""
+    """The anchor that GitHub derives from a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def test_links_lead_to_a_section_or_a_file() -> None:
+def test_links_point_to_a_section_or_a_file() -> None:
     sections = Counter(anchor(heading) for heading in re.findall(r"^#+ (.+)$", PROSE, re.MULTILINE))
     targets = [target for target in re.findall(r"\]\(([^)]+)\)", PROSE) if not target.startswith("https://")]
     assert targets
@@ -27,13 +27,13 @@ def test_links_lead_to_a_section_or_a_file() -> None:
             assert (ROOT / target).is_file(), target
 
 
-def test_configs_that_are_named_exist() -> None:
+def test_mentioned_configs_exist() -> None:
     named = set(re.findall(r"configs/[\w/]+\.yaml", TEXT))
     assert named
     assert [path for path in sorted(named) if not (ROOT / path).is_file()] == []
 
 
-def test_tables_are_those_of_the_results() -> None:
+def test_tables_match_the_results() -> None:
     blocks = re.findall(r"^<!-- (\w[\w-]*) -->\n(.*?)^<!-- /\1 -->$", TEXT, re.MULTILINE | re.DOTALL)
     assert len(blocks) == len(re.findall("^<!-- /", TEXT, re.MULTILINE))
     for name, written in blocks:

@@ -1,4 +1,4 @@
-"""What runs would say if they were calibrated, and what calibrated ones were trained to say."""
+"""Predictions of runs with another calibration, or without one."""
 
 import shutil
 
@@ -20,7 +20,7 @@ METHOD = "temperature"
 
 @pytest.fixture(scope="module")
 def run(runs, photos, tmp_path_factory):
-    """One that has said what it thinks of its photos."""
+    """A run with predictions of its validation and test photos."""
     run = RunFolder(tmp_path_factory.mktemp("measured") / "small")
     shutil.copytree(runs[0], run.root)
     for side in ("val", "test"):
@@ -31,7 +31,7 @@ def run(runs, photos, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def other(run, photos, tmp_path_factory):
-    """The same, calibrated."""
+    """The same run, calibrated."""
     other = RunFolder(tmp_path_factory.mktemp("calibrated") / "small")
     shutil.copytree(run.root, other.root)
     trained, val = Predictor.from_checkpoint(run.best, "cpu"), photos.side("val")
@@ -46,7 +46,7 @@ def other(run, photos, tmp_path_factory):
 
 
 @pytest.mark.parametrize("side", ["val", "test"])
-def test_a_calibrated_run_says_what_it_was_trained_to(run, other, side):
+def test_uncalibrated_predictions_of_a_calibrated_run(run, other, side):
     expected = as_trained(run.root, side)
     now = GradedPredictions.of_run(other, side)
     assert np.abs(now.probabilities - expected.probabilities).max() > 0.01
@@ -56,7 +56,7 @@ def test_a_calibrated_run_says_what_it_was_trained_to(run, other, side):
     assert (found.grades == expected.grades).all()
 
 
-def test_test_photos_are_calibrated_as_the_command_does(run, other):
+def test_test_photos_are_calibrated_as_by_the_command(run, other):
     (beside,) = recalibrated.recalibrated([run.root], METHOD)
     expected = GradedPredictions.of_run(other, "test")
     found = GradedPredictions.load(beside / "predictions_test.csv", expected.schema)
@@ -67,7 +67,7 @@ def test_test_photos_are_calibrated_as_the_command_does(run, other):
 
 
 @pytest.mark.parametrize("side", ["val", "test"])
-def test_without_a_calibration_a_run_says_what_it_was_trained_to(run, other, side):
+def test_as_trained_removes_the_calibration_of_a_run(run, other, side):
     expected = as_trained(run.root, side)
     for each in (run, other):
         (beside,) = recalibrated.recalibrated([each.root], recalibrated.AS_TRAINED)
@@ -77,8 +77,8 @@ def test_without_a_calibration_a_run_says_what_it_was_trained_to(run, other, sid
         assert (found.decisions[order] == expected.decisions[like]).all()
 
 
-def test_what_calibration_changes_is_told_of_validation_photos(run):
-    """By the metrics of the two tables themselves, of one run, which is no seed more than itself."""
+def test_gains_are_differences_of_metrics_on_validation_photos(run):
+    """Compared with the metrics of both tables, for one run."""
     found = calibration.gains([run.root])
     tables = [recalibrated.recalibrated([run.root], method)[0] for method in ("cumulative", "none")]
     schema = as_trained(run.root, "val").schema
@@ -90,7 +90,7 @@ def test_what_calibration_changes_is_told_of_validation_photos(run):
 
 
 def p_recall(said, head):
-    """A point for the true grade, half a one beside it, half a one less for each further: a mean over true grades."""
+    """Credit 1 for the true grade, 0.5 one grade off and 0.5 less for each further: the mean over true grades."""
     graded = said.grades[:, head] >= 0
     true, decided = said.grades[graded, head], said.decisions[graded, head]
     off = abs(true - decided)
@@ -98,7 +98,7 @@ def p_recall(said, head):
     return np.mean([credit[true == grade].mean() for grade in np.unique(true)])
 
 
-def test_no_validation_photo_is_calibrated_by_its_own_subjects_grades(run, photos, tmp_path):
+def test_validation_photos_are_not_calibrated_on_their_own_half(run, photos, tmp_path):
     (beside,) = recalibrated.recalibrated([run.root], METHOD)
     before = pd.read_csv(beside / "predictions_val.csv").set_index("image")
     val = as_trained(run.root, "val")
@@ -107,7 +107,7 @@ def test_no_validation_photo_is_calibrated_by_its_own_subjects_grades(run, photo
     changed = RunFolder(tmp_path / "changed")
     shutil.copytree(run.root, changed.root)
     table = pd.read_csv(run.predictions("val"))
-    for attribute in val.schema:  # all grades of one half become the lowest
+    for attribute in val.schema:  # sets all grades of one half to the lowest
         true = table[attribute.true_column].astype("Int64")
         table[attribute.true_column] = true.mask(first, 0 * true)
     table.to_csv(changed.predictions("val"), index=False)

@@ -1,4 +1,4 @@
-"""Benchmarks are run again by the commands that their results tell."""
+"""Benchmarks are rerun with the commands recorded in their results."""
 
 import json
 import shlex
@@ -13,20 +13,20 @@ SCRIPTS = Path(run.__file__).parent
 
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
-def test_the_command_of_every_result_names_a_script_that_is_there(path):
+def test_command_of_every_result_names_an_existing_script(path):
     python, script, *_ = run.command(json.loads(path.read_text(encoding="utf-8"))["command"])
     assert python == sys.executable
     assert (SCRIPTS / Path(script).name).is_file()
 
 
-def test_a_comparison_keeps_its_options_and_goes_through_the_script_that_keeps_its_results():
+def test_comparisons_run_through_experiments_with_their_options():
     told = "multiskin compare --config configs/isic_abc.yaml --heads '{a: {share: 9}}' --seeds 0 1"
     _, script, *words = run.command(told)
     assert Path(script).name == "experiments.py"
     assert shlex.join(words) == "compare isic_abc --heads '{a: {share: 9}}' --seeds 0 1"
 
 
-def test_what_is_asked_for_twice_is_run_once(monkeypatch, tmp_path, capsys):
+def test_results_of_the_same_command_run_it_once(monkeypatch, tmp_path, capsys):
     for name in ("first", "first_tones"):
         (tmp_path / f"{name}.json").write_text(json.dumps({"command": "python benchmarks/first.py", "commit": "c"}))
     ran = []

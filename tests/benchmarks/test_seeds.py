@@ -1,4 +1,4 @@
-"""A result tells the settings of every run that it comes from."""
+"""Results record the settings of all of their runs."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ OTHERS = {
 }
 
 
-def test_what_runs_have_otherwise_than_the_first_stands_in_the_result(tmp_path: Path) -> None:
+def test_settings_that_differ_from_the_first_run_are_recorded(tmp_path: Path) -> None:
     for name, settings in {"a": {}, **OTHERS}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.yaml").write_text(yaml.safe_dump(PLAIN | settings))

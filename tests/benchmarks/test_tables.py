@@ -1,4 +1,4 @@
-"""What the tables of the README say of results, in words."""
+"""Captions of the README's tables."""
 
 import pandas as pd
 import pytest
@@ -9,11 +9,11 @@ SOURCE = {"command": "python benchmarks/it.py", "machine": "a machine", "interva
 
 
 @pytest.mark.parametrize("seeds", [[0, 2, 1], [0, 2, 1, 0, 2, 1], [0, 0, 2, 1]])
-def test_a_seed_of_several_runs_is_named_once(seeds):
+def test_seeds_of_several_runs_are_listed_once(seeds):
     assert seeds_of({"seeds": seeds}) == "0, 2, 1"
 
 
-def test_systems_and_recipes_name_each_seed_once():
+def test_captions_of_systems_and_losses_list_each_seed_once():
     source = SOURCE | {"seeds": [0, 1, 0, 1]}
     system = {"system": "a", "mean": 0.5, "low": 0.4, "high": 0.6, "sd_over_seeds": 0.1}
     assert scores.systems(source, pd.DataFrame([system]))[-1].startswith("Seeds 0, 1;")
@@ -23,7 +23,7 @@ def test_systems_and_recipes_name_each_seed_once():
     assert "seeds 0, 1." in finetuned.losses(source, pd.DataFrame(rows))[-1]
 
 
-def test_under_calibrations_stands_on_how_many_heads_of_runs_each_is_good_enough():
+def test_caption_of_calibration_counts_the_heads_that_each_method_calibrates():
     row = {"error": 0.1, "floor_high": 0.02}
     met = {"none": [False] * 4, "temperature": [True, False, False, True], "bias_corrected": [True] * 4}
     heads = [(name, run) for name in ("shine", "lines") for run in ("a", "b")]
@@ -38,7 +38,7 @@ def test_under_calibrations_stands_on_how_many_heads_of_runs_each_is_good_enough
     assert "P-Recall by +0.0100 (-0.0020 to 0.0220) and RPS by -0.0050 (-0.0072 to -0.0028)" in told
 
 
-def test_losses_are_told_to_be_calibrated_and_which_are_the_same():
+def test_caption_of_losses_explains_calibration_and_equivalent_losses():
     row = {"calibration": "cumulative", "loss": "cross_entropy", "value": 0.5, "low": 0.4, "high": 0.6}
     row |= {"difference": 0.0, "difference_low": 0.0, "difference_high": 0.0}
     read = [*losses.COLUMNS, losses.DECISIVE, losses.GAIN, losses.LESS]

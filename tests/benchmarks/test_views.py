@@ -1,4 +1,4 @@
-"""What several views are worth, against the same numbers from sklearn, on runs of networks that were never trained."""
+"""Gains from several views, checked against scikit-learn on runs with untrained networks."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ from multiskin.schema import MISSING
 
 @pytest.fixture(scope="module")
 def results(runs, tmp_path_factory):
-    """The folder that the script has written to."""
+    """The folder with the results of the script."""
     folder = tmp_path_factory.mktemp("results")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(views, "RESULTS", folder)
@@ -38,7 +38,7 @@ def found(results):
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_differences_are_those_of_validation_photos_seed_by_seed(name, found, runs, photos):
+def test_metrics_are_means_over_seeds_on_validation_photos(name, found, runs, photos):
     val, h = photos.side("val"), 1
     rows = np.flatnonzero(val.grades[:, h] != MISSING)
     kappas = {"candidate": [], "baseline": []}
@@ -53,7 +53,7 @@ def test_differences_are_those_of_validation_photos_seed_by_seed(name, found, ru
         assert line[side] == pytest.approx(np.mean(values), abs=1e-4)
 
 
-def test_results_tell_where_they_come_from_and_what_views_take(results, runs):
+def test_results_record_their_origin_and_the_time_of_views(results, runs):
     source = json.loads((results / "views_small.json").read_text())
     assert source["command"] == "python benchmarks/views.py small small-0 small-1 --seconds 0 --batch_size 2"
     assert source["seeds"] == [0, 1]
@@ -62,7 +62,7 @@ def test_results_tell_where_they_come_from_and_what_views_take(results, runs):
     assert str(runs[0].parent) not in json.dumps(source)
 
 
-def test_the_readme_gets_a_line_for_each_name_and_each_head(results, found, schema):
+def test_readme_table_has_a_row_per_set_of_views_and_per_head(results, found, schema):
     lines = table(results / "views_small.json")
     firsts = [line.split("|")[1].strip() for line in lines if line.startswith("|")]
     assert firsts == ["views", "---", "single", *VIEWS, "P-Recall", "---", *schema.names]
@@ -71,7 +71,7 @@ def test_the_readme_gets_a_line_for_each_name_and_each_head(results, found, sche
     assert f"| dihedral | {mean['candidate']:.3f} | {mean['difference']:+.3f} ({bounds}) |" in "\n".join(lines)
 
 
-def test_one_seed_has_the_interval_of_its_model(found):
+def test_one_seed_shows_the_interval_of_its_model(found):
     lines = found[found.index.get_level_values("metric").isin(tables.METRICS)].assign(method_low=np.nan)
     source = {"seeds": [0], "interval": "", "timed": "", "command": "", "machine": ""}
     source |= {"times_as_long": dict.fromkeys(VIEWS, (2.0, 1.9, 2.1))}
@@ -80,7 +80,7 @@ def test_one_seed_has_the_interval_of_its_model(found):
     assert "| 2.00 (1.90 to 2.10) |" in told
 
 
-def test_runs_of_other_photos_are_refused(manifest):
+def test_runs_with_different_photos_are_refused(manifest):
     others = manifest.select(np.arange(len(manifest)) > 2)
     with pytest.raises(SystemExit, match="differ in their validation photos"):
         views.compared([views.Scored(manifest, {}), views.Scored(others, {})])
