@@ -19,7 +19,10 @@ def main() -> None:
         begin, end = f"<!-- {path.stem} -->", f"<!-- /{path.stem} -->"
         before, found, rest = text.partition(begin)
         if found:
-            text = before + "\n".join([begin, *table(path), end]) + rest.partition(end)[2]
+            _, closed, after = rest.partition(end)
+            if not closed:
+                raise SystemExit(f"{README}: no {end} after {begin}; add it")
+            text = before + "\n".join([begin, *table(path), end]) + after
     README.write_text(text, encoding="utf-8")
 
 

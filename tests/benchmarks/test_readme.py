@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pytest
+import readme
 from tables import table
 
 ROOT = Path(__file__).parents[2]
@@ -39,3 +41,19 @@ def test_tables_match_the_results() -> None:
     for name, written in blocks:
         expected = "\n".join(table(ROOT / "benchmarks" / "results" / f"{name}.json"))
         assert written == f"{expected}\n", f"{name}: run python benchmarks/readme.py"
+
+
+def test_a_table_without_its_closing_comment_loses_nothing(monkeypatch, tmp_path) -> None:
+    text = "# Title\n\n<!-- first -->\n| old |\n\nThe rest of the text.\n"
+    path = tmp_path / "README.md"
+    path.write_text(text)
+    (tmp_path / "first.json").write_text("{}")
+    monkeypatch.setattr(readme, "README", path)
+    monkeypatch.setattr(readme, "RESULTS", tmp_path)
+    monkeypatch.setattr(readme, "table", lambda _: ["| new |"])
+    with pytest.raises(SystemExit, match=r"README\.md: no <!-- /first --> after <!-- first -->; add it"):
+        readme.main()
+    assert path.read_text() == text
+    path.write_text(text.replace("| old |\n", "| old |\n<!-- /first -->\n"))
+    readme.main()
+    assert path.read_text() == "# Title\n\n<!-- first -->\n| new |\n<!-- /first -->\n\nThe rest of the text.\n"
