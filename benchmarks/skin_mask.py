@@ -53,7 +53,7 @@ def main() -> None:
 
 def evenly(folder: Path | None, most: int) -> list[Path]:
     """At most this many photos of a folder, evenly spaced in order of name; none without a folder."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES) if folder else []
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES) if folder else []
     return [paths[i] for i in np.linspace(0, len(paths) - 1, min(most, len(paths)), dtype=int)]
 
 
