@@ -125,11 +125,11 @@ def of_process(model: Path, photo: Path) -> float:
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
-        told = [(line, time.perf_counter() - start) for line in process.stdout]
-    (_, (score, seconds)) = told  # the first line names the columns
-    if process.returncode or not score.startswith(str(photo)):
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {score}")
-    return seconds
+        lines = [(line, time.perf_counter() - start) for line in process.stdout]
+    scores = lines[1:]  # the first line names the columns
+    if process.returncode or len(scores) != 1 or not scores[0][0].startswith(str(photo)):
+        raise RuntimeError(f"{' '.join(command)} exited with {process.returncode}; run it to see its output")
+    return scores[0][1]
 
 
 def quality(models: Mapping[str, Model], photos: Manifest) -> dict[str, object]:
