@@ -10,7 +10,7 @@ import pandas as pd
 
 from tables import comparisons, export, finetuned, losses, maps, scale, scores, throughput, timings, views
 
-OF_JSON: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+JSON_TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "answer": timings.answers,
     "cam": timings.maps,
     "allocation": timings.allocation,
@@ -22,12 +22,12 @@ OF_JSON: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "train_jpeg": throughput.training,
     "train_bf16": throughput.training,
     "collection": throughput.collection,
-    "scale": scale.larger,
+    "scale": scale.throughput,
     "determinism": timings.determinism,
     "export": export.exported,
     "suspects": maps.suspects,
 }
-OF_TABLE: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  # the first pattern that matches
+CSV_TABLES: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  # the first pattern that matches
     "compare_*": comparisons.comparison,
     "study_*": comparisons.study,
     "coverage": comparisons.coverage,
@@ -41,7 +41,7 @@ OF_TABLE: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  # 
     "steps_*": finetuned.steps,
     "calibration_*": scores.calibration,
     "conformal_*": scores.coverage,
-    "views_*": views.worth,
+    "views_*": views.view_tables,
     "maps_*_tones": maps.by_tone,
     "maps_*": maps.quality,
     "*_tones": scores.tones,
@@ -57,8 +57,8 @@ def table(path: Path) -> list[str]:
         path: the JSON file; results that also have a CSV file keep it next to this file.
     """
     source = json.loads(path.read_text(encoding="utf-8")) | {"name": path.stem}
-    if path.stem in OF_JSON:
-        return OF_JSON[path.stem](source)
-    written = next(write for pattern, write in OF_TABLE.items() if fnmatch(path.stem, pattern))
+    if path.stem in JSON_TABLES:
+        return JSON_TABLES[path.stem](source)
+    format_table = next(function for pattern, function in CSV_TABLES.items() if fnmatch(path.stem, pattern))
     results = pd.read_csv(path.with_suffix(".csv"), keep_default_na=False, na_values=[""])  # a row may be named None
-    return written(source, results)
+    return format_table(source, results)

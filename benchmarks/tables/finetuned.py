@@ -15,12 +15,12 @@ Lines = dict[tuple[str, ...], dict[str, float]]  # by the columns of KEY
 
 def losses(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """One row for cross entropy, then one per loss with its gain over cross entropy."""
-    return [*_table("loss", "cross entropy", results), "", _told(source)]
+    return [*_table("loss", "cross entropy", results), "", _caption(source)]
 
 
 def steps(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """One row per step, with its gain over the previous one."""
-    return [*_table("step", "cross entropy, plain sampling, most probable grade", results), "", _told(source)]
+    return [*_table("step", "cross entropy, plain sampling, most probable grade", results), "", _caption(source)]
 
 
 def _table(what: str, first: str, results: pd.DataFrame) -> list[str]:
@@ -36,15 +36,15 @@ def _table(what: str, first: str, results: pd.DataFrame) -> list[str]:
 def _line(lines: Lines, title: str) -> list[str]:
     """One row: the metrics of validation and then test photos, each with the gain over the baseline of the row."""
     on_val, *on_test = _values(lines, title, "candidate")
-    read = (("val", "p_recall"), ("val", "rps"), ("test", "p_recall"))
-    *gains, at_last = (_gain(lines[title, side, metric]) for side, metric in read)
-    return [title.replace("_", " "), on_val, *gains, *on_test, at_last]
+    keys = (("val", "p_recall"), ("val", "rps"), ("test", "p_recall"))
+    *gains, test_gain = (_gain(lines[title, side, metric]) for side, metric in keys)
+    return [title.replace("_", " "), on_val, *gains, *on_test, test_gain]
 
 
 def _values(lines: Lines, title: str, side: str) -> list[str]:
     """P-Recall of validation photos, then all metrics of test photos."""
-    read = [("val", "p_recall"), *(("test", metric) for metric in METRICS)]
-    return [f"{lines[title, photos, metric][side]:.3f}" for photos, metric in read]
+    keys = [("val", "p_recall"), *(("test", metric) for metric in METRICS)]
+    return [f"{lines[title, photos, metric][side]:.3f}" for photos, metric in keys]
 
 
 def _gain(row: dict[str, float]) -> str:
@@ -54,5 +54,5 @@ def _gain(row: dict[str, float]) -> str:
     return bounded(row["difference"], row["method_low"], row["method_high"], decimals=3, sign="+")
 
 
-def _told(source: dict[str, Any]) -> str:
+def _caption(source: dict[str, Any]) -> str:
     return f"Means over attributes, seeds {seeds_of(source)}. {source['interval']}. {origin(source)}"

@@ -14,7 +14,7 @@ COLUMNS = {
     ("kappa", "argmax"): "kappa",
 }
 DECISIVE = ("p_recall", "credit")
-GAIN, LESS = ("credit_less_argmax", "credit"), ("credit_less_baseline", "credit")
+CREDIT_GAIN, BASELINE_GAIN = ("credit_less_argmax", "credit"), ("credit_less_baseline", "credit")
 CALIBRATION = "cumulative"
 KEY = ["side", "loss", "metric", "decision"]
 
@@ -23,7 +23,7 @@ REMARKS = (
     "validation subjects on the other half. Balanced softmax is logit adjustment at its default, tau = 1."
 )
 
-less = partial(bounded, decimals=3, sign="+")
+signed = partial(bounded, decimals=3, sign="+")
 
 Lines = dict[tuple[str, ...], dict[str, float]]  # by the columns of KEY
 
@@ -32,29 +32,35 @@ def losses(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """One row per loss, with the best on validation first, and a caption."""
     calibrated = results[results["calibration"] == CALIBRATION].fillna({"decision": ""})
     table: Lines = calibrated.set_index(KEY).to_dict("index")  # type: ignore[assignment]
-    minus = f"minus {words(source['baseline'])}"
+    minus = f"minus {title(source['baseline'])}"
     headings = ["loss", "P-Recall on validation", minus, *COLUMNS.values(), f"credit, {minus}"]
     rows = [row(table, loss, source["baseline"]) for loss in source["ranked"]]
-    return [*markdown(headings, rows), "", told(table, source)]
+    return [*markdown(headings, rows), "", caption(table, source)]
 
 
 def row(table: Lines, loss: str, baseline: str) -> list[str]:
     """One loss: P-Recall on validation photos and metrics on test photos, with differences from the baseline."""
-    on_val, on_test = table["val", loss, *LESS], table["test", loss, *DECISIVE]
+    on_val, on_test = table["val", loss, *BASELINE_GAIN], table["test", loss, *DECISIVE]
     values = (f"{table['test', loss, *column]['value']:.3f}" for column in COLUMNS)
-    gained = less(on_val["value"], on_val["low"], on_val["high"])
-    beside = less(on_test["difference"], on_test["difference_low"], on_test["difference_high"])
-    own = loss != baseline
-    return [words(loss), f"{table['val', loss, *DECISIVE]['value']:.3f}", gained * own, *values, beside * own]
+    val_difference = signed(on_val["value"], on_val["low"], on_val["high"])
+    test_difference = signed(on_test["difference"], on_test["difference_low"], on_test["difference_high"])
+    is_candidate = loss != baseline
+    return [
+        title(loss),
+        f"{table['val', loss, *DECISIVE]['value']:.3f}",
+        val_difference * is_candidate,
+        *values,
+        test_difference * is_candidate,
+    ]
 
 
-def told(table: Lines, source: dict[str, Any]) -> str:
+def caption(table: Lines, source: dict[str, Any]) -> str:
     """The caption: what was averaged and calibrated, the gain of deciding by credit, and the origin."""
-    gain = table["test", source["baseline"], *GAIN]
+    gain = table["test", source["baseline"], *CREDIT_GAIN]
     return (
         f"Heads on frozen features: means over attributes and {len(source['seeds'])} seeds, sorted by P-Recall with "
-        f"credit on validation photos. {REMARKS} With {words(source['baseline'])}, credit in place of argmax gains "
-        f"{less(gain['value'], gain['low'], gain['high'])}. {source['interval']}. {seconds(source)} {origin(source)}"
+        f"credit on validation photos. {REMARKS} With {title(source['baseline'])}, credit in place of argmax gains "
+        f"{signed(gain['value'], gain['low'], gain['high'])}. {source['interval']}. {seconds(source)} {origin(source)}"
     )
 
 
@@ -63,5 +69,5 @@ def seconds(source: dict[str, Any]) -> str:
     return f"CPU time: {(features + heads) / 60:.0f} minutes."
 
 
-def words(loss: str) -> str:
+def title(loss: str) -> str:
     return loss.replace("_", " ")

@@ -23,26 +23,26 @@ REPLACED = {
 def quality(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """One row per head: how well its maps match the rendered masks, and their lead over uninformed maps."""
     lines = []
-    for head, of_head in results.groupby("head", sort=False):
+    for head, head_rows in results.groupby("head", sort=False):
         cells = []
         for measure in LOCALISED:
-            rows = of_head[of_head["measure"] == measure].set_index("method").to_dict("index")
-            rivals = (rows["centre"], rows["random"])
-            leads = (bounded(of["lead"], of["lead_low"], of["lead_high"], sign="+") for of in rivals)
+            rows = head_rows[head_rows["measure"] == measure].set_index("method").to_dict("index")
+            uninformed = (rows["centre"], rows["random"])
+            leads = (bounded(of["lead"], of["lead_low"], of["lead_high"], sign="+") for of in uninformed)
             cells += [f"{rows['cam']['value']:.2f}", *leads]
         lines.append([str(head), *cells])
     ahead = ("minus centre blob", "minus random map")
     table = markdown(["attribute", *(words for measure in LOCALISED.values() for words in (measure, *ahead))], lines)
     photos = results.loc[(results["method"] == "cam") & (results["measure"] == "energy"), "photos"]
-    told = f"Seeds {seeds_of(source)}, {spread(photos.min(), photos.max())} photos with a mask per head"
-    return [*table, "", f"{told}; {source['interval']}. {origin(source)}"]
+    caption = f"Seeds {seeds_of(source)}, {spread(photos.min(), photos.max())} photos with a mask per head"
+    return [*table, "", f"{caption}; {source['interval']}. {origin(source)}"]
 
 
 def by_tone(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """One row per tone, with measures averaged over heads."""
     lines = []
-    for tone, of_tone in results.groupby("tone", sort=False):
-        means, subjects = of_tone.groupby("measure")["value"].mean(), of_tone["subjects"]
+    for tone, tone_rows in results.groupby("tone", sort=False):
+        means, subjects = tone_rows.groupby("measure")["value"].mean(), tone_rows["subjects"]
         cells = (f"{means[each]:.2f}" for each in LOCALISED)
         lines.append([str(tone), spread(subjects.min(), subjects.max()), *cells])
     return markdown(["skin tone", "subjects by head", *LOCALISED.values()], lines)
@@ -50,11 +50,11 @@ def by_tone(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 def skin_mask(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """The agreement of the skin mask with landmarks, and the performance of face detectors."""
-    told = f"{source['data']}. {source['interval']}. {origin(source)}"
-    return [*of_masks(results), "", *of_detectors(source["detection"]), "", told]
+    caption = f"{source['data']}. {source['interval']}. {origin(source)}"
+    return [*mask_table(results), "", *detector_table(source["detection"]), "", caption]
 
 
-def of_masks(results: pd.DataFrame) -> list[str]:
+def mask_table(results: pd.DataFrame) -> list[str]:
     """One row for all faces and one per tone."""
     shown = results[~results["lips"] & results["group"].str.match("all|tone")]
     lines = []
@@ -65,7 +65,7 @@ def of_masks(results: pd.DataFrame) -> list[str]:
     return markdown(["faces", "subjects", *MASK_MEASURES.values()], lines)
 
 
-def of_detectors(detectors: list[dict[str, Any]]) -> list[str]:
+def detector_table(detectors: list[dict[str, Any]]) -> list[str]:
     """One row per detector: detections in photos with and without a face, and the time per photo."""
     lines = [
         [

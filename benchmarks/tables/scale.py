@@ -7,7 +7,7 @@ from tables.cells import markdown
 MILLION = 1e6
 
 
-def larger(source: dict[str, Any]) -> list[str]:
+def throughput(source: dict[str, Any]) -> list[str]:
     """One row per machine, with the source of its numbers."""
     lines = [_line(row, "measured") for row in source["measured"]]
     lines += [_line(row, f"[published]({row['source']})") for row in source["published"]]
@@ -16,8 +16,8 @@ def larger(source: dict[str, Any]) -> list[str]:
         *("machine", "training, photos per second", "cores to read them each time", "with `data.cache`"),
         *("scoring, photos per second", "time for a million photos", "source"),
     ]
-    told = f"efficientnet_b0, 224 pixels; photos on disk: {source['photos']}. Cores and times are computed."
-    return [*markdown(headings, lines), "", f"{told} `{source['command']}`."]
+    caption = f"efficientnet_b0, 224 pixels; photos on disk: {source['photos']}. Cores and times are computed."
+    return [*markdown(headings, lines), "", f"{caption} `{source['command']}`."]
 
 
 def _line(row: dict[str, Any], known: str) -> list[str]:

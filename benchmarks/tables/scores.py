@@ -27,11 +27,11 @@ def heads(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
 def _classes(results: pd.DataFrame) -> list[str]:
     """A table of the nominal heads, if there are any."""
     headings = {"balanced_accuracy": "balanced accuracy", "accuracy": "accuracy"}
-    of_classes = results[results["metric"].isin(headings)]
-    if of_classes.empty:
+    nominal_rows = results[results["metric"].isin(headings)]
+    if nominal_rows.empty:
         return []
-    rows = of_classes.set_index(["attribute", "metric"])
-    names = of_classes["attribute"].unique()
+    rows = nominal_rows.set_index(["attribute", "metric"])
+    names = nominal_rows["attribute"].unique()
     lines = [[name, *(interval(rows.loc[(name, metric)]) for metric in headings)] for name in names]
     return ["", *markdown(["classes", *headings.values()], lines)]
 
@@ -52,25 +52,25 @@ def trivial_models(_: dict[str, Any], results: pd.DataFrame) -> list[str]:
 
 def coverage(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """One row per head: coverage and size of the sets that users get, and coverage of randomised ones."""
-    rows, asked = results.set_index(["attribute", "sets", "coverage"]), results["coverage"].unique()
+    rows, targets = results.set_index(["attribute", "sets", "coverage"]), results["coverage"].unique()
     lines = [
-        [name, *(cell for coverage in asked for cell in _held(rows.loc[name], coverage))]
+        [name, *(cell for coverage in targets for cell in _coverage_cells(rows.loc[name], coverage))]
         for name in results["attribute"].unique()
     ]
     headings = (
         heading
-        for coverage in asked
+        for coverage in targets
         for heading in (f"target {coverage:g}: coverage, grades per set", "randomised: coverage")
     )
-    told = f"Sets that include the decided grade, as users get them, and randomised sets. {source['draws']}"
+    caption = f"Sets that include the decided grade, as users get them, and randomised sets. {source['draws']}"
     subjects = f"{spread(results['subjects'].min(), results['subjects'].max())} subjects per head"
     inside = results.loc[results["sets"] == "given", "inside"].min()
-    told = f"{told}; {subjects}. For each head, {inside:.0%} or more of the draws lie inside the 95 % interval of the "
-    told += "beta-binomial distribution"
-    return [*markdown(["attribute", *headings], lines), "", f"{told}. {origin(source)}"]
+    caption += f"; {subjects}. For each head, {inside:.0%} or more of the draws lie inside the 95 % interval of the "
+    caption += "beta-binomial distribution"
+    return [*markdown(["attribute", *headings], lines), "", f"{caption}. {origin(source)}"]
 
 
-def _held(rows: pd.DataFrame, coverage: float) -> tuple[str, str]:
+def _coverage_cells(rows: pd.DataFrame, coverage: float) -> tuple[str, str]:
     """One head: the sets that users get, and randomised ones, which have the target coverage in expectation."""
     given, randomised = (rows.loc[sets].loc[coverage] for sets in ("given", "randomised"))
     return f"{given['covered']:.3f}, {given['grades']:.1f}", f"{randomised['covered']:.3f}"
@@ -95,12 +95,14 @@ def calibration(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     for name in results["attribute"].unique():
         errors = [f"{means.loc[(name, method), 'error']:.3f}" for method in methods]
         lines.append([name, *errors, f"{means.loc[(name, methods[-1]), 'floor_high']:.3f}"])
-    table = markdown(["attribute", *map(_words, methods), "noise floor"], lines)
-    told = f"Means of {results['run'].nunique()} runs. {_met(results)} {_gained(source['gains'])}"
-    return [*table, "", f"{told} {origin(source)}"]
+    table = markdown(["attribute", *map(_title, methods), "noise floor"], lines)
+    caption = (
+        f"Means of {results['run'].nunique()} runs. {_calibrated_caption(results)} {_gain_caption(source['gains'])}"
+    )
+    return [*table, "", f"{caption} {origin(source)}"]
 
 
-def _gained(gains: dict[str, list[float]]) -> str:
+def _gain_caption(gains: dict[str, list[float]]) -> str:
     """The effect of calibration on photos that it was not fitted to; validation photos, since choices depend on it."""
     recall, rps = (bounded(*gains[metric], decimals=4, sign="+") for metric in ("p_recall", "rps"))
     return (
@@ -109,16 +111,16 @@ def _gained(gains: dict[str, list[float]]) -> str:
     )
 
 
-def _met(results: pd.DataFrame) -> str:
+def _calibrated_caption(results: pd.DataFrame) -> str:
     """For each method, the number of heads over all runs that it calibrates well enough."""
     heads, runs = results["attribute"].nunique(), results["run"].nunique()
     counts = results.groupby("method", sort=False)["met"].sum()
-    each = ", ".join(f"{_words(str(method))} {count}" for method, count in counts.items())
+    each = ", ".join(f"{_title(str(method))} {count}" for method, count in counts.items())
     return (
         f"Heads with at most half of the error as trained, or an error within the noise floor, of {heads * runs} heads "
         f"({heads} in each of {runs} runs): {each}."
     )
 
 
-def _words(method: str) -> str:
+def _title(method: str) -> str:
     return "as trained" if method == "none" else method.replace("_", " ")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tables.cells import bounded, markdown, origin
-from tables.timings import told_of
+from tables.timings import measurement_caption
 
 
 def stages(source: dict[str, Any]) -> list[str]:
@@ -37,7 +37,7 @@ def training(source: dict[str, Any]) -> list[str]:
         f"`fit` / bare, at least {bars['fit']}",
         f"photos / memory, at least {bars['loading']}",
     ]
-    return [*markdown(headings, lines), "", f"Photos per second. {told_of(source)}"]
+    return [*markdown(headings, lines), "", f"Photos per second. {measurement_caption(source)}"]
 
 
 def collection(source: dict[str, Any]) -> list[str]:
@@ -46,6 +46,6 @@ def collection(source: dict[str, Any]) -> list[str]:
         [f"`{row['way']}`", bounded(*row["photos_a_second"], decimals=1), bounded(*row["seconds_before"], decimals=1)]
         for row in source["ways"]
     ]
-    told = f"{source['photos']}; {source['network']}; {source['cores']} cores; {source['interval']}"
+    caption = f"{source['photos']}; {source['network']}; {source['cores']} cores; {source['interval']}"
     headings = ["", "photos per second", "seconds before the first"]
-    return [*markdown(headings, lines), "", f"{told}. `{source['command']}`; load {source['load_before']} before."]
+    return [*markdown(headings, lines), "", f"{caption}. `{source['command']}`; load {source['load_before']} before."]

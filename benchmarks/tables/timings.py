@@ -28,7 +28,7 @@ def maps(source: dict[str, Any]) -> list[str]:
         cells = [f"{row['forward_ms']:.0f}", added, f"{share:.1%}", f"{alone:.1f}", f"{ratio:.1f}"]
         lines.append([f"{row['photos']}, {row['device']}", *cells])
     headings = ["photos", "forward pass, ms", "maps add, ms", "share", "maps alone, ms", "captum / ours"]
-    return [*markdown(headings, lines), "", told_of(source)]
+    return [*markdown(headings, lines), "", measurement_caption(source)]
 
 
 def determinism(source: dict[str, Any]) -> list[str]:
@@ -37,7 +37,7 @@ def determinism(source: dict[str, Any]) -> list[str]:
     for row in source["measured"]:
         seconds = (f"{row[key]:.3f}" for key in ("seconds_a_step", "seconds_a_step_deterministic"))
         lines.append([row["device"], *seconds, bounded(*row["ratio"])])
-    return [*markdown(["device", "seconds per step", "deterministic", "ratio"], lines), "", told_of(source)]
+    return [*markdown(["device", "seconds per step", "deterministic", "ratio"], lines), "", measurement_caption(source)]
 
 
 def answers(source: dict[str, Any]) -> list[str]:
@@ -46,9 +46,9 @@ def answers(source: dict[str, Any]) -> list[str]:
     for way, words in WAYS.items():
         ms, times = source["ways"][way]["ms"][0], source["ways"][way].get("times_as_long")
         lines.append([words, f"{ms:.0f}", "" if times is None else bounded(*times, decimals=1)])
-    told = f"{source['picture']}; {source['network']}, {source['device']}; {source['interval']}"
+    caption = f"{source['picture']}; {source['network']}, {source['device']}; {source['interval']}"
     table = markdown(["method", "ms", "times as long"], lines)
-    return [*table, "", f"{told}. `{source['command']}`; load {source['load_before']} before."]
+    return [*table, "", f"{caption}. `{source['command']}`; load {source['load_before']} before."]
 
 
 def allocation(source: dict[str, Any]) -> list[str]:
@@ -62,7 +62,7 @@ def allocation(source: dict[str, Any]) -> list[str]:
     return [*markdown(headings, lines), "", f"{source['network']}; {source['interval']}. {origin(source)}"]
 
 
-def told_of(source: dict[str, Any]) -> str:
+def measurement_caption(source: dict[str, Any]) -> str:
     load = f"; load {source['load_before']} before" if "load_before" in source else ""
     return f"{source['network']}; {source['interval']}. `{source['command']}`{load}."
 
@@ -101,17 +101,17 @@ def inference(source: dict[str, Any]) -> list[str]:
         share = heads[row["device"], row["photos"]]
         lines.append([f"{row['photos']}, {row['device']}", f"{row['ms']:.0f}", *ratios, f"{share:.2%}"])
     headings = ["photos", "ms", "timm with one head / ours", "five models / ours", "one more head adds"]
-    return [*markdown(headings, lines), "", *_long_run(source), told_of(source)]
+    return [*markdown(headings, lines), "", *_long_run(source), measurement_caption(source)]
 
 
 def _long_run(source: dict[str, Any]) -> list[str]:
     linear = source["photos"][-1]
-    told = source["memory"]
-    by_chance = " to ".join(f"{bound:+.2f}" for bound in told["chance"])
+    memory = source["memory"]
+    by_chance = " to ".join(f"{bound:+.2f}" for bound in memory["chance"])
     return [
         f"Each further photo costs {linear['ms_a_photo']:.1f} ms from 1 to 32 photos (correlation "
-        f"{linear['correlation']:.4f}). Over {told['files']:,} scored files, memory use grew by "
-        f"{told['slope_mib_a_thousand']:+.2f} MiB per thousand files (by chance: {by_chance}).",
+        f"{linear['correlation']:.4f}). Over {memory['files']:,} scored files, memory use grew by "
+        f"{memory['slope_mib_a_thousand']:+.2f} MiB per thousand files (by chance: {by_chance}).",
         "",
     ]
 

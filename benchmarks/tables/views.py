@@ -12,16 +12,16 @@ METRICS = {"p_recall": "P-Recall", "kappa": "kappa", "rps": "RPS"}
 Lines = dict[tuple[str, ...], dict[str, Any]]  # by views, attribute and metric
 
 
-def worth(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+def view_tables(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """One row per set of views with metrics averaged over heads, then one row per head."""
     lines: Lines = results.set_index(["views", "attribute", "metric"]).to_dict("index")  # type: ignore[assignment]
     names = [str(name) for name in results["views"].unique()]
     heads = [str(name) for name in results.loc[results["metric"] == "p_recall", "attribute"].unique() if name != MEAN]
-    told = f"Validation photos, seeds {seeds_of(source)}; {source['interval']}; {source['timed']}. {origin(source)}"
-    return [*of_means(lines, names, source["times_as_long"]), "", *of_heads(lines, names, heads), "", told]
+    caption = f"Validation photos, seeds {seeds_of(source)}; {source['interval']}; {source['timed']}. {origin(source)}"
+    return [*mean_table(lines, names, source["times_as_long"]), "", *head_table(lines, names, heads), "", caption]
 
 
-def of_means(lines: Lines, names: list[str], times: dict[str, list[float]]) -> list[str]:
+def mean_table(lines: Lines, names: list[str], times: dict[str, list[float]]) -> list[str]:
     """One row per set of views: each metric with its difference from a single view, and the relative time."""
     once = [cell for metric in METRICS for cell in (f"{lines[names[0], MEAN, metric]['baseline']:.3f}", "")]
     rows = [["single", *once, ""]]
@@ -32,7 +32,7 @@ def of_means(lines: Lines, names: list[str], times: dict[str, list[float]]) -> l
     return markdown(["views", *headings, "times as long"], rows)
 
 
-def of_heads(lines: Lines, names: list[str], heads: list[str]) -> list[str]:
+def head_table(lines: Lines, names: list[str], heads: list[str]) -> list[str]:
     """One row per head: P-Recall for each set of views, with its difference from a single view."""
     rows = []
     for head in heads:
@@ -44,6 +44,6 @@ def of_heads(lines: Lines, names: list[str], heads: list[str]) -> list[str]:
 
 def _cells(line: dict[str, Any]) -> list[str]:
     """A value and its difference with the interval of the method, or of these models if there is only one seed."""
-    of = "trained" if pd.isna(line["method_low"]) else "method"
-    limits = (line[f"{of}_low"], line[f"{of}_high"])
+    kind = "trained" if pd.isna(line["method_low"]) else "method"
+    limits = (line[f"{kind}_low"], line[f"{kind}_high"])
     return [f"{line['candidate']:.3f}", bounded(line["difference"], *limits, decimals=3, sign="+")]

@@ -6,7 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tables.comparisons import comparison, of_few, of_normal, of_ratios, of_unanswered, study
+from tables.comparisons import (
+    comparison,
+    gaussian_caption,
+    missing_intervals_caption,
+    seed_variance_caption,
+    study,
+    undetected_coverage_caption,
+)
 
 from multiskin.compare.words import UNDETECTED_SEEDS
 
@@ -49,9 +56,9 @@ def test_each_interval_is_in_the_column_of_its_kind(results):
 
 
 def test_caption_lists_heads_shown_worse_and_better_by_any_metric(results):
-    told = comparison(SOURCE, results)
-    assert told[told.index("") - 1].startswith("| lines ")
-    assert told[told.index("") + 1] == (
+    lines = comparison(SOURCE, results)
+    assert lines[lines.index("") - 1].startswith("| lines ")
+    assert lines[lines.index("") + 1] == (
         "Shown worse: lines (macro MAE, RPS). Shown better: shine (P-Recall, macro MAE). "
         "(By 3 metrics, each with its own 95 % interval of the method.)"
     )
@@ -59,8 +66,8 @@ def test_caption_lists_heads_shown_worse_and_better_by_any_metric(results):
 
 def test_caption_gives_the_multi_task_gain_of_each_metric_with_a_defined_gain(results):
     mean = results.assign(attribute="mean", gain_percent=[-3.42, 0.25, np.nan] * 2)[:3]
-    told = " ".join(comparison(SOURCE, pd.concat([results, mean])))
-    assert "of the gain relative to single models: P-Recall -3.4 %, macro MAE +0.2 %. " in f"{told} "
+    caption = " ".join(comparison(SOURCE, pd.concat([results, mean])))
+    assert "of the gain relative to single models: P-Recall -3.4 %, macro MAE +0.2 %. " in f"{caption} "
     assert "gain" not in " ".join(comparison(SOURCE, results))
 
 
@@ -86,8 +93,8 @@ def test_variants_of_different_sizes_are_listed_with_parameters_and_training_tim
 
 
 def test_caption_reports_simulations_without_an_interval():
-    told = of_unanswered(pd.DataFrame({"unknown": [0.0, 0.0623, 0.01], "units": [150, 23, 23]}))
-    assert told.endswith("are left out: 6.2% at most, with 23 subjects.")
+    caption = missing_intervals_caption(pd.DataFrame({"unknown": [0.0, 0.0623, 0.01], "units": [150, 23, 23]}))
+    assert caption.endswith("are left out: 6.2% at most, with 23 subjects.")
 
 
 @pytest.fixture
@@ -108,17 +115,19 @@ def simulated():
 
 
 def test_caption_reports_coverage_where_variation_over_seeds_is_undetected(simulated):
-    told = of_few(simulated)
-    assert "up to 30 times in 100, it contains the true difference 86 times in 100 (84 to 88)." in told
+    caption = undetected_coverage_caption(simulated)
+    assert "up to 30 times in 100, it contains the true difference 86 times in 100 (84 to 88)." in caption
 
 
 def test_reports_quote_the_simulated_coverage_with_undetected_variation_over_seeds():
-    measured = of_few(pd.read_csv(Path(__file__).parents[2] / "benchmarks" / "results" / "coverage.csv"))
+    measured = undetected_coverage_caption(
+        pd.read_csv(Path(__file__).parents[2] / "benchmarks" / "results" / "coverage.csv")
+    )
     held = re.search(r"\d+ times in 100 \(\d+ to \d+\)", UNDETECTED_SEEDS)
     assert f"contains the true difference {held[0]}." in measured
 
 
 def test_caption_reports_seed_variances_and_coverage_with_few_seeds(simulated):
-    assert of_ratios(simulated).endswith("those of the mean are: at 1, 1.2 to 2.5.")
+    assert seed_variance_caption(simulated).endswith("those of the mean are: at 1, 1.2 to 2.5.")
     expected = "contains the true difference 93.2 to 93.2 times in 100; with two seeds, 90 at worst."
-    assert of_normal(simulated).endswith(expected)
+    assert gaussian_caption(simulated).endswith(expected)

@@ -28,23 +28,23 @@ def test_caption_of_calibration_counts_the_heads_that_each_method_calibrates():
     met = {"none": [False] * 4, "temperature": [True, False, False, True], "bias_corrected": [True] * 4}
     heads = [(name, run) for name in ("shine", "lines") for run in ("a", "b")]
     rows = [
-        row | {"attribute": name, "run": run, "method": method, "met": of_method}
-        for method, of_heads in met.items()
-        for (name, run), of_method in zip(heads, of_heads, strict=True)
+        row | {"attribute": name, "run": run, "method": method, "met": head_met}
+        for method, heads_met in met.items()
+        for (name, run), head_met in zip(heads, heads_met, strict=True)
     ]
     gains = {"p_recall": [0.01, -0.002, 0.022], "rps": [-0.005, -0.0072, -0.0028]}
-    told = scores.calibration(SOURCE | {"gains": gains}, pd.DataFrame(rows))[-1]
-    assert "of 4 heads (2 in each of 2 runs): as trained 0, temperature 2, bias corrected 4." in told
-    assert "P-Recall by +0.0100 (-0.0020 to 0.0220) and RPS by -0.0050 (-0.0072 to -0.0028)" in told
+    caption = scores.calibration(SOURCE | {"gains": gains}, pd.DataFrame(rows))[-1]
+    assert "of 4 heads (2 in each of 2 runs): as trained 0, temperature 2, bias corrected 4." in caption
+    assert "P-Recall by +0.0100 (-0.0020 to 0.0220) and RPS by -0.0050 (-0.0072 to -0.0028)" in caption
 
 
 def test_caption_of_losses_explains_calibration_and_equivalent_losses():
     row = {"calibration": "cumulative", "loss": "cross_entropy", "value": 0.5, "low": 0.4, "high": 0.6}
     row |= {"difference": 0.0, "difference_low": 0.0, "difference_high": 0.0}
-    read = [*losses.COLUMNS, losses.DECISIVE, losses.GAIN, losses.LESS]
-    rows = [row | {"side": s, "metric": m, "decision": d} for s in ("val", "test") for m, d in dict.fromkeys(read)]
+    keys = [*losses.COLUMNS, losses.DECISIVE, losses.CREDIT_GAIN, losses.BASELINE_GAIN]
+    rows = [row | {"side": s, "metric": m, "decision": d} for s in ("val", "test") for m, d in dict.fromkeys(keys)]
     source = SOURCE | {"seeds": [0], "baseline": "cross_entropy", "ranked": ["cross_entropy"]}
     source |= {"seconds": {"features": 58, "heads": 451}}
-    told = losses.losses(source, pd.DataFrame(rows))[-1]
+    caption = losses.losses(source, pd.DataFrame(rows))[-1]
     for words in ("calibrated (cumulative)", "CPU time: 8 minutes", "logit adjustment at its default, tau = 1"):
-        assert words in told
+        assert words in caption

@@ -75,9 +75,9 @@ def test_one_seed_shows_the_interval_of_its_model(found):
     lines = found[found.index.get_level_values("metric").isin(tables.METRICS)].assign(method_low=np.nan)
     source = {"seeds": [0], "interval": "", "timed": "", "command": "", "machine": ""}
     source |= {"times_as_long": dict.fromkeys(VIEWS, (2.0, 1.9, 2.1))}
-    told = "\n".join(tables.worth(source, lines.reset_index()))
-    assert "nan" not in told
-    assert "| 2.00 (1.90 to 2.10) |" in told
+    markdown = "\n".join(tables.view_tables(source, lines.reset_index()))
+    assert "nan" not in markdown
+    assert "| 2.00 (1.90 to 2.10) |" in markdown
 
 
 def test_runs_with_different_photos_are_refused(manifest):
