@@ -22,34 +22,37 @@ from multiskin.models.backbone import create_backbone
 from multiskin.run import write_json
 
 NETWORK = ModelConfig(weights="none")
-WORK = {"a training step, 16 photos": (16, True), "scoring 32 photos": (32, False), "scoring 1 photo": (1, False)}
+WORKLOADS = {"a training step, 16 photos": (16, True), "scoring 32 photos": (32, False), "scoring 1 photo": (1, False)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="processes per setting; default: 7")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # a workload, and "keep" or "leave"
-    given = parser.parse_args()
-    if given.one:
-        print(json.dumps(measured(*WORK[given.one[0]], keep=given.one[1] == "keep")))
+    args = parser.parse_args()
+    if args.one:
+        print(json.dumps(measure(*WORKLOADS[args.one[0]], keep=args.one[1] == "keep")))
         return
-    found = {name: [[of_process(name, how) for how in ("keep", "leave")] for _ in range(given.rounds)] for name in WORK}
-    origin = {"command": f"python benchmarks/allocation.py --rounds {given.rounds}", "machine": machine(threads())}
+    rounds_by_workload = {
+        name: [[measure_in_subprocess(name, how) for how in ("keep", "leave")] for _ in range(args.rounds)]
+        for name in WORKLOADS
+    }
+    origin = {"command": f"python benchmarks/allocation.py --rounds {args.rounds}", "machine": machine(threads())}
     content = {
         "network": f"{NETWORK.backbone}, {NETWORK.input_size} px",
-        "interval": f"CPU seconds, user and system; medians (ranges) of {given.rounds} rounds",
-        "measured": [row(name, np.array(rounds)) for name, rounds in found.items()],
+        "interval": f"CPU seconds, user and system; medians (ranges) of {args.rounds} rounds",
+        "measured": [row(name, np.array(rounds)) for name, rounds in rounds_by_workload.items()],
     }
     write_json(RESULTS / "allocation.json", origin | {"commit": commit()} | content)
 
 
-def of_process(name: str, how: str) -> tuple[float, float]:
+def measure_in_subprocess(name: str, how: str) -> tuple[float, float]:
     """CPU seconds per step and peak memory in MiB, measured in a new process."""
-    told = subprocess.run([sys.executable, __file__, "--one", name, how], capture_output=True, text=True, check=True)
-    return tuple(json.loads(told.stdout))
+    output = subprocess.run([sys.executable, __file__, "--one", name, how], capture_output=True, text=True, check=True)
+    return tuple(json.loads(output.stdout))
 
 
-def measured(photos: int, training: bool, keep: bool) -> tuple[float, float]:
+def measure(photos: int, training: bool, keep: bool) -> tuple[float, float]:
     """CPU seconds per step and peak memory in MiB of this process, after a few steps to warm up."""
     if keep:
         keep_freed_memory()
@@ -60,10 +63,10 @@ def measured(photos: int, training: bool, keep: bool) -> tuple[float, float]:
     steps = max(96 // photos, 6)
     for _ in range(3):
         step(net, images, training)
-    before = processor_seconds()
+    before = cpu_seconds()
     for _ in range(steps):
         step(net, images, training)
-    seconds = (processor_seconds() - before) / steps
+    seconds = (cpu_seconds() - before) / steps
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -75,7 +78,7 @@ def step(net: torch.nn.Module, images: torch.Tensor, training: bool) -> None:
             features.square().mean().backward()
 
 
-def processor_seconds() -> float:
+def cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 

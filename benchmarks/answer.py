@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from cam import BACKBONE, GRADES, HEADS, SIZE, provenance, rounded
 from captum.attr import LayerGradCam
-from determinism import name
+from determinism import device_name
 from PIL import Image
 from seeds import RESULTS
 
@@ -48,15 +48,15 @@ def main() -> None:
     singles = [predictor(1, device) for _ in range(HEADS)]
     ways = {
         "shared": lambda: answer(shared, jpeg),
-        "captum": lambda: [by_captum(single, jpeg) for single in singles],
-        "predecessor": lambda: [by_predecessor(single, jpeg) for single in singles],
+        "captum": lambda: [captum_answer(single, jpeg) for single in singles],
+        "predecessor": lambda: [predecessor_answer(single, jpeg) for single in singles],
     }
     measured = compare(ways, options.seconds)
     for way, numbers in measured.items():
         print(way, numbers)
     write_json(
         options.out,
-        {"ways": measured, "device": name(device), "picture": f"JPEG of {PICTURE} x {PICTURE} pixels"}
+        {"ways": measured, "device": device_name(device), "picture": f"JPEG of {PICTURE} x {PICTURE} pixels"}
         | provenance("answer", options.seconds, load),
     )
 
@@ -77,34 +77,34 @@ def predictor(heads: int, device: torch.device) -> Predictor:
     return Predictor(net.eval().to(device), Preprocessing(SIZE, (0.5,) * 3, (0.5,) * 3), device)
 
 
-def prepared(model: Predictor, jpeg: bytes) -> torch.Tensor:
+def network_input(model: Predictor, jpeg: bytes) -> torch.Tensor:
     """The network's input (1, 3, S, S), on the device."""
     return model.transform()(decode_image(io.BytesIO(jpeg), "picture"), seed=0).unsqueeze(0).to(model.device)
 
 
 def answer(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
     """Scores and maps of all heads from one forward pass."""
-    found = head_maps(model.net, prepared(model, jpeg))
+    found = head_maps(model.net, network_input(model, jpeg))
     return model.predict_logits(found.output.logits), found.maps.cpu().numpy()
 
 
-def by_captum(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
+def captum_answer(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
     """Takes the score from captum's own forward pass, which saves a separate one."""
     logits = {}
 
-    def explained(images: torch.Tensor) -> torch.Tensor:
+    def explained_logit(images: torch.Tensor) -> torch.Tensor:
         logits.update(model.net(images).logits)
-        return of_likeliest(logits)
+        return top_logit(logits)
 
-    grad_cam = LayerGradCam(explained, model.net.backbone.net.global_pool)
-    maps = grad_cam.attribute(prepared(model, jpeg), attribute_to_layer_input=True)
+    grad_cam = LayerGradCam(explained_logit, model.net.backbone.net.global_pool)
+    maps = grad_cam.attribute(network_input(model, jpeg), attribute_to_layer_input=True)
     return model.predict_logits({key: value.detach() for key, value in logits.items()}), maps.detach().cpu().numpy()
 
 
-def by_predecessor(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
+def predecessor_answer(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
     """One forward pass for the score, then Grad-CAM with hooks: another forward pass and a full backward pass."""
     kept: dict[str, torch.Tensor] = {}
-    images = prepared(model, jpeg)
+    images = network_input(model, jpeg)
     scores = model.predict(images)
     layer = model.net.backbone.net.conv_head
     handles = [
@@ -112,17 +112,17 @@ def by_predecessor(model: Predictor, jpeg: bytes) -> tuple[object, np.ndarray]:
         layer.register_full_backward_hook(lambda _, __, gradients: kept.update(gradient=gradients[0])),
     ]
     model.net.zero_grad()
-    of_likeliest(model.net(images).logits).sum().backward()
+    top_logit(model.net(images).logits).sum().backward()
     for handle in handles:
         handle.remove()
     weights = kept["gradient"].mean(dim=(2, 3), keepdim=True)
     return scores, torch.relu((weights * kept["map"]).sum(dim=1)).cpu().numpy()
 
 
-def of_likeliest(logits: dict[str, torch.Tensor]) -> torch.Tensor:
+def top_logit(logits: dict[str, torch.Tensor]) -> torch.Tensor:
     """The highest logit of a network with one head, which Grad-CAM explains by convention."""
-    [of_head] = logits.values()
-    return of_head.max(dim=1).values
+    [head_logits] = logits.values()
+    return head_logits.max(dim=1).values
 
 
 def compare(ways: Mapping[str, Callable[[], object]], budget: float) -> dict[str, dict[str, object]]:

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 from as_trained import as_trained
-from recalibrated import AS_TRAINED, CALIBRATED, recalibrated
+from recalibrated import AS_TRAINED, CALIBRATED, recalibrate
 from seeds import RESULTS, commit, machine, origin, threads
 
 from multiskin.calibration import METHODS, fit_calibrators
@@ -39,18 +39,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", help="name of the results, calibration_NAME.csv and .json")
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="finished runs of one config")
-    given = parser.parse_args()
-    table = pd.DataFrame([row for run in given.runs for row in rows_of(run)])
+    args = parser.parse_args()
+    table = pd.DataFrame([row for run in args.runs for row in calibration_rows(run)])
     table["met"] = (table["error"] <= table["before"] / 2) | (table["error"] <= table["floor_high"])
-    table.to_csv(RESULTS / f"calibration_{given.name}.csv", index=False, float_format="%.4f")
-    origins = [origin(run) for run in given.runs]
-    shell = " ".join(str(run) for run in given.runs)
+    table.to_csv(RESULTS / f"calibration_{args.name}.csv", index=False, float_format="%.4f")
+    origins = [origin(run) for run in args.runs]
+    shell = " ".join(str(run) for run in args.runs)
     write_json(
-        RESULTS / f"calibration_{given.name}.json",
+        RESULTS / f"calibration_{args.name}.json",
         {
-            "command": f"python benchmarks/calibration.py {given.name} --runs {shell}",
+            "command": f"python benchmarks/calibration.py {args.name} --runs {shell}",
             "trained_at": [each.get("commit") for each in origins],
-            "gains": gains(given.runs),
+            "gains": gains(args.runs),
             "machine": machine(threads()),
             "versions": {name: version(name) for name in ("torch", "numpy", "scipy")},
             "commit": commit(),
@@ -59,7 +59,7 @@ def main() -> None:
     print(table.groupby(["attribute", "method"], sort=False).mean(numeric_only=True).to_string(float_format="%.3f"))
 
 
-def rows_of(run: Path) -> Iterator[dict[str, object]]:
+def calibration_rows(run: Path) -> Iterator[dict[str, object]]:
     """One row per ordinal head and method of a run."""
     folder = RunFolder.open(run)
     predictor = Predictor.from_checkpoint(folder.best, "cpu")
@@ -84,13 +84,13 @@ def rows_of(run: Path) -> Iterator[dict[str, object]]:
                     "run": run.name,
                     "before": before[attribute.name],
                     "error": error,
-                } | floor_of(own)
+                } | noise_floor_columns(own)
 
 
 def gains(runs: Sequence[Path]) -> dict[str, list[float]]:
     """For each metric, the change of the mean over heads on validation photos, with the method's 95 % interval."""
     after, before = (
-        [RunFolder(folder).predictions("val") for folder in recalibrated(runs, method)]
+        [RunFolder(folder).predictions("val") for folder in recalibrate(runs, method)]
         for method in (CALIBRATED, AS_TRAINED)
     )
     schema = Predictor.from_checkpoint(RunFolder.open(runs[0]).best, "cpu").schema
@@ -99,7 +99,7 @@ def gains(runs: Sequence[Path]) -> dict[str, list[float]]:
     return dict(zip(GAINS, means.loc[list(GAINS)].to_numpy().tolist(), strict=True))
 
 
-def floor_of(probabilities: np.ndarray) -> dict[str, float]:
+def noise_floor_columns(probabilities: np.ndarray) -> dict[str, float]:
     floor = noise_floor(probabilities)
     return {"floor": floor.value, "floor_high": floor.high}
 

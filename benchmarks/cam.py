@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from captum.attr import LayerGradCam
-from determinism import name
+from determinism import device_name
 from seeds import RESULTS, commit
 
 from multiskin.config import ModelConfig, Recipe
@@ -61,7 +61,7 @@ def measure(device: torch.device, batch: int, budget: float) -> dict[str, object
     mine, captum = resamples(rivals, budget / 2)
     alone, added = np.median(forward, axis=1), np.median(with_maps - forward, axis=1)  # (1 + RESAMPLES,) each
     return {
-        "device": name(device),
+        "device": device_name(device),
         "photos": batch,
         "rounds": [forward.shape[1], mine.shape[1]],
         "forward_ms": rounded(alone)[0],
@@ -97,12 +97,12 @@ def captum_maps(net: SkinNet, images: torch.Tensor) -> list[torch.Tensor]:
 
 def resamples(ways: Sequence[Callable[[], object]], budget: float) -> np.ndarray:
     """Milliseconds of T alternating tasks in R rounds, first as measured, then resampled: (T, 1 + RESAMPLES, R)."""
-    rounds = 1000 * time_alternately([finished(way) for way in ways], budget)  # (R, T)
+    rounds = 1000 * time_alternately([synchronised(way) for way in ways], budget)  # (R, T)
     draws = np.random.default_rng(0).integers(len(rounds), size=(RESAMPLES, len(rounds)))
     return np.concatenate([rounds[None], rounds[draws]]).transpose(2, 0, 1)
 
 
-def finished(way: Callable[[], object]) -> Callable[[], None]:
+def synchronised(way: Callable[[], object]) -> Callable[[], None]:
     """The task as in serving: without autograd, and synchronised with the GPU before it returns."""
 
     @torch.no_grad()

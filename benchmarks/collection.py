@@ -39,27 +39,26 @@ def main() -> None:
     parser.add_argument("--photos", type=int, nargs=2, default=[16, 144], help="in each folder; default: 16 144")
     parser.add_argument("--rounds", type=int, default=5, help="rounds per command; default: 5")
     parser.add_argument("--out", type=Path, default=RESULTS / "collection.json")
-    given = parser.parse_args()
+    args = parser.parse_args()
     load = os.getloadavg()[0]
     with TemporaryDirectory() as folder:
-        folders = photo_folders(Path(folder), given.photos)
+        folders = photo_folders(Path(folder), args.photos)
         model = untrained_model(Path(folder) / "model")
         ways = {"predict": ["--num_workers", "0"], "predict --engine ray": ["--engine", "ray"]}
-        rounds = [seconds(ways, model, folders, Path(folder) / f"out-{r}") for r in range(given.rounds)]
+        rounds = [seconds(ways, model, folders, Path(folder) / f"out-{r}") for r in range(args.rounds)]
     content = {
-        "command": f"python benchmarks/collection.py --photos {' '.join(map(str, given.photos))} "
-        f"--rounds {given.rounds}",
+        "command": f"python benchmarks/collection.py --photos {' '.join(map(str, args.photos))} --rounds {args.rounds}",
         "machine": machine(threads()),
         "cores": os.cpu_count(),
         "photos": f"JPEG, {WIDTH} x {HEIGHT} pixels",
         "network": f"{BACKBONE}, {INPUT} pixels, {len(SCHEMA)} heads",
-        "interval": f"medians (ranges) of {given.rounds} interleaved rounds",
-        "ways": [row(way, given.photos, np.array(rounds)[:, w]) for w, way in enumerate(ways)],
+        "interval": f"medians (ranges) of {args.rounds} interleaved rounds",
+        "ways": [row(way, args.photos, np.array(rounds)[:, w]) for w, way in enumerate(ways)],
         "load_before": round(load, 1),
         "versions": {package: version(package) for package in ("torch", "ray", "pillow")},
         "commit": commit(),
     }
-    write_json(given.out, content)
+    write_json(args.out, content)
     print(json.dumps(content["ways"], indent=2))
 
 
@@ -89,12 +88,12 @@ def untrained_model(folder: Path) -> Path:
 def seconds(ways: Mapping[str, Sequence[str]], model: Path, folders: Sequence[Path], out: Path) -> list[list[float]]:
     """The seconds of each command for each folder."""
     return [
-        [seconds_of([str(model), str(photos), *options], out / f"{w}-{photos.name}") for photos in folders]
+        [run_command([str(model), str(photos), *options], out / f"{w}-{photos.name}") for photos in folders]
         for w, options in enumerate(ways.values())
     ]
 
 
-def seconds_of(arguments: Sequence[str], out: Path) -> float:
+def run_command(arguments: Sequence[str], out: Path) -> float:
     out.parent.mkdir(exist_ok=True)
     place = out if "ray" in arguments else out.with_suffix(".csv")
     start = time.perf_counter()
@@ -105,12 +104,16 @@ def seconds_of(arguments: Sequence[str], out: Path) -> float:
 
 def row(way: str, sizes: Sequence[int], seconds: np.ndarray) -> dict[str, object]:
     """Photos per second and seconds before the first, from seconds (R, 2): each as median, minimum and maximum."""
-    a_photo = (seconds[:, 1] - seconds[:, 0]) / (sizes[1] - sizes[0])
-    before = seconds[:, 0] - sizes[0] * a_photo
-    return {"way": way, "photos_a_second": of_rounds(1 / a_photo), "seconds_before": of_rounds(before)}
+    seconds_per_photo = (seconds[:, 1] - seconds[:, 0]) / (sizes[1] - sizes[0])
+    before = seconds[:, 0] - sizes[0] * seconds_per_photo
+    return {
+        "way": way,
+        "photos_a_second": median_and_range(1 / seconds_per_photo),
+        "seconds_before": median_and_range(before),
+    }
 
 
-def of_rounds(values: np.ndarray) -> list[float]:
+def median_and_range(values: np.ndarray) -> list[float]:
     return [round(float(of(values)), 2) for of in (np.median, np.min, np.max)]
 
 

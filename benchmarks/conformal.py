@@ -45,15 +45,15 @@ def main() -> None:
     parser.add_argument("name", help="name of the results, conformal_NAME.csv and .json")
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="finished runs of one config")
     parser.add_argument("--commit", help="commit of runs without a record of it, such as those of a comparison")
-    given = parser.parse_args()
-    source = provenance(given.name, given.runs, given.commit)
-    schema = Schema.load(given.runs[0] / "schema.yaml")
-    tables = [pd.DataFrame(rows_of(table, schema, seed)) for seed, table in enumerate(predictions(given.runs))]
+    args = parser.parse_args()
+    source = provenance(args.name, args.runs, args.commit)
+    schema = Schema.load(args.runs[0] / "schema.yaml")
+    tables = [pd.DataFrame(coverage_rows(table, schema, seed)) for seed, table in enumerate(predictions(args.runs))]
     keys = ["attribute", "sets", "coverage"]
     table = pd.concat(tables).groupby(keys, sort=False).mean().reset_index().astype({"subjects": int})
     RESULTS.mkdir(exist_ok=True)
-    table.to_csv(RESULTS / f"conformal_{given.name}.csv", index=False, float_format="%.4f")
-    write_json(RESULTS / f"conformal_{given.name}.json", source)
+    table.to_csv(RESULTS / f"conformal_{args.name}.csv", index=False, float_format="%.4f")
+    write_json(RESULTS / f"conformal_{args.name}.json", source)
     print(table.to_string(index=False, float_format="%.3f"))
 
 
@@ -81,21 +81,21 @@ class Photos(NamedTuple):
         return cls(probabilities, true, decided, np.unique(units(graded), return_inverse=True)[1])
 
 
-def rows_of(table: pd.DataFrame, schema: Schema, seed: int) -> Iterator[dict]:
+def coverage_rows(table: pd.DataFrame, schema: Schema, seed: int) -> Iterator[dict]:
     """One row per head, kind of sets and target coverage, from one run's predictions."""
     random = np.random.default_rng(seed)
     for attribute in schema:
         photos = Photos.of(table, attribute)
         halves = [random.permutation(photos.subject.max() + 1) % 2 == 0 for _ in range(DRAWS)]  # (S,), True: calibrates
-        for sets, makes in kinds_of(photos, attribute, random).items():
+        for sets, make_sets in set_makers(photos, attribute, random).items():
             for coverage in COVERAGES:
-                found = [judge(makes, photos, half[photos.subject], coverage) for half in halves]
+                found = [evaluate_split(make_sets, photos, half[photos.subject], coverage) for half in halves]
                 yield {"attribute": attribute.name, "sets": sets, "coverage": coverage} | summary(
                     np.array(found), halves[0], coverage
                 )
 
 
-def kinds_of(photos: Photos, attribute: Attribute, random: np.random.Generator) -> dict[str, Sets]:
+def set_makers(photos: Photos, attribute: Attribute, random: np.random.Generator) -> dict[str, Sets]:
     """The function that makes each kind of sets."""
     order, chance = ORDERS[attribute.kind](photos.probabilities), random.random(len(photos.true))
     return {
@@ -129,9 +129,9 @@ def given(photos: Photos, attribute: Attribute, first: np.ndarray, coverage: flo
     return model.sets_with(photos.decided[~first, None], probabilities[~first])[:, 0]
 
 
-def judge(makes: Sets, photos: Photos, first: np.ndarray, coverage: float) -> tuple[float, float, float]:
+def evaluate_split(make_sets: Sets, photos: Photos, first: np.ndarray, coverage: float) -> tuple[float, float, float]:
     """Coverage, size and share of full sets for the subjects that are not used for calibration."""
-    found = coverage_of(makes(first, coverage), photos.true[~first], photos.subject[~first])
+    found = coverage_of(make_sets(first, coverage), photos.true[~first], photos.subject[~first])
     return found.covered, found.size, found.full
 
 

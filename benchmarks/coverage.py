@@ -42,7 +42,7 @@ ATTRIBUTES = Schema(tuple(Attribute(name, len(shares)) for name, shares in SHARE
 PHOTOS, GRADED = 5, 0.6  # photos per subject; fraction of them that is graded for an attribute
 NOISE = {"candidate": 0.75, "baseline": 0.85}  # of a model's perception, in standard deviations of the condition
 COMMON, OWN = 0.35, 0.45  # fractions of its variance shared by all models, and by the models of one side
-OF_SUBJECT = 0.5  # fraction of the variance of conditions and noise shared by all photos of a subject
+SUBJECT_FRACTION = 0.5  # fraction of the variance of conditions and noise shared by all photos of a subject
 METRICS = ("p_recall", "kappa", "mae", "macro_mae", "accuracy", "rps")
 POPULATION = 300_000  # subjects to compute the true metrics from
 
@@ -50,14 +50,14 @@ POPULATION = 300_000  # subjects to compute the true metrics from
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--simulations", type=int, default=1000, help="per setting (Gaussian: five times)")
-    given, start, checked_out = parser.parse_args(), time.process_time(), commit()
+    args, start, checked_out = parser.parse_args(), time.process_time(), commit()
     torch.set_num_threads(1)
-    table = pd.DataFrame([*gaussian(5 * given.simulations), *graded(given.simulations)])
+    table = pd.DataFrame([*gaussian(5 * args.simulations), *graded(args.simulations)])
     table.to_csv(RESULTS / "coverage.csv", index=False, float_format="%.4f")
     record = {
-        "command": f"python benchmarks/coverage.py --simulations {given.simulations}",
+        "command": f"python benchmarks/coverage.py --simulations {args.simulations}",
         "settings": {"resamples": RESAMPLES, "grades": SHARES, "photos": PHOTOS, "graded": GRADED, "noise": NOISE}
-        | {"common_noise": COMMON, "own_noise": OWN, "of_subject": OF_SUBJECT},
+        | {"common_noise": COMMON, "own_noise": OWN, "of_subject": SUBJECT_FRACTION},
         "interval": "two-sided 95 %; mc_error is the standard error of the coverage",
         "cpu_seconds": round(time.process_time() - start),
         "machine": f"{platform.machine()}, threads: 1, no GPU",
@@ -111,17 +111,17 @@ def gaussian(simulations: int) -> Iterator[dict[str, object]]:
     for seeds, units, shared, seed_variance in product((2, 3, 5), UNITS, SHARED, SEED_VARIANCES):
         random, found = np.random.default_rng(0), []
         for _ in range(simulations):
-            of_seeds = random.normal(scale=np.sqrt(seed_variance / units), size=seeds)
+            seed_effects = random.normal(scale=np.sqrt(seed_variance / units), size=seeds)
             differences = np.sqrt(shared) * random.normal(size=(units, 1))
             differences = differences + np.sqrt(1 - shared) * random.normal(size=(units, seeds))
             covariance = np.cov(differences, rowvar=False) / units
-            difference = PairedDifference(of_seeds + differences.mean(axis=0), covariance, units - 1)
-            found.append(judged(difference, of_seeds.mean(), 0.0))
+            difference = PairedDifference(seed_effects + differences.mean(axis=0), covariance, units - 1)
+            found.append(evaluate_intervals(difference, seed_effects.mean(), 0.0))
         setting = Setting("gaussian", seeds, units, shared, "", "mean", seed_variance, seed_variance)
         yield from rows(setting, *np.moveaxis(np.array(found), -1, 0))
 
 
-def judged(difference: PairedDifference, of_models: float, of_method: float) -> list[tuple[bool, float]]:
+def evaluate_intervals(difference: PairedDifference, of_models: float, of_method: float) -> list[tuple[bool, float]]:
     """Whether each interval contains its true difference, and half its width."""
     pairs = (difference.trained, of_models), (difference.method, of_method)
     return [(interval.low <= truth <= interval.high, (interval.high - interval.low) / 2) for interval, truth in pairs]
@@ -144,7 +144,7 @@ class Photos:
     errors: dict[str, np.ndarray]
 
 
-def cuts(name: str) -> np.ndarray:
+def thresholds(name: str) -> np.ndarray:
     """The thresholds of the condition between grades, (K-1,)."""
     return ndtri(np.cumsum(SHARES[name])[:-1])
 
@@ -155,21 +155,21 @@ def photograph(name: str, units: int, random: np.random.Generator) -> Photos:
 
     def effect() -> np.ndarray:
         """(N,) with variance 1, correlated between photos of a subject."""
-        of_subject, of_photo = random.normal(size=units)[subjects], random.normal(size=len(subjects))
-        return np.sqrt(OF_SUBJECT) * of_subject + np.sqrt(1 - OF_SUBJECT) * of_photo
+        subject_effect, photo_effect = random.normal(size=units)[subjects], random.normal(size=len(subjects))
+        return np.sqrt(SUBJECT_FRACTION) * subject_effect + np.sqrt(1 - SUBJECT_FRACTION) * photo_effect
 
     condition, common = effect(), effect()
     errors = {side: np.sqrt(COMMON) * common + np.sqrt(OWN) * effect() for side in NOISE}
-    return Photos(subjects, condition, np.searchsorted(cuts(name), condition), errors)
+    return Photos(subjects, condition, np.searchsorted(thresholds(name), condition), errors)
 
 
-def answer(name: str, photos: Photos, side: str, skill: np.ndarray, random: np.random.Generator) -> Predictions:
+def predict(name: str, photos: Photos, side: str, skill: np.ndarray, random: np.random.Generator) -> Predictions:
     """Predictions of S models whose noise is exp(skill) times that of their side, for skill (S,)."""
     own = random.normal(size=(len(skill), len(photos.true)))
     deviation = NOISE[side] * np.exp(skill)[:, None]  # (S, 1)
     seen = photos.condition + deviation * (photos.errors[side] + np.sqrt(1 - COMMON - OWN) * own)
-    believed, doubt = seen / (1 + deviation**2), deviation / np.sqrt(1 + deviation**2)
-    cumulative = ndtr((cuts(name) - believed[..., None]) / doubt[..., None])  # (S, N, K-1)
+    posterior_mean, posterior_sd = seen / (1 + deviation**2), deviation / np.sqrt(1 + deviation**2)
+    cumulative = ndtr((thresholds(name) - posterior_mean[..., None]) / posterior_sd[..., None])  # (S, N, K-1)
     predicted = (cumulative < 0.5).sum(axis=-1)  # the median
     return Predictions(predicted, np.diff(cumulative, axis=-1, prepend=0, append=1))
 
@@ -204,11 +204,11 @@ def measure(photos: dict[str, Photos], side: str, skill: float, random: np.rando
     """Every metric of one model for each attribute and for their mean, (L,), in the order of `compare`."""
     confusion = torch.zeros(len(ATTRIBUTES), ATTRIBUTES.max_grades, ATTRIBUTES.max_grades)
     scores = torch.zeros(len(ATTRIBUTES), ATTRIBUTES.max_grades, dtype=torch.float64)
-    for h, (name, of_attribute) in enumerate(photos.items()):
-        k, true = ATTRIBUTES[name].grades, torch.from_numpy(of_attribute.true)
-        answers = answer(name, of_attribute, side, np.array([skill]), random)
-        confusion[h, :k, :k] = confusion_matrix(true, torch.from_numpy(answers.predicted[0]), k)
-        scores[h, 0] = ranked_probability_score(torch.from_numpy(answers.probabilities[0]), true).sum()
+    for h, (name, attribute_photos) in enumerate(photos.items()):
+        k, true = ATTRIBUTES[name].grades, torch.from_numpy(attribute_photos.true)
+        predictions = predict(name, attribute_photos, side, np.array([skill]), random)
+        confusion[h, :k, :k] = confusion_matrix(true, torch.from_numpy(predictions.predicted[0]), k)
+        scores[h, 0] = ranked_probability_score(torch.from_numpy(predictions.probabilities[0]), true).sum()
     metrics = summarise(confusion, scores, ATTRIBUTES)
     return np.array([metrics[f"{name}/{metric}"].item() for name, metric in product((*SHARES, "mean"), METRICS)])
 
@@ -219,7 +219,7 @@ def simulate(units: int, skill: np.ndarray, random: np.random.Generator, resampl
     for attribute in ATTRIBUTES:
         photos = photograph(attribute.name, units, random)
         subjects = photos.subjects.astype(str)
-        sides = [answer(attribute.name, photos, side, each, random) for side, each in zip(NOISE, skill, strict=True)]
+        sides = [predict(attribute.name, photos, side, each, random) for side, each in zip(NOISE, skill, strict=True)]
         pairs.append(Pair(attribute, np.arange(len(subjects)).astype(str), subjects, photos.true, *sides))
     return compare(pairs, resamples, seed=int(random.integers(2**32)))
 

@@ -58,7 +58,7 @@ def measure(config: FitConfig, schema: Schema, device: torch.device, blocks: int
             pairs[pair, int(deterministic)] = seconds(step, steps, deterministic)
     plain, deterministic = np.median(pairs, axis=0)
     return {
-        "device": name(device),
+        "device": device_name(device),
         "precision": "bf16-mixed" if device.type == "cuda" else "32-true",
         "blocks": blocks,
         "steps_a_block": steps,
@@ -115,7 +115,7 @@ def ratios(pairs: np.ndarray) -> np.ndarray:
     return deterministic / plain
 
 
-def name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name()
     info = Path("/proc/cpuinfo")

@@ -34,17 +34,17 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, help="folder for the runs; default: runs/KIND-NAME")
     parser.add_argument("--commit", help="commit that finished runs were trained at; default: the one checked out")
     parser.add_argument("--protocol", help="protocol of a comparison, if not the default")
-    given, options = parser.parse_known_args()
-    name = "_".join(filter(None, [given.kind, given.name, given.protocol]))
-    runs = given.runs or Path("runs") / name.replace("_", "-", 1)
-    config = (CONFIGS[given.kind] / f"{given.name}.yaml").relative_to(ROOT)
-    protocol = ["--protocol", given.protocol] if given.protocol else []
-    command = ["multiskin", given.kind, "--config", str(config), *options, *protocol]
+    args, options = parser.parse_known_args()
+    name = "_".join(filter(None, [args.kind, args.name, args.protocol]))
+    runs = args.runs or Path("runs") / name.replace("_", "-", 1)
+    config = (CONFIGS[args.kind] / f"{args.name}.yaml").relative_to(ROOT)
+    protocol = ["--protocol", args.protocol] if args.protocol else []
+    command = ["multiskin", args.kind, "--config", str(config), *options, *protocol]
     subprocess.run([sys.executable, "-m", *command, "--out", str(runs)], check=True)
-    keep(given.kind, name, runs, shlex.join(_without_places(command)), given.commit or commit())
+    save_results(args.kind, name, runs, shlex.join(_without_local_paths(command)), args.commit or commit())
 
 
-def keep(kind: str, name: str, runs: Path, command: str, made_at: str) -> None:
+def save_results(kind: str, name: str, runs: Path, command: str, made_at: str) -> None:
     """Copies the results of a finished comparison or study to the results folder, with their origin."""
     origin = {
         "command": command,
@@ -62,7 +62,7 @@ def keep(kind: str, name: str, runs: Path, command: str, made_at: str) -> None:
             shutil.copy(runs / "figures" / f"{picture}.png", RESULTS / f"{name}_{picture}.png")
 
 
-def _without_places(command: list[str]) -> list[str]:
+def _without_local_paths(command: list[str]) -> list[str]:
     """The command without local paths: timm's own weights, and data folders in data/."""
     if "--model.weights" in command:
         place = command.index("--model.weights")

@@ -48,25 +48,25 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9, help="cold starts per model; default: 9")
     parser.add_argument("--photos", type=int, help="number of validation photos to use; default: all")
     parser.add_argument("--out", type=Path, default=RESULTS / "export.json")
-    given = parser.parse_args()
+    args = parser.parse_args()
     keep_freed_memory()
     torch.set_num_threads(threads())
-    load, run = os.getloadavg()[0], RunFolder.open(given.run)
+    load, run = os.getloadavg()[0], RunFolder.open(args.run)
     predictor = Predictor.from_checkpoint(run.best, "cpu")
     with TemporaryDirectory() as folder:
         files = {"ONNX": Path(folder) / "model.onnx", "ONNX, 8 bits": Path(folder) / "int8.onnx"}
         agreed = export(predictor, run, *files.values())
         models: dict[str, Model] = {"PyTorch": predictor}
         models |= {way: OnnxPredictor.from_file(file, threads=threads()) for way, file in files.items()}
-        photos = validation_photos(run, predictor.schema, given.photos)
+        photos = validation_photos(run, predictor.schema, args.photos)
         content = {
-            "latency": latency(models, predictor, given.seconds),
-            "cold": cold({"PyTorch": given.run} | files, photos.path(0), given.rounds),
+            "latency": latency(models, predictor, args.seconds),
+            "cold": cold_starts({"PyTorch": args.run} | files, photos.path(0), args.rounds),
             "agreement": {way: found._asdict() | {"grades": found.grades.mean()} for way, found in agreed.items()},
             "quality": quality(models, photos),
             "megabytes": {way: round(file.stat().st_size / 1e6, 1) for way, file in files.items()},
         }
-    write_json(given.out, provenance(given, predictor, load) | content)
+    write_json(args.out, provenance(args, predictor, load) | content)
     print(json.dumps(content, indent=2))
 
 
@@ -94,7 +94,7 @@ def latency(models: Mapping[str, Model], predictor: Predictor, budget: float) ->
     """
     size = predictor.preprocessing.input_size
     photo = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
-    rounds = 1000 * time_alternately([answering(model, photo) for model in models.values()], budget)  # (R, T)
+    rounds = 1000 * time_alternately([prediction_task(model, photo) for model in models.values()], budget)  # (R, T)
     medians = np.median(resampled_rounds(rounds), axis=1)  # (1 + RESAMPLES, T)
     return {
         way: {"ms": rounded(medians[:, t]), "times_as_fast": rounded(medians[:, 0] / medians[:, t])}
@@ -102,7 +102,7 @@ def latency(models: Mapping[str, Model], predictor: Predictor, budget: float) ->
     }
 
 
-def answering(model: Model, photo: np.ndarray) -> Callable[[], object]:
+def prediction_task(model: Model, photo: np.ndarray) -> Callable[[], object]:
     """A function that predicts for a photo (S, S, 3) already resized to the input size."""
     if isinstance(model, OnnxPredictor):
         pixels = model.pixels(photo)[None]
@@ -111,15 +111,15 @@ def answering(model: Model, photo: np.ndarray) -> Callable[[], object]:
     return lambda: model.predict(image)
 
 
-def cold(models: Mapping[str, Path], photo: Path, rounds: int) -> dict[str, object]:
+def cold_starts(models: Mapping[str, Path], photo: Path, rounds: int) -> dict[str, object]:
     """Seconds from the start of `multiskin predict` to its first score, for each model: median, minimum and maximum."""
-    seconds = np.array([[of_process(model, photo) for model in models.values()] for _ in range(rounds)])
+    seconds = np.array([[seconds_to_first_score(model, photo) for model in models.values()] for _ in range(rounds)])
     return {
         way: [round(float(of(seconds[:, t])), 3) for of in (np.median, np.min, np.max)] for t, way in enumerate(models)
     }
 
 
-def of_process(model: Path, photo: Path) -> float:
+def seconds_to_first_score(model: Path, photo: Path) -> float:
     """Seconds until `multiskin predict` prints its first score."""
     command = [sys.executable, "-m", "multiskin", "predict", str(model), str(photo), "--num_workers", "0"]
     start = time.perf_counter()
@@ -161,14 +161,14 @@ def rounded(values: np.ndarray) -> list[float]:
     return [round(value, 4) for value in interval(values)]
 
 
-def provenance(given: argparse.Namespace, predictor: Predictor, load: float) -> dict[str, object]:
+def provenance(args: argparse.Namespace, predictor: Predictor, load: float) -> dict[str, object]:
     """What is needed to reproduce the numbers."""
     blueprint = predictor.blueprint
     assert blueprint is not None  # always set by from_checkpoint
-    limit = "" if given.photos is None else f" --photos {given.photos}"
+    limit = "" if args.photos is None else f" --photos {args.photos}"
     return {
-        "command": f"python benchmarks/export.py RUN --seconds {given.seconds:g} --rounds {given.rounds}{limit}",
-        "run": given.run.name,
+        "command": f"python benchmarks/export.py RUN --seconds {args.seconds:g} --rounds {args.rounds}{limit}",
+        "run": args.run.name,
         "network": f"{blueprint.model.backbone}, {blueprint.model.input_size} pixels, {len(blueprint.schema)} heads",
         "interval": f"95 %, {RESAMPLES} resamples of rounds, or of subjects; cold start: median (range)",
         "machine": machine(threads()),

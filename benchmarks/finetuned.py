@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import pandas as pd
 import torch
-from recalibrated import recalibrated
+from recalibrated import recalibrate
 from seeds import parser, train, write
 
 from multiskin.compare.answers import Pair, Predictions, read_pair
@@ -31,7 +31,7 @@ INTERVAL = f"95 %, of the method, over seeds and {RESAMPLES} resamples of subjec
 SIDES = ("val", "test")
 METRICS = ("p_recall", "kappa", "rps", "macro_mae")
 PLAIN = "cross_entropy"
-OF_ALL = ["--recipe.resample", "natural", "--recipe.decision", "credit", "--recipe.loss", PLAIN, "--heads", "{}"]
+OVERRIDES = ["--recipe.resample", "natural", "--recipe.decision", "credit", "--recipe.loss", PLAIN, "--heads", "{}"]
 
 
 class Step(NamedTuple):
@@ -60,11 +60,11 @@ class Recipes(NamedTuple):
 
     Attributes:
         config: the config with the photos, network and schedule of all variants.
-        variants: by name, the options of each variant, in addition to OF_ALL and `common`.
+        variants: by name, the options of each variant, in addition to OVERRIDES and `common`.
         losses: variants to compare with PLAIN.
         steps: from plain cross entropy to the config's recipe, each compared with the previous one.
         tried: alternatives that were rejected, each compared with the config's recipe.
-        common: options of all variants, in addition to OF_ALL.
+        common: options of all variants, in addition to OVERRIDES.
     """
 
     config: str
@@ -76,7 +76,7 @@ class Recipes(NamedTuple):
 
     def options(self, variant: str) -> list[str]:
         """All options of a variant, which override the config."""
-        return [*OF_ALL, *self.common, *self.variants[variant]]
+        return [*OVERRIDES, *self.common, *self.variants[variant]]
 
 
 DEFAULT_AUGMENTATION = ["--recipe.augment", "[RandomResizedCrop, HorizontalFlip]"]  # the default of Recipe.augment
@@ -145,61 +145,65 @@ def main() -> None:
     options.add_argument("--root", help="folder of the photos; without it, those of skin5 are rendered")
     options.add_argument("--weights", default="auto", help="value of model.weights; default: auto")
     options.add_argument("--size", help="value of model.input_size; default: that of the config")
-    given = options.parse_args()
-    recipes = SETS[given.data]
-    runs = {variant: trained(given, recipes, variant) for variant in recipes.variants}
+    args = options.parse_args()
+    recipes = SETS[args.data]
+    runs = {variant: train_variant(args, recipes, variant) for variant in recipes.variants}
     schema = Schema.load(runs[PLAIN][0] / "schema.yaml")
-    root = " --root data/isic_abc" if given.root else ""
-    size = f" --size {given.size}" if given.size else ""
-    command = f"python benchmarks/finetuned.py {given.data}{root}{size} --seeds {' '.join(map(str, given.seeds))}"
-    every = [run for of_variant in runs.values() for run in of_variant]
+    root = " --root data/isic_abc" if args.root else ""
+    size = f" --size {args.size}" if args.size else ""
+    command = f"python benchmarks/finetuned.py {args.data}{root}{size} --seeds {' '.join(map(str, args.seeds))}"
+    all_runs = [run for variant_runs in runs.values() for run in variant_runs]
     for step in [*recipes.steps, *recipes.tried]:
         if step.calibration:
-            runs[step.runs] = recalibrated(runs[step.variant], step.calibration)
-    write(f"losses_{given.data}", pd.concat(against_plain(recipes, runs, schema)), every, command, INTERVAL)
-    write(f"steps_{given.data}", pd.concat(step_by_step(recipes, runs, schema)), every, command, INTERVAL)
+            runs[step.runs] = recalibrate(runs[step.variant], step.calibration)
+    write(f"losses_{args.data}", pd.concat(compare_losses(recipes, runs, schema)), all_runs, command, INTERVAL)
+    write(f"steps_{args.data}", pd.concat(compare_steps(recipes, runs, schema)), all_runs, command, INTERVAL)
 
 
-def trained(given: argparse.Namespace, recipes: Recipes, variant: str) -> list[Path]:
-    arguments = ["--config", recipes.config, "--model.weights", given.weights, *recipes.options(variant)]
-    root = ["--data.root", given.root] if given.root else []
-    size = ["--model.input_size", given.size] if given.size else []
-    return train(f"{given.data}-{variant}", [*arguments, *root, *size], given)
+def train_variant(args: argparse.Namespace, recipes: Recipes, variant: str) -> list[Path]:
+    arguments = ["--config", recipes.config, "--model.weights", args.weights, *recipes.options(variant)]
+    root = ["--data.root", args.root] if args.root else []
+    size = ["--model.input_size", args.size] if args.size else []
+    return train(f"{args.data}-{variant}", [*arguments, *root, *size], args)
 
 
-def against_plain(recipes: Recipes, runs: Mapping[str, Sequence[Path]], schema: Schema) -> Iterator[pd.DataFrame]:
+def compare_losses(recipes: Recipes, runs: Mapping[str, Sequence[Path]], schema: Schema) -> Iterator[pd.DataFrame]:
     """Every loss compared with cross entropy."""
     for loss in recipes.losses:
-        yield from compared(loss, Step("", loss), Step("", PLAIN), runs, schema)
+        yield from comparison_tables(loss, Step("", loss), Step("", PLAIN), runs, schema)
 
 
-def step_by_step(recipes: Recipes, runs: Mapping[str, Sequence[Path]], schema: Schema) -> Iterator[pd.DataFrame]:
+def compare_steps(recipes: Recipes, runs: Mapping[str, Sequence[Path]], schema: Schema) -> Iterator[pd.DataFrame]:
     """Every step compared with the previous one, and every rejected alternative compared with the last step."""
     pairs = [*pairwise(recipes.steps), *product(recipes.steps[-1:], recipes.tried)]
     for before, step in pairs:
-        yield from compared(step.title, step, before, runs, schema)
+        yield from comparison_tables(step.title, step, before, runs, schema)
 
 
-def compared(
+def comparison_tables(
     title: str, step: Step, before: Step, runs: Mapping[str, Sequence[Path]], schema: Schema
 ) -> Iterator[pd.DataFrame]:
     """Two tables, for validation and for test photos, of each attribute and their mean."""
     for side in SIDES:
-        pairs = [pair(attribute, step, before, runs, side) for attribute in schema]
+        pairs = [paired_predictions(attribute, step, before, runs, side) for attribute in schema]
         table = compare(pairs)
         yield table[table["metric"].isin(METRICS)].assign(title=title, side=side)
 
 
-def pair(attribute: Attribute, step: Step, before: Step, runs: Mapping[str, Sequence[Path]], side: str) -> Pair:
+def paired_predictions(
+    attribute: Attribute, step: Step, before: Step, runs: Mapping[str, Sequence[Path]], side: str
+) -> Pair:
     """The predictions of two steps, which may use the same runs with different decision rules."""
-    tables = {variant: [run / f"predictions_{side}.csv" for run in of_variant] for variant, of_variant in runs.items()}
+    tables = {
+        variant: [run / f"predictions_{side}.csv" for run in variant_runs] for variant, variant_runs in runs.items()
+    }
     other = before.runs if before.runs != step.runs else next(each for each in tables if each != step.runs)
     read = read_pair(attribute, tables[step.runs], tables[other])
     baseline = read.baseline if before.runs != step.runs else read.candidate
-    return replace(read, candidate=decided(read.candidate, step), baseline=decided(baseline, before))
+    return replace(read, candidate=with_decision(read.candidate, step), baseline=with_decision(baseline, before))
 
 
-def decided(answers: Predictions, step: Step) -> Predictions:
+def with_decision(answers: Predictions, step: Step) -> Predictions:
     """The predictions with the grades that the step's decision rule gives."""
     if not step.decision:
         return answers

@@ -73,8 +73,8 @@ def frozen(arguments: Sequence[str], root: str | None, folder: Path) -> Frozen:
     config = replace(config, model=replace(config.model, output_stride=None, dilation=True))
     photos = checked_photos(config, schema)
     backbone = pretrained_backbone(config.model, offline=config.offline).eval()
-    key = _key(photos.manifest, config, backbone)
-    features, seconds = _kept(folder / f"features-{key}.npz", photos.manifest, config, backbone)
+    key = _cache_key(photos.manifest, config, backbone)
+    features, seconds = _cached_features(folder / f"features-{key}.npz", photos.manifest, config, backbone)
     sides = {side: (photos.side(side), features[photos.split == side]) for side in SIDES}
     return Frozen(config, _standardised(sides), key, seconds)
 
@@ -89,11 +89,11 @@ def _standardised(sides: Mapping[str, tuple[Manifest, np.ndarray]]) -> dict[str,
     }
 
 
-def _kept(path: Path, photos: Manifest, config: FitConfig, backbone: Backbone) -> tuple[np.ndarray, float]:
+def _cached_features(path: Path, photos: Manifest, config: FitConfig, backbone: Backbone) -> tuple[np.ndarray, float]:
     """The features (N, C) and the CPU seconds of computing them, from the file if it exists."""
     if not path.is_file():
         start = time.process_time()
-        features = _features(photos, config, backbone)
+        features = _compute_features(photos, config, backbone)
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as part, part.open("wb") as file:  # as a file object, since numpy appends .npz to names
             np.savez(file, features=features, seconds=time.process_time() - start)
@@ -102,7 +102,7 @@ def _kept(path: Path, photos: Manifest, config: FitConfig, backbone: Backbone) -
 
 
 @torch.inference_mode()
-def _features(photos: Manifest, config: FitConfig, backbone: Backbone) -> np.ndarray:
+def _compute_features(photos: Manifest, config: FitConfig, backbone: Backbone) -> np.ndarray:
     """The pooled features (N, C) of the photos, preprocessed as for evaluation."""
     preprocessing = Preprocessing(
         config.model.input_size, backbone.mean, backbone.std, tuple(config.data.transform), config.data.skin
@@ -113,10 +113,10 @@ def _features(photos: Manifest, config: FitConfig, backbone: Backbone) -> np.nda
     return np.concatenate([backbone(of_batch)[1].numpy() for of_batch in images])
 
 
-def _key(photos: Manifest, config: FitConfig, backbone: Backbone) -> str:
+def _cache_key(photos: Manifest, config: FitConfig, backbone: Backbone) -> str:
     """A hash of everything that the features depend on, independent of where the files are."""
     weights = find_weights(config.model.weights, backbone.net.pretrained_cfg, offline=config.offline)
-    decides = {
+    inputs = {
         "backbone": config.model.backbone,
         "weights": hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None,
         "input_size": config.model.input_size,
@@ -124,4 +124,4 @@ def _key(photos: Manifest, config: FitConfig, backbone: Backbone) -> str:
         "skin": asdict(config.data.skin),
         "photos": photos.paths.tolist(),
     }
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]

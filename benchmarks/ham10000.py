@@ -39,12 +39,12 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--root", default="data/ham10000_small", help="folder of the photos")
     options.add_argument("--weights", default="auto", help="value of model.weights; default: auto")
-    given = options.parse_args()
-    arguments = ["--config", str(CONFIG), "--data.root", given.root, "--model.weights", given.weights]
-    runs = train("ham10000", arguments, given)
+    args = options.parse_args()
+    arguments = ["--config", str(CONFIG), "--data.root", args.root, "--model.weights", args.weights]
+    runs = train("ham10000", arguments, args)
     ours = predictions_of(runs)
-    plain = [plain_predictions(given, seed, run) for seed, run in zip(given.seeds, runs, strict=True)]
-    command = f"python benchmarks/ham10000.py --seeds {' '.join(map(str, given.seeds))}"
+    plain = [plain_predictions(args, seed, run) for seed, run in zip(args.seeds, runs, strict=True)]
+    command = f"python benchmarks/ham10000.py --seeds {' '.join(map(str, args.seeds))}"
     write("ham10000", compare({"multiskin": ours, "timm and a plain loop": plain}, HEAD), runs, command)
 
 
@@ -83,11 +83,11 @@ def of(table: pd.DataFrame, attribute: Attribute, weights: np.ndarray) -> np.nda
 # The plain loop
 
 
-def plain_predictions(given: argparse.Namespace, seed: int, beside: Path) -> pd.DataFrame:
+def plain_predictions(args: argparse.Namespace, seed: int, beside: Path) -> pd.DataFrame:
     """The plain loop's predictions of the test photos, cached in a file next to the run of the same seed."""
     path = beside.with_name(f"{beside.name}-plain-{origin(beside)['commit'][:8]}.csv")
     if not path.exists():
-        predictions = Loop(given, seed).predictions()
+        predictions = Loop(args, seed).predictions()
         with whole(path) as part:
             predictions.to_csv(part, index=False)
     return pd.read_csv(path, dtype={"subject": str, "image": str})
@@ -124,15 +124,15 @@ class Classifier(nn.Module):
 class Loop:
     """Fine-tuning as in a tutorial: cross entropy, AdamW, warm-up and cosine, the epoch of lowest validation loss."""
 
-    def __init__(self, given: argparse.Namespace, seed: int) -> None:
+    def __init__(self, args: argparse.Namespace, seed: int) -> None:
         torch.manual_seed(seed)
         config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.net = Classifier(ModelConfig(**config["model"] | {"weights": given.weights}))
+        self.net = Classifier(ModelConfig(**config["model"] | {"weights": args.weights}))
         self.net = self.net.to(self.device).to(memory_format=torch.channels_last)
         backbone = self.net.backbone
         preprocessing = Preprocessing(config["model"]["input_size"], tuple(backbone.mean), tuple(backbone.std))
-        root = Path(given.root)
+        root = Path(args.root)
         self.table = pd.read_csv(root / config["data"]["manifest"], dtype=str, keep_default_na=False)
         sides = {side: self.table[self.table["split"] == side] for side in ("train", "val", "test")}
         training = training_transform(config["recipe"]["augment"], preprocessing, "augment")

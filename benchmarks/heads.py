@@ -33,38 +33,36 @@ Heads = Mapping[str, Sequence[Chosen]]  # by loss, for each attribute
 
 
 def main() -> None:
-    given = options().parse_args()
-    data = frozen(["--config", CONFIGS[given.data], "--model.weights", given.weights], given.root, given.runs)
+    args = create_parser().parse_args()
+    data = frozen(["--config", CONFIGS[args.data], "--model.weights", args.weights], args.root, args.runs)
     sides = {name: [Graded.of(side, h) for h in range(len(data.schema))] for name, side in data.sides.items()}
-    chosen, seconds = trained(data, sides, given)
-    table = Study(chosen, sides["val"], sides["test"], natural(data)).table()
-    table.to_csv(RESULTS / f"heads_{given.data}.csv", index=False, float_format="%.4f")
-    write_json(
-        RESULTS / f"heads_{given.data}.json", provenance(given, data, chosen, seconds) | {"ranked": ranked(table)}
-    )
+    chosen, seconds = load_or_train(data, sides, args)
+    table = Study(chosen, sides["val"], sides["test"], natural_shares(data)).table()
+    table.to_csv(RESULTS / f"heads_{args.data}.csv", index=False, float_format="%.4f")
+    write_json(RESULTS / f"heads_{args.data}.json", provenance(args, data, chosen, seconds) | {"ranked": ranked(table)})
     print(table.to_string(index=False))
 
 
-def options() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("data", choices=CONFIGS)
-    made.add_argument("--root", help="folder of the photos; without it, those of skin5 are rendered")
-    made.add_argument("--weights", default="auto", help="value of model.weights; default: auto")
-    made.add_argument("--seeds", type=int, nargs="+", default=[*range(10)])
-    made.add_argument("--runs", type=Path, default=Path("runs/heads"), help="folder to cache features and heads in")
-    return made
+def create_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", choices=CONFIGS)
+    parser.add_argument("--root", help="folder of the photos; without it, those of skin5 are rendered")
+    parser.add_argument("--weights", default="auto", help="value of model.weights; default: auto")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[*range(10)])
+    parser.add_argument("--runs", type=Path, default=Path("runs/heads"), help="folder to cache features and heads in")
+    return parser
 
 
-def trained(data: Frozen, sides: Mapping[str, Sequence[Graded]], given: argparse.Namespace) -> tuple[Heads, float]:
+def load_or_train(data: Frozen, sides: Mapping[str, Sequence[Graded]], args: argparse.Namespace) -> tuple[Heads, float]:
     """The heads of every loss, from the cache if they exist, and the CPU seconds of training all of them."""
-    decides = json.dumps({"features": data.key, "grid": GRID, "seeds": given.seeds}, sort_keys=True)
-    folder = given.runs / f"{given.data}-{sha256(decides.encode()).hexdigest()[:16]}"
+    inputs = json.dumps({"features": data.key, "grid": GRID, "seeds": args.seeds}, sort_keys=True)
+    folder = args.runs / f"{args.data}-{sha256(inputs.encode()).hexdigest()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     chosen, seconds = {}, 0.0
     for loss in LOSSES:
         path = folder / f"{loss}.pt"
         if not path.is_file():
-            keep(path, loss, data.schema, sides, given.seeds)
+            train_and_save(path, loss, data.schema, sides, args.seeds)
         kept = torch.load(path, weights_only=True)
         chosen[loss] = [Chosen(Setting(*setting), *rest) for setting, *rest in kept["heads"]]
         seconds += kept["seconds"]
@@ -72,7 +70,9 @@ def trained(data: Frozen, sides: Mapping[str, Sequence[Graded]], given: argparse
     return chosen, seconds
 
 
-def keep(path: Path, loss: str, schema: Schema, sides: Mapping[str, Sequence[Graded]], seeds: Sequence[int]) -> None:
+def train_and_save(
+    path: Path, loss: str, schema: Schema, sides: Mapping[str, Sequence[Graded]], seeds: Sequence[int]
+) -> None:
     """Trains and chooses the heads of a loss for every attribute, and saves the result."""
     start, of_heads = time.process_time(), zip(schema, *(sides[name] for name in SIDES), strict=True)
     heads = [choose(loss, attribute, of_head, seeds) for attribute, *of_head in of_heads]
@@ -81,16 +81,16 @@ def keep(path: Path, loss: str, schema: Schema, sides: Mapping[str, Sequence[Gra
         torch.save({"heads": plain, "seconds": time.process_time() - start}, part)
 
 
-def natural(data: Frozen) -> list[np.ndarray]:
+def natural_shares(data: Frozen) -> list[np.ndarray]:
     """For each attribute, the share of each grade among training photos, (K,)."""
     return [counts / counts.sum() for counts in data.sides["train"].photos.grade_counts()]
 
 
-def provenance(given: argparse.Namespace, data: Frozen, chosen: Heads, seconds: float) -> dict[str, object]:
+def provenance(args: argparse.Namespace, data: Frozen, chosen: Heads, seconds: float) -> dict[str, object]:
     """What is needed to reproduce the numbers, and the chosen settings."""
-    root = " --root data/isic_abc" if given.data == "isic_abc" else ""
+    root = " --root data/isic_abc" if args.data == "isic_abc" else ""
     return {
-        "command": f"python benchmarks/heads.py {given.data}{root} --seeds {' '.join(map(str, given.seeds))}",
+        "command": f"python benchmarks/heads.py {args.data}{root} --seeds {' '.join(map(str, args.seeds))}",
         "photos": {side: len(of_side.photos) for side, of_side in data.sides.items()},
         "backbone": data.config.model.backbone,
         "baseline": BASELINE,
@@ -99,7 +99,7 @@ def provenance(given: argparse.Namespace, data: Frozen, chosen: Heads, seconds: 
             loss: {attribute.name: head.setting._asdict() for attribute, head in zip(data.schema, heads, strict=True)}
             for loss, heads in chosen.items()
         },
-        "seeds": given.seeds,
+        "seeds": args.seeds,
         "interval": f"95 %, of the method over seeds and {RESAMPLES} resamples of the test subjects",
         "seconds": {"features": round(data.seconds), "heads": round(seconds)},
         "machine": machine(threads()),

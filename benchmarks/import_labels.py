@@ -28,15 +28,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, nargs="+", default=[1000, 10_000, 100_000], help="numbers of label files")
     parser.add_argument("--import", dest="source", type=Path, help="import this folder and print its time and memory")
-    given = parser.parse_args()
-    if given.source is not None:
-        print(json.dumps(imported(given.source)))
+    args = parser.parse_args()
+    if args.source is not None:
+        print(json.dumps(time_import(args.source)))
         return
     from seeds import RESULTS, commit, machine  # imports torch, which must not count in the memory of an import
 
     load = os.getloadavg()[0]
-    measured = [measure(files) for files in given.files]
-    files = " ".join(map(str, given.files))
+    measured = [measure(files) for files in args.files]
+    files = " ".join(map(str, args.files))
     write_json(
         RESULTS / "import_labels.json",
         {
@@ -53,13 +53,13 @@ def measure(files: int) -> dict[str, float]:
     with TemporaryDirectory() as folder:
         draw(Path(folder) / "source", files)
         command = [sys.executable, __file__, "--import", str(Path(folder) / "source")]
-        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    result = {"files": files, **json.loads(told)}
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    result = {"files": files, **json.loads(output)}
     print(result)
     return result
 
 
-def imported(source: Path) -> dict[str, float]:
+def time_import(source: Path) -> dict[str, float]:
     """Rows, wall and CPU seconds of the import, and the peak memory of the process in MB before and after it."""
     before = peak()
     start, worked = time.perf_counter(), time.process_time()

@@ -16,13 +16,13 @@ def main() -> None:
     options.add_argument("--root", default="data/isic_abc", help="folder of the photos")
     options.add_argument("--weights", default="auto", help="value of model.weights; default: auto")
     options.add_argument("--diagnosis", action="store_true", help="also learn the diagnosis")
-    given = options.parse_args()
+    args = options.parse_args()
 
-    name = "isic_abc_diagnosis" if given.diagnosis else "isic_abc"
-    arguments = ["--config", f"configs/{name}.yaml", "--data.root", given.root, "--model.weights", given.weights]
-    runs = train(name, arguments, given)
-    diagnosis = " --diagnosis" if given.diagnosis else ""
-    command = f"python benchmarks/isic_abc.py{diagnosis} --seeds {' '.join(map(str, given.seeds))}"
+    name = "isic_abc_diagnosis" if args.diagnosis else "isic_abc"
+    arguments = ["--config", f"configs/{name}.yaml", "--data.root", args.root, "--model.weights", args.weights]
+    runs = train(name, arguments, args)
+    diagnosis = " --diagnosis" if args.diagnosis else ""
+    command = f"python benchmarks/isic_abc.py{diagnosis} --seeds {' '.join(map(str, args.seeds))}"
     write(name, summarise(runs), runs, command)
     shutil.copy(runs[0] / "figures" / "confusion_test.png", RESULTS / f"{name}_confusion.png")
 

@@ -31,7 +31,7 @@ from multiskin.run import RunFolder
 from multiskin.schema import Schema
 
 TONE = "tone"
-ANEW = 1000  # the seed of rendered photos that no run has seen
+NEW_SEED = 1000  # the seed of rendered photos that no run has seen
 
 
 def main() -> None:
@@ -39,41 +39,41 @@ def main() -> None:
     parser.add_argument("--side", default="test", help="use val while settings are still being chosen; default: test")
     parser.add_argument("--sample", type=int, default=60, help="photos for deletion, insertion and random networks")
     parser.add_argument("--persons", type=int, help="render so many new persons and use them instead; not with --faces")
-    given = parser.parse_args()
-    if given.persons and given.faces:
+    args = parser.parse_args()
+    if args.persons and args.faces:
         parser.error("--persons: not with --faces, since the runs have seen all of the faces; leave one of them out")
-    runs, command = trained(given), f"{published(given, 'maps')} --sample {given.sample}"
-    command += f" --persons {given.persons}" if given.persons else ""
-    photos = drawn_anew(runs[0], given.persons) if given.persons else graded(runs[0], given.side)
-    values = over_seeds([measured(run, photos, given.sample) for run in runs])
-    write(f"maps_{given.ground}", means_of(values, photos, seed=0), runs, command)
-    write(f"maps_{given.ground}_tones", by_tone(values, photos), runs, command)
+    runs, command = trained(args), f"{published(args, 'maps')} --sample {args.sample}"
+    command += f" --persons {args.persons}" if args.persons else ""
+    photos = render_new_persons(runs[0], args.persons) if args.persons else photos_of_side(runs[0], args.side)
+    values = mean_over_seeds([map_values(run, photos, args.sample) for run in runs])
+    write(f"maps_{args.ground}", means_of(values, photos, seed=0), runs, command)
+    write(f"maps_{args.ground}_tones", by_tone(values, photos), runs, command)
 
 
-def graded(run: Path, side: str) -> Manifest:
+def photos_of_side(run: Path, side: str) -> Manifest:
     """The photos of one side, which are the same for all seeds."""
     return load_side(config_of(run).data, Schema.load(run / "schema.yaml"), RunFolder.open(run).split, side)[0]
 
 
-def drawn_anew(run: Path, persons: int) -> Manifest:
+def render_new_persons(run: Path, persons: int) -> Manifest:
     """Rendered photos of persons that no run has seen, with the grade distribution of the test photos."""
     config = config_of(run)
     size = (config.data.render or RenderConfig()).size
-    asked = RenderConfig([1, 1, persons], size, seed=ANEW)
+    asked = RenderConfig([1, 1, persons], size, seed=NEW_SEED)
     config = with_photos_drawn(replace(config, data=replace(config.data, render=asked)))
     return checked_photos(config, Schema.load(run / "schema.yaml")).side("test")
 
 
-def measured(run: Path, photos: Manifest, sampled: int) -> Values:
+def map_values(run: Path, photos: Manifest, sampled: int) -> Values:
     predictor = Predictor.from_checkpoint(RunFolder.open(run).best)
     files = [photos.path(row) for row in range(len(photos))]
     masks = MaskFolder.beside(photos.root, files, photos.schema)
     return evaluate_maps(predictor, photos, masks, Portrait.skin, sampled=sampled).values
 
 
-def over_seeds(values: Sequence[Values]) -> Values:
+def mean_over_seeds(values: Sequence[Values]) -> Values:
     """The values of each photo, averaged over seeds."""
-    return {key: np.mean([of_seed[key] for of_seed in values], axis=0) for key in values[0]}
+    return {key: np.mean([seed_values[key] for seed_values in values], axis=0) for key in values[0]}
 
 
 def by_tone(values: Values, photos: Manifest) -> pd.DataFrame:

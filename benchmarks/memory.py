@@ -44,9 +44,9 @@ KILOBYTE = 1024  # bytes, the unit in which Linux reports resident memory
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--step", help=argparse.SUPPRESS)  # one of STEPS, run in a new process
-    given = parser.parse_args()
-    if given.step:
-        print(json.dumps(measure(*json.loads(given.step))))
+    args = parser.parse_args()
+    if args.step:
+        print(json.dumps(measure(*json.loads(args.step))))
         return
     rows = [_row(step) for step in STEPS]
     table = pd.DataFrame(rows)
@@ -66,8 +66,8 @@ def main() -> None:
 
 def _row(step: tuple[str, int, int, bool]) -> dict[str, object]:
     command = [sys.executable, str(Path(__file__)), "--step", json.dumps(step)]
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    estimated, allocated, resident = (value / 1e9 for value in json.loads(told))
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    estimated, allocated, resident = (value / 1e9 for value in json.loads(output))
     network, size, photos, recomputing = step
     return {
         "network": network,

@@ -22,7 +22,7 @@ Calibrators = Mapping[str, Calibrator]
 AS_TRAINED, CALIBRATED = "none", "cumulative"  # no calibration; the method of the configs
 
 
-def recalibrated(runs: Sequence[Path], method: str) -> list[Path]:
+def recalibrate(runs: Sequence[Path], method: str) -> list[Path]:
     """Writes predictions_val.csv and predictions_test.csv with another calibration, in a new folder next to each run.
 
     Test photos are calibrated on all validation photos, as in `multiskin calibrate`. Validation photos are calibrated
@@ -35,26 +35,28 @@ def recalibrated(runs: Sequence[Path], method: str) -> list[Path]:
     Returns:
         The new folder of each run.
     """
-    return [_recalibrated(run, method) for run in runs]
+    return [_recalibrate_run(run, method) for run in runs]
 
 
-def _recalibrated(run: Path, method: str) -> Path:
-    folder, beside = RunFolder.open(run), run.with_name(f"{run.name}-{method}")
+def _recalibrate_run(run: Path, method: str) -> Path:
+    folder, new_folder = RunFolder.open(run), run.with_name(f"{run.name}-{method}")
     predictor = Predictor.from_checkpoint(folder.best, "cpu")
     blueprint = Blueprint.from_dict(read_checkpoint(folder.best)["blueprint"])
     drawn = drawn_shares(predictor.net, blueprint)
     methods = {} if method == AS_TRAINED else dict.fromkeys(predictor.schema.names, method)
 
-    def fitted(to: GradedPredictions) -> Calibrators:
+    def fit(to: GradedPredictions) -> Calibrators:
         return fit_calibrators(to.schema, methods, to.probabilities, to.grades, drawn, blueprint.counts)
 
     val, test = (as_trained(run, side) for side in ("val", "test"))
     first = first_half(val.units)
-    halves = [(val.select(half), fitted(val.select(~half))) for half in (first, ~first)]
-    beside.mkdir(exist_ok=True)
-    pd.concat([said(predictor, *half) for half in halves]).to_csv(beside / "predictions_val.csv", index=False)
-    said(predictor, test, fitted(val)).to_csv(beside / "predictions_test.csv", index=False)
-    return beside
+    halves = [(val.select(half), fit(val.select(~half))) for half in (first, ~first)]
+    new_folder.mkdir(exist_ok=True)
+    pd.concat([predictions_table(predictor, *half) for half in halves]).to_csv(
+        new_folder / "predictions_val.csv", index=False
+    )
+    predictions_table(predictor, test, fit(val)).to_csv(new_folder / "predictions_test.csv", index=False)
+    return new_folder
 
 
 def first_half(units: np.ndarray) -> np.ndarray:
@@ -63,7 +65,7 @@ def first_half(units: np.ndarray) -> np.ndarray:
     return np.random.default_rng(0).permutation(len(subjects))[own] < len(subjects) / 2
 
 
-def said(predictor: Predictor, photos: GradedPredictions, calibrators: Calibrators) -> pd.DataFrame:
+def predictions_table(predictor: Predictor, photos: GradedPredictions, calibrators: Calibrators) -> pd.DataFrame:
     """The table of predictions with these calibrators."""
     calibrated = replace(predictor, calibrators=calibrators)
     trained = torch.from_numpy(photos.probabilities)

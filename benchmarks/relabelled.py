@@ -22,15 +22,15 @@ def main() -> None:
     options.add_argument("--weights", default="auto", help="value of model.weights; default: auto")
     options.add_argument("--folds", type=int, default=5)
     options.add_argument("--searches", type=Path, default=Path("runs/benchmark/suspects"), help="--runs of suspects.py")
-    given = options.parse_args()
-    sought = argparse.Namespace(root=given.root, weights=given.weights, folds=given.folds, runs=given.searches)
+    args = options.parse_args()
+    sought = argparse.Namespace(root=args.root, weights=args.weights, folds=args.folds, runs=args.searches)
     before, after = [], []
-    for seed in given.seeds:
+    for seed in args.seeds:
         search(sought, seed)
-        before.append(_trained("relabelled-before", seed, given))
-        listed = given.searches / str(seed) / "suspects.csv"
-        after.append(_trained("relabelled-after", seed, given, "--data.exclude", str(listed)))
-    command = f"python benchmarks/relabelled.py --seeds {' '.join(map(str, given.seeds))}"
+        before.append(_trained("relabelled-before", seed, args))
+        listed = args.searches / str(seed) / "suspects.csv"
+        after.append(_trained("relabelled-after", seed, args, "--data.exclude", str(listed)))
+    command = f"python benchmarks/relabelled.py --seeds {' '.join(map(str, args.seeds))}"
     systems: dict[str, list[pd.DataFrame]] = {
         "without the marked labels": predictions(after),
         "with all labels": predictions(before),
@@ -38,12 +38,12 @@ def main() -> None:
     write("relabelled", compare(systems, HEAD), [*after, *before], command)
 
 
-def _trained(name: str, seed: int, given: argparse.Namespace, *more: str) -> Path:
+def _trained(name: str, seed: int, args: argparse.Namespace, *more: str) -> Path:
     """The run of one seed, on the table with the labels that this seed replaced."""
-    planted = (given.searches / f"planted-{seed}.csv").resolve()
-    arguments = ["--config", str(CONFIG), "--data.root", str(given.root), "--data.manifest", str(planted)]
-    arguments += ["--model.weights", given.weights, *more]
-    return train(name, arguments, argparse.Namespace(seeds=[seed], runs=given.runs, commit=given.commit))[0]
+    planted = (args.searches / f"planted-{seed}.csv").resolve()
+    arguments = ["--config", str(CONFIG), "--data.root", str(args.root), "--data.manifest", str(planted)]
+    arguments += ["--model.weights", args.weights, *more]
+    return train(name, arguments, argparse.Namespace(seeds=[seed], runs=args.runs, commit=args.commit))[0]
 
 
 if __name__ == "__main__":

@@ -38,9 +38,9 @@ def main() -> None:
     readme.main()
 
 
-def command(told: str) -> list[str]:
+def command(recorded: str) -> list[str]:
     """The command to run for one recorded in a result; comparisons and studies run through experiments.py."""
-    program, *words = shlex.split(told)
+    program, *words = shlex.split(recorded)
     if program == "python":
         return [sys.executable, *words]
     kind, *options = words

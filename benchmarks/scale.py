@@ -31,14 +31,14 @@ NODES = (2, 4, 16)
 
 def main() -> None:
     measured = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in SOURCES}
-    reading = readers(measured["data"])
-    published = [row | needs(row, reading) for row in PUBLISHED]
+    reading = reading_rates(measured["data"])
+    published = [row | cores_needed(row, reading) for row in PUBLISHED]
     node = published[-1]
     content = {
         "command": "python benchmarks/scale.py",
-        "measured": here(measured),
+        "measured": our_measurements(measured),
         "published": published,
-        "computed": [of_nodes(count, node) for count in NODES],
+        "computed": [multi_node(count, node) for count in NODES],
         "readers": reading,
         "photos": measured["data"]["photos"],
         "commit": commit(),
@@ -47,7 +47,7 @@ def main() -> None:
     print(json.dumps(content, indent=2))
 
 
-def here(measured: dict[str, Any]) -> list[dict[str, Any]]:
+def our_measurements(measured: dict[str, Any]) -> list[dict[str, Any]]:
     """Our measurements: the network alone on preprocessed photos, and commands that also read the photos."""
     batch = measured["inference"]["rivals"][-1]
     (training,) = measured["train_jpeg"]["measured"]
@@ -57,23 +57,23 @@ def here(measured: dict[str, Any]) -> list[dict[str, Any]]:
         "scores": round(1000 * batch["photos"] / batch["ms"], 1),
     }
     cores, ways = (measured["collection"][key] for key in ("cores", "ways"))
-    told = [{"machine": f"{cores} cores: `{way['way']}`", "scores": way["photos_a_second"][0]} for way in ways]
-    return [alone, *told]
+    commands = [{"machine": f"{cores} cores: `{way['way']}`", "scores": way["photos_a_second"][0]} for way in ways]
+    return [alone, *commands]
 
 
-def readers(data: dict[str, Any]) -> dict[str, float]:
+def reading_rates(data: dict[str, Any]) -> dict[str, float]:
     """Photos per second that one core reads and augments, without and with a cache."""
     rates = {row["way"]: row["photos_a_second"][0] for row in data["loaders"]}
     return {"each time": rates["read each time"], "kept": rates["data.cache memory"]}
 
 
-def needs(row: dict[str, Any], reading: dict[str, float]) -> dict[str, float | None]:
+def cores_needed(row: dict[str, Any], reading: dict[str, float]) -> dict[str, float | None]:
     """The number of cores needed to read photos as fast as the machine trains on them."""
     trains = row["trains"]
     return {f"cores, {how}": None if trains is None else trains / rate for how, rate in reading.items()}
 
 
-def of_nodes(count: int, node: dict[str, Any]) -> dict[str, Any]:
+def multi_node(count: int, node: dict[str, Any]) -> dict[str, Any]:
     """The throughput of several nodes with a ring all-reduce that does not overlap with the backward pass.
 
     Each node sends 2 (n - 1) / n times the size of the gradients per step.

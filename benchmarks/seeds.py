@@ -41,7 +41,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     return made
 
 
-def train(name: str, arguments: Sequence[str], given: argparse.Namespace) -> list[Path]:
+def train(name: str, arguments: Sequence[str], args: argparse.Namespace) -> list[Path]:
     """Trains a run for each seed; finished runs are kept and interrupted ones resumed.
 
     The origin of each run is recorded next to it in NAME-SEED.json: commit, arguments and threads from the start, and
@@ -50,7 +50,7 @@ def train(name: str, arguments: Sequence[str], given: argparse.Namespace) -> lis
     Args:
         name: the prefix of the run folders.
         arguments: arguments of `multiskin fit`, the same for all seeds.
-        given: the options of `parser`.
+        args: the options of `parser`.
 
     Returns:
         The run folder of each seed.
@@ -58,13 +58,13 @@ def train(name: str, arguments: Sequence[str], given: argparse.Namespace) -> lis
     Raises:
         SystemExit: if an existing run has another commit or other arguments.
     """
-    runs = [given.runs / f"{name}-{seed}" for seed in given.seeds]
-    wanted = {"commit": given.commit or [commit()], "arguments": [[*arguments]]}
+    runs = [args.runs / f"{name}-{seed}" for seed in args.seeds]
+    wanted = {"commit": args.commit or [commit()], "arguments": [[*arguments]]}
     for run in filter(Path.exists, runs):
         _require(wanted, run)
-    for run, seed in zip(runs, given.seeds, strict=True):
+    for run, seed in zip(runs, args.seeds, strict=True):
         if not run.exists() or "seconds" not in origin(run):
-            _fit(run, seed, arguments, given.commit)
+            _fit(run, seed, arguments, args.commit)
     return runs
 
 

@@ -33,8 +33,8 @@ ENOUGH = 5  # subjects of a tone, at least, for an interval
 
 
 def main() -> None:
-    given = options(__doc__).parse_args()
-    runs, command, name = trained(given), published(given, "skin5"), f"skin5_{given.ground}"
+    args = options(__doc__).parse_args()
+    runs, command, name = trained(args), published(args, "skin5"), f"skin5_{args.ground}"
     write(name, summarise(runs), runs, command)
     write(f"{name}_tones", by_tone(runs), runs, command)
     write(f"{name}_trivial", compare(drawn_photos(runs[0]), Schema.load(runs[0] / "schema.yaml")), runs, command)
@@ -50,20 +50,20 @@ def options(description: str | None) -> argparse.ArgumentParser:
     return made
 
 
-def trained(given: argparse.Namespace) -> list[Path]:
+def trained(args: argparse.Namespace) -> list[Path]:
     """The run of each seed."""
-    arguments = [*CONFIGS[given.ground]]
-    arguments += ["--data.faces", given.faces] if given.faces else []
-    arguments += ["--model.weights", given.weights] if given.weights else []
-    return train(f"skin5_{given.ground}", arguments, given)
+    arguments = [*CONFIGS[args.ground]]
+    arguments += ["--data.faces", args.faces] if args.faces else []
+    arguments += ["--model.weights", args.weights] if args.weights else []
+    return train(f"skin5_{args.ground}", arguments, args)
 
 
-def published(given: argparse.Namespace, script: str) -> str:
+def published(args: argparse.Namespace, script: str) -> str:
     """The command with the paths that the documentation uses."""
-    words = [f"python benchmarks/{script}.py", given.ground]
-    words += ["--faces data/london_faces"] if given.faces else []
-    words += [f"--weights {given.weights if given.weights in ('auto', 'none') else 'auto'}"] if given.weights else []
-    return " ".join([*words, "--seeds", *map(str, given.seeds)])
+    words = [f"python benchmarks/{script}.py", args.ground]
+    words += ["--faces data/london_faces"] if args.faces else []
+    words += [f"--weights {args.weights if args.weights in ('auto', 'none') else 'auto'}"] if args.weights else []
+    return " ".join([*words, "--seeds", *map(str, args.seeds)])
 
 
 def by_tone(runs: Sequence[Path]) -> pd.DataFrame:

@@ -38,17 +38,17 @@ def main() -> None:
     parser.add_argument("--without", type=Path, help="folder of photos without a face")
     parser.add_argument("--most", type=int, default=1000, help="number of those photos, evenly spaced; default: 1000")
     parser.add_argument("--detector", action="append", default=[None], help="another detector than MTCNN; repeatable")
-    given, checked_out = parser.parse_args(), commit()
+    args, checked_out = parser.parse_args(), commit()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    people = pd.read_csv(given.folder / "faces.csv")
-    photos = {True: [given.folder / name for name in people["image"]], False: evenly(given.without, given.most)}
-    detection = [detect(detector, photos) for detector in given.detector]
+    people = pd.read_csv(args.folder / "faces.csv")
+    photos = {True: [args.folder / name for name in people["image"]], False: evenly(args.without, args.most)}
+    detection = [detect(detector, photos) for detector in args.detector]
     groups = dict(zip(people["subject"].astype(str), people["ethnicity"], strict=True))
-    table = pd.DataFrame(overlap(load_faces(given.folder), groups))
+    table = pd.DataFrame(overlap(load_faces(args.folder), groups))
     table.to_csv(RESULTS / "skin_mask.csv", index=False, float_format="%.4f")
     print(pd.DataFrame(detection).to_string(index=False), table.to_string(index=False, float_format="%.3f"), sep="\n\n")
-    write_json(RESULTS / "skin_mask.json", {"detection": detection} | provenance(given.most, checked_out))
+    write_json(RESULTS / "skin_mask.json", {"detection": detection} | provenance(args.most, checked_out))
 
 
 def evenly(folder: Path | None, most: int) -> list[Path]:
@@ -99,7 +99,7 @@ def measure(face: Face, lips: bool) -> list[float]:
     photo = read_image(face.image)
     found = find_faces(photo)
     mask = skin_mask(photo, found[0], lips) > 0.5 if found else np.zeros(photo.shape[:2], bool)
-    outline, skin = by_hand(face, photo.shape[:2], lips)
+    outline, skin = reference_masks(face, photo.shape[:2], lips)
     whole = max(mask.sum(), 1)
     return [
         (mask & skin).sum() / (mask | skin).sum(),
@@ -109,25 +109,25 @@ def measure(face: Face, lips: bool) -> list[float]:
     ]
 
 
-def by_hand(face: Face, shape: tuple[int, int], lips: bool) -> tuple[np.ndarray, np.ndarray]:
+def reference_masks(face: Face, shape: tuple[int, int], lips: bool) -> tuple[np.ndarray, np.ndarray]:
     """The reference masks (h, w) of the face and of its skin, drawn from the landmarks."""
-    outline = drawn(face, shape, marks.OUTLINE)
+    outline = filled_polygon(face, shape, marks.OUTLINE)
     features = (*marks.EYES, *marks.BROWS, *marks.NOSTRILS, marks.MOUTH if lips else marks.LIPS)
-    return outline, outline & ~np.any([drawn(face, shape, feature) for feature in features], axis=0)
+    return outline, outline & ~np.any([filled_polygon(face, shape, feature) for feature in features], axis=0)
 
 
-def drawn(face: Face, shape: tuple[int, int], numbers: Sequence[int]) -> np.ndarray:
+def filled_polygon(face: Face, shape: tuple[int, int], numbers: Sequence[int]) -> np.ndarray:
     points = np.rint([face.landmarks[number] for number in numbers]).astype(np.int32)
     return cv2.fillPoly(np.zeros(shape, np.uint8), [points], 1) > 0
 
 
 def line(group: str, lips: bool, measured: pd.DataFrame, subjects: np.ndarray) -> dict[str, object]:
     """The means over a group's subjects, with intervals."""
-    of_subjects = measured.groupby(subjects).mean()
-    weights = np.concatenate([*unit_weights(len(of_subjects), RESAMPLES, seed=0)])  # (1 + R, subjects)
-    row: dict[str, object] = {"group": group, "lips": lips, "subjects": len(of_subjects)}
+    subject_means = measured.groupby(subjects).mean()
+    weights = np.concatenate([*unit_weights(len(subject_means), RESAMPLES, seed=0)])  # (1 + R, subjects)
+    row: dict[str, object] = {"group": group, "lips": lips, "subjects": len(subject_means)}
     for name in MEASURES:
-        value, low, high = interval(weights @ of_subjects[name].to_numpy() / len(of_subjects))
+        value, low, high = interval(weights @ subject_means[name].to_numpy() / len(subject_means))
         row |= {name: value, f"{name}_low": low, f"{name}_high": high}
     return row
 

@@ -34,8 +34,8 @@ def main() -> None:
     parser.add_argument("--plantings", type=int, nargs="+", default=[0, 1, 2], help="seeds of the replaced labels")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmark/suspects"), help="folder for the searches")
-    given = parser.parse_args()
-    lists = [search(given, seed) for seed in given.plantings]
+    args = parser.parse_args()
+    lists = [search(args, seed) for seed in args.plantings]
     found = {name: interval(values) for name, values in resampled(lists).items()}
     for name, each in found.items():
         print(f"{name:<16} {each.value:.3f} ({each.low:.3f} to {each.high:.3f})")
@@ -43,11 +43,11 @@ def main() -> None:
         RESULTS / "suspects.json",
         {name: [round(value, 4) for value in each] for name, each in found.items()}
         | {"by_planting": [{name: round(value, 4) for name, value in measure(ranked).items()} for ranked in lists]}
-        | provenance(given),
+        | provenance(args),
     )
 
 
-def plant(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+def replace_labels(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     """The table with labels of its training and validation photos replaced."""
     random = np.random.default_rng(seed)
     classes, label = np.unique(table[LABEL], return_inverse=True)
@@ -57,15 +57,15 @@ def plant(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     return table.assign(**{LABEL: classes[label]})
 
 
-def search(given: argparse.Namespace, seed: int) -> pd.DataFrame:
+def search(args: argparse.Namespace, seed: int) -> pd.DataFrame:
     """The ranked list of suspects, with a column for whether each label was replaced."""
-    right = pd.read_csv(given.root / "labels.csv", dtype=str, keep_default_na=False)
-    planted, out = given.runs / f"planted-{seed}.csv", given.runs / str(seed)
-    given.runs.mkdir(parents=True, exist_ok=True)
-    plant(right, seed).to_csv(planted, index=False)
-    command = [sys.executable, "-m", "multiskin", "suspects", "--config", CONFIG, "--data.root", str(given.root)]
-    command += ["--data.manifest", str(planted.resolve()), "--model.weights", given.weights]
-    subprocess.run([*command, "--folds", str(given.folds), "--out", str(out)], check=True)
+    right = pd.read_csv(args.root / "labels.csv", dtype=str, keep_default_na=False)
+    planted, out = args.runs / f"planted-{seed}.csv", args.runs / str(seed)
+    args.runs.mkdir(parents=True, exist_ok=True)
+    replace_labels(right, seed).to_csv(planted, index=False)
+    command = [sys.executable, "-m", "multiskin", "suspects", "--config", CONFIG, "--data.root", str(args.root)]
+    command += ["--data.manifest", str(planted.resolve()), "--model.weights", args.weights]
+    subprocess.run([*command, "--folds", str(args.folds), "--out", str(out)], check=True)
     ranked = pd.read_csv(out / "suspects.csv", dtype={IMAGE: str, "given": str, "subject": str}, keep_default_na=False)
     truth = right.set_index(IMAGE)[LABEL]
     return ranked.assign(planted=ranked["given"] != ranked[IMAGE].map(truth))
@@ -94,25 +94,25 @@ def resampled(lists: list[pd.DataFrame]) -> dict[str, np.ndarray]:
     rows = [pd.DataFrame([measure(ranked) for ranked in lists]).mean()]
     for _ in range(RESAMPLES):
         drawn = [lists[number] for number in random.integers(len(lists), size=len(lists))]
-        rows.append(pd.DataFrame([measure(ranked, draw(ranked, random)) for ranked in drawn]).mean())
+        rows.append(pd.DataFrame([measure(ranked, resampled_weights(ranked, random)) for ranked in drawn]).mean())
     return {str(name): values.to_numpy() for name, values in pd.DataFrame(rows).items()}
 
 
-def draw(ranked: pd.DataFrame, random: np.random.Generator) -> np.ndarray:
+def resampled_weights(ranked: pd.DataFrame, random: np.random.Generator) -> np.ndarray:
     """How often each label counts in a resample of subjects."""
     units = sampling_units(unit_names(ranked["subject"], ranked["image"]))
     number = units.max() + 1
     return random.multinomial(number, np.full(number, 1 / number))[units].astype(float)
 
 
-def provenance(given: argparse.Namespace) -> dict[str, object]:
+def provenance(args: argparse.Namespace) -> dict[str, object]:
     return {
-        "command": f"python benchmarks/suspects.py --plantings {' '.join(map(str, given.plantings))}",
+        "command": f"python benchmarks/suspects.py --plantings {' '.join(map(str, args.plantings))}",
         "config": CONFIG,
-        "folds": given.folds,
+        "folds": args.folds,
         "replaced": SHARE,
         "first": FIRST,
-        "plantings": given.plantings,
+        "plantings": args.plantings,
         "interval": f"95 %, {RESAMPLES} bootstrap resamples of plantings and, in each, of the subjects",
         "machine": machine(threads()),
         "versions": {name: version(name) for name in ("torch", "timm", "pytorch-lightning", "albumentations")},

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from determinism import name
+from determinism import device_name
 from seeds import RESULTS, commit
 
 from multiskin.cli.photos import checked_photos, with_photos_drawn
@@ -40,16 +40,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="rounds per loop; default: 15")
     parser.add_argument("--steps", type=int, default=20, help="steps per round; default: 20")
     parser.add_argument("--out", type=Path, default=RESULTS / "train.json")
-    options, of_fit = parser.parse_known_args()
-    config, _ = settings(of_fit)
+    options, fit_arguments = parser.parse_known_args()
+    config, _ = settings(fit_arguments)
     load = os.getloadavg()[0]
     ways = ON_GPU if accelerator(config.trainer) == "cuda" else [[]]
-    measured = [measure([*of_fit, *way], options.rounds, options.steps) for way in ways]
+    measured = [measure([*fit_arguments, *way], options.rounds, options.steps) for way in ways]
     for row in measured:
         print("  ".join(f"{key} {value}" for key, value in row.items()))
-    told = " ".join(["python benchmarks/train.py", f"--rounds {options.rounds} --steps {options.steps}", *of_fit])
+    command = " ".join(
+        ["python benchmarks/train.py", f"--rounds {options.rounds} --steps {options.steps}", *fit_arguments]
+    )
     content = {
-        "command": told,
+        "command": command,
         "network": f"{config.model.backbone}, {config.model.input_size} pixels, batches of {config.data.batch_size}",
         "interval": f"medians of {options.rounds} rounds; 95 %, {RESAMPLES} resamples of rounds",
         "bars": BARS,
@@ -60,20 +62,20 @@ def main() -> None:
     write_json(options.out, {"measured": measured} | content)
 
 
-def settings(of_fit: Sequence[str]) -> tuple[FitConfig, Schema]:
-    default = [] if "--config" in of_fit else ["--config", str(EMBEDDED)]
-    return fit_config("multiskin fit", "", [*default, *of_fit])
+def settings(fit_arguments: Sequence[str]) -> tuple[FitConfig, Schema]:
+    default = [] if "--config" in fit_arguments else ["--config", str(EMBEDDED)]
+    return fit_config("multiskin fit", "", [*default, *fit_arguments])
 
 
-def measure(of_fit: Sequence[str], rounds: int, steps: int) -> dict[str, object]:
+def measure(fit_arguments: Sequence[str], rounds: int, steps: int) -> dict[str, object]:
     """Photos per second of each loop, and relative speeds with their 95 % intervals."""
-    config, schema = settings(of_fit)
+    config, schema = settings(fit_arguments)
     config = with_photos_drawn(config)
     loops = create_loops(config, checked_photos(config, schema), steps)
     seconds = time_rounds([loops.bare, loops.fit, loops.loading], range(rounds))  # (R, 3)
     bare, fit, loading = (round(1 / value, 1) for value in np.median(seconds, axis=0).tolist())
     return {
-        "device": name(loops.device),
+        "device": device_name(loops.device),
         "precision": precision(config.trainer),
         "compile": config.trainer.compile,
         "workers": loops.data.train_dataloader().num_workers,

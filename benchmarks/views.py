@@ -36,7 +36,7 @@ from multiskin.run import RunFolder, write_json
 from multiskin.schema import MISSING
 from multiskin.timing import ratio_of_sides, time_alternately
 
-ALONE = ""  # in place of the name of a set of views: a single view
+SINGLE = ""  # in place of the name of a set of views: a single view
 
 
 class Scored(NamedTuple):
@@ -53,35 +53,35 @@ def main() -> None:
     parser.add_argument("--root", help="folder of the photos now; default: the one used in training")
     parser.add_argument("--seconds", type=float, default=60, help="budget for timing each set of views; default: 60")
     add_inference_options(parser)
-    given = parser.parse_args()
+    args = parser.parse_args()
     keep_freed_memory()
     load = os.getloadavg()[0]
-    times = times_as_long(loaded(given, given.runs[0]), given.batch_size, given.seconds)
-    table = compared([scored(given, run) for run in given.runs])
+    times = times_as_long(load_predictor(args, args.runs[0]), args.batch_size, args.seconds)
+    table = compare_views([score(args, run) for run in args.runs])
     RESULTS.mkdir(exist_ok=True)
-    table.to_csv(RESULTS / f"views_{given.name}.csv", index=False, float_format="%.4f")
-    source = provenance(given, load) | {"times_as_long": times}
-    write_json(RESULTS / f"views_{given.name}.json", source)
+    table.to_csv(RESULTS / f"views_{args.name}.csv", index=False, float_format="%.4f")
+    source = provenance(args, load) | {"times_as_long": times}
+    write_json(RESULTS / f"views_{args.name}.json", source)
     print(table[table["attribute"] == "mean"].to_string(index=False, float_format="%.4f"))
     print(times)
 
 
-def loaded(given: argparse.Namespace, run: Path) -> Predictor:
-    return Predictor.from_checkpoint(RunFolder.open(run).best, given.device, given.detector)
+def load_predictor(args: argparse.Namespace, run: Path) -> Predictor:
+    return Predictor.from_checkpoint(RunFolder.open(run).best, args.device, args.detector)
 
 
-def scored(given: argparse.Namespace, run: Path) -> Scored:
-    folder, predictor = RunFolder.open(run), loaded(given, run)
-    data = data_of(folder, given, "views", "")
+def score(args: argparse.Namespace, run: Path) -> Scored:
+    folder, predictor = RunFolder.open(run), load_predictor(args, run)
+    data = data_of(folder, args, "views", "")
     photos, _ = load_side(data, predictor.schema, folder.split, "val")
-    models = {ALONE: predictor} | {name: predictor.with_views(name) for name in VIEWS}
+    models = {SINGLE: predictor} | {name: predictor.with_views(name) for name in VIEWS}
     return Scored(
         photos,
         {name: evaluate(model, photos, data.batch_size, data.num_workers).prediction for name, model in models.items()},
     )
 
 
-def compared(runs: Sequence[Scored]) -> pd.DataFrame:
+def compare_views(runs: Sequence[Scored]) -> pd.DataFrame:
     """One row per set of views, metric, and attribute or their mean: several views compared with a single one."""
     first = runs[0].photos
     for run in runs:
@@ -98,7 +98,7 @@ def pairs(runs: Sequence[Scored], name: str) -> list[Pair]:
     for h, attribute in enumerate(photos.schema):
         rows = np.flatnonzero(photos.grades[:, h] != MISSING)
         candidate, baseline = (
-            answers([run.predictions[of] for run in runs], rows, h, attribute.grades) for of in (name, ALONE)
+            answers([run.predictions[of] for run in runs], rows, h, attribute.grades) for of in (name, SINGLE)
         )
         images, true = photos.paths[rows].astype(str), photos.grades[rows, h]
         made.append(Pair(attribute, images, subjects[rows], true, candidate, baseline))
@@ -117,23 +117,23 @@ def times_as_long(predictor: Predictor, batch: int, budget: float) -> dict[str, 
     """The time of a batch relative to a single view, with its interval, by set of views."""
     size = predictor.preprocessing.input_size
     images = torch.randn(batch, 3, size, size, device=predictor.device)
-    alone, found = partial(predictor.predict, images), {}
+    single, found = partial(predictor.predict, images), {}
     for name in VIEWS:
-        seconds = time_alternately([alone, partial(predictor.with_views(name).predict, images)], budget)
+        seconds = time_alternately([single, partial(predictor.with_views(name).predict, images)], budget)
         found[name] = [round(each, 4) for each in ratio_of_sides(seconds)]
     return found
 
 
-def provenance(given: argparse.Namespace, load: float) -> dict[str, object]:
-    of = "the method" if len(given.runs) > 1 else "this model"
-    batch = f"--batch_size {given.batch_size}"
-    shell = " ".join(run.name if run.is_absolute() else str(run) for run in given.runs)
+def provenance(args: argparse.Namespace, load: float) -> dict[str, object]:
+    of = "the method" if len(args.runs) > 1 else "this model"
+    batch = f"--batch_size {args.batch_size}"
+    shell = " ".join(run.name if run.is_absolute() else str(run) for run in args.runs)
     return {
-        "command": f"python benchmarks/views.py {given.name} {shell} --seconds {given.seconds:g} {batch}",
-        "seeds": [settings_of(RunFolder.open(run))["seed"] for run in given.runs],
+        "command": f"python benchmarks/views.py {args.name} {shell} --seconds {args.seconds:g} {batch}",
+        "seeds": [settings_of(RunFolder.open(run))["seed"] for run in args.runs],
         "interval": f"95 %, of {of}, {RESAMPLES} resamples of subjects",
-        "timed": f"batches of {given.batch_size} timed in interleaved rounds, load {load:.1f} before",
-        "trained_at": [origin(run).get("commit") for run in given.runs],
+        "timed": f"batches of {args.batch_size} timed in interleaved rounds, load {load:.1f} before",
+        "trained_at": [origin(run).get("commit") for run in args.runs],
         "machine": machine(threads()),
         "versions": {package: version(package) for package in ("torch", "timm", "numpy")},
         "commit": commit(),

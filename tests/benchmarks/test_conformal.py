@@ -33,7 +33,7 @@ def predictions(photos, subjects=None, seed=0):
 @cache
 def judged(subjects=None):
     """The results of 120 photos, cached since they take a second."""
-    return pd.DataFrame(conformal.rows_of(predictions(120, subjects), SCHEMA, 0))
+    return pd.DataFrame(conformal.coverage_rows(predictions(120, subjects), SCHEMA, 0))
 
 
 @pytest.mark.parametrize("subjects", [None, 40])
@@ -114,5 +114,5 @@ def test_one_half_calibrates_and_the_other_is_evaluated():
     half, true = np.array([True, True, False, False]), np.array([1, 1, 1, 0])
     photos = conformal.Photos(np.zeros((4, 2)), true, true, np.arange(4))
     bare = partial(conformal.within, scores, photos)
-    assert conformal.judge(bare, photos, half, 0.5) == (0.5, 1.5, 0.5)
-    assert conformal.judge(bare, photos, ~half, 0.6) == (1.0, 2.0, 1.0)
+    assert conformal.evaluate_split(bare, photos, half, 0.5) == (0.5, 1.5, 0.5)
+    assert conformal.evaluate_split(bare, photos, ~half, 0.6) == (1.0, 2.0, 1.0)

@@ -8,4 +8,4 @@ import pytest
 
 def test_a_command_that_fails_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"predict .*nowhere.onnx .* exited with 2"):
-        export.of_process(tmp_path / "nowhere.onnx", tmp_path / "photo.jpg")
+        export.seconds_to_first_score(tmp_path / "nowhere.onnx", tmp_path / "photo.jpg")

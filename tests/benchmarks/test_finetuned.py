@@ -56,7 +56,7 @@ def of(tables, title, side, attribute, metric):
 
 
 def test_a_loss_is_compared_with_cross_entropy(runs):
-    line = of(finetuned.against_plain(RECIPES, runs, SCHEMA), "other", "test", "lines", "kappa")
+    line = of(finetuned.compare_losses(RECIPES, runs, SCHEMA), "other", "test", "lines", "kappa")
     expected = {}
     for variant, folders in runs.items():
         read = [pd.read_csv(folder / "predictions_test.csv") for folder in folders]
@@ -70,7 +70,7 @@ def test_a_loss_is_compared_with_cross_entropy(runs):
 
 def test_steps_on_the_same_runs_differ_only_in_their_decisions(runs):
     attribute = SCHEMA.attributes[0]
-    credit = finetuned.pair(attribute, RECIPES.steps[1], RECIPES.steps[0], runs, "val")
+    credit = finetuned.paired_predictions(attribute, RECIPES.steps[1], RECIPES.steps[0], runs, "val")
     read = pd.read_csv(runs["cross_entropy"][1] / "predictions_val.csv").sort_values("image")
     names = attribute.probability_columns
     assert (credit.candidate.predicted[1] == read["shine"]).all()
@@ -83,7 +83,7 @@ def ended_last(tables, metric):
 
 
 def test_each_step_is_compared_with_the_previous_one(runs):
-    found = list(finetuned.step_by_step(RECIPES, runs, SCHEMA))
+    found = list(finetuned.compare_steps(RECIPES, runs, SCHEMA))
     for metric in finetuned.METRICS:
         ended = of(found, "credit", "test", "mean", metric)["candidate"]
         assert of(found, "the other", "test", "mean", metric)["baseline"] == ended

@@ -259,7 +259,7 @@ def test_features_are_cached_and_standardised_on_the_training_photos(write_setti
     model = {"backbone": "test_efficientnet", "weights": "none", "input_size": 32}
     arguments = ["--config", str(write_settings(tmp_path, model=model))]
     first = frozen.frozen(arguments, None, tmp_path)
-    monkeypatch.setattr(frozen, "_features", None)
+    monkeypatch.setattr(frozen, "_compute_features", None)
     again = frozen.frozen(arguments, None, tmp_path)
     assert again.key == first.key
     for side, of_side in first.sides.items():

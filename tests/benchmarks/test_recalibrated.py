@@ -57,7 +57,7 @@ def test_uncalibrated_predictions_of_a_calibrated_run(run, other, side):
 
 
 def test_test_photos_are_calibrated_as_by_the_command(run, other):
-    (beside,) = recalibrated.recalibrated([run.root], METHOD)
+    (beside,) = recalibrated.recalibrate([run.root], METHOD)
     expected = GradedPredictions.of_run(other, "test")
     found = GradedPredictions.load(beside / "predictions_test.csv", expected.schema)
     np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-5)
@@ -70,7 +70,7 @@ def test_test_photos_are_calibrated_as_by_the_command(run, other):
 def test_as_trained_removes_the_calibration_of_a_run(run, other, side):
     expected = as_trained(run.root, side)
     for each in (run, other):
-        (beside,) = recalibrated.recalibrated([each.root], recalibrated.AS_TRAINED)
+        (beside,) = recalibrated.recalibrate([each.root], recalibrated.AS_TRAINED)
         found = GradedPredictions.load(beside / f"predictions_{side}.csv", expected.schema)
         order, like = (said.table["image"].to_numpy().argsort() for said in (found, expected))
         np.testing.assert_allclose(found.probabilities[order], expected.probabilities[like], atol=1e-5)
@@ -80,7 +80,7 @@ def test_as_trained_removes_the_calibration_of_a_run(run, other, side):
 def test_gains_are_differences_of_metrics_on_validation_photos(run):
     """Compared with the metrics of both tables, for one run."""
     found = calibration.gains([run.root])
-    tables = [recalibrated.recalibrated([run.root], method)[0] for method in ("cumulative", "none")]
+    tables = [recalibrated.recalibrate([run.root], method)[0] for method in ("cumulative", "none")]
     schema = as_trained(run.root, "val").schema
     after, before = (GradedPredictions.load(table / "predictions_val.csv", schema) for table in tables)
     heads = [h for h, attribute in enumerate(schema) if attribute.ordinal]
@@ -99,7 +99,7 @@ def p_recall(said, head):
 
 
 def test_validation_photos_are_not_calibrated_on_their_own_half(run, photos, tmp_path):
-    (beside,) = recalibrated.recalibrated([run.root], METHOD)
+    (beside,) = recalibrated.recalibrate([run.root], METHOD)
     before = pd.read_csv(beside / "predictions_val.csv").set_index("image")
     val = as_trained(run.root, "val")
     first = recalibrated.first_half(val.units)
@@ -111,7 +111,7 @@ def test_validation_photos_are_not_calibrated_on_their_own_half(run, photos, tmp
         true = table[attribute.true_column].astype("Int64")
         table[attribute.true_column] = true.mask(first, 0 * true)
     table.to_csv(changed.predictions("val"), index=False)
-    (anew,) = recalibrated.recalibrated([changed.root], METHOD)
+    (anew,) = recalibrated.recalibrate([changed.root], METHOD)
     after = pd.read_csv(anew / "predictions_val.csv").set_index("image")
     stated = [name for attribute in val.schema for name in attribute.probability_columns]
     halves = [val.table["image"][half] for half in (first, ~first)]

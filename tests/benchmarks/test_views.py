@@ -83,4 +83,4 @@ def test_one_seed_shows_the_interval_of_its_model(found):
 def test_runs_with_different_photos_are_refused(manifest):
     others = manifest.select(np.arange(len(manifest)) > 2)
     with pytest.raises(SystemExit, match="differ in their validation photos"):
-        views.compared([views.Scored(manifest, {}), views.Scored(others, {})])
+        views.compare_views([views.Scored(manifest, {}), views.Scored(others, {})])
