@@ -1,1 +1,1 @@
-"""Why a network decides as it does: a map for every head, how far it can be trusted, and which grades look wrong."""
+"""Explains a network: a map for every head, measures of how far maps can be trusted, and labels that look wrong."""

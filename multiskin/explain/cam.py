@@ -1,16 +1,17 @@
 """Class-activation maps of all heads from one forward pass.
 
-Most networks end in the mean of the final map over its positions and something of that mean alone: nothing, a norm, a
-small perceptron, and then the heads. The derivative of any scalar s of a head is then the same at all h w positions,
-so that its Grad-CAM (Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391, equations 1 and 2, without the ReLU) is
+Most networks average the final map over its positions, and everything after that (nothing, a norm or a small
+perceptron, and then the heads) depends on that mean alone. The derivative of any scalar s of a head is then the same at
+all h w positions, so its Grad-CAM (Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391, equations 1 and 2, without
+the ReLU) is
 
     CAM(y, x) = sum over c of ds/dmean_c / (h w) * map_c(y, x),
 
-which needs no backward pass through the backbone. Where only linear layers follow, it is the class-activation map of
-Zhou et al. 2016, https://arxiv.org/abs/1512.04150, and its sum over positions is s without what the bias adds.
+which needs no backward pass through the backbone. If only linear layers follow, it is the class-activation map of Zhou
+et al. 2016, https://arxiv.org/abs/1512.04150, and its sum over positions is s minus the contribution of the bias.
 
-For a head with a small layer of its own, the derivative goes back through that layer. A head that also reads the mean
-of a finer stage has a map at each, which are added on the finer grid: what enters the two pools is all it sees.
+For a head with a hidden layer, the derivative is propagated back through that layer. A head that also reads the mean of
+a finer stage has a map at each of the two, and their sum on the finer grid covers everything the head sees.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,12 +30,12 @@ from multiskin.models.skinnet import SkinNet, SkinOutput, head_features
 
 
 class HeadMaps(NamedTuple):
-    """What one forward pass predicts, and where in the photos it sees that.
+    """The maps of all heads from one forward pass, with the values they explain.
 
     Attributes:
-        maps: (B, H, h, w) float32, signed, in units of the scalar: what each position adds to it, to first order; for
-            all heads as fine as the finest map that one of them reads.
-        scalars: (B, H) float32, what the maps explain.
+        maps: (B, H, h, w) float32, signed, in units of the scalar: the first-order contribution of each position. All
+            heads have the resolution of the finest map that any of them reads.
+        scalars: (B, H) float32, the values that the maps explain.
         output: the network's output.
     """
 
@@ -44,14 +45,14 @@ class HeadMaps(NamedTuple):
 
 
 def head_maps(net: SkinNet, images: Tensor, scalar: Scalar = score) -> HeadMaps:
-    """The maps of all heads: in closed form where that is exact, else by captum's Grad-CAM, head by head.
+    """The maps of all heads: in closed form where that is exact, else by Captum's Grad-CAM, head by head.
 
-    Whether it is exact is checked on each batch: the mean of the map must give the same features again.
+    Exactness is checked on each batch: the mean of the final map must reproduce the features.
 
     Args:
-        net: with any backbone, in any mode; it is used in evaluation mode and left as it was.
-        images: (B, 3, S, S), prepared.
-        scalar: what is explained of each head.
+        net: a network with any backbone; it runs in evaluation mode, and its modes are restored afterwards.
+        images: (B, 3, S, S), preprocessed.
+        scalar: the quantity of each head to explain.
 
     Raises:
         UserError: a head without this scalar, or a backbone without a map that the heads depend on.
@@ -76,18 +77,18 @@ def _evaluating(net: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _plain(device: torch.device) -> Iterator[None]:
-    """Switches off autocast, which would round maps to half precision, and inference mode, which has no gradients."""
+    """Disables autocast, which would round maps to half precision, and inference mode, which rules out gradients."""
     with torch.autocast(device.type, enabled=False), torch.inference_mode(False), torch.no_grad():
         yield
 
 
 def closed_form(net: SkinNet, output: SkinOutput, scalar: Scalar = score) -> HeadMaps | None:
-    """The maps of a finished forward pass, or None where heads see more of the final map than its mean.
+    """The maps of a finished forward pass, or None if the heads depend on more of the final map than its mean.
 
     Args:
-        net: in evaluation mode.
-        output: of the network, with or without a graph.
-        scalar: what is explained of each head.
+        net: the network, in evaluation mode.
+        output: its output, with or without an autograd graph.
+        scalar: the quantity of each head to explain.
 
     Raises:
         UserError: a head without this scalar.
@@ -103,9 +104,9 @@ def closed_form(net: SkinNet, output: SkinOutput, scalar: Scalar = score) -> Hea
 
 
 def _derivatives(net: SkinNet, output: SkinOutput, scalar: Scalar) -> tuple[Tensor, list[Tensor]]:
-    """The scalars (B, H) of all heads, and the derivative (B, C) of each with respect to what its head reads.
+    """The scalars (B, H) of all heads, and the derivative (B, C) of each with respect to its head's input.
 
-    A head's scalar depends only on its own logits, so that the gradient of the sum of all gives that of each.
+    A head's scalar depends only on its own logits, so the gradient of the sum of all scalars contains each one's own.
     """
     heads, logits = list(zip(net.schema, net.named_heads(), strict=True)), output.logits
     leaves = [logits[name].to(torch.float32, copy=True).requires_grad_() for _, (name, _) in heads]  # (B, D) each
@@ -121,7 +122,7 @@ def _derivatives(net: SkinNet, output: SkinOutput, scalar: Scalar) -> tuple[Tens
 
 
 def _through_head(head: Head, of_logits: Tensor, output: SkinOutput, stride: int | None) -> Tensor:
-    """Derivatives (B, C) with respect to what a head reads, from those with respect to its logits (B, D)."""
+    """Derivatives (B, C) with respect to a head's input, from those with respect to its logits (B, D)."""
     of_hidden = of_logits @ head.readout.float()  # (B, U)
     if isinstance(head.hidden, nn.Identity):
         return of_hidden
@@ -140,7 +141,7 @@ def weighed(of_mean: Tensor, maps: Tensor) -> Tensor:
 def with_stages(net: SkinNet, output: SkinOutput, maps: Tensor, of_read: Sequence[Tensor]) -> Tensor:
     """The maps (B, H, h, w) at the final map and at finer stages, from those at the final map alone.
 
-    The derivatives (B, C) are by the features first, and after these by the mean of the stage.
+    The derivatives (B, C) are with respect to the features, followed by the mean of the head's stage.
     """
     grid = finest_grid(output)
     maps = on_grid(maps, grid)
@@ -152,12 +153,21 @@ def with_stages(net: SkinNet, output: SkinOutput, maps: Tensor, of_read: Sequenc
 
 
 def _through_pool(net: SkinNet, output: SkinOutput, of_features: Tensor) -> Tensor | None:
-    """Derivatives (H, B, C) by the mean of the map from those by the features (H, B, C'), if these follow from it."""
+    """Derivatives (H, B, C) with respect to the mean of the final map, from those with respect to the features.
+
+    Args:
+        net: the network, in evaluation mode.
+        output: its output.
+        of_features: (H, B, C') derivatives with respect to the features.
+
+    Returns:
+        None if the features are not a function of the mean.
+    """
     weight = next(net.parameters())
     mean = output.maps.mean(dim=(2, 3), dtype=weight.dtype)  # (B, C)
     if are_features(mean, output):
         return of_features
-    copies = mean.repeat(len(of_features), 1).requires_grad_()  # (H * B, C), for in one go each needs a row of its own
+    copies = mean.repeat(len(of_features), 1).requires_grad_()  # (H * B, C): one row per gradient
     for lay_out in _layouts(getattr(net.backbone.net, "num_prefix_tokens", 0)):
         with torch.enable_grad():
             features = features_from(net, lay_out(copies), output)  # (H * B, C')
@@ -168,11 +178,11 @@ def _through_pool(net: SkinNet, output: SkinOutput, of_features: Tensor) -> Tens
 
 
 def _layouts(prefix_tokens: int) -> list[Callable[[Tensor], Tensor]]:
-    """The ways in which networks hold a map of one position, given as (N, C)."""
+    """The layouts in which networks hold a map of a single position, from its channels (N, C)."""
     return [
         lambda mean: mean[:, :, None, None],
         lambda mean: mean[:, None, None, :],
-        lambda mean: nn.functional.pad(mean[:, None], (0, 0, prefix_tokens, 0)),  # nothing of a class token is known
+        lambda mean: nn.functional.pad(mean[:, None], (0, 0, prefix_tokens, 0)),  # the class token is unknown
     ]
 
 

@@ -1,4 +1,4 @@
-"""How good a network's maps are on graded photos, compared with other methods and with maps that know nothing."""
+"""Evaluates a network's maps on graded photos, against other methods and against baselines that ignore the photo."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -19,22 +19,22 @@ from multiskin.explain.similarity import head_similarity, mean_known
 from multiskin.inference.predictor import Predictor
 from multiskin.schema import MISSING, Schema
 
-SAMPLED = 40  # photos for what takes many passes through the network
+SAMPLED = 40  # photos, for measures that take many forward passes
 
 
 @dataclass(frozen=True, eq=False)
 class MapEvaluation:
-    """What is measured of the maps of every head.
+    """All measures of the maps of every head.
 
     Attributes:
         schema: the heads.
-        units: (N,) the unit that each photo is resampled with: its subject, or itself where that is unknown.
-        sampled: how many of the photos are used for deletion, insertion and randomisation.
-        seed: seed of the sample, the random maps, the reinitialised networks, and the resamples.
-        values: for every photo, by method and measure.
-        means: of every measure by head and method, from means_of.
-        groups: of some measures by group and head, from group_means_of.
-        similarity: (H, H), the mean rank correlation of two heads' maps of one photo; NaN where there is none.
+        units: (N,) the unit that each photo is resampled with: its subject, or the photo itself if that is unknown.
+        sampled: how many photos deletion, insertion and randomisation were measured on.
+        seed: seed of the sample, the random maps, the reinitialised networks and the resamples.
+        values: (N, H) by method and measure.
+        means: the mean of each measure by head and method, from means_of.
+        groups: the mean of some measures by group and head, from group_means_of.
+        similarity: (H, H), the mean rank correlation of two heads' maps of the same photo; NaN where undefined.
     """
 
     schema: Schema
@@ -55,7 +55,7 @@ class MapEvaluation:
         return len(np.unique(self.units))
 
     def lead_over(self, other: "MapEvaluation") -> pd.DataFrame:
-        """By how much this network's own maps exceed another's, for the same heads on the same photos."""
+        """The mean differences between this network's own maps and another's, for the same heads on the same photos."""
         return differences_of(self.values, other.values, self.schema, self.units, self.seed)
 
 
@@ -70,23 +70,22 @@ def evaluate_maps(
     num_workers: int | None = None,
     progress: Progress | None = None,
 ) -> MapEvaluation:
-    """Measures the maps of graded photos, for each photo those of the heads that it is graded for.
+    """Measures the maps of graded photos; each photo counts for the heads it is graded for.
 
     Args:
         predictor: the network.
-        photos: graded ones, for the network's heads.
-        masks: where each attribute shows; without them nothing is measured about where maps ought to be.
-        skin: where skin is, with lips for the attributes that show on them; without it nothing is measured about what
-            lies outside.
-        seed: decides on everything random.
-        sampled: photos for deletion, insertion and randomisation, drawn at random; 0 to leave these out.
+        photos: photos graded for the network's heads.
+        masks: where each attribute shows; without them, the measures of localisation are left out.
+        skin: where skin is, with lips for the attributes that show on them; without it, outside_skin is left out.
+        seed: determines everything random.
+        sampled: how many photos to draw for deletion, insertion and randomisation; 0 leaves these measures out.
         batch_size: photos at a time.
         num_workers: processes that read photos.
-        progress: called with (photos done, photos), the sampled ones counted twice.
+        progress: called with (photos done, total); sampled photos count twice.
 
     Raises:
-        UserError: a mask that is not of its photo's size.
-        ImageError: a photo or a mask that cannot be read.
+        UserError: a mask differs in size from its photo.
+        ImageError: a photo or a mask cannot be read.
     """
     data = PhotosWithRegions(photos, predictor.preprocessing, masks, skin)
     sample = np.sort(np.random.default_rng(seed).permutation(len(photos))[:sampled])
@@ -107,7 +106,7 @@ def evaluate_maps(
 
 
 class _Record:
-    """Collects what is measured, and reports progress."""
+    """Collects measured values and reports progress."""
 
     def __init__(self, shape: tuple[int, ...], steps: int, progress: Progress | None) -> None:
         self.values: Values = defaultdict(lambda: np.full(shape, np.nan))
@@ -116,7 +115,7 @@ class _Record:
         self.progress = progress
 
     def add(self, rows: np.ndarray, measured: Iterable[Measured]) -> None:
-        """Values (B, H) of the photos in these rows; NaN leaves what is there."""
+        """Stores values (B, H) for the photos in these rows; where they are NaN, earlier values stay."""
         for method, measure, values in measured:
             known = self.values[method, measure]
             known[rows] = np.where(np.isnan(values), known[rows], values)
@@ -130,7 +129,7 @@ class _Record:
 def _measure_all(
     predictor: Predictor, data: PhotosWithRegions, seed: int, record: _Record, batch_size: int, workers: int
 ) -> np.ndarray:
-    """How the maps of every photo lie; returns how alike those of different heads are, (H, H)."""
+    """Measures where the maps of every photo lie; returns how similar those of different heads are, (H, H)."""
     similarity = []
     with_lips = np.array([attribute.lips for attribute in data.manifest.schema])
     for batch in DataLoader(data, batch_size, num_workers=workers, worker_init_fn=one_thread):
@@ -149,8 +148,8 @@ def _measure_all(
 def _measure_sample(
     predictor: Predictor, data: PhotosWithRegions, sample: np.ndarray, seed: int, record: _Record, workers: int
 ) -> None:
-    """What becomes of some photos' maps as the network forgets, and of their scores as pixels go."""
-    settling = None  # of the first photos: what networks that begin anew take their norms' statistics from
+    """Measures randomisation, deletion and insertion on a sample of the photos."""
+    settling = None  # the first batch, on which reinitialised networks compute the statistics of their norms
     of_sample = Subset(data, sample.tolist())
     for batch in DataLoader(of_sample, AT_ONCE, num_workers=workers, worker_init_fn=one_thread):
         rows, images = batch["row"].numpy(), batch["image"].to(predictor.device)

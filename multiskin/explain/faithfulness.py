@@ -1,4 +1,4 @@
-"""Whether the network uses what a map points at: how a head's score changes as pixels are removed or restored.
+"""Measures whether the network uses what a map highlights: the change of a head's score as pixels are blurred or restored.
 
 Source: Petsiuk, Das and Saenko, 2018, https://arxiv.org/abs/1806.07421, section 3.2.
 """
@@ -10,19 +10,19 @@ from torch import Tensor
 
 from multiskin.models.skinnet import SkinNet
 
-BLUR = 0.1  # standard deviation, of the side: tone and light stay, and every sign of a condition goes
-STEPS = 10  # of as many pixels each
+BLUR = 0.1  # standard deviation as a share of the side: keeps tone and light, removes every sign of a condition
+STEPS = 10  # each replaces the same number of pixels
 
 
 def blurred(images: Tensor) -> Tensor:
-    """Photos (B, 3, S, S) with nothing left to grade; not blank ones, which the network has never seen."""
+    """Photos (B, 3, S, S) with nothing left to grade; blank ones would be unlike anything the network has seen."""
     pictures, deviation = images.permute(0, 2, 3, 1).cpu().numpy(), BLUR * images.shape[-1]
     soft = [cv2.GaussianBlur(picture, (0, 0), deviation, borderType=cv2.BORDER_REFLECT_101) for picture in pictures]
     return torch.from_numpy(np.stack(soft)).permute(0, 3, 1, 2).to(images.device)
 
 
 def order_of(maps: np.ndarray) -> np.ndarray:
-    """The place of every pixel in the order of a map, the highest first: (P, S, S) to (P, S, S) from 0 to below 1."""
+    """The rank of every pixel of a map, the highest first, as a share of all: (P, S, S) to (P, S, S) in [0, 1)."""
     flat = maps.reshape(len(maps), -1)
     places = np.empty(flat.shape, np.float32)
     np.put_along_axis(places, np.argsort(-flat, axis=1, kind="stable"), np.arange(flat.shape[1], dtype=np.float32), 1)
@@ -30,7 +30,7 @@ def order_of(maps: np.ndarray) -> np.ndarray:
 
 
 def mixtures(photo: Tensor, blank: Tensor, order: Tensor) -> Tensor:
-    """One photo with ever more of its pixels from another, in order: (STEPS + 1, 3, S, S), photo first, blank last.
+    """One photo with more and more pixels replaced by another's: (STEPS + 1, 3, S, S), photo first, blank last.
 
     Args:
         photo: (3, S, S).
@@ -48,9 +48,9 @@ def area_under(curve: np.ndarray) -> np.ndarray:
 
 @torch.inference_mode()
 def standard_score(net: SkinNet, images: Tensor, head: int, grade: int) -> np.ndarray:
-    """How high a head grades photos (B,), 0 to 1 so that heads compare.
+    """A head's scores of photos (B,), from 0 to 1 so that heads can be compared.
 
-    That is the expected grade as a share of the highest grade; of a nominal head the probability of a given grade.
+    The score is the expected grade divided by the highest grade, or for a nominal head the probability of a grade.
     """
     attribute, (name, module) = net.schema.attributes[head], net.named_heads()[head]
     probabilities = module.probabilities(net(images).logits[name])
@@ -61,17 +61,18 @@ def standard_score(net: SkinNet, images: Tensor, head: int, grade: int) -> np.nd
 def deletion_and_insertion(
     net: SkinNet, photo: Tensor, blank: Tensor, order: np.ndarray, head: int, grade: int
 ) -> tuple[float, float]:
-    """The areas under a head's score as a photo is blurred in the order of a map, and as it comes back from the blur.
+    """The areas under the curves of a head's score as a photo is blurred and as it is restored, in a map's order.
 
-    A map of what the network uses has a small first and a large second area; for a random order both are equal.
+    A map of what the network uses has a small deletion area and a large insertion area; in a random order, both are
+    equal in expectation.
 
     Args:
-        net: in evaluation mode.
-        photo: (3, S, S), prepared.
+        net: the network, in evaluation mode.
+        photo: (3, S, S), preprocessed.
         blank: (3, S, S), from blurred.
         order: (S, S), from order_of.
-        head: whose score.
-        grade: that was decided for the photo.
+        head: index of the head.
+        grade: its decision for the photo.
     """
     places = torch.from_numpy(order).to(photo.device)
     both = torch.cat([mixtures(photo, blank, places), mixtures(blank, photo, places)])

@@ -1,7 +1,7 @@
-"""Whether an assumed way from the final map to the features is the network's own way.
+"""Checks whether an assumed computation from the final map to the features is the network's own.
 
-Networks hold their maps in many layouts and pool them in many ways. None is known by its name: whatever is tried counts
-if the features of the forward pass come out of it again.
+Networks hold their maps in many layouts and pool them in many ways. None is recognised by name: a guess is accepted if
+it reproduces the features of the forward pass.
 """
 
 from math import sqrt
@@ -13,25 +13,25 @@ from multiskin.models.skinnet import SkinNet, SkinOutput
 
 
 def features_from(net: SkinNet, hidden: Tensor, output: SkinOutput) -> Tensor | None:
-    """The features (N, C') that the network makes of something in place of its final map or tokens.
+    """The features (N, C') that the network computes from a replacement for its final map or tokens.
 
     Args:
-        net: in evaluation mode.
-        hidden: (N, ...) in the layout tried; its first B are those of the forward pass.
-        output: of the forward pass on B photos.
+        net: the network, in evaluation mode.
+        hidden: (N, ...) in the layout to try; the first B must be equivalent to those of the forward pass.
+        output: the output of a forward pass on B photos.
 
     Returns:
-        None where the features of the first B are not those of the forward pass.
+        None if the features of the first B differ from those of the forward pass.
     """
     try:
         features = net.backbone.net.forward_head(hidden, pre_logits=True)
-    except Exception:  # it needs another layout, or more positions; every network raises its own kinds of error
+    except Exception:  # a wrong layout or too few positions; each network raises its own kind of error
         return None
     return features if are_features(features[: len(output.features)], output) else None
 
 
 def are_features(candidate: Tensor, output: SkinOutput) -> bool:
-    """Whether these (B, C') are the output's features but for rounding, and not for a share that could be seen."""
+    """Whether these (B, C') equal the output's features up to rounding."""
     expected = output.features
     if candidate.shape != expected.shape:
         return False

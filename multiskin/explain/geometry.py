@@ -1,4 +1,4 @@
-"""From the network's input back to the photo: every step of an evaluation transform squashes, cuts or pads, no more."""
+"""Maps the network's input back to the photo; the steps of evaluation transforms only resize, crop or pad."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from multiskin.data.transforms import PhotoTransform
 
 
 class Box(NamedTuple):
-    """Part of a photo, in shares of its width and height."""
+    """A part of a photo, as shares of its width and height."""
 
     left: float
     top: float
@@ -17,11 +17,11 @@ class Box(NamedTuple):
 
 
 class Region(NamedTuple):
-    """What a network looks at.
+    """The part of a photo that a network sees.
 
     Attributes:
-        frame: what becomes its whole input; reaches beyond `seen` where that is padded.
-        seen: the part of the photo that it sees, without padding.
+        frame: the area that becomes the whole input; extends beyond `seen` where the input is padded.
+        seen: the part of the photo in the input, without padding.
     """
 
     frame: Box
@@ -32,10 +32,10 @@ WHOLE = Region(Box(0, 0, 1, 1), Box(0, 0, 1, 1))
 
 
 def region_of(transform: PhotoTransform, height: int, width: int) -> Region:
-    """What an evaluation transform shows of a photo of this many pixels."""
-    size = np.array([width, height])  # of the picture between two steps, its own pixels
-    photo = np.array([[0.0, 0.0], size])  # corners (x, y), pixels of the photo
-    frame = seen = photo  # of the picture between two steps, likewise
+    """The region of a photo of this size in pixels that an evaluation transform shows."""
+    size = np.array([width, height])  # of the picture between two steps, in its own pixels
+    photo = np.array([[0.0, 0.0], size])  # two corners (x, y), in pixels of the photo
+    frame = seen = photo  # of the picture between two steps, in pixels of the photo
     for step in transform.compose.transforms:
         drawn = step.get_params_dependent_on_data({"shape": (*size[::-1].tolist(), 3)}, {})
         if "crop_coords" in drawn:
@@ -43,22 +43,22 @@ def region_of(transform: PhotoTransform, height: int, width: int) -> Region:
             cut = np.reshape(drawn["crop_coords"], (2, 2)) - [padding["pad_left"], padding["pad_top"]]
             frame, size = frame[0] + cut * (frame[1] - frame[0]) / size, cut[1] - cut[0]
             seen = np.clip(seen, *frame)
-        elif hasattr(step, "height"):  # Resize, which squashes whatever there is
+        elif hasattr(step, "height"):  # Resize, which may change the aspect ratio
             size = np.array([step.width, step.height])
     return Region(*(Box(*(corners / photo[1]).ravel().tolist()) for corners in (frame, seen)))
 
 
 def on_photo(maps: np.ndarray, region: Region, height: int, width: int) -> np.ndarray:
-    """Maps of the input, smoothly interpolated at a photo's pixels.
+    """Maps of the input, interpolated bilinearly at the photo's pixels.
 
     Args:
-        maps: (..., h, w), whose outer edges are those of the frame.
-        region: what of the photo they are maps of.
-        height: of the result, pixels; the photo may have been made smaller or larger.
-        width: likewise.
+        maps: (..., h, w), covering the frame of the region.
+        region: the part of the photo that they are maps of.
+        height: height of the result in pixels; the photo may be shown smaller or larger than it is.
+        width: width, likewise.
 
     Returns:
-        (..., height, width) float32, NaN where the network sees nothing.
+        (..., height, width) float32, NaN outside what the network sees.
     """
     frame, seen = region
     rows = _interpolation(maps.shape[-2], (frame.top, frame.bottom), (seen.top, seen.bottom), height)  # (height, h)
@@ -67,10 +67,10 @@ def on_photo(maps: np.ndarray, region: Region, height: int, width: int) -> np.nd
 
 
 def _interpolation(cells: int, frame: tuple[float, float], seen: tuple[float, float], pixels: int) -> np.ndarray:
-    """(pixels, cells): how much each cell counts at each pixel along one side; NaN where nothing is seen."""
-    place = (np.arange(pixels) + 0.5) / pixels  # of the pixels' centres, in shares of the photo
-    position = (place - frame[0]) / (frame[1] - frame[0]) * cells - 0.5  # 0 is the first cell's centre
-    inner = np.clip(position, 0, cells - 1)  # from the outermost centres to the edge nothing changes
+    """(pixels, cells): the weight of each cell at each pixel along one side; NaN outside what is seen."""
+    place = (np.arange(pixels) + 0.5) / pixels  # centres of the pixels, as shares of the photo
+    position = (place - frame[0]) / (frame[1] - frame[0]) * cells - 0.5  # 0 is the centre of the first cell
+    inner = np.clip(position, 0, cells - 1)  # constant between the outermost centres and the edges
     weights = np.maximum(1 - np.abs(inner[:, None] - np.arange(cells)), 0)
     weights[(place < seen[0]) | (place > seen[1])] = np.nan
     return weights.astype(np.float32)

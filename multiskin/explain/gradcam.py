@@ -1,4 +1,4 @@
-"""Captum's Grad-CAM, one pass forward and back per head: for networks without a closed form, and to check that."""
+"""Captum's Grad-CAM, with a forward and a backward pass per head: for networks without a closed form."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,15 +15,15 @@ from multiskin.schema import Attribute
 
 
 def layer_grad_cam(net: SkinNet, images: Tensor, scalar: Scalar = score) -> Tensor:
-    """The maps (B, H, h, w) of all heads, float32 and signed, without what heads read of finer stages.
+    """The maps (B, H, h, w) of all heads, float32 and signed, without the contribution of finer stages.
 
-    At the final map or, where heads read a class token that the final patches do not reach any more, at what enters
-    the last block.
+    They are taken at the final map or, if the heads read a class token, which no longer depends on the final patches,
+    at the input of the last block.
 
     Args:
-        net: in evaluation mode.
-        images: (B, 3, S, S), prepared.
-        scalar: what is explained of each head.
+        net: the network, in evaluation mode.
+        images: (B, 3, S, S), preprocessed.
+        scalar: the quantity of each head to explain.
 
     Raises:
         UserError: a head without this scalar, or a backbone without a map that the heads depend on.
@@ -36,7 +36,7 @@ def layer_grad_cam(net: SkinNet, images: Tensor, scalar: Scalar = score) -> Tens
         def explained(images: Tensor, attribute: Attribute, head: Head, stride: int | None) -> Tensor:
             return scalar(attribute, head, head(head_features(features_of(images), stages, stride)))
 
-        grad_cam, copy = LayerGradCam(explained, shown), images.clone()  # none of inference mode can be derived by
+        grad_cam, copy = LayerGradCam(explained, shown), images.clone()  # inference tensors have no gradient
         maps = [
             grad_cam.attribute(copy, additional_forward_args=(attribute, head, stride), relu_attributions=False)
             for attribute, (_, head), stride in zip(net.schema, net.named_heads(), net.strides, strict=True)
@@ -46,12 +46,12 @@ def layer_grad_cam(net: SkinNet, images: Tensor, scalar: Scalar = score) -> Tens
 
 @torch.no_grad()
 def _stages(net: SkinNet, images: Tensor) -> Mapping[int, Tensor]:
-    """What heads read of finer stages, which stays fixed while the final map is varied."""
+    """The finer stages that heads read, which are constant in the gradient at the final map."""
     return net(images).stages if any(net.strides) else {}
 
 
 class Shown(nn.Module):
-    """What captum looks at: a picture (B, C, h, w) on its way through the network, which depends on nothing else."""
+    """The layer that Captum explains: passes on a map (B, C, h, w) as an autograd leaf."""
 
     def forward(self, picture: Tensor) -> Tensor:
         return picture.detach().requires_grad_()
@@ -59,7 +59,7 @@ class Shown(nn.Module):
 
 @contextmanager
 def _features_by_way_of(shown: Shown, backbone: Backbone, image: Tensor) -> Iterator[Callable[[Tensor], Tensor]]:
-    """The way from images (B, 3, S, S) to features (B, C') on which the map passes through `shown`."""
+    """A function from images (B, 3, S, S) to features (B, C') in which the map passes through `shown`."""
     with torch.no_grad():
         size = backbone(image)[0].shape[2:]
         hidden = backbone.net.forward_features(image)
@@ -82,12 +82,12 @@ def _features_by_way_of(shown: Shown, backbone: Backbone, image: Tensor) -> Iter
 
 
 def _read(backbone: Backbone, hidden: Tensor, size: torch.Size, look: Callable[[Tensor], Tensor]) -> Tensor:
-    """The features (B, C') of a final map, or of tokens, that pass through `look`."""
+    """The features (B, C') of a final map, or of tokens, after `look` has been applied to it."""
     return backbone.net.forward_head(_pass_through(hidden, size, look), pre_logits=True)
 
 
 def _pass_through(hidden: Tensor, size: torch.Size, look: Callable[[Tensor], Tensor]) -> Tensor:
-    """What a network continues with after `look` has been given its map or tokens as a picture (B, C, h, w)."""
+    """Applies `look` to a map or tokens as a picture (B, C, h, w), and restores their own layout."""
     if hidden.ndim == 4:
         if hidden.shape[2:] == size:
             return look(hidden)
@@ -106,6 +106,6 @@ def _last_block(backbone: Backbone) -> nn.Module:
 
 def _without_map(backbone: Backbone) -> UserError:
     return UserError(
-        f"model.backbone: the heads of this {type(backbone.net).__name__} do not depend on its final map, and what "
-        "enters its last block is none; explain a model with another backbone, such as a convolutional one"
+        f"model.backbone: the heads of this {type(backbone.net).__name__} do not depend on its final map, and the "
+        "input of its last block is not a map; explain a model with another backbone, such as a convolutional one"
     )

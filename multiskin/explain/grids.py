@@ -1,4 +1,4 @@
-"""Maps of different fineness on one grid."""
+"""Brings maps of different resolutions to one grid."""
 
 import torch
 import torch.nn.functional as F
@@ -8,14 +8,14 @@ from multiskin.models.skinnet import SkinOutput
 
 
 def finest_grid(output: SkinOutput) -> torch.Size:
-    """Height and width of the finest map that a head reads: of a stage, for every stage is finer than the final map."""
+    """Height and width of the finest map that a head reads; every stage is finer than the final map."""
     return max((stage.shape[2:] for stage in output.stages.values()), default=output.maps.shape[2:])
 
 
 def on_grid(maps: Tensor, grid: torch.Size) -> Tensor:
-    """Maps (B, H, h, w) on a grid at least as fine, bilinearly, with what each position adds spread over its own.
+    """Maps (B, H, h, w) interpolated bilinearly on a grid at least as fine, scaled so that their sum stays the same.
 
-    A grid that is finer by a whole number keeps the sum over positions exactly; another one keeps it nearly.
+    The sum over positions is exact if the grid is finer by a whole number, and approximate otherwise.
     """
     if maps.shape[2:] == grid:
         return maps

@@ -1,4 +1,4 @@
-"""Only some of a network's heads: what is not asked for is neither derived nor measured, and cannot interfere."""
+"""Reduces a network and its photos to some of its heads, so that the others are neither explained nor measured."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -11,14 +11,14 @@ from multiskin.schema import Schema
 
 
 def with_heads(predictor: Predictor, schema: Schema) -> Predictor:
-    """A copy with the heads of these attributes alone, in their order.
+    """A copy with only the heads of these attributes, in the order of the schema.
 
     Args:
-        predictor: one that has them, each with as many grades.
-        schema: the attributes, with the words to describe them by.
+        predictor: the model, whose heads must have as many grades as the attributes.
+        schema: the attributes, with the words that describe them.
 
     Raises:
-        UserError: a head that it lacks.
+        UserError: the model lacks one of the heads.
     """
     places = [predictor.schema.index(name) for name in schema.names]
     net = deepcopy(predictor.net)
@@ -32,10 +32,10 @@ def with_heads(predictor: Predictor, schema: Schema) -> Predictor:
 
 
 def graded_for(photos: Manifest, schema: Schema) -> Manifest:
-    """The same photos with their grades for these attributes alone.
+    """The same photos with only their grades for these attributes.
 
     Raises:
-        UserError: an attribute that they are not graded for.
+        UserError: the photos lack one of the attributes.
     """
     places = [photos.schema.index(name) for name in schema.names]
     second = photos.second_grades

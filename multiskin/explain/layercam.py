@@ -1,6 +1,7 @@
-"""Layer-CAM: what lies in each place of each channel, weighed by that very place's gradient where it is above 0.
+"""Layer-CAM: the sum over channels of each position's activation times its positive gradient.
 
-Source: Jiang et al., 2021, LayerCAM, https://doi.org/10.1109/TIP.2021.3089943, equations 5 and 6, at what heads pool.
+Source: Jiang et al., 2021, LayerCAM, https://doi.org/10.1109/TIP.2021.3089943, equations 5 and 6, at the maps
+that heads pool.
 """
 
 from collections.abc import Sequence
@@ -15,10 +16,10 @@ from multiskin.models.skinnet import SkinNet, SkinOutput, head_features
 
 
 def layer_cam(net: SkinNet, output: SkinOutput) -> Tensor | None:
-    """The maps (B, H, h, w) of every head's score, nowhere below 0, from a finished forward pass.
+    """The maps (B, H, h, w) of every head's score, nowhere negative, from a finished forward pass.
 
     Returns:
-        None where heads do not read the final map as it is shown: of tokens, or with its channels last.
+        None if the network does not pool its final map in the layout (B, C, h, w), as with tokens or channels last.
     """
     with torch.enable_grad():
         maps, stages = _leaf(output.maps), {stride: _leaf(stage) for stride, stage in output.stages.items()}
@@ -38,7 +39,7 @@ def _leaf(maps: Tensor) -> Tensor:
 
 
 def _weighed(read: Sequence[Tensor], gradients: Sequence[Tensor], grid: torch.Size) -> Tensor:
-    """The map (B, 1, h, w) of a head that reads these maps (B, *, *, *), by as many gradients."""
+    """The map (B, 1, h, w) of a head from the maps (B, *, *, *) that it reads and the gradient at each."""
     each = [
         (gradient.relu() * maps.detach()).sum(dim=1, keepdim=True)
         for maps, gradient in zip(read, gradients, strict=True)
