@@ -1,4 +1,4 @@
-"""Measures whether the network uses what a map highlights: the change of a head's score as pixels are blurred or restored.
+"""Measures whether the network uses what a map highlights, by blurring and restoring pixels in its order.
 
 Source: Petsiuk, Das and Saenko, 2018, https://arxiv.org/abs/1806.07421, section 3.2.
 """

@@ -51,7 +51,7 @@ def energy_inside(maps: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def area_under_roc(maps: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """The probability (P,) that a pixel inside is higher than one outside, 0.5 by chance; NaN if all or none are inside.
+    """The probability (P,) that a pixel inside is higher than one outside (0.5 by chance); NaN if either has none.
 
     Args:
         maps: (P, S, S), signed.

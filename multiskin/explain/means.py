@@ -1,6 +1,6 @@
-"""What was measured on single photos, in tables: means with intervals, over all, by group, and of differences.
+"""Tables of means over photos with bootstrap intervals: of all photos, by group, and of paired differences.
 
-The bootstrap draws subjects, as that of the metrics does.
+Like the bootstrap of the metrics, this one resamples subjects.
 """
 
 from collections.abc import Iterator
@@ -15,18 +15,23 @@ from multiskin.metrics.bootstrap import RESAMPLES, interval, unit_weights
 from multiskin.schema import Schema
 
 BY_GROUP = ("pointing", "energy")
-TRUE_GRADE = "true grade"  # a group that each head has of its own
+TRUE_GRADE = "true grade"  # the column of groups that differ between heads
 MEANS = ["head", "method", "measure", "photos", "subjects", "value", "low", "high", "lead", "lead_low", "lead_high"]
 DIFFERENCES = ["head", "measure", "photos", "subjects", "value", "low", "high"]
 GROUPS = ["column", "group", "measure", "head", "photos", "subjects", "value", "low", "high"]
 
 
 def means_of(values: Values, photos: Manifest, seed: int) -> pd.DataFrame:
-    """One line per head, method and measure with a value.
+    """A table with a row for each head, method and measure with a value.
 
     Returns:
-        head, method, measure photos, subjects: with a value value, low, high: the mean and its 95 % interval lead,
-        lead_low, lead_high: by how much the network's own maps exceed it on the same photos; NaN for themselves
+        The columns MEANS:
+
+        - head, method, measure
+        - photos, subjects: how many have a value
+        - value, low, high: the mean and its 95 % interval
+        - lead, lead_low, lead_high: the mean difference of the network's own maps minus these on the same photos, and
+          its 95 % interval; NaN for the network's own maps
     """
     units, lines = photos.units, []
     for (method, measure), of_method in values.items():
@@ -40,13 +45,15 @@ def means_of(values: Values, photos: Manifest, seed: int) -> pd.DataFrame:
 
 
 def group_means_of(values: Values, photos: Manifest, seed: int) -> pd.DataFrame:
-    """One line per group of photos, measure of BY_GROUP and head, for the network's own maps.
+    """A table of the network's own maps with a row for each group of photos, measure of BY_GROUP and head.
 
     Returns:
-        column, group: what the photos have in common: a value of one of their groups, or the head's true grade
-        measure, head
-        photos, subjects: with a value
-        value, low, high: the mean and its 95 % interval
+        The columns GROUPS:
+
+        - column, group: a column of the photos' groups and one of its values, or TRUE_GRADE and a grade
+        - measure, head
+        - photos, subjects: how many have a value
+        - value, low, high: the mean and its 95 % interval
     """
     units, lines = photos.units, []
     for measure in BY_GROUP:
@@ -61,18 +68,21 @@ def group_means_of(values: Values, photos: Manifest, seed: int) -> pd.DataFrame:
 
 
 def differences_of(values: Values, others: Values, schema: Schema, units: np.ndarray, seed: int) -> pd.DataFrame:
-    """One line per head and measure for which both networks' own maps have values on the same photos.
+    """A table with a row for each head and measure for which the own maps of both networks have values.
 
     Args:
-        values: of the one.
-        others: of the other one, for the same photos and heads.
+        values: the values of one network.
+        others: the values of the other, for the same photos and heads.
         schema: the heads.
-        units: (N,) what each photo is drawn with.
-        seed: of the resamples.
+        units: (N,) the resampling unit of each photo.
+        seed: seed of the resamples.
 
     Returns:
-        head, measure photos, subjects: with a value of both value, low, high: the mean by which the first exceeds the
-        other, and its 95 % interval
+        The columns DIFFERENCES:
+
+        - head, measure
+        - photos, subjects: how many have a value of both networks
+        - value, low, high: the mean difference, first minus other, and its 95 % interval
     """
     lines = []
     for (method, measure), of_method in values.items():
@@ -86,13 +96,13 @@ def differences_of(values: Values, others: Values, schema: Schema, units: np.nda
 
 
 def _known(values: np.ndarray, units: np.ndarray) -> np.ndarray:
-    """For how many photos and how many subjects values (N, H) are known, by head: (H, 2)."""
+    """How many photos and how many subjects have values (N, H), by head: (H, 2)."""
     known = ~np.isnan(values)
     return np.array([(np.count_nonzero(column), len(np.unique(units[column]))) for column in known.T])
 
 
 def _groups(photos: Manifest) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Every group: its column, its value, and who is in it, (N, H) or (N, 1)."""
+    """Every group: its column, its value, and whether each photo belongs to it, (N, H) or (N, 1)."""
     for grade in range(photos.schema.max_grades):
         yield TRUE_GRADE, str(grade), photos.grades == grade
     for column, cells in photos.groups.items():
@@ -101,17 +111,17 @@ def _groups(photos: Manifest) -> Iterator[tuple[str, str, np.ndarray]]:
 
 
 def resampled_means(values: np.ndarray, units: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
-    """The mean of each column over the photos that have a value: as they are, and then of each resample.
+    """The mean of each column over the photos that have a value: first of the sample, then of each resample.
 
     Args:
-        values: (N, M), NaN where a photo has none.
-        units: (N,) what each photo is drawn with.
-        seed: the same one draws the same units.
-        resamples: R.
+        values: (N, M), NaN where a photo has no value.
+        units: (N,) the resampling unit of each photo, as integers from 0.
+        seed: seed of the resamples.
+        resamples: their number R.
 
     Returns:
-        (1 + R, M); NaN where no photo drawn has a value, and in all resamples where only photos of one unit have, since
-        nothing is then known about how another one would do.
+        (1 + R, M); NaN if no drawn photo has a value. If only one unit has values, all resamples are NaN, since the
+        variation between units is then unknown.
     """
     known = ~np.isnan(values)
     totals, counts = np.zeros((2, units.max() + 1, values.shape[1]))

@@ -1,4 +1,4 @@
-"""What is measured on the maps of some photos: for every method and measure one number per photo and head."""
+"""The measures of a batch of maps: for every method and measure, one number per photo and head."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -13,15 +13,15 @@ from multiskin.explain.randomisation import RANDOMISATIONS
 from multiskin.explain.similarity import rank_correlation
 from multiskin.models.skinnet import SkinNet
 
-THRESHOLD = 0.2  # of a mask, from which on a pixel is inside
-TOLERANCE = 0.03  # of the side, by which a pointed pixel may miss: Zhang et al. take 15 pixels of photos of 500
-DRAWS = 5  # networks that begin anew, of each kind
+THRESHOLD = 0.2  # the mask value from which a pixel counts as inside
+TOLERANCE = 0.03  # of the pointing game, as a share of the side: Zhang et al. allow 15 pixels in photos of 500
+DRAWS = 5  # reinitialised networks of each kind
 
-Values = dict[tuple[str, str], np.ndarray]  # by method and measure: (N, H), NaN where there is none
+Values = dict[tuple[str, str], np.ndarray]  # (N, H) by method and measure, NaN where there is no value
 
 
 class Measured(NamedTuple):
-    """One measure of one method's maps: values (B, H), NaN where a photo has none of a head."""
+    """One measure of one method's maps: values (B, H), NaN where a photo has no value for a head."""
 
     method: str
     measure: str
@@ -29,7 +29,7 @@ class Measured(NamedTuple):
 
 
 def localisation(maps: Maps, masks: np.ndarray) -> Iterator[Measured]:
-    """How maps (B, H, h, w) lie to the masks (B, H, S, S), 0 to 1; only where a mask reaches the threshold."""
+    """How well maps (B, H, h, w) agree with masks (B, H, S, S), 0 to 1, if these reach the threshold anywhere."""
     inside = masks >= THRESHOLD
     at = np.nonzero(inside.any(axis=(2, 3)))
     if not len(at[0]):
@@ -44,9 +44,9 @@ def localisation(maps: Maps, masks: np.ndarray) -> Iterator[Measured]:
 
 
 def outside_skin(maps: Maps, skin: np.ndarray, graded: np.ndarray) -> Iterator[Measured]:
-    """How much of maps (B, H, h, w) lies where no skin is, by the skin (B, S, S), 0 to 1, for the heads graded (B, H).
+    """The share of maps (B, H, h, w) outside the skin (B, S, S), 0 to 1, for the heads graded (B, H) bool.
 
-    Photos in which no skin is found are left out, since that does not prove that there is none.
+    Photos in which no skin was detected are left out, since detection may have failed.
     """
     found = skin.max(axis=(1, 2), keepdims=True)[..., 0] > 0  # (B, 1)
     at = np.nonzero(graded & found)
@@ -58,7 +58,7 @@ def outside_skin(maps: Maps, skin: np.ndarray, graded: np.ndarray) -> Iterator[M
 
 
 def _spread(values: np.ndarray, at: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> np.ndarray:
-    """Values (P,) at their photos and heads in an array of that shape, NaN elsewhere."""
+    """An array of this shape with values (P,) at these photos and heads, and NaN elsewhere."""
     spread = np.full(shape, np.nan)
     spread[at] = values
     return spread
@@ -67,14 +67,14 @@ def _spread(values: np.ndarray, at: tuple[np.ndarray, ...], shape: tuple[int, ..
 def faithfulness(
     net: SkinNet, images: Tensor, maps: Maps, grades: np.ndarray, graded: np.ndarray
 ) -> Iterator[Measured]:
-    """How a head's score follows its map, on photos that it is graded for and sees something in.
+    """Deletion and insertion for photos with a true grade in which the head finds something.
 
     Args:
-        net: in evaluation mode.
+        net: the network, in evaluation mode.
         images: (B, 3, S, S), on its device.
-        maps: (B, H, h, w) each; a uniform one has no order and is skipped.
-        grades: (B, H) as decided; for an ordinal head's grade 0 there is nothing to delete.
-        graded: (B, H) bool.
+        maps: (B, H, h, w) by method; the uniform map gives no order and is skipped.
+        grades: (B, H) the decisions; photos that an ordinal head grades 0 are skipped, as there is nothing to delete.
+        graded: (B, H) bool, whether the photo has a true grade.
     """
     ordinal = np.array([attribute.ordinal for attribute in net.schema])
     at = np.nonzero(graded & ((grades > 0) | ~ordinal))
@@ -100,19 +100,20 @@ def faithfulness(
 def randomisation(
     net: SkinNet, images: Tensor, rows: np.ndarray, maps: Maps, graded: np.ndarray, seed: int, settling: Tensor
 ) -> Iterator[Measured]:
-    """How like the maps are to those of reinitialised networks: mean rank correlations, and those without sign.
+    """The mean rank correlation with the maps of reinitialised networks, signed and absolute.
 
-    Channels that are high at the same places make a network's maps alike or opposite whatever the read-outs; this
-    cancels in the mean over draws, but not in the correlations without sign.
+    If channels are high at the same positions, maps are similar or opposite whatever the weights of the heads; this
+    cancels out in the mean over draws, but not in that of absolute correlations.
 
     Args:
-        net: in evaluation mode.
+        net: the network, in evaluation mode.
         images: (B, 3, S, S), on its device.
-        rows: (B,) the photos', by which random maps are drawn.
-        maps: (B, H, h, w) each.
-        graded: (B, H) bool.
-        seed: the networks' and the random maps'.
-        settling: (*, 3, S, S), photos that norms take their statistics from; the same ones make the same networks.
+        rows: (B,) the rows of the photos, which determine their random maps.
+        maps: (B, H, h, w) by method.
+        graded: (B, H) bool, whether the photo has a true grade.
+        seed: seed of the networks and of the random maps.
+        settling: (*, 3, S, S), the photos on which norms compute their statistics; the same in every batch, so that
+            the networks are the same.
     """
     for what, begin_anew in RANDOMISATIONS.items():
         draws = []

@@ -1,4 +1,4 @@
-"""Ways to a map of each head, side by side: the network's own, what others would use, and maps that know nothing."""
+"""The compared methods: the network's own maps, established alternatives, and baselines that ignore the photo."""
 
 import numpy as np
 from torch import Tensor
@@ -10,23 +10,23 @@ from multiskin.heads import Head
 from multiskin.models.skinnet import SkinNet
 from multiskin.schema import Attribute
 
-Maps = dict[str, np.ndarray]  # by method: (B, H, h, w)
+Maps = dict[str, np.ndarray]  # (B, H, h, w) by method
 OURS, CHANCE = "cam", "uniform"
 AT_ONCE = 32  # photos
 
 
 def maps_by_method(net: SkinNet, images: Tensor, rows: np.ndarray, seed: int) -> Maps:
-    """Every method's maps of photos (B, 3, S, S), all as coarse as the network's own.
+    """Every method's maps of the same photos, all with the resolution of the network's own.
 
-    cam is signed and explains the expected grade. grad_cam is as for classifiers: it explains the logit of the
-    likeliest grade, without what is below 0 (Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391). layer_cam is
-    left out where the network has none.
+    cam is signed and explains the expected grade. grad_cam is the method for classifiers: it explains the highest logit
+    and drops negative values (Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391). layer_cam is left out if the
+    network has none.
 
     Args:
-        net: in evaluation mode.
-        images: prepared, on its device.
-        rows: (B,) the photos', by which random maps are drawn.
-        seed: likewise.
+        net: the network, in evaluation mode.
+        images: (B, 3, S, S), preprocessed, on its device.
+        rows: (B,) the rows of the photos, which determine their random maps.
+        seed: seed of the random maps.
     """
     chunks = zip(images.split(AT_ONCE), np.split(rows, range(AT_ONCE, len(rows), AT_ONCE)), strict=True)
     parts = [_maps_at_once(net, some, of_some, seed) for some, of_some in chunks]

@@ -1,4 +1,4 @@
-"""Photographs in, maps out: what one or more models predict for a photo, and where in it they see that."""
+"""Explains photo files: the predictions of one or more models for each photo, and their maps."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,20 +23,20 @@ from multiskin.faces.step import Framing, Portrait
 from multiskin.inference.predictor import Prediction, Predictor
 from multiskin.schema import Attribute, Schema
 
-SHOWN = 480  # pixels of a shown photo's longer side
+SHOWN = 480  # pixels of the longer side of photos as shown
 
 
 class HeadExplanation(NamedTuple):
-    """What one head predicts for one photo, and where it sees that.
+    """One head's prediction for one photo, with the map that explains it.
 
     Attributes:
-        attribute: the head's.
-        grade: decided.
+        attribute: what the head grades.
+        grade: the decision.
         score: the expected grade; NaN for a nominal attribute.
-        value: of the scalar that is explained.
-        map: (h, w) float32, signed: what each place would add to the value if the whole photo looked like it, to first
-            order, so that the mean is what the photo adds.
-        region: what of the photo it is a map of.
+        value: the value of the explained scalar.
+        map: (h, w) float32, signed: to first order, what each position would contribute to the value if the whole photo
+            looked like it; the mean is the contribution of the photo.
+        region: the part of the photo that the map covers.
     """
 
     attribute: Attribute
@@ -48,11 +48,11 @@ class HeadExplanation(NamedTuple):
 
 
 class Skin(NamedTuple):
-    """Where skin is in a photo as it is shown, (h, w) float32, 0..1.
+    """The skin masks of a photo as shown, (h, w) float32, 0..1.
 
     Attributes:
-        bare: without lips.
-        with_lips: with them.
+        bare: the skin without lips.
+        with_lips: the skin and the lips.
     """
 
     bare: np.ndarray
@@ -63,10 +63,10 @@ class ExplainedPhoto(NamedTuple):
     """One photo with its explanations.
 
     Attributes:
-        path: as given.
-        pixels: (h, w, 3) uint8, scaled to be shown.
-        explanations: by attribute, one such dict per model.
-        skin: where it is; None if not asked for.
+        path: the path as given.
+        pixels: (h, w, 3) uint8, the photo as shown.
+        explanations: one dict per model, by attribute.
+        skin: the skin masks; None if not asked for.
     """
 
     path: str
@@ -76,11 +76,11 @@ class ExplainedPhoto(NamedTuple):
 
 
 class UnreadPhoto(NamedTuple):
-    """One photo that could not be read, and why.
+    """One photo that could not be read.
 
     Attributes:
-        path: as given.
-        error: the message, which begins with the path.
+        path: the path as given.
+        error: the error message, which begins with the path.
     """
 
     path: str
@@ -88,7 +88,7 @@ class UnreadPhoto(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """The message without the path, for a page that goes to others."""
+        """The message without the path, for pages that are given to others."""
         return self.error.removeprefix(f"{self.path}: ").removeprefix(f"{self.path!r}: ")
 
 
@@ -100,18 +100,18 @@ def explain_files(
     num_workers: int | None = 0,
     with_skin: bool = False,
 ) -> Iterator[ExplainedPhoto | UnreadPhoto]:
-    """Explains files in order; a bad file gives its error and does not affect the others.
+    """Explains photo files in order; an unreadable one yields its error and does not affect the others.
 
     Args:
-        predictors: the models, each with its own way of preparing photos.
+        predictors: the models, each with its own preprocessing.
         paths: the photos.
-        scalar: what is explained for each head.
-        batch_size: photos at once.
+        scalar: the quantity of each head to explain.
+        batch_size: photos at a time.
         num_workers: processes that read photos.
-        with_skin: look for skin, too.
+        with_skin: whether to detect skin, too.
 
     Raises:
-        UserError: some models see only faces and others whole photos, which one picture cannot show together.
+        UserError: the models see different parts of a photo (only faces or all of it), which one picture cannot show.
     """
     _require_same_view([predictor.preprocessing.skin for predictor in predictors])
     photos = PreparedPhotos(paths, [predictor.transform() for predictor in predictors], with_skin)
@@ -130,19 +130,19 @@ def explain_files(
 
 def _require_same_view(steps: Sequence[SkinConfig]) -> None:
     if len({(step.crop, step.detector if step.crop else None) for step in steps}) > 1:
-        raise UserError("--against: the models differ in data.skin.crop or detector; explain each by itself")
+        raise UserError("--against: the models differ in data.skin.crop or detector; explain them separately")
 
 
 class PreparedPhoto(NamedTuple):
-    """One photo as networks see it, and as it is shown.
+    """One photo as the networks see it, and as it is shown.
 
     Attributes:
-        path: as given.
-        pixels: (h, w, 3) uint8, as shown.
+        path: the path as given.
+        pixels: (h, w, 3) uint8, the photo as shown.
         images: (3, S, S), one per model.
-        regions: which part of the photo each of them is.
-        framing: how the photo was cut, the same for all models.
-        skin: where it is; None if not asked for.
+        regions: the part of the shown photo that each image covers.
+        framing: how the photo was cropped, the same for all models.
+        skin: the skin masks; None if not asked for.
     """
 
     path: str
@@ -156,18 +156,18 @@ class PreparedPhoto(NamedTuple):
 def prepare(
     photo: np.ndarray, path: str, transforms: Sequence[PhotoTransform], with_skin: bool = False
 ) -> PreparedPhoto:
-    """Prepares a photo for networks that all see the same of it.
+    """Prepares a photo for networks that all crop it in the same way.
 
     Args:
         photo: (h, w, 3) uint8.
-        path: what it is called.
+        path: its path.
         transforms: one per network.
-        with_skin: look for skin, too.
+        with_skin: whether to detect skin, too.
     """
     portraits = {transform.skin.config.detector: transform.skin.portrait(photo) for transform in transforms}
     views = [transform.skin.view(portraits[transform.skin.config.detector]) for transform in transforms]
     images = [transform.prepare(picture, seed=0) for transform, (picture, _) in zip(transforms, views, strict=True)]
-    framing = views[0][1]  # to the face alone, where networks see no more
+    framing = views[0][1]  # crops to the face if the networks see nothing else
     framed = framing(photo)
     shown = scaled(framed, SHOWN)
     regions = [region_of(transform, *framed.shape[:2]) for transform in transforms]
@@ -176,13 +176,13 @@ def prepare(
 
 
 def _skin(portrait: Portrait, framing: Framing, shape: tuple[int, ...]) -> Skin:
-    """The skin of a photo as it is shown, at this size in pixels."""
+    """The skin masks of a photo as shown, with this height and width in pixels."""
     masks = (framing(portrait.skin(lips)) for lips in (False, True))
     return Skin(*(cv2.resize(mask, shape[::-1], interpolation=cv2.INTER_AREA) for mask in masks))
 
 
 class PreparedPhotos(Dataset[PreparedPhoto | UnreadPhoto]):
-    """Files prepared for every network and to be shown, with the reason in place of a photo that cannot be read."""
+    """Photo files prepared for every network and for display; an unreadable one gives an UnreadPhoto."""
 
     def __init__(self, paths: Sequence[str | Path], transforms: Sequence[PhotoTransform], with_skin: bool) -> None:
         self.paths = [str(path) for path in paths]
@@ -222,13 +222,13 @@ def _explain(
 def explanations(
     schema: Schema, prediction: Prediction, found: HeadMaps, regions: Sequence[Region]
 ) -> Iterator[dict[str, HeadExplanation]]:
-    """The explanations from a forward pass on B photos, photo by photo.
+    """The explanations of B photos from one forward pass.
 
     Args:
-        schema: the network's.
-        prediction: of the pass.
+        schema: the schema of the network.
+        prediction: the predictions of the pass.
         found: its maps.
-        regions: (B), what of each photo they are maps of.
+        regions: the part of each of the B photos that its maps cover.
     """
     grades, scores, _ = prediction  # (B, H) each
     values = found.scalars.cpu().numpy()  # (B, H)

@@ -1,4 +1,4 @@
-"""Networks that have forgotten what they learned: a map that stays the same for them reflects only the photo.
+"""Networks with random weights: a map that stays the same for them does not depend on what was learned.
 
 Source: the model parameter randomisation test of Adebayo et al., 2018, https://arxiv.org/abs/1810.03292, section 3.
 """
@@ -11,20 +11,20 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from multiskin.models.skinnet import SkinNet
 
-TOKENS = 0.02  # standard deviation of what no layer owns, such as tokens of classes and places, as timm begins them
+TOKENS = 0.02  # standard deviation of parameters outside layers, such as class and position tokens, as in timm
 
 
 def without_readouts(net: SkinNet, _images: Tensor, seed: int) -> SkinNet:
-    """A copy whose heads' layers are reinitialised, on the features that were learned."""
+    """A copy with reinitialised heads on the learned features."""
     copy = deepcopy(net)
     _begin_anew(copy.heads, seed)
     return copy
 
 
 def without_weights(net: SkinNet, images: Tensor, seed: int) -> SkinNet:
-    """A copy with all layers reinitialised, its norms with the statistics of images (B, 3, S, S).
+    """A copy with all layers reinitialised and the statistics of norms computed on images (B, 3, S, S).
 
-    Random layers on those of the trained ones would saturate, or end in maps of nothing.
+    With the statistics of the trained layers, random ones would saturate or end in maps of zeros.
     """
     copy = deepcopy(net)
     _begin_anew(copy, seed)
@@ -53,7 +53,7 @@ def _settle_norms(net: SkinNet, images: Tensor) -> None:
     norms = [module for module in net.modules() if isinstance(module, _BatchNorm)]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # the mean over batches, here of one
+        norm.momentum = None  # average over batches, of which there is one
         norm.train()
     net(images)
     net.eval()

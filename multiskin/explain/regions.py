@@ -1,4 +1,4 @@
-"""Where conditions and skin lie in a photo, brought to the network's input the very way that the photo is."""
+"""Masks of conditions and skin, transformed to the network's input exactly as the photo is."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,24 +18,24 @@ from multiskin.errors import UserError
 from multiskin.faces.step import Framing, Portrait
 from multiskin.schema import MISSING, Schema
 
-Masks = Callable[[Path, str], np.ndarray | None]  # (photo, heading) -> (h, w), 0 to 1; None where nobody drew one
-MASKS = "masks"  # the folder beside the photos in which the renderer leaves them
+Masks = Callable[[Path, str], np.ndarray | None]  # (photo, heading) -> (h, w), 0 to 1; None if there is no mask
+MASKS = "masks"  # the folder among the photos into which the renderer writes masks
 
 
 class SkinMask(Protocol):
-    """Where skin is."""
+    """Detects the skin in a photo."""
 
     def __call__(self, portrait: Portrait, /, *, lips: bool) -> np.ndarray:
-        """A photo of (h, w) pixels to (h, w), 0 to 1; whether lips are skin."""
+        """The skin mask (h, w), 0 to 1, of a photo; `lips` says whether they count as skin."""
 
 
 @dataclass(frozen=True)
 class MaskFolder:
-    """Masks as files: NAME-HEADING.png for the photo NAME, in the photo's folder below `folder` or in `folder` itself.
+    """Masks in files: NAME-HEADING.png for the photo NAME, in the photo's subfolder of `folder` or in `folder` itself.
 
     Attributes:
-        folder: the masks'.
-        root: the folder that the photos' folders are counted from.
+        folder: the folder of the masks.
+        root: the folder that the subfolders of the photos are relative to.
     """
 
     folder: Path
@@ -43,15 +43,15 @@ class MaskFolder:
 
     @classmethod
     def beside(cls, root: Path, photos: Sequence[Path], schema: Schema) -> "MaskFolder | None":
-        """The masks in the folder of that name among photos; None where there is none.
+        """The masks in the folder MASKS among the photos; None if there is no such folder.
 
         Args:
-            root: the photos' folder.
-            photos: all of a set, whichever of them are used.
+            root: the folder of the photos.
+            photos: all photos of the data set, even if only some of them are used.
             schema: the attributes that masks may show.
 
         Raises:
-            UserError: a mask that two photos would share.
+            UserError: two photos would share a mask.
         """
         folder = root / MASKS
         if not folder.is_dir():
@@ -61,25 +61,25 @@ class MaskFolder:
         return found
 
     def require_distinct(self, photos: Sequence[Path], schema: Schema) -> None:
-        """Makes sure that no mask is found for two photos.
+        """Makes sure that no mask belongs to two photos.
 
         Raises:
-            UserError: it is.
+            UserError: two photos would share a mask.
         """
         owners: dict[Path, Path] = {}
         for photo, attribute in product(photos, schema):
             path = self._path(photo, attribute.heading)
             if path is not None and owners.setdefault(path, photo) != photo:
                 raise UserError(
-                    f"{path}: {owners[path]} and {photo} would share this mask; put masks into folders as the photos "
-                    f"are, {self.folder / 'FOLDER' / f'NAME-{attribute.heading}.png'}, or give photos different names"
+                    f"{path}: {owners[path]} and {photo} would share this mask; put masks into the same folders as "
+                    f"photos, {self.folder / 'FOLDER' / f'NAME-{attribute.heading}.png'}, or give photos other names"
                 )
 
     def __call__(self, photo: Path, heading: str) -> np.ndarray | None:
-        """The mask (h, w), 0 to 1; None where there is no such file.
+        """The mask (h, w), 0 to 1; None if there is no such file.
 
         Raises:
-            ImageError: a file that is no picture.
+            ImageError: the file is not a readable picture.
         """
         path = self._path(photo, heading)
         return None if path is None else read_image(path)[..., 0] / np.float32(255)
@@ -91,19 +91,19 @@ class MaskFolder:
 
 
 class PhotosWithRegions(Dataset[dict[str, Tensor]]):
-    """Photos with what is known about where to look.
+    """Photos with their masks of attributes and of skin.
 
-    Every item has "image" (3, S, S), "row" () the position in the manifest, "masks" (H, S, S), 0 of what is not drawn
-    or not graded, and "skin" (2, S, S), without lips and with them, 1 where nobody looks for it.
+    Every item has "image" (3, S, S); "row" (), the photo's index in the manifest; "masks" (H, S, S), 0 for attributes
+    without a mask or a grade; and "skin" (2, S, S), without and with lips.
 
     Args:
-        manifest: the photos; of a mask only graded attributes are asked.
-        preprocessing: the network's.
-        masks: where each attribute shows; None where nobody knows.
-        skin: where skin is; None to treat everything as skin.
+        manifest: the photos; masks are read only for graded attributes.
+        preprocessing: the preprocessing of the network.
+        masks: where each attribute shows; None if unknown.
+        skin: where skin is; None treats everything as skin.
 
     Raises:
-        UserError: at a photo whose mask is not of its size.
+        UserError: when an item is read, if a mask differs in size from its photo.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class PhotosWithRegions(Dataset[dict[str, Tensor]]):
         self.masks = masks
         self.skin = skin
         self.transform = evaluation_transform(preprocessing)
-        # A mask takes the photo's own way, as a picture, so that it cannot come to lie elsewhere.
+        # Masks go through the photo's own transform, as pictures, so that the two cannot become misaligned.
         self.plain = evaluation_transform(replace(preprocessing, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)))
 
     def __len__(self) -> int:
@@ -143,11 +143,11 @@ class PhotosWithRegions(Dataset[dict[str, Tensor]]):
         if mask.shape != shape:
             sizes = " and ".join(f"{height} x {width}" for height, width in (mask.shape, shape))
             raise UserError(
-                f"{photo}: its mask of {heading} and itself have {sizes} pixels; give it one of its own size"
+                f"{photo}: its mask of {heading} and the photo have {sizes} pixels; give a mask of the photo's size"
             )
         return mask
 
     def _as_seen(self, mask: np.ndarray, framing: Framing) -> Tensor:
-        """A photo's mask (h, w) on the network's input (S, S)."""
+        """A photo's mask (h, w) transformed to the network's input (S, S)."""
         picture = np.repeat(np.rint(255 * mask).astype(np.uint8)[..., None], 3, axis=2)
         return self.plain.prepare(framing(picture), seed=0)[0]

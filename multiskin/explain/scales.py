@@ -1,8 +1,8 @@
-"""How strong a map has to be for the full colour: absolute amounts, so that noise stays as faint as it is.
+"""The value of a map that is shown in full colour: an absolute amount, so that noise stays faint.
 
-What a place would add to a head's value, if the whole photo looked like it, has a natural size: that of the value's own
-range. Half of the range is the full colour, and colours mean the same in every head and every photo. A head may be
-given its own scale, but never one so fine that next to nothing looks like much.
+A map says how much each position would contribute to a head's value if the whole photo looked like it, so the range of
+the value is its natural scale. Half of this range is shown in full colour, and a colour means the same in every head
+and every photo. A head may also be shown on its own scale, which has a lower limit so that noise does not look strong.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,16 +12,16 @@ import numpy as np
 
 from multiskin.schema import Attribute, Schema
 
-LOGITS = 2.0  # full colour of a logit, which has no range: odds times 7
-FINEST = 4  # times finer than the natural scale is the finest own one
+LOGITS = 2.0  # full colour of a logit, whose range is unlimited; it multiplies odds by 7
+FINEST = 4  # a head's own scale is at most this many times finer than the natural one
 
 
 class Scale(NamedTuple):
-    """What the full colour stands for.
+    """What full colour stands for.
 
     Attributes:
-        unit: of the explained value.
-        full: so much of it.
+        unit: the unit of the explained value.
+        full: the amount that is shown in full colour.
     """
 
     unit: str
@@ -32,12 +32,12 @@ ScaleRule = Callable[[Scale, Sequence[np.ndarray]], Scale]
 
 
 def shared(natural: Scale, _: Sequence[np.ndarray]) -> Scale:
-    """The natural scale, whatever the maps."""
+    """The natural scale, whatever the maps are."""
     return natural
 
 
 def own(natural: Scale, maps: Sequence[np.ndarray]) -> Scale:
-    """The strongest value of some maps is the full colour, if it is not too weak for that."""
+    """Full colour for the largest absolute value of these maps, unless that is too small."""
     strongest = max((float(np.abs(each).max()) for each in maps), default=0.0)
     return natural._replace(full=max(strongest, natural.full / FINEST))
 
@@ -46,20 +46,20 @@ RULES: dict[str, ScaleRule] = {"shared": shared, "each": own}
 
 
 def natural_scale(explained: str, attribute: Attribute, schema: Schema) -> Scale:
-    """The scale of a head's maps, the same for all heads of a schema that have the same unit.
+    """The scale of a head's maps, the same for all heads of a schema with the same unit.
 
     Args:
-        explained: the word for what is explained: score, p2, >1, logit2.
-        attribute: the head's.
-        schema: all heads'.
+        explained: the name of the explained scalar: score, p2, >1 or logit2.
+        attribute: what the head grades.
+        schema: the attributes of all heads.
     """
     if explained == "score" and attribute.ordinal:
         return Scale("grades", (max(each.grades for each in schema if each.ordinal) - 1) / 2)
-    if explained == "score" or explained.startswith("logit"):  # of a nominal head it is the class's logit
+    if explained == "score" or explained.startswith("logit"):  # a nominal head's score is a logit
         return Scale("logits", LOGITS)
     return Scale("probability", 0.5)
 
 
 def finds_nothing(explained: str, attribute: Attribute, grade: int) -> bool:
-    """Whether a head says that there is nothing, so that there is no evidence for more to be shown."""
+    """Whether a head finds nothing in a photo, so that there is no evidence of more to show."""
     return attribute.ordinal and grade == 0 and (explained == "score" or explained.startswith(">"))

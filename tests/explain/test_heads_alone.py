@@ -85,7 +85,7 @@ def test_a_head_whose_logits_are_no_grades_is_in_nobodys_way(
     predictor = Predictor(net, Preprocessing(96, (0.5,) * 3, (0.2,) * 3), torch.device("cpu"))
     other = with_heads(predictor, predictor.schema).net
     other.heads[0].linear = torch.nn.Linear(other.heads[0].linear.in_features, 9)
-    with pytest.raises(UserError, match="'k2': its 9 logits"):
+    with pytest.raises(UserError, match="'k2': has 9 logits"):
         head_maps(other, images(1, 96), class_logit(2))
     asked_for = with_heads(replace(predictor, net=other), Schema((net.schema["k5"],)))
     found = head_maps(asked_for.net, images(1, 96), class_logit(2)).maps

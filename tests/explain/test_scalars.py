@@ -69,7 +69,7 @@ def test_a_class_logit_is_the_logit_in_full_precision() -> None:
 
 
 def test_logits_that_are_not_of_grades_are_not_taken_for_them() -> None:
-    with pytest.raises(UserError, match=r"'tone': its 4 logits are not those of its 5 grades; .* probability"):
+    with pytest.raises(UserError, match=r"'tone': has 4 logits for 5 grades, .* probability"):
         class_logit(2)(TONE, head_of(TONE), torch.zeros(1, 4))
 
 

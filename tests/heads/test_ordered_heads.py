@@ -190,7 +190,7 @@ def test_maps_in_closed_form_are_captums_grad_cam(net: SkinNet, scalar: Scalar) 
 
 
 def test_a_class_logit_is_asked_of_a_head_without_one_in_vain(net: SkinNet) -> None:
-    with pytest.raises(UserError, match="its 1 logits are not those of its 2 grades"):
+    with pytest.raises(UserError, match="has 1 logits for 2 grades"):
         closed_form(net, net(noise(1, 3, 64, 64)), class_logit(1))
 
 
