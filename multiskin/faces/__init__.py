@@ -1,4 +1,4 @@
-"""Where the face and the skin are in a photograph."""
+"""Detects faces and skin in photos."""
 
 from multiskin.faces.alignment import align, cut, restore
 from multiskin.faces.detection import DetectedFace, find_faces

@@ -1,4 +1,4 @@
-"""A face turned upright in a square, and what was found there mapped back to the photo."""
+"""Crops faces upright into a square, and maps results from the crop back to the photo."""
 
 import cv2
 import numpy as np
@@ -8,33 +8,33 @@ from multiskin.faces.detection import DetectedFace
 
 
 def align(photo: np.ndarray, face: DetectedFace, size: int, margin: float) -> tuple[np.ndarray, np.ndarray]:
-    """Cuts out a face, turned upright, from the hairline to the chin.
+    """Crops a face, rotated upright, from the hairline to the chin.
 
     Args:
         photo: (h, w, 3) or (h, w).
-        face: where it is.
-        size: height and width of the crop, in pixels.
-        margin: what is added on each side, as a share of half the face's height.
+        face: the detected face.
+        size: height and width of the crop in pixels.
+        margin: added on each side, as a share of half the face's height.
 
     Returns:
-        The crop, in which the photo is mirrored at its edges, and the transform (2, 3) from photo to crop, pixels.
+        The crop, in which the photo is reflected beyond its edges, and the transform (2, 3) from photo to crop, pixels.
     """
     transform = upright(face, size, margin)
     return cut(photo, transform, size), transform
 
 
 def upright(face: DetectedFace, size: int, margin: float) -> np.ndarray:
-    """The transform (2, 3) of `align`, which does not need the photo itself."""
+    """The transform (2, 3) of `align`, without the photo."""
     return similarity(np.array(face.landmarks), in_crop(LANDMARKS, size, margin))
 
 
 def in_crop(points: np.ndarray, size: int, margin: float) -> np.ndarray:
-    """Where points (N, 2) in the units of `anatomy` lie in a crop, in pixels."""
+    """Points (N, 2) in the units of `anatomy` as pixels of a crop."""
     return (points - CENTRE) * (size / (2 * REACH * (1 + margin))) + (size - 1) / 2
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The rotation, scale and shift (2, 3) that bring points (N, 2) nearest to others by least squares."""
+    """The least-squares similarity transform (2, 3), a rotation, scale and shift, of points (N, 2) to others (N, 2)."""
     z, w = source @ (1, 1j), target @ (1, 1j)
     factor = np.vdot(z - z.mean(), w - w.mean()) / np.vdot(z - z.mean(), z - z.mean()).real
     shift = w.mean() - factor * z.mean()
@@ -49,15 +49,15 @@ def moved(points: np.ndarray, transform: np.ndarray) -> np.ndarray:
 def cut(photo: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:
     """The crop of `align` from another picture of the same height and width, such as a mask."""
     shrink = min(1.0, float(np.sqrt(np.linalg.det(transform[:, :2]))))
-    if shrink < 1:  # by area first, since sampling would skip pixels
+    if shrink < 1:  # averages over areas first, since interpolation alone would skip pixels
         width, height = (max(round(shrink * side), 1) for side in photo.shape[1::-1])
         ratio = np.array([width, height]) / photo.shape[1::-1]
         photo = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
-        shift = transform[:, 2] + transform[:, :2] @ ((1 / ratio - 1) / 2)  # of the centre of the first pixel
+        shift = transform[:, 2] + transform[:, :2] @ ((1 / ratio - 1) / 2)  # moves the centre of the first pixel
         transform = np.column_stack([transform[:, :2] / ratio, shift])
     return cv2.warpAffine(photo, transform, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
 def restore(values: np.ndarray, transform: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A map (size, size) of a crop in its place in the photo, (h, w) = shape; 0 outside the crop."""
+    """A map (size, size) of a crop placed back into the photo, (h, w) = shape; 0 outside the crop."""
     return cv2.warpAffine(values, transform, shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)

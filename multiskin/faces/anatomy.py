@@ -1,6 +1,6 @@
 """The average face, in its own units: the pupils are at (-1, 0) and (1, 0), x runs to the right and y down.
 
-Means, made symmetric, of the neutral faces of the Face Research Lab London Set (DeBruine and Jones 2017).
+The mean shape, made symmetric, of the neutral faces of the Face Research Lab London Set (DeBruine and Jones 2017).
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ def _pair(right: Points) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _both(right: Points) -> np.ndarray:
-    """A whole outline from its right half, which is given from top to bottom."""
+    """A complete outline from its right half, whose points run from top to bottom."""
     half, mirrored = _pair(right)
     return np.concatenate([half, mirrored[::-1]])
 
 
-LANDMARKS = np.array([(-1, 0), (1, 0), (0, 1.09), (-0.82, 2.22), (0.82, 2.22)])  # where MTCNN places them
-CENTRE, REACH = np.array([0, 0.63]), 3.07  # the middle of a face, and from there to its hairline and to its chin
+LANDMARKS = np.array([(-1, 0), (1, 0), (0, 1.09), (-0.82, 2.22), (0.82, 2.22)])  # as MTCNN defines them
+CENTRE, REACH = np.array([0, 0.63]), 3.07  # of a face, and the distance from there to the hairline and to the chin
 
 OUTLINE = _both(
     (
@@ -39,7 +39,7 @@ BROWS = _pair(
 NOSTRILS = _pair([(0.16, 1.30), (0.40, 1.27), (0.40, 1.41), (0.10, 1.39)])
 LIPS = _both([(0, 1.94), (0.24, 1.89), (0.50, 2.0), (0.80, 2.21), (0.57, 2.36), (0.32, 2.46), (0, 2.50)])
 
-BARE = (  # what is skin on nearly every face: the cheeks above a beard, the ridge of the nose and the forehead
+BARE = (  # skin on nearly every face: the cheeks above a beard, the bridge of the nose and the forehead
     *_pair([(0.85, 0.65), (1.45, 0.65), (1.45, 1.3), (0.85, 1.3)]),
     _both([(0, 0.1), (0.15, 0.1), (0.15, 0.8), (0, 0.8)]),
     _both([(0, -1.65), (0.6, -1.65), (0.6, -0.95), (0, -0.95)]),

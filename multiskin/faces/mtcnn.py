@@ -1,4 +1,4 @@
-"""MTCNN: three small networks that look for faces more and more closely.
+"""MTCNN: a cascade of three small networks that propose, refine and locate faces.
 
 Source: Zhang, Zhang, Li and Qiao, "Joint face detection and alignment using multitask cascaded convolutional networks",
 IEEE Signal Processing Letters, 2016.
@@ -13,19 +13,19 @@ from torch import Tensor
 
 from multiskin.faces.networks import Network
 
-SMALLEST = 32  # pixels: of the faces looked for
-CELL, STRIDE = 12, 2  # pixels: what the first network sees at once, and how far its answers are apart
-CLOSER, CLOSEST = 24, 48  # pixels: what the others see
-SHRINK = 0.709  # from one size of the picture to the next: half the area
-LEAST = (0.6, 0.7, 0.9)  # confidence with which each network lets a box pass
-OVERLAP = 0.7, 0.5  # intersection over union of boxes that mean the same face, while it is looked for and at the end
-MOST = 200  # boxes between networks, so that no picture takes long
+SMALLEST = 32  # pixels: the smallest face that is looked for
+CELL, STRIDE = 12, 2  # pixels: the receptive field of the first network, and the distance between its outputs
+CLOSER, CLOSEST = 24, 48  # pixels: the input sizes of the second and third networks
+SHRINK = 0.709  # ratio of successive scales of the image pyramid; halves the area
+LEAST = (0.6, 0.7, 0.9)  # minimum confidence of the boxes that each network passes on
+OVERLAP = 0.7, 0.5  # maximum intersection over union of boxes of different faces: of candidates, at the end
+MOST = 200  # maximum number of boxes between networks, which bounds the time
 
 
 class Mtcnn:
-    """Finds faces in pixels, (h, w, 3) uint8 RGB to (N, 15), as `detection.Detector` says.
+    """Detects faces in pixels, (h, w, 3) uint8 RGB to (N, 15); see `detection.Detector`.
 
-    Until then, a box is a row of left, top, right, bottom and confidence.
+    Internally, a box is a row of left, top, right, bottom and confidence.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Mtcnn:
         return np.concatenate([found[:, :2], _sizes(found), found[:, 5:], found[:, 4:5]], axis=1)
 
     def _proposals(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
-        """Boxes at each size of the picture, since the first network knows only one size of face."""
+        """Boxes at each scale of the image pyramid, since the first network detects only one size of face."""
         scale = CELL / SMALLEST
         while scale * min(pixels.shape[:2]) >= CELL:
             height, width = (round(scale * side) for side in pixels.shape[:2])
@@ -65,13 +65,13 @@ def _sizes(boxes: np.ndarray) -> np.ndarray:
 
 
 def _refined(boxes: np.ndarray, offsets: Tensor, logits: Tensor) -> np.ndarray:
-    """Boxes moved by offsets (N, 4) in units of their sizes, with the confidence of logits (N, 2)."""
+    """Boxes moved by offsets (N, 4) in units of their sizes, with the confidence from logits (N, 2)."""
     edges = boxes[:, :4] + offsets.numpy() * np.tile(_sizes(boxes), 2)
     return np.concatenate([edges, logits.softmax(dim=1)[:, 1:].numpy()], axis=1)
 
 
 def _landmarks(boxes: np.ndarray, points: Tensor) -> np.ndarray:
-    """Landmarks (N, 10), x and y in turn, from five x and then five y in units of the boxes."""
+    """Landmarks (N, 10) as x, y, x, y, ... in pixels, from all x and then all y (N, 10) in units of the boxes."""
     within = points.numpy().reshape(-1, 2, 5).swapaxes(1, 2)  # (N, 5, 2)
     return (boxes[:, None, :2] + within * _sizes(boxes)[:, None]).reshape(-1, 10)
 
@@ -81,7 +81,7 @@ def _confident(boxes: np.ndarray, least: float) -> np.ndarray:
 
 
 def _distinct(boxes: np.ndarray, overlap: float) -> np.ndarray:
-    """The most confident of boxes that mean the same face, MOST at most."""
+    """Non-maximum suppression, keeping at most MOST boxes."""
     rectangles = np.concatenate([boxes[:, :2], _sizes(boxes)], axis=1)
     best = np.argsort(-boxes[:, 4], kind="stable")[: 10 * MOST]
     kept = cv2.dnn.NMSBoxes(rectangles[best].tolist(), boxes[best, 4].tolist(), 0.0, overlap)
@@ -89,14 +89,14 @@ def _distinct(boxes: np.ndarray, overlap: float) -> np.ndarray:
 
 
 def _square(boxes: np.ndarray) -> np.ndarray:
-    """Boxes made as wide as high, around the same middle."""
+    """Boxes extended to squares with the same centres."""
     half = _sizes(boxes).max(axis=1, keepdims=True) / 2
     middle = (boxes[:, :2] + boxes[:, 2:4]) / 2
     return np.concatenate([middle - half, middle + half, boxes[:, 4:]], axis=1)
 
 
 def _patches(pixels: np.ndarray, boxes: np.ndarray, side: int) -> Tensor:
-    """The pixels in each square box, black outside the picture: (N, 3, side, side)."""
+    """The pixels of each square box, black outside the picture: (N, 3, side, side)."""
     patches = np.zeros((len(boxes), side, side, 3), np.uint8)
     for patch, (left, top, right, *_) in zip(patches, boxes.tolist(), strict=True):
         pitch = (right - left) / side

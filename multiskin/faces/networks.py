@@ -1,6 +1,6 @@
-"""The three small networks of MTCNN, with the weights from the package of that name.
+"""The three networks of MTCNN in PyTorch, with the weights of the package `mtcnn`.
 
-That package's own code needs TensorFlow, but its weights do not: they are lists of arrays.
+That package's own code needs TensorFlow, but its weights are plain lists of arrays.
 """
 
 from importlib.metadata import distribution
@@ -12,12 +12,12 @@ from torch.nn import functional as F
 
 
 class Network:
-    """Convolutions and a fully connected layer, with PReLU after each and max pooling after the first ones.
+    """Convolutions and at most one fully connected layer, each with PReLU, then parallel output layers.
 
     Args:
-        name: of the file of weights.
-        windows: the size of each max pooling window, in pixels.
-        outputs: how many of the last layers are parallel outputs rather than stacked.
+        name: name of the file of weights.
+        windows: window sizes of the max pooling after the first layers, in pixels.
+        outputs: how many of the last layers are parallel outputs.
     """
 
     def __init__(self, name: str, windows: tuple[int, ...], outputs: int) -> None:
@@ -29,7 +29,7 @@ class Network:
         self.windows = windows
 
     def __call__(self, x: Tensor) -> list[Tensor]:
-        """Pixels (B, 3, h, w) to one (B, C) for each output, or (B, C, h', w') where nothing is fully connected."""
+        """Pixels (B, 3, h, w) to (B, C) for each output, or (B, C, h', w') if the network is fully convolutional."""
         windows = iter(self.windows)
         for weight, bias, slope in self.layers:
             x = F.prelu(_layer(x, weight, bias), slope.flatten())
@@ -47,4 +47,4 @@ def _as_in_torch(weight: Tensor) -> Tensor:
 def _layer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if weight.ndim == 4:
         return F.conv2d(x, weight, bias)
-    return F.linear(x.transpose(1, -1).flatten(1), weight, bias)  # (B, w, h, C): columns first, as it was trained
+    return F.linear(x.transpose(1, -1).flatten(1), weight, bias)  # (B, w, h, C): the order the weights were trained with

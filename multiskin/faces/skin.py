@@ -1,6 +1,6 @@
-"""Where there is skin in a photo: by the form of a face and the colour of its cheeks; in a close-up by colour alone.
+"""Detects skin in a photo: by the shape of a face and the colour of its cheeks, or in a close-up by colour alone.
 
-Colours are CIELAB (D65). What skin looks like is measured in each photo, so that tone and light need not be known.
+Colours are CIELAB (D65). The colour of skin is measured in each photo, so skin tone and lighting need not be known.
 """
 
 from collections.abc import Sequence
@@ -13,44 +13,44 @@ from multiskin.faces.alignment import align, moved, restore, similarity
 from multiskin.faces.anatomy import BARE, BROWS, EYES, LANDMARKS, LIPS, NOSTRILS, OUTLINE, REACH
 from multiskin.faces.detection import DetectedFace
 
-SIDE = 384  # pixels of the picture that masks are made on, whatever the photo
-MARGIN = 0.15  # around the face, for those whose outline is wider than the average
-UNIT = SIDE / (2 * REACH * (1 + MARGIN))  # pixels for a unit of `anatomy`
-LARGEST_MARK = (0.5 * UNIT) ** 2  # square pixels: a larger patch of another colour in a face is not a mark on its skin
-RIM = round(0.06 * UNIT)  # pixels: around eyes and brows, whose forms differ
-SOFT = 1.0  # pixels: deviation of the blur of edges
+SIDE = 384  # pixels of the side of the picture that masks are computed on
+MARGIN = 0.15  # around the face, for faces wider than the average
+UNIT = SIDE / (2 * REACH * (1 + MARGIN))  # pixels per unit of `anatomy`
+LARGEST_MARK = (0.5 * UNIT) ** 2  # square pixels: a larger patch of another colour is not a mark on the skin
+RIM = round(0.06 * UNIT)  # pixels: a margin around eyes and brows, whose shapes vary
+SOFT = 1.0  # pixels: standard deviation of the blur of edges
 
-# Least deviations of skin, lightness as a share of its own: cheeks are more even than a face, with its light and shade.
+# Minimum deviations of skin, of lightness as a share of its median: cheeks vary less than a face with light and shade.
 LEAST_LIGHTNESS, LEAST_CHROMA = 0.17, 4.0
-BRIGHTER = 0.5  # what a deviation to the bright side counts: skin shines
-FARTHEST = 4.0, 5.0  # deviations from skin: up to the first a pixel is skin, from the second on it is not
-ROUNDS, OUTLYING = 3, 2.5  # of measuring, and the deviations from which a pixel is left out of the next
-DARK = 0.45  # of the lightness of skin: no lip, but the gap between lips
+BRIGHTER = 0.5  # weight of deviations towards brighter, since skin shines
+FARTHEST = 4.0, 5.0  # distances in deviations: up to the first a pixel is skin, from the second it is not
+ROUNDS, OUTLYING = 3, 2.5  # of measuring, and the distance in deviations beyond which the next round ignores a pixel
+DARK = 0.45  # of the lightness of skin: anything darker is the gap between the lips
 
-# What skin never is, whatever its tone and light: black, grey, green and blue, or more colourful than blood.
+# Limits for skin of any tone in any light: it is never black, green, blue or grey, nor more colourful than blood.
 BLACK, GREEN, BLUE, GREY, GAUDY = 4, 0, -12, 3, 60
-GREY_IN_DARK = 0.25  # of the lightness: colours fade with the light, so that less than GREY is enough there
-EVEN = 3.0  # pixels: deviation of the blur after which remaining colour is not noise
-LITTLE = 0.05  # share of a close-up, or of the square around a face: less skin than that counts as none
+GREY_IN_DARK = 0.25  # of the lightness: colours fade in the dark, so the limit is lower than GREY there
+EVEN = 3.0  # pixels: standard deviation of a blur that removes colour noise
+LITTLE = 0.05  # share of a close-up, or of the square around a face: less skin counts as none
 
 
 class Colours(NamedTuple):
-    """What skin looks like: the median and the deviation of L, a and b, (3,) each."""
+    """The colours of skin: the median and the deviation of L, a and b, (3,) each."""
 
     median: np.ndarray
     deviation: np.ndarray
 
 
 def skin_mask(photo: np.ndarray, face: DetectedFace | None, lips: bool = False) -> np.ndarray:
-    """How far each pixel of a photo is skin of one face, or of whatever a close-up shows: (h, w) float32, 0..1.
+    """The skin of one face or of a close-up: (h, w) float32, from 0 (not skin) to 1 (skin).
 
-    Eyes, brows, nostrils, open mouths and what does not have the colour of skin, such as hair, are left out; marks on
-    skin count as skin. Neck and ears next to a face are left out. The mask is 0 throughout where no skin is found,
-    which proves nothing: a close-up may be black and white.
+    Eyes, brows, nostrils, open mouths and anything without the colour of skin, such as hair, are left out, and so are
+    the neck and ears of a face; marks on skin count as skin. The mask is 0 everywhere if no skin is found, which does
+    not prove that there is none: a close-up may be black and white.
 
     Args:
         photo: (h, w, 3) uint8 RGB.
-        face: whose skin is meant; None treats the photo as a close-up.
+        face: the face whose skin to find; None treats the photo as a close-up.
         lips: whether the lips of a face count as skin.
     """
     if face is None:
@@ -90,17 +90,17 @@ def _lab(photo: np.ndarray) -> np.ndarray:
 
 
 def measure(lab: np.ndarray) -> Colours:
-    """The colours of pixels (N, 3) that are mostly skin, ignoring hair, shine and shade among them."""
+    """The colours of pixels (N, 3) that are mostly skin, robust to hair, shine and shade."""
     for _ in range(ROUNDS):
         median = np.median(lab, axis=0)
         least = [LEAST_LIGHTNESS * median[0], LEAST_CHROMA, LEAST_CHROMA]
-        deviation = np.maximum(1.4826 * np.median(np.abs(lab - median), axis=0), least)  # as of a normal distribution
+        deviation = np.maximum(1.4826 * np.median(np.abs(lab - median), axis=0), least)  # std if normal
         lab = lab[(np.abs(lab - median) <= OUTLYING * deviation).all(axis=1)]
     return Colours(median, deviation)
 
 
 def likeness(lab: np.ndarray, colours: Colours) -> np.ndarray:
-    """How far each pixel (h, w, 3) has these colours: (h, w) float32, 0..1."""
+    """How well each pixel (h, w, 3) matches these colours: (h, w) float32, 0..1."""
     apart = (lab - colours.median) / colours.deviation
     apart[..., 0] *= np.where(apart[..., 0] > 0, BRIGHTER, 1)
     near, far = FARTHEST
@@ -108,20 +108,20 @@ def likeness(lab: np.ndarray, colours: Colours) -> np.ndarray:
 
 
 def _lips(lab: np.ndarray, colours: Colours) -> np.ndarray:
-    """Where a mouth is no darker than lips and as red as skin, which teeth are not: (h, w) float32, 0 or 1."""
+    """Pixels as light as lips and, unlike teeth, as red as skin: (h, w) float32, 0 or 1."""
     red = lab[..., 1] > colours.median[1] - colours.deviation[1]
     return (red & (lab[..., 0] > DARK * colours.median[0])).astype(np.float32)
 
 
 def _possible(lab: np.ndarray) -> np.ndarray:
-    """Which pixels may be skin of some tone in some light: (h, w) bool."""
+    """Which pixels could be skin of any tone in any light: (h, w) bool."""
     lightness, a, b = np.moveaxis(lab, -1, 0)
     chroma, grey = np.hypot(a, b), np.minimum(GREY, GREY_IN_DARK * lightness)
     return (lightness > BLACK) & (a > GREEN) & (b > BLUE) & (chroma > grey) & (chroma < GAUDY)
 
 
 def _drawn(outlines: Sequence[np.ndarray], anchors: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """The insides of outlines, moved as the anchors are to the landmarks: (SIDE, SIDE) float32, 0 or 1."""
+    """The insides of outlines, after the transform from anchors to landmarks: (SIDE, SIDE) float32, 0 or 1."""
     drawing, transform = np.zeros((SIDE, SIDE), np.float32), similarity(anchors, landmarks)
     for outline in outlines:
         cv2.fillPoly(drawing, [np.rint(moved(outline, transform)).astype(np.int32)], 1.0)
@@ -129,7 +129,7 @@ def _drawn(outlines: Sequence[np.ndarray], anchors: np.ndarray, landmarks: np.nd
 
 
 def _without_holes(skin: np.ndarray, largest: float) -> np.ndarray:
-    """Counts patches of other colours that are surrounded by skin as skin, up to a number of pixels."""
+    """Fills patches of other colours that are surrounded by skin and have fewer pixels than `largest`."""
     height, width = skin.shape
     _, labels, patches, _ = cv2.connectedComponentsWithStats((skin < 1).astype(np.uint8), connectivity=4)
     left, top, across, down, pixels = patches.T

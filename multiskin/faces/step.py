@@ -1,4 +1,4 @@
-"""The step of preprocessing that shows the network only the face, or only skin."""
+"""The preprocessing step that crops photos to the face or hides everything but skin."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ MARGIN = 0.1  # around a face, as a share of half its height
 GREY = 127  # in place of what is not skin
 
 Framing = Callable[[np.ndarray], np.ndarray]
-"""What cuts any picture of a photo's height and width, such as a mask, as the photo is cut."""
+"""Crops any picture with a photo's height and width, such as a mask, in the same way as the photo."""
 
 
 class Portrait:
-    """A photo with its largest face, which is looked for only once, when first asked for.
+    """A photo with its largest face, which is detected once, when first needed.
 
     Args:
         photo: (h, w, 3) uint8 RGB.
-        detector: the path of a YuNet model; None for MTCNN.
+        detector: path of a YuNet model; None uses MTCNN.
     """
 
     def __init__(self, photo: np.ndarray, detector: str | None) -> None:
@@ -35,29 +35,29 @@ class Portrait:
         return next(iter(find_faces(self.photo, self.detector)), None)
 
     def skin(self, lips: bool = False) -> np.ndarray:
-        """The skin mask (h, w) float32, 0..1, of the face, or of a close-up without a face; 0 where none is found."""
+        """The skin mask (h, w) float32, 0..1, of the face, or of the photo as a close-up if it has none."""
         return skin_mask(self.photo, self.face, lips)
 
 
 @dataclass(frozen=True)
 class SkinStep:
-    """A photo (h, w, 3) uint8 RGB to what the network is to see of it.
+    """Turns a photo (h, w, 3) uint8 RGB into the part of it that the network should see.
 
-    It holds only settings, so that it can be sent to worker processes, each of which loads the detector for itself.
+    It holds only settings, so it can be sent to worker processes, each of which loads its own detector.
 
     Attributes:
-        config: what is done.
-        size: height and width of a face that is cut out, in pixels.
+        config: the settings.
+        size: height and width of a cropped face, in pixels.
     """
 
     config: SkinConfig
     size: int
 
     def check(self) -> None:
-        """Makes sure that faces can be looked for.
+        """Makes sure that the face detector can be loaded, if it is needed or given.
 
         Raises:
-            UserError: no such detector.
+            UserError: the detector's file does not exist or is not a YuNet model.
         """
         if self.config.crop or self.config.only or self.config.detector is not None:
             load_detector(self.config.detector)
@@ -66,11 +66,11 @@ class SkinStep:
         return self.view(self.portrait(photo))[0]
 
     def portrait(self, photo: np.ndarray) -> Portrait:
-        """A photo in the form that `view` takes."""
+        """The photo in the form that `view` takes."""
         return Portrait(photo, self.config.detector)
 
     def view(self, portrait: Portrait) -> tuple[np.ndarray, Framing]:
-        """What the network is to see of a photo, and how the photo is cut for that."""
+        """What the network should see of a photo, and how the photo is cropped for that."""
         framing = self._framing(portrait)
         return framing(bared(portrait) if self.config.only else portrait.photo), framing
 
@@ -81,17 +81,17 @@ class SkinStep:
 
 
 def uncut(picture: np.ndarray) -> np.ndarray:
-    """The framing of a photo that is shown whole; not a lambda, since worker processes have to send it."""
+    """The framing of a photo that is not cropped; not a lambda, since worker processes must pickle it."""
     return picture
 
 
 def bared(portrait: Portrait) -> np.ndarray:
-    """A photo (h, w, 3) uint8 with all but skin and lips turned grey; unchanged where no skin is found."""
+    """A photo (h, w, 3) uint8 with everything but skin and lips turned grey; unchanged if no skin is found."""
     mask = portrait.skin(lips=True)
     return on_grey(portrait.photo, mask) if mask.any() else portrait.photo
 
 
 def on_grey(photo: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """A photo (h, w, 3) uint8 where a mask (h, w) is 1, and grey where it is 0."""
+    """A photo (h, w, 3) uint8 blended by a mask (h, w): unchanged where it is 1, grey where it is 0."""
     weight = mask[..., None]
     return np.rint(weight * photo + (1 - weight) * GREY).astype(np.uint8)

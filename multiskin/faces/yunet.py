@@ -7,23 +7,23 @@ import numpy as np
 
 from multiskin.errors import UserError
 
-LEAST = 0.8  # confidence
+LEAST = 0.8  # minimum confidence of a detection
 
 
 class YuNet:
-    """Finds faces in pixels, (h, w, 3) uint8 RGB to (N, 15); see `detection.Detector`.
+    """Detects faces in pixels, (h, w, 3) uint8 RGB to (N, 15); see `detection.Detector`.
 
     Raises:
         UserError: the file is not a YuNet model.
     """
 
     def __init__(self, path: str) -> None:
-        self.lock = Lock()  # the size of the next picture is part of the detector's state
+        self.lock = Lock()  # the input size is part of the detector's state
         try:
             self.detector = cv2.FaceDetectorYN.create(path, "", (32, 32), LEAST)
             self(np.zeros((32, 32, 3), np.uint8))
         except cv2.error as error:
-            raise UserError(f"face detector {path}: not a YuNet model; give one of OpenCV's zoo of models") from error
+            raise UserError(f"face detector {path}: not a YuNet model; download one from OpenCV's model zoo") from error
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         with self.lock:
