@@ -47,4 +47,4 @@ def _as_in_torch(weight: Tensor) -> Tensor:
 def _layer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if weight.ndim == 4:
         return F.conv2d(x, weight, bias)
-    return F.linear(x.transpose(1, -1).flatten(1), weight, bias)  # (B, w, h, C): the order the weights were trained with
+    return F.linear(x.transpose(1, -1).flatten(1), weight, bias)  # (B, w, h, C): the order of the trained weights
