@@ -95,7 +95,10 @@ def measure(lab: np.ndarray) -> Colours:
         median = np.median(lab, axis=0)
         least = [LEAST_LIGHTNESS * median[0], LEAST_CHROMA, LEAST_CHROMA]
         deviation = np.maximum(1.4826 * np.median(np.abs(lab - median), axis=0), least)  # std if normal
-        lab = lab[(np.abs(lab - median) <= OUTLYING * deviation).all(axis=1)]
+        near = (np.abs(lab - median) <= OUTLYING * deviation).all(axis=1)
+        if not near.any():  # several unlike colours, none of which has the median in all channels
+            break
+        lab = lab[near]
     return Colours(median, deviation)
 
 

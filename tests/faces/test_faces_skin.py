@@ -113,6 +113,13 @@ def test_a_face_of_which_nearly_nothing_is_skin_has_none_that_is_found(draw_face
     assert not skin_mask(drawn.photo, drawn.face).any()
 
 
+def test_a_close_up_of_three_unlike_colours_has_a_valid_mask():
+    """Each colour deviates from the median of one channel, so that none of the pixels has the median colour."""
+    stripes = np.array([(251, 202, 185), (189, 87, 96), (161, 108, 39)], np.uint8)
+    mask = skin_mask(np.tile(stripes.repeat(40, axis=0), (120, 1, 1)), None)
+    assert np.isfinite(mask).all()
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(25, 80), st.floats(5, 18), st.floats(5, 25))
 def test_colours_are_measured_among_strangers(seed, lightness, a, b):
