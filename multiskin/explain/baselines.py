@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-WIDTH = 0.25  # standard deviation of the blob, as a share of the map's side
+BLOB_STD = 0.25  # standard deviation of the blob, as a share of the map's side
 
 
 def uniform(rows: np.ndarray, shape: Sequence[int]) -> np.ndarray:
@@ -18,7 +18,7 @@ def uniform(rows: np.ndarray, shape: Sequence[int]) -> np.ndarray:
 def centre_blob(rows: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """A Gaussian in the middle, where the subject of a photo usually is."""
     down, across = (np.square((np.arange(n) + 0.5) / n - 0.5) for n in shape[1:])
-    blob = np.exp(-(down[:, None] + across) / (2 * WIDTH**2))
+    blob = np.exp(-(down[:, None] + across) / (2 * BLOB_STD**2))
     return np.broadcast_to(blob.astype(np.float32), (len(rows), *shape)).copy()
 
 

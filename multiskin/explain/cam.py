@@ -21,7 +21,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from multiskin.explain.features import are_features, features_from
+from multiskin.explain.features import features_from, matches_features
 from multiskin.explain.gradcam import layer_grad_cam
 from multiskin.explain.grids import finest_grid, on_grid
 from multiskin.explain.scalars import Scalar, score
@@ -76,7 +76,7 @@ def _evaluating(net: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _plain(device: torch.device) -> Iterator[None]:
+def _full_precision(device: torch.device) -> Iterator[None]:
     """Disables autocast, which would round maps to half precision, and inference mode, which rules out gradients."""
     with torch.autocast(device.type, enabled=False), torch.inference_mode(False), torch.no_grad():
         yield
@@ -93,13 +93,13 @@ def closed_form(net: SkinNet, output: SkinOutput, scalar: Scalar = score) -> Hea
     Raises:
         UserError: a head without this scalar.
     """
-    with _plain(output.maps.device):
-        scalars, of_read = _derivatives(net, output, scalar)
-        of_features = torch.stack([of_head[:, : output.features.shape[1]] for of_head in of_read])  # (H, B, C')
-        of_mean = _through_pool(net, output, of_features)  # (H, B, C)
-        if of_mean is None:
+    with _full_precision(output.maps.device):
+        scalars, grad_inputs = _derivatives(net, output, scalar)
+        grad_features = torch.stack([of_head[:, : output.features.shape[1]] for of_head in grad_inputs])  # (H, B, C')
+        grad_mean = _grad_through_pool(net, output, grad_features)  # (H, B, C)
+        if grad_mean is None:
             return None
-        maps = with_stages(net, output, weighed(of_mean, output.maps), of_read)
+        maps = with_stages(net, output, weighted_maps(grad_mean, output.maps), grad_inputs)
     return HeadMaps(maps, scalars, output)
 
 
@@ -113,32 +113,32 @@ def _derivatives(net: SkinNet, output: SkinOutput, scalar: Scalar) -> tuple[Tens
     with torch.enable_grad():
         columns = [scalar(attribute, head, leaf) for (attribute, (_, head)), leaf in zip(heads, leaves, strict=True)]
         scalars = torch.stack(columns, dim=1)
-        of_logits = torch.autograd.grad(scalars.sum(), leaves)
-    of_read = [
-        _through_head(head, of_leaf, output, stride)
-        for of_leaf, (_, (_, head)), stride in zip(of_logits, heads, net.strides, strict=True)
+        grad_logits = torch.autograd.grad(scalars.sum(), leaves)
+    grad_inputs = [
+        _grad_through_head(head, grad, output, stride)
+        for grad, (_, (_, head)), stride in zip(grad_logits, heads, net.strides, strict=True)
     ]
-    return scalars.detach(), of_read
+    return scalars.detach(), grad_inputs
 
 
-def _through_head(head: Head, of_logits: Tensor, output: SkinOutput, stride: int | None) -> Tensor:
+def _grad_through_head(head: Head, grad_logits: Tensor, output: SkinOutput, stride: int | None) -> Tensor:
     """Derivatives (B, C) with respect to a head's input, from those with respect to its logits (B, D)."""
-    of_hidden = of_logits @ head.readout.float()  # (B, U)
+    grad_hidden = grad_logits @ head.readout.float()  # (B, U)
     if isinstance(head.hidden, nn.Identity):
-        return of_hidden
+        return grad_hidden
     read = head_features(output.features, output.stages, stride).to(head.readout.dtype, copy=True).requires_grad_()
     with torch.enable_grad():
         hidden = head.hidden(read)
-    [of_read] = torch.autograd.grad(hidden, read, of_hidden.to(hidden.dtype))
-    return of_read.float()
+    [grad_input] = torch.autograd.grad(hidden, read, grad_hidden.to(hidden.dtype))
+    return grad_input.float()
 
 
-def weighed(of_mean: Tensor, maps: Tensor) -> Tensor:
+def weighted_maps(grad_mean: Tensor, maps: Tensor) -> Tensor:
     """Grad-CAM (B, H, h, w) at maps (B, C, h, w) from derivatives (H, B, C) with respect to their mean."""
-    return torch.einsum("hbc,bcyx->bhyx", of_mean.float() / maps.shape[2:].numel(), maps.float())
+    return torch.einsum("hbc,bcyx->bhyx", grad_mean.float() / maps.shape[2:].numel(), maps.float())
 
 
-def with_stages(net: SkinNet, output: SkinOutput, maps: Tensor, of_read: Sequence[Tensor]) -> Tensor:
+def with_stages(net: SkinNet, output: SkinOutput, maps: Tensor, grad_inputs: Sequence[Tensor]) -> Tensor:
     """The maps (B, H, h, w) at the final map and at finer stages, from those at the final map alone.
 
     The derivatives (B, C) are with respect to the features, followed by the mean of the head's stage.
@@ -147,33 +147,33 @@ def with_stages(net: SkinNet, output: SkinOutput, maps: Tensor, of_read: Sequenc
     maps = on_grid(maps, grid)
     for stride, stage in output.stages.items():
         heads = [h for h, own in enumerate(net.strides) if own == stride]
-        of_mean = torch.stack([of_read[h][:, output.features.shape[1] :] for h in heads])  # (heads, B, C_s)
-        maps[:, heads] += on_grid(weighed(of_mean, stage), grid)
+        grad_mean = torch.stack([grad_inputs[h][:, output.features.shape[1] :] for h in heads])  # (heads, B, C_s)
+        maps[:, heads] += on_grid(weighted_maps(grad_mean, stage), grid)
     return maps
 
 
-def _through_pool(net: SkinNet, output: SkinOutput, of_features: Tensor) -> Tensor | None:
+def _grad_through_pool(net: SkinNet, output: SkinOutput, grad_features: Tensor) -> Tensor | None:
     """Derivatives (H, B, C) with respect to the mean of the final map, from those with respect to the features.
 
     Args:
         net: the network, in evaluation mode.
         output: its output.
-        of_features: (H, B, C') derivatives with respect to the features.
+        grad_features: (H, B, C') derivatives with respect to the features.
 
     Returns:
         None if the features are not a function of the mean.
     """
     weight = next(net.parameters())
     mean = output.maps.mean(dim=(2, 3), dtype=weight.dtype)  # (B, C)
-    if are_features(mean, output):
-        return of_features
-    copies = mean.repeat(len(of_features), 1).requires_grad_()  # (H * B, C): one row per gradient
-    for lay_out in _layouts(getattr(net.backbone.net, "num_prefix_tokens", 0)):
+    if matches_features(mean, output):
+        return grad_features
+    copies = mean.repeat(len(grad_features), 1).requires_grad_()  # (H * B, C): one row per gradient
+    for layout in _layouts(getattr(net.backbone.net, "num_prefix_tokens", 0)):
         with torch.enable_grad():
-            features = features_from(net, lay_out(copies), output)  # (H * B, C')
+            features = features_from(net, layout(copies), output)  # (H * B, C')
         if features is not None:
-            [of_copies] = torch.autograd.grad(features, copies, of_features.flatten(0, 1).to(features.dtype))
-            return of_copies.unflatten(0, of_features.shape[:2])
+            [grad_copies] = torch.autograd.grad(features, copies, grad_features.flatten(0, 1).to(features.dtype))
+            return grad_copies.unflatten(0, grad_features.shape[:2])
     return None
 
 
@@ -188,6 +188,6 @@ def _layouts(prefix_tokens: int) -> list[Callable[[Tensor], Tensor]]:
 
 def _by_captum(net: SkinNet, images: Tensor, output: SkinOutput, scalar: Scalar) -> HeadMaps:
     maps = layer_grad_cam(net, images, scalar)
-    with _plain(output.maps.device):
-        scalars, of_read = _derivatives(net, output, scalar)
-        return HeadMaps(with_stages(net, output, maps, of_read), scalars, output)
+    with _full_precision(output.maps.device):
+        scalars, grad_inputs = _derivatives(net, output, scalar)
+        return HeadMaps(with_stages(net, output, maps, grad_inputs), scalars, output)

@@ -13,7 +13,7 @@ from multiskin.data.validation import Progress
 from multiskin.data.workers import one_thread, worker_count
 from multiskin.explain.means import differences_of, group_means_of, means_of
 from multiskin.explain.measures import Measured, Values, faithfulness, localisation, outside_skin, randomisation
-from multiskin.explain.methods import AT_ONCE, OURS, maps_by_method
+from multiskin.explain.methods import BATCH_SIZE, OURS, maps_by_method
 from multiskin.explain.regions import Masks, PhotosWithRegions, SkinMask
 from multiskin.explain.similarity import head_similarity, mean_known
 from multiskin.inference.predictor import Predictor
@@ -149,14 +149,14 @@ def _measure_sample(
     predictor: Predictor, data: PhotosWithRegions, sample: np.ndarray, seed: int, record: _Record, workers: int
 ) -> None:
     """Measures randomisation, deletion and insertion on a sample of the photos."""
-    settling = None  # the first batch, on which reinitialised networks compute the statistics of their norms
+    norm_images = None  # the first batch, on which reinitialised networks compute the statistics of their norms
     of_sample = Subset(data, sample.tolist())
-    for batch in DataLoader(of_sample, AT_ONCE, num_workers=workers, worker_init_fn=one_thread):
+    for batch in DataLoader(of_sample, BATCH_SIZE, num_workers=workers, worker_init_fn=one_thread):
         rows, images = batch["row"].numpy(), batch["image"].to(predictor.device)
-        settling = images if settling is None else settling
+        norm_images = images if norm_images is None else norm_images
         graded = data.manifest.grades[rows] != MISSING
         maps = maps_by_method(predictor.net, images, rows, seed)
-        record.add(rows, randomisation(predictor.net, images, rows, maps, graded, seed, settling))
+        record.add(rows, randomisation(predictor.net, images, rows, maps, graded, seed, norm_images))
         grades = predictor.predict(images).grades
         for place in range(len(rows)):
             one = slice(place, place + 1)

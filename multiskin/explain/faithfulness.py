@@ -10,18 +10,18 @@ from torch import Tensor
 
 from multiskin.models.skinnet import SkinNet
 
-BLUR = 0.1  # standard deviation as a share of the side: keeps tone and light, removes every sign of a condition
+BLUR_STD = 0.1  # standard deviation as a share of the side: keeps tone and light, removes every sign of a condition
 STEPS = 10  # each replaces the same number of pixels
 
 
 def blurred(images: Tensor) -> Tensor:
     """Photos (B, 3, S, S) with nothing left to grade; blank ones would be unlike anything the network has seen."""
-    pictures, deviation = images.permute(0, 2, 3, 1).cpu().numpy(), BLUR * images.shape[-1]
+    pictures, deviation = images.permute(0, 2, 3, 1).cpu().numpy(), BLUR_STD * images.shape[-1]
     soft = [cv2.GaussianBlur(picture, (0, 0), deviation, borderType=cv2.BORDER_REFLECT_101) for picture in pictures]
     return torch.from_numpy(np.stack(soft)).permute(0, 3, 1, 2).to(images.device)
 
 
-def order_of(maps: np.ndarray) -> np.ndarray:
+def pixel_order(maps: np.ndarray) -> np.ndarray:
     """The rank of every pixel of a map, the highest first, as a share of all: (P, S, S) to (P, S, S) in [0, 1)."""
     flat = maps.reshape(len(maps), -1)
     places = np.empty(flat.shape, np.float32)
@@ -29,13 +29,13 @@ def order_of(maps: np.ndarray) -> np.ndarray:
     return (places / flat.shape[1]).reshape(maps.shape)
 
 
-def mixtures(photo: Tensor, blank: Tensor, order: Tensor) -> Tensor:
+def blends(photo: Tensor, blank: Tensor, order: Tensor) -> Tensor:
     """One photo with more and more pixels replaced by another's: (STEPS + 1, 3, S, S), photo first, blank last.
 
     Args:
         photo: (3, S, S).
         blank: (3, S, S).
-        order: (S, S), from order_of.
+        order: (S, S), from pixel_order.
     """
     shares = torch.linspace(0, 1, STEPS + 1, device=photo.device)[:, None, None, None]  # of pixels replaced
     return torch.where(order < shares, blank, photo)
@@ -47,7 +47,7 @@ def area_under(curve: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def standard_score(net: SkinNet, images: Tensor, head: int, grade: int) -> np.ndarray:
+def normalised_score(net: SkinNet, images: Tensor, head: int, grade: int) -> np.ndarray:
     """A head's scores of photos (B,), from 0 to 1 so that heads can be compared.
 
     The score is the expected grade divided by the highest grade, or for a nominal head the probability of a grade.
@@ -70,11 +70,11 @@ def deletion_and_insertion(
         net: the network, in evaluation mode.
         photo: (3, S, S), preprocessed.
         blank: (3, S, S), from blurred.
-        order: (S, S), from order_of.
+        order: (S, S), from pixel_order.
         head: index of the head.
         grade: its decision for the photo.
     """
     places = torch.from_numpy(order).to(photo.device)
-    both = torch.cat([mixtures(photo, blank, places), mixtures(blank, photo, places)])
-    deletion, insertion = area_under(standard_score(net, both, head, grade).reshape(2, -1))
+    both = torch.cat([blends(photo, blank, places), blends(blank, photo, places)])
+    deletion, insertion = area_under(normalised_score(net, both, head, grade).reshape(2, -1))
     return float(deletion), float(insertion)

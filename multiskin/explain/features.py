@@ -27,10 +27,10 @@ def features_from(net: SkinNet, hidden: Tensor, output: SkinOutput) -> Tensor | 
         features = net.backbone.net.forward_head(hidden, pre_logits=True)
     except Exception:  # a wrong layout or too few positions; each network raises its own kind of error
         return None
-    return features if are_features(features[: len(output.features)], output) else None
+    return features if matches_features(features[: len(output.features)], output) else None
 
 
-def are_features(candidate: Tensor, output: SkinOutput) -> bool:
+def matches_features(candidate: Tensor, output: SkinOutput) -> bool:
     """Whether these (B, C') equal the output's features up to rounding."""
     expected = output.features
     if candidate.shape != expected.shape:

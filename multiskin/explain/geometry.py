@@ -37,10 +37,10 @@ def region_of(transform: PhotoTransform, height: int, width: int) -> Region:
     photo = np.array([[0.0, 0.0], size])  # two corners (x, y), in pixels of the photo
     frame = seen = photo  # of the picture between two steps, in pixels of the photo
     for step in transform.compose.transforms:
-        drawn = step.get_params_dependent_on_data({"shape": (*size[::-1].tolist(), 3)}, {})
-        if "crop_coords" in drawn:
-            padding = drawn["pad_params"] or {"pad_left": 0, "pad_top": 0}
-            cut = np.reshape(drawn["crop_coords"], (2, 2)) - [padding["pad_left"], padding["pad_top"]]
+        parameters = step.get_params_dependent_on_data({"shape": (*size[::-1].tolist(), 3)}, {})
+        if "crop_coords" in parameters:
+            padding = parameters["pad_params"] or {"pad_left": 0, "pad_top": 0}
+            cut = np.reshape(parameters["crop_coords"], (2, 2)) - [padding["pad_left"], padding["pad_top"]]
             frame, size = frame[0] + cut * (frame[1] - frame[0]) / size, cut[1] - cut[0]
             seen = np.clip(seen, *frame)
         elif hasattr(step, "height"):  # Resize, which may change the aspect ratio

@@ -30,13 +30,13 @@ def layer_grad_cam(net: SkinNet, images: Tensor, scalar: Scalar = score) -> Tens
     """
     from captum.attr import LayerGradCam  # slow to import, and few networks need it
 
-    shown, stages = Shown(), _stages(net, images)
-    with torch.inference_mode(False), _features_by_way_of(shown, net.backbone, images[:1]) as features_of:
+    probe, stages = Probe(), _stages(net, images)
+    with torch.inference_mode(False), _features_through(probe, net.backbone, images[:1]) as features_of:
 
         def explained(images: Tensor, attribute: Attribute, head: Head, stride: int | None) -> Tensor:
             return scalar(attribute, head, head(head_features(features_of(images), stages, stride)))
 
-        grad_cam, copy = LayerGradCam(explained, shown), images.clone()  # inference tensors have no gradient
+        grad_cam, copy = LayerGradCam(explained, probe), images.clone()  # inference tensors have no gradient
         maps = [
             grad_cam.attribute(copy, additional_forward_args=(attribute, head, stride), relu_attributions=False)
             for attribute, (_, head), stride in zip(net.schema, net.named_heads(), net.strides, strict=True)
@@ -50,7 +50,7 @@ def _stages(net: SkinNet, images: Tensor) -> Mapping[int, Tensor]:
     return net(images).stages if any(net.strides) else {}
 
 
-class Shown(nn.Module):
+class Probe(nn.Module):
     """The layer that Captum explains: passes on a map (B, C, h, w) as an autograd leaf."""
 
     def forward(self, picture: Tensor) -> Tensor:
@@ -58,42 +58,42 @@ class Shown(nn.Module):
 
 
 @contextmanager
-def _features_by_way_of(shown: Shown, backbone: Backbone, image: Tensor) -> Iterator[Callable[[Tensor], Tensor]]:
-    """A function from images (B, 3, S, S) to features (B, C') in which the map passes through `shown`."""
+def _features_through(probe: Probe, backbone: Backbone, image: Tensor) -> Iterator[Callable[[Tensor], Tensor]]:
+    """A function from images (B, 3, S, S) to features (B, C') in which the map passes through `probe`."""
     with torch.no_grad():
         size = backbone(image)[0].shape[2:]
         hidden = backbone.net.forward_features(image)
-        blank, whole = (_read(backbone, hidden, size, look) for look in (torch.zeros_like, nn.Identity()))
-    if not torch.equal(blank, whole):
-        yield lambda images: _read(backbone, backbone.net.forward_features(images), size, shown)
+        zeroed, unchanged = (_features(backbone, hidden, size, layer) for layer in (torch.zeros_like, nn.Identity()))
+    if not torch.equal(zeroed, unchanged):
+        yield lambda images: _features(backbone, backbone.net.forward_features(images), size, probe)
         return
 
-    def show_input(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def probe_input(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         tokens, *others = inputs
         if tokens.ndim != 3 or tokens.shape[1] < size.numel():
             raise _without_map(backbone)
-        return _pass_through(tokens, size, shown), *others
+        return _apply_to_map(tokens, size, probe), *others
 
-    handle = _last_block(backbone).register_forward_pre_hook(show_input)
+    handle = _last_block(backbone).register_forward_pre_hook(probe_input)
     try:
         yield lambda images: backbone(images)[1]
     finally:
         handle.remove()
 
 
-def _read(backbone: Backbone, hidden: Tensor, size: torch.Size, look: Callable[[Tensor], Tensor]) -> Tensor:
-    """The features (B, C') of a final map, or of tokens, after `look` has been applied to it."""
-    return backbone.net.forward_head(_pass_through(hidden, size, look), pre_logits=True)
+def _features(backbone: Backbone, hidden: Tensor, size: torch.Size, layer: Callable[[Tensor], Tensor]) -> Tensor:
+    """The features (B, C') of a final map, or of tokens, after `layer` has been applied to it."""
+    return backbone.net.forward_head(_apply_to_map(hidden, size, layer), pre_logits=True)
 
 
-def _pass_through(hidden: Tensor, size: torch.Size, look: Callable[[Tensor], Tensor]) -> Tensor:
-    """Applies `look` to a map or tokens as a picture (B, C, h, w), and restores their own layout."""
+def _apply_to_map(hidden: Tensor, size: torch.Size, layer: Callable[[Tensor], Tensor]) -> Tensor:
+    """Applies `layer` to a map or tokens as a picture (B, C, h, w), and restores their own layout."""
     if hidden.ndim == 4:
         if hidden.shape[2:] == size:
-            return look(hidden)
-        return look(hidden.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+            return layer(hidden)
+        return layer(hidden.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     first, patches = hidden.split([hidden.shape[1] - size.numel(), size.numel()], dim=1)  # (B, *, C), (B, h * w, C)
-    picture = look(patches.transpose(1, 2).unflatten(2, size))
+    picture = layer(patches.transpose(1, 2).unflatten(2, size))
     return torch.cat([first, picture.flatten(2).transpose(1, 2)], dim=1)
 
 

@@ -20,14 +20,14 @@ def with_heads(predictor: Predictor, schema: Schema) -> Predictor:
     Raises:
         UserError: the model lacks one of the heads.
     """
-    places = [predictor.schema.index(name) for name in schema.names]
+    indices = [predictor.schema.index(name) for name in schema.names]
     net = deepcopy(predictor.net)
     net.schema = schema
-    net.heads = nn.ModuleList(net.heads[place] for place in places)
-    net.strides = [net.strides[place] for place in places]
-    net.decisions = [net.decisions[place] for place in places]
-    net.priors = net.priors[places, : schema.max_grades]
-    net.credit = net.credit[places, : schema.max_grades, : schema.max_grades]
+    net.heads = nn.ModuleList(net.heads[index] for index in indices)
+    net.strides = [net.strides[index] for index in indices]
+    net.decisions = [net.decisions[index] for index in indices]
+    net.priors = net.priors[indices, : schema.max_grades]
+    net.credit = net.credit[indices, : schema.max_grades, : schema.max_grades]
     return replace(predictor, net=net)
 
 
@@ -37,11 +37,11 @@ def graded_for(photos: Manifest, schema: Schema) -> Manifest:
     Raises:
         UserError: the photos lack one of the attributes.
     """
-    places = [photos.schema.index(name) for name in schema.names]
+    indices = [photos.schema.index(name) for name in schema.names]
     second = photos.second_grades
     return replace(
         photos,
         schema=schema,
-        grades=photos.grades[:, places],
-        second_grades=None if second is None else second[:, places],
+        grades=photos.grades[:, indices],
+        second_grades=None if second is None else second[:, indices],
     )

@@ -30,7 +30,7 @@ def layer_cam(net: SkinNet, output: SkinOutput) -> Tensor | None:
         for attribute, (_, head), stride in zip(net.schema, net.named_heads(), net.strides, strict=True):
             total = score(attribute, head, head(head_features(features, stages, stride))).sum()
             read = [maps] if stride is None else [maps, stages[stride]]
-            found.append(_weighed(read, torch.autograd.grad(total, read, retain_graph=True), finest_grid(output)))
+            found.append(_weighted(read, torch.autograd.grad(total, read, retain_graph=True), finest_grid(output)))
     return torch.cat(found, dim=1)
 
 
@@ -38,7 +38,7 @@ def _leaf(maps: Tensor) -> Tensor:
     return maps.detach().clone().requires_grad_()
 
 
-def _weighed(read: Sequence[Tensor], gradients: Sequence[Tensor], grid: torch.Size) -> Tensor:
+def _weighted(read: Sequence[Tensor], gradients: Sequence[Tensor], grid: torch.Size) -> Tensor:
     """The map (B, 1, h, w) of a head from the maps (B, *, *, *) that it reads and the gradient at each."""
     each = [
         (gradient.relu() * maps.detach()).sum(dim=1, keepdim=True)

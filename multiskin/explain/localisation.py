@@ -17,7 +17,7 @@ def upsampled(maps: np.ndarray, size: int) -> np.ndarray:
     return interpolate(planes, (size, size), mode="bilinear", align_corners=False).squeeze(1).numpy()
 
 
-def widened(inside: np.ndarray, margin: float) -> np.ndarray:
+def dilated(inside: np.ndarray, margin: float) -> np.ndarray:
     """Regions (P, S, S) bool extended by all pixels within this distance, in pixels."""
     return np.stack([distance_transform_edt(~region) <= margin if region.any() else region for region in inside])
 
@@ -25,14 +25,14 @@ def widened(inside: np.ndarray, margin: float) -> np.ndarray:
 def pointing_game(maps: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Whether each map's highest pixel lies in its region: (P,), 1 or 0; with ties, the share of them that do.
 
-    Source: Zhang et al., 2016, https://arxiv.org/abs/1608.00507, section 4.1; for their tolerance, see `widened`.
+    Source: Zhang et al., 2016, https://arxiv.org/abs/1608.00507, section 4.1; for their tolerance, see `dilated`.
 
     Args:
         maps: (P, S, S), signed.
         inside: (P, S, S) bool.
     """
-    raised = np.maximum(maps, 0)  # a map without positive values points nowhere
-    highest = raised == raised.max(axis=(1, 2), keepdims=True)
+    positive = np.maximum(maps, 0)  # a map without positive values points nowhere
+    highest = positive == positive.max(axis=(1, 2), keepdims=True)
     return (highest & inside).sum(axis=(1, 2)) / highest.sum(axis=(1, 2))
 
 

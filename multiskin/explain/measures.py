@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from multiskin.explain.faithfulness import blurred, deletion_and_insertion, order_of
-from multiskin.explain.localisation import area_under_roc, energy_inside, pointing_game, upsampled, widened
+from multiskin.explain.faithfulness import blurred, deletion_and_insertion, pixel_order
+from multiskin.explain.localisation import area_under_roc, dilated, energy_inside, pointing_game, upsampled
 from multiskin.explain.methods import CHANCE, Maps, maps_by_method
 from multiskin.explain.randomisation import RANDOMISATIONS
 from multiskin.explain.similarity import rank_correlation
@@ -35,12 +35,12 @@ def localisation(maps: Maps, masks: np.ndarray) -> Iterator[Measured]:
     if not len(at[0]):
         return
     regions, size = inside[at], masks.shape[-1]
-    near = widened(regions, TOLERANCE * size)
+    near = dilated(regions, TOLERANCE * size)
     for method, of_method in maps.items():
         fine = upsampled(of_method[at], size)
-        yield Measured(method, "pointing", _spread(pointing_game(fine, near), at, inside.shape[:2]))
-        yield Measured(method, "energy", _spread(energy_inside(fine, regions), at, inside.shape[:2]))
-        yield Measured(method, "auc", _spread(area_under_roc(fine, regions), at, inside.shape[:2]))
+        yield Measured(method, "pointing", _scattered(pointing_game(fine, near), at, inside.shape[:2]))
+        yield Measured(method, "energy", _scattered(energy_inside(fine, regions), at, inside.shape[:2]))
+        yield Measured(method, "auc", _scattered(area_under_roc(fine, regions), at, inside.shape[:2]))
 
 
 def outside_skin(maps: Maps, skin: np.ndarray, graded: np.ndarray) -> Iterator[Measured]:
@@ -54,10 +54,10 @@ def outside_skin(maps: Maps, skin: np.ndarray, graded: np.ndarray) -> Iterator[M
         return
     for method, of_method in maps.items():
         shares = energy_inside(upsampled(of_method[at], skin.shape[-1]), 1 - skin[at[0]])
-        yield Measured(method, "outside_skin", _spread(shares, at, graded.shape))
+        yield Measured(method, "outside_skin", _scattered(shares, at, graded.shape))
 
 
-def _spread(values: np.ndarray, at: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> np.ndarray:
+def _scattered(values: np.ndarray, at: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> np.ndarray:
     """An array of this shape with values (P,) at these photos and heads, and NaN elsewhere."""
     spread = np.full(shape, np.nan)
     spread[at] = values
@@ -84,21 +84,21 @@ def faithfulness(
     for method, of_method in maps.items():
         if method == CHANCE:
             continue
-        orders = order_of(upsampled(of_method[at], images.shape[-1]))
+        orders = pixel_order(upsampled(of_method[at], images.shape[-1]))
         areas = np.array(
             [
                 deletion_and_insertion(net, images[b], blank[b], order, h, grades[b, h])
                 for b, h, order in zip(*at, orders, strict=True)
             ]
         )  # (P, 2)
-        deletion, insertion = (_spread(column, at, graded.shape) for column in areas.T)
+        deletion, insertion = (_scattered(column, at, graded.shape) for column in areas.T)
         yield Measured(method, "deletion", deletion)
         yield Measured(method, "insertion", insertion)
         yield Measured(method, "faithfulness", insertion - deletion)
 
 
 def randomisation(
-    net: SkinNet, images: Tensor, rows: np.ndarray, maps: Maps, graded: np.ndarray, seed: int, settling: Tensor
+    net: SkinNet, images: Tensor, rows: np.ndarray, maps: Maps, graded: np.ndarray, seed: int, norm_images: Tensor
 ) -> Iterator[Measured]:
     """The mean rank correlation with the maps of reinitialised networks, signed and absolute.
 
@@ -112,13 +112,13 @@ def randomisation(
         maps: (B, H, h, w) by method.
         graded: (B, H) bool, whether the photo has a true grade.
         seed: seed of the networks and of the random maps.
-        settling: (*, 3, S, S), the photos on which norms compute their statistics; the same in every batch, so that
+        norm_images: (*, 3, S, S), the photos on which norms compute their statistics; the same in every batch, so that
             the networks are the same.
     """
-    for what, begin_anew in RANDOMISATIONS.items():
+    for what, randomise in RANDOMISATIONS.items():
         draws = []
         for draw in range(1, DRAWS + 1):
-            others = maps_by_method(begin_anew(net, settling, seed + draw), images, rows, seed + draw)
+            others = maps_by_method(randomise(net, norm_images, seed + draw), images, rows, seed + draw)
             draws.append({method: rank_correlation(maps[method], others[method]) for method in maps})
         for method in maps:
             correlations = np.where(graded, [of_draw[method] for of_draw in draws], np.nan)  # (DRAWS, B, H)

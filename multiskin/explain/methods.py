@@ -12,7 +12,7 @@ from multiskin.schema import Attribute
 
 Maps = dict[str, np.ndarray]  # (B, H, h, w) by method
 OURS, CHANCE = "cam", "uniform"
-AT_ONCE = 32  # photos
+BATCH_SIZE = 32  # photos
 
 
 def maps_by_method(net: SkinNet, images: Tensor, rows: np.ndarray, seed: int) -> Maps:
@@ -28,12 +28,12 @@ def maps_by_method(net: SkinNet, images: Tensor, rows: np.ndarray, seed: int) ->
         rows: (B,) the rows of the photos, which determine their random maps.
         seed: seed of the random maps.
     """
-    chunks = zip(images.split(AT_ONCE), np.split(rows, range(AT_ONCE, len(rows), AT_ONCE)), strict=True)
-    parts = [_maps_at_once(net, some, of_some, seed) for some, of_some in chunks]
+    chunks = zip(images.split(BATCH_SIZE), np.split(rows, range(BATCH_SIZE, len(rows), BATCH_SIZE)), strict=True)
+    parts = [_maps_of_batch(net, some, of_some, seed) for some, of_some in chunks]
     return {method: np.concatenate([part[method] for part in parts]) for method in parts[0]}
 
 
-def _maps_at_once(net: SkinNet, images: Tensor, rows: np.ndarray, seed: int) -> Maps:
+def _maps_of_batch(net: SkinNet, images: Tensor, rows: np.ndarray, seed: int) -> Maps:
     ours, _, output = head_maps(net, images)
     others = closed_form(net, output, likeliest_logit) or head_maps(net, images, likeliest_logit)
     layered = layer_cam(net, output)

@@ -11,32 +11,32 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from multiskin.models.skinnet import SkinNet
 
-TOKENS = 0.02  # standard deviation of parameters outside layers, such as class and position tokens, as in timm
+TOKEN_STD = 0.02  # standard deviation of parameters outside layers, such as class and position tokens, as in timm
 
 
-def without_readouts(net: SkinNet, _images: Tensor, seed: int) -> SkinNet:
+def with_random_heads(net: SkinNet, _images: Tensor, seed: int) -> SkinNet:
     """A copy with reinitialised heads on the learned features."""
     copy = deepcopy(net)
-    _begin_anew(copy.heads, seed)
+    _reinitialise(copy.heads, seed)
     return copy
 
 
-def without_weights(net: SkinNet, images: Tensor, seed: int) -> SkinNet:
+def with_random_weights(net: SkinNet, images: Tensor, seed: int) -> SkinNet:
     """A copy with all layers reinitialised and the statistics of norms computed on images (B, 3, S, S).
 
     With the statistics of the trained layers, random ones would saturate or end in maps of zeros.
     """
     copy = deepcopy(net)
-    _begin_anew(copy, seed)
-    _settle_norms(copy, images)
+    _reinitialise(copy, seed)
+    _compute_norm_statistics(copy, images)
     return copy
 
 
-RANDOMISATIONS = {"readouts": without_readouts, "network": without_weights}
+RANDOMISATIONS = {"readouts": with_random_heads, "network": with_random_weights}
 
 
 @torch.no_grad()
-def _begin_anew(part: nn.Module, seed: int) -> None:
+def _reinitialise(part: nn.Module, seed: int) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         for module in part.modules():
@@ -45,11 +45,11 @@ def _begin_anew(part: nn.Module, seed: int) -> None:
                 begin()
             else:
                 for parameter in module.parameters(recurse=False):
-                    nn.init.normal_(parameter, std=TOKENS)
+                    nn.init.normal_(parameter, std=TOKEN_STD)
 
 
 @torch.no_grad()
-def _settle_norms(net: SkinNet, images: Tensor) -> None:
+def _compute_norm_statistics(net: SkinNet, images: Tensor) -> None:
     norms = [module for module in net.modules() if isinstance(module, _BatchNorm)]
     for norm in norms:
         norm.reset_running_stats()

@@ -114,7 +114,7 @@ class PhotosWithRegions(Dataset[dict[str, Tensor]]):
         self.skin = skin
         self.transform = evaluation_transform(preprocessing)
         # Masks go through the photo's own transform, as pictures, so that the two cannot become misaligned.
-        self.plain = evaluation_transform(replace(preprocessing, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)))
+        self.mask_transform = evaluation_transform(replace(preprocessing, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)))
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -127,8 +127,8 @@ class PhotosWithRegions(Dataset[dict[str, Tensor]]):
         return {
             "image": self.transform.prepare(picture, seed=0),
             "row": torch.tensor(row),
-            "masks": torch.stack([self._as_seen(mask, framing) for mask in masks]),
-            "skin": torch.stack([self._as_seen(mask, framing) for mask in skin]),
+            "masks": torch.stack([self._as_input(mask, framing) for mask in masks]),
+            "skin": torch.stack([self._as_input(mask, framing) for mask in skin]),
         }
 
     def _skin(self, portrait: Portrait, lips: bool) -> np.ndarray:
@@ -147,7 +147,7 @@ class PhotosWithRegions(Dataset[dict[str, Tensor]]):
             )
         return mask
 
-    def _as_seen(self, mask: np.ndarray, framing: Framing) -> Tensor:
+    def _as_input(self, mask: np.ndarray, framing: Framing) -> Tensor:
         """A photo's mask (h, w) transformed to the network's input (S, S)."""
         picture = np.repeat(np.rint(255 * mask).astype(np.uint8)[..., None], 3, axis=2)
-        return self.plain.prepare(framing(picture), seed=0)[0]
+        return self.mask_transform.prepare(framing(picture), seed=0)[0]

@@ -12,8 +12,8 @@ import numpy as np
 
 from multiskin.schema import Attribute, Schema
 
-LOGITS = 2.0  # full colour of a logit, whose range is unlimited; it multiplies odds by 7
-FINEST = 4  # a head's own scale is at most this many times finer than the natural one
+FULL_LOGITS = 2.0  # full colour of a logit, whose range is unlimited; it multiplies odds by 7
+MAX_REFINEMENT = 4  # a head's own scale is at most this many times finer than the natural one
 
 
 class Scale(NamedTuple):
@@ -39,7 +39,7 @@ def shared(natural: Scale, _: Sequence[np.ndarray]) -> Scale:
 def own(natural: Scale, maps: Sequence[np.ndarray]) -> Scale:
     """Full colour for the largest absolute value of these maps, unless that is too small."""
     strongest = max((float(np.abs(each).max()) for each in maps), default=0.0)
-    return natural._replace(full=max(strongest, natural.full / FINEST))
+    return natural._replace(full=max(strongest, natural.full / MAX_REFINEMENT))
 
 
 RULES: dict[str, ScaleRule] = {"shared": shared, "each": own}
@@ -56,7 +56,7 @@ def natural_scale(explained: str, attribute: Attribute, schema: Schema) -> Scale
     if explained == "score" and attribute.ordinal:
         return Scale("grades", (max(each.grades for each in schema if each.ordinal) - 1) / 2)
     if explained == "score" or explained.startswith("logit"):  # a nominal head's score is a logit
-        return Scale("logits", LOGITS)
+        return Scale("logits", FULL_LOGITS)
     return Scale("probability", 0.5)
 
 

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from multiskin.explain.cam import weighed, with_stages
-from multiskin.explain.features import are_features
+from multiskin.explain.cam import weighted_maps, with_stages
+from multiskin.explain.features import matches_features
 from multiskin.heads import Head
 from multiskin.losses import Logits
 from multiskin.models.skinnet import SkinNet, SkinOutput, head_features
@@ -21,7 +21,7 @@ from multiskin.schema import Attribute
 
 def have_maps(output: SkinOutput) -> bool:
     """Whether heads see only the plain mean of the final feature map, as in most convolutional networks."""
-    return are_features(output.maps.mean(dim=(2, 3)), output)
+    return matches_features(output.maps.mean(dim=(2, 3)), output)
 
 
 def score_maps(net: SkinNet, output: SkinOutput) -> Tensor:
@@ -32,15 +32,17 @@ def score_maps(net: SkinNet, output: SkinOutput) -> Tensor:
         output: the output of a forward pass for which `have_maps` is true.
     """
     heads = zip(net.schema, net.named_heads(), net.strides, strict=True)
-    of_read = [
-        _through_layer(head, _of_logits(attribute, head, output.logits[name]) @ head.readout.float(), output, stride)
+    grad_inputs = [
+        _grad_through_layer(
+            head, _grad_logits(attribute, head, output.logits[name]) @ head.readout.float(), output, stride
+        )
         for attribute, (name, head), stride in heads
     ]  # (B, C) each
-    of_mean = torch.stack([of_head[:, : output.features.shape[1]] for of_head in of_read])  # (H, B, C')
-    return with_stages(net, output, weighed(of_mean, output.maps), of_read)
+    grad_mean = torch.stack([of_head[:, : output.features.shape[1]] for of_head in grad_inputs])  # (H, B, C')
+    return with_stages(net, output, weighted_maps(grad_mean, output.maps), grad_inputs)
 
 
-def _of_logits(attribute: Attribute, head: Head, logits: Tensor) -> Tensor:
+def _grad_logits(attribute: Attribute, head: Head, logits: Tensor) -> Tensor:
     """The derivative of the scalar with respect to the logits, (B, D)."""
     if not attribute.ordinal:
         return F.one_hot(logits.argmax(dim=1), logits.shape[1]).float()
@@ -74,12 +76,12 @@ DERIVATIVES: dict[Logits, Callable[[Tensor], Tensor]] = {  # of the expected gra
 }
 
 
-def _through_layer(head: Head, of_hidden: Tensor, output: SkinOutput, stride: int | None) -> Tensor:
+def _grad_through_layer(head: Head, grad_hidden: Tensor, output: SkinOutput, stride: int | None) -> Tensor:
     """Derivatives (B, C) with respect to what a head reads, from those with respect to its hidden units (B, U)."""
     if isinstance(head.hidden, nn.Identity):
-        return of_hidden
+        return grad_hidden
     linear = head.hidden.get_submodule("0")
     number = linear(head_features(output.features, output.stages, stride))  # (B, U), what enters the GELU
     normal = torch.special.erf(number / math.sqrt(2)) / 2 + 0.5
     slope = normal + number * torch.exp(-number.square() / 2) / math.sqrt(2 * math.pi)
-    return (of_hidden * slope) @ linear.get_parameter("weight")
+    return (grad_hidden * slope) @ linear.get_parameter("weight")

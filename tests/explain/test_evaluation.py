@@ -202,11 +202,11 @@ def test_the_sample_is_looked_at_piece_by_piece(
         pieces.append((images, others[-1]))
         return randomisation(net, images, *others)
 
-    monkeypatch.setattr(module, "AT_ONCE", 2)
+    monkeypatch.setattr(module, "BATCH_SIZE", 2)
     monkeypatch.setattr(module, "randomisation", spy)
     again = evaluate_maps(predictor, photos, masks, left_half, sampled=5, batch_size=7, num_workers=0)
     assert [len(images) for images, _ in pieces] == [2, 2, 1]
-    assert all(torch.equal(settling, pieces[0][0]) for _, settling in pieces)
+    assert all(torch.equal(norm_images, pieces[0][0]) for _, norm_images in pieces)
     for frame in (evaluation.means, again.means):
         assert frame["measure"].str.startswith("network_anew").any()
     one, other = (

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from multiskin.explain.faithfulness import (
     STEPS,
     area_under,
+    blends,
     blurred,
     deletion_and_insertion,
-    mixtures,
-    order_of,
-    standard_score,
+    normalised_score,
+    pixel_order,
 )
 from multiskin.models.skinnet import SkinOutput
 from multiskin.schema import Attribute, Schema
@@ -52,16 +52,16 @@ class KnownHead(nn.Module):
 
 def test_scores_of_all_heads_are_0_to_1() -> None:
     images = torch.tensor([0.0, 0.25, 1.0])[:, None, None, None].expand(3, 3, 4, 4)
-    np.testing.assert_allclose(standard_score(MeanGrader(), images, 0, 2), [0, 0.25, 1])  # of twice 0 to 2 grades
-    np.testing.assert_allclose(standard_score(MeanGrader(), images, 1, 0), [1, 0.75, 0])
-    np.testing.assert_allclose(standard_score(MeanGrader(), images, 1, 1), [0, 0.25, 1])
+    np.testing.assert_allclose(normalised_score(MeanGrader(), images, 0, 2), [0, 0.25, 1])  # of twice 0 to 2 grades
+    np.testing.assert_allclose(normalised_score(MeanGrader(), images, 1, 0), [1, 0.75, 0])
+    np.testing.assert_allclose(normalised_score(MeanGrader(), images, 1, 1), [0, 0.25, 1])
 
 
 @settings(max_examples=30, deadline=None)
 @given(arrays(np.float32, (SIDE, SIDE), elements=st.floats(-1, 1, width=16)))
 def test_areas_are_those_of_pixels_replaced_one_by_one(plane: np.ndarray) -> None:
     photo, blank = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)), torch.zeros(3, SIDE, SIDE)
-    deletion, insertion = deletion_and_insertion(MeanGrader(), photo, blank, order_of(plane[None])[0], 0, 0)
+    deletion, insertion = deletion_and_insertion(MeanGrader(), photo, blank, pixel_order(plane[None])[0], 0, 0)
     places = sorted(np.ndindex(SIDE, SIDE), key=lambda place: -plane[place])  # stable, as ties keep their order
     left, come = [], []
     for step in range(STEPS + 1):
@@ -79,19 +79,19 @@ def test_areas_are_those_of_pixels_replaced_one_by_one(plane: np.ndarray) -> Non
 def test_a_map_that_the_network_goes_by_is_better_than_its_opposite() -> None:
     photo = torch.zeros(3, SIDE, SIDE)
     photo[:, 2:4, 5:7] = 1
-    right, wrong = (order_of(sign * photo[:1].numpy())[0] for sign in (1, -1))
+    right, wrong = (pixel_order(sign * photo[:1].numpy())[0] for sign in (1, -1))
     good, bad = (deletion_and_insertion(MeanGrader(), photo, 0 * photo, order, 0, 0) for order in (right, wrong))
     assert good[0] < bad[0]
     assert good[1] > bad[1]
 
 
 def test_orders_count_from_the_highest_pixel() -> None:
-    assert order_of(np.array([[[3.0, 1.0], [5.0, 1.0]]])).tolist() == [[[0.25, 0.5], [0, 0.75]]]
+    assert pixel_order(np.array([[[3.0, 1.0], [5.0, 1.0]]])).tolist() == [[[0.25, 0.5], [0, 0.75]]]
 
 
-def test_mixtures_go_from_one_photo_to_the_other() -> None:
+def test_blends_go_from_one_photo_to_the_other() -> None:
     photo, blank = torch.ones(3, SIDE, SIDE), torch.zeros(3, SIDE, SIDE)
-    steps = mixtures(photo, blank, torch.from_numpy(order_of(np.random.default_rng(0).random((1, SIDE, SIDE)))[0]))
+    steps = blends(photo, blank, torch.from_numpy(pixel_order(np.random.default_rng(0).random((1, SIDE, SIDE)))[0]))
     np.testing.assert_allclose(steps.mean(dim=(1, 2, 3)), np.linspace(1, 0, STEPS + 1), atol=1e-6)
 
 

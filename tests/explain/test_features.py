@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from multiskin.explain.features import are_features, features_from
+from multiskin.explain.features import features_from, matches_features
 from multiskin.models.skinnet import SkinNet
 
 Images = Callable[..., Tensor]
@@ -39,6 +39,6 @@ def test_rounding_is_forgiven_by_the_precision_of_the_network(
     output = small_net(images(2, 64))
     output = output._replace(maps=output.maps.to(dtype), features=output.features.to(dtype))
     largest = output.features.abs().max()
-    assert are_features(output.features + rounding * largest, output)
-    assert not are_features(output.features + share * largest, output)
-    assert not are_features(output.features[:, 1:], output)
+    assert matches_features(output.features + rounding * largest, output)
+    assert not matches_features(output.features + share * largest, output)
+    assert not matches_features(output.features[:, 1:], output)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import roc_auc_score
 
-from multiskin.explain.localisation import area_under_roc, energy_inside, pointing_game, upsampled, widened
+from multiskin.explain.localisation import area_under_roc, dilated, energy_inside, pointing_game, upsampled
 
 SIZE = 6
 MAPS = arrays(np.float32, (3, SIZE, SIZE), elements=st.integers(-3, 3).map(float))  # with many ties
@@ -75,7 +75,7 @@ def test_energy_counts_by_how_far_a_pixel_is_inside() -> None:
 @FEW
 @given(REGIONS, st.floats(0, 4))
 def test_a_widened_region_has_all_pixels_so_near(inside: np.ndarray, margin: float) -> None:
-    for got, region in zip(widened(inside, margin), inside, strict=True):
+    for got, region in zip(dilated(inside, margin), inside, strict=True):
         members = np.argwhere(region)
         for place in np.ndindex(SIZE, SIZE):
             near = any(np.hypot(*(member - place)) <= margin for member in members)

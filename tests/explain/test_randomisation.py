@@ -8,7 +8,7 @@ from multiskin.config import ModelConfig, Recipe
 from multiskin.explain.layercam import layer_cam
 from multiskin.explain.measures import outside_skin, randomisation
 from multiskin.explain.methods import likeliest_logit, maps_by_method
-from multiskin.explain.randomisation import RANDOMISATIONS, without_readouts, without_weights
+from multiskin.explain.randomisation import RANDOMISATIONS, with_random_heads, with_random_weights
 from multiskin.explain.scalars import score
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.skinnet import SkinNet
@@ -48,7 +48,7 @@ def changed(before: SkinNet, after: SkinNet) -> set[str]:
 
 
 def test_heads_alone_begin_anew(net: SkinNet, images: torch.Tensor) -> None:
-    after = without_readouts(net, images, seed=1)
+    after = with_random_heads(net, images, seed=1)
     assert changed(net, after) == {f"heads.{h}.linear.{part}" for h in range(2) for part in ("weight", "bias")}
     assert torch.equal(after(images).features, net(images).features)
 
@@ -61,18 +61,18 @@ def test_a_whole_network_begins_anew(backbone: str, images: torch.Tensor) -> Non
             parameter.add_(0.5)  # as training moves all of them
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     state = torch.random.get_rng_state()
-    after = without_weights(net, images, seed=1)
+    after = with_random_weights(net, images, seed=1)
     assert changed(net, after) == {name for name, _ in net.named_parameters()}
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
     assert torch.equal(torch.random.get_rng_state(), state)
     assert not any(module.training for module in after.modules())
-    again, other = without_weights(net, images, seed=1), without_weights(net, images, seed=2)
+    again, other = with_random_weights(net, images, seed=1), with_random_weights(net, images, seed=2)
     assert torch.equal(after(images).features, again(images).features)
     assert not torch.equal(after(images).features, other(images).features)
 
 
 def test_random_layers_still_tell_photos_apart(net: SkinNet, images: torch.Tensor) -> None:
-    maps = without_weights(net, images, seed=1)(images).maps
+    maps = with_random_weights(net, images, seed=1)(images).maps
     assert maps.std(dim=(2, 3)).mean() > 0.1
     assert maps.std(dim=0).mean() > 0.1
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from multiskin.explain.scales import FINEST, LOGITS, RULES, Scale, finds_nothing, natural_scale
+from multiskin.explain.scales import FULL_LOGITS, MAX_REFINEMENT, RULES, Scale, finds_nothing, natural_scale
 from multiskin.schema import Attribute, Schema
 
 SCHEMA = Schema((Attribute("shine", 5), Attribute("lines", 3), Attribute("kind", 7, kind="nominal")))
@@ -14,8 +14,8 @@ SCHEMA = Schema((Attribute("shine", 5), Attribute("lines", 3), Attribute("kind",
     [
         ("score", "shine", Scale("grades", 2.0)),
         ("score", "lines", Scale("grades", 2.0)),  # the same colours for the same number of grades
-        ("score", "kind", Scale("logits", LOGITS)),
-        ("logit1", "shine", Scale("logits", LOGITS)),
+        ("score", "kind", Scale("logits", FULL_LOGITS)),
+        ("logit1", "shine", Scale("logits", FULL_LOGITS)),
         ("p2", "kind", Scale("probability", 0.5)),
         (">1", "shine", Scale("probability", 0.5)),
     ],
@@ -32,11 +32,13 @@ def test_a_shared_scale_does_not_look_at_maps(strongest: float) -> None:
     assert RULES["shared"](NATURAL, [np.full((2, 2), strongest)]) == NATURAL
 
 
-@pytest.mark.parametrize(("strongest", "full"), [(0.0, 2 / FINEST), (0.01, 2 / FINEST), (1.5, 1.5), (-3.0, 3.0)])
+@pytest.mark.parametrize(
+    ("strongest", "full"), [(0.0, 2 / MAX_REFINEMENT), (0.01, 2 / MAX_REFINEMENT), (1.5, 1.5), (-3.0, 3.0)]
+)
 def test_an_own_scale_is_the_strongest_value_but_makes_nothing_of_noise(strongest: float, full: float) -> None:
     maps = [np.full((2, 2), strongest), np.array([[0.001]])]
     assert RULES["each"](NATURAL, maps) == Scale("grades", pytest.approx(full))
-    assert RULES["each"](NATURAL, []).full == 2 / FINEST
+    assert RULES["each"](NATURAL, []).full == 2 / MAX_REFINEMENT
 
 
 @pytest.mark.parametrize(
