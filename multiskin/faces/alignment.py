@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from multiskin.faces.anatomy import CENTRE, LANDMARKS, REACH
+from multiskin.faces.anatomy import CENTRE, HALF_HEIGHT, LANDMARKS
 from multiskin.faces.detection import DetectedFace
 
 
@@ -30,7 +30,7 @@ def upright(face: DetectedFace, size: int, margin: float) -> np.ndarray:
 
 def in_crop(points: np.ndarray, size: int, margin: float) -> np.ndarray:
     """Points (N, 2) in the units of `anatomy` as pixels of a crop."""
-    return (points - CENTRE) * (size / (2 * REACH * (1 + margin))) + (size - 1) / 2
+    return (points - CENTRE) * (size / (2 * HALF_HEIGHT * (1 + margin))) + (size - 1) / 2
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
 
 
-def moved(points: np.ndarray, transform: np.ndarray) -> np.ndarray:
+def transformed(points: np.ndarray, transform: np.ndarray) -> np.ndarray:
     """Points (N, 2) after a transform (2, 3)."""
     return points @ transform[:, :2].T + transform[:, 2]
 

@@ -22,7 +22,8 @@ def _both(right: Points) -> np.ndarray:
 
 
 LANDMARKS = np.array([(-1, 0), (1, 0), (0, 1.09), (-0.82, 2.22), (0.82, 2.22)])  # as MTCNN defines them
-CENTRE, REACH = np.array([0, 0.63]), 3.07  # of a face, and the distance from there to the hairline and to the chin
+CENTRE = np.array([0, 0.63])
+HALF_HEIGHT = 3.07  # from the centre to the hairline and to the chin
 
 OUTLINE = _both(
     (
@@ -39,7 +40,7 @@ BROWS = _pair(
 NOSTRILS = _pair([(0.16, 1.30), (0.40, 1.27), (0.40, 1.41), (0.10, 1.39)])
 LIPS = _both([(0, 1.94), (0.24, 1.89), (0.50, 2.0), (0.80, 2.21), (0.57, 2.36), (0.32, 2.46), (0, 2.50)])
 
-BARE = (  # skin on nearly every face: the cheeks above a beard, the bridge of the nose and the forehead
+BARE_SKIN = (  # skin on nearly every face: the cheeks above a beard, the bridge of the nose and the forehead
     *_pair([(0.85, 0.65), (1.45, 0.65), (1.45, 1.3), (0.85, 1.3)]),
     _both([(0, 0.1), (0.15, 0.1), (0.15, 0.8), (0, 0.8)]),
     _both([(0, -1.65), (0.6, -1.65), (0.6, -0.95), (0, -0.95)]),

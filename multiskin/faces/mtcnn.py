@@ -13,13 +13,13 @@ from torch import Tensor
 
 from multiskin.faces.networks import Network
 
-SMALLEST = 32  # pixels: the smallest face that is looked for
+MIN_FACE = 32  # pixels: the smallest face that is looked for
 CELL, STRIDE = 12, 2  # pixels: the receptive field of the first network, and the distance between its outputs
-CLOSER, CLOSEST = 24, 48  # pixels: the input sizes of the second and third networks
-SHRINK = 0.709  # ratio of successive scales of the image pyramid; halves the area
-LEAST = (0.6, 0.7, 0.9)  # minimum confidence of the boxes that each network passes on
-OVERLAP = 0.7, 0.5  # maximum intersection over union of boxes of different faces: of candidates, at the end
-MOST = 200  # maximum number of boxes between networks, which bounds the time
+REFINE_SIZE, LOCATE_SIZE = 24, 48  # pixels: the input sizes of the second and third networks
+PYRAMID_FACTOR = 0.709  # ratio of successive scales of the image pyramid; halves the area
+MIN_CONFIDENCE = (0.6, 0.7, 0.9)  # minimum confidence of the boxes that each network passes on
+MAX_IOU = 0.7, 0.5  # intersection over union above which boxes are the same face: of candidates, at the end
+MAX_BOXES = 200  # maximum number of boxes between networks, which bounds the time
 
 
 class Mtcnn:
@@ -36,27 +36,27 @@ class Mtcnn:
     @torch.inference_mode()
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         boxes = np.concatenate([np.empty((0, 5)), *self._proposals(pixels)])
-        boxes = _square(_distinct(boxes, OVERLAP[0]))
-        offsets, logits = self.refine(_patches(pixels, boxes, CLOSER))
-        boxes = _square(_distinct(_confident(_refined(boxes, offsets, logits), LEAST[1]), OVERLAP[0]))
-        offsets, points, logits = self.locate(_patches(pixels, boxes, CLOSEST))
+        boxes = _square(_nms(boxes, MAX_IOU[0]))
+        offsets, logits = self.refine(_patches(pixels, boxes, REFINE_SIZE))
+        boxes = _square(_nms(_keep_confident(_refined(boxes, offsets, logits), MIN_CONFIDENCE[1]), MAX_IOU[0]))
+        offsets, points, logits = self.locate(_patches(pixels, boxes, LOCATE_SIZE))
         found = np.concatenate([_refined(boxes, offsets, logits), _landmarks(boxes, points)], axis=1)  # (N, 15)
-        found = _distinct(_confident(found, LEAST[2]), OVERLAP[1])
+        found = _nms(_keep_confident(found, MIN_CONFIDENCE[2]), MAX_IOU[1])
         return np.concatenate([found[:, :2], _sizes(found), found[:, 5:], found[:, 4:5]], axis=1)
 
     def _proposals(self, pixels: np.ndarray) -> Iterator[np.ndarray]:
         """Boxes at each scale of the image pyramid, since the first network detects only one size of face."""
-        scale = CELL / SMALLEST
+        scale = CELL / MIN_FACE
         while scale * min(pixels.shape[:2]) >= CELL:
             height, width = (round(scale * side) for side in pixels.shape[:2])
             small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
             offsets, logits = (output[0] for output in self.propose(_tensor(small[None])))  # (4 or 2, h', w')
             corners = STRIDE * np.indices(logits.shape[1:])[::-1].reshape(2, -1).T  # (h' w', 2)
             boxes = np.concatenate([corners, corners + CELL, np.zeros((len(corners), 1))], axis=1)
-            boxes = _confident(_refined(boxes, offsets.flatten(1).T, logits.flatten(1).T), LEAST[0])
+            boxes = _keep_confident(_refined(boxes, offsets.flatten(1).T, logits.flatten(1).T), MIN_CONFIDENCE[0])
             boxes[:, :4] /= scale
-            yield _distinct(boxes, OVERLAP[1])
-            scale *= SHRINK
+            yield _nms(boxes, MAX_IOU[1])
+            scale *= PYRAMID_FACTOR
 
 
 def _sizes(boxes: np.ndarray) -> np.ndarray:
@@ -76,16 +76,16 @@ def _landmarks(boxes: np.ndarray, points: Tensor) -> np.ndarray:
     return (boxes[:, None, :2] + within * _sizes(boxes)[:, None]).reshape(-1, 10)
 
 
-def _confident(boxes: np.ndarray, least: float) -> np.ndarray:
-    return boxes[boxes[:, 4] > least]
+def _keep_confident(boxes: np.ndarray, minimum: float) -> np.ndarray:
+    return boxes[boxes[:, 4] > minimum]
 
 
-def _distinct(boxes: np.ndarray, overlap: float) -> np.ndarray:
-    """Non-maximum suppression, keeping at most MOST boxes."""
+def _nms(boxes: np.ndarray, overlap: float) -> np.ndarray:
+    """Non-maximum suppression, keeping at most MAX_BOXES boxes."""
     rectangles = np.concatenate([boxes[:, :2], _sizes(boxes)], axis=1)
-    best = np.argsort(-boxes[:, 4], kind="stable")[: 10 * MOST]
+    best = np.argsort(-boxes[:, 4], kind="stable")[: 10 * MAX_BOXES]
     kept = cv2.dnn.NMSBoxes(rectangles[best].tolist(), boxes[best, 4].tolist(), 0.0, overlap)
-    return boxes[best[np.array(kept, dtype=int)[:MOST]]]
+    return boxes[best[np.array(kept, dtype=int)[:MAX_BOXES]]]
 
 
 def _square(boxes: np.ndarray) -> np.ndarray:

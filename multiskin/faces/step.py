@@ -72,7 +72,7 @@ class SkinStep:
     def view(self, portrait: Portrait) -> tuple[np.ndarray, Framing]:
         """What the network should see of a photo, and how the photo is cropped for that."""
         framing = self._framing(portrait)
-        return framing(bared(portrait) if self.config.only else portrait.photo), framing
+        return framing(only_skin(portrait) if self.config.only else portrait.photo), framing
 
     def _framing(self, portrait: Portrait) -> Framing:
         if not self.config.crop or portrait.face is None:
@@ -85,7 +85,7 @@ def uncut(picture: np.ndarray) -> np.ndarray:
     return picture
 
 
-def bared(portrait: Portrait) -> np.ndarray:
+def only_skin(portrait: Portrait) -> np.ndarray:
     """A photo (h, w, 3) uint8 with everything but skin and lips turned grey; unchanged if no skin is found."""
     mask = portrait.skin(lips=True)
     return on_grey(portrait.photo, mask) if mask.any() else portrait.photo

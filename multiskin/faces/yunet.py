@@ -7,7 +7,7 @@ import numpy as np
 
 from multiskin.errors import UserError
 
-LEAST = 0.8  # minimum confidence of a detection
+MIN_CONFIDENCE = 0.8  # minimum confidence of a detection
 
 
 class YuNet:
@@ -20,7 +20,7 @@ class YuNet:
     def __init__(self, path: str) -> None:
         self.lock = Lock()  # the input size is part of the detector's state
         try:
-            self.detector = cv2.FaceDetectorYN.create(path, "", (32, 32), LEAST)
+            self.detector = cv2.FaceDetectorYN.create(path, "", (32, 32), MIN_CONFIDENCE)
             self(np.zeros((32, 32, 3), np.uint8))
         except cv2.error as error:
             raise UserError(f"face detector {path}: not a YuNet model; download one from OpenCV's model zoo") from error

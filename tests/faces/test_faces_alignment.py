@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiskin.faces.alignment import align, cut, in_crop, moved, restore, similarity
-from multiskin.faces.anatomy import CENTRE, LANDMARKS, REACH
+from multiskin.faces.alignment import align, cut, in_crop, restore, similarity, transformed
+from multiskin.faces.anatomy import CENTRE, HALF_HEIGHT, LANDMARKS
 
 
 @settings(max_examples=50, deadline=None)
@@ -13,7 +13,7 @@ from multiskin.faces.anatomy import CENTRE, LANDMARKS, REACH
 def test_a_similarity_is_found_again(angle, factor, right, down):
     turn = factor * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     transform = np.column_stack([turn, (right, down)])
-    np.testing.assert_allclose(similarity(LANDMARKS, moved(LANDMARKS, transform)), transform, atol=1e-8)
+    np.testing.assert_allclose(similarity(LANDMARKS, transformed(LANDMARKS, transform)), transform, atol=1e-8)
 
 
 def test_a_similarity_is_the_nearest():
@@ -22,7 +22,7 @@ def test_a_similarity_is_the_nearest():
     best = similarity(source, target)
 
     def distance(transform):
-        return ((moved(source, transform) - target) ** 2).sum()
+        return ((transformed(source, transform) - target) ** 2).sum()
 
     for change in 0.05 * random.normal(size=(100, 4)):
         cosine, sine, right, down = change
@@ -36,14 +36,14 @@ def test_a_crop_shows_the_face_upright_and_whole(draw_face, turn, unit):
     crop, transform = align(drawn.photo, drawn.face, 200, 0.2)
     assert crop.shape == (200, 200, 3)
     wanted = in_crop(LANDMARKS, 200, 0.2)
-    np.testing.assert_allclose(moved(np.array(drawn.face.landmarks), transform), wanted, atol=1e-6)
-    upright = draw_face(unit=200 / (2 * REACH * 1.2), shape=(200, 200)).photo
+    np.testing.assert_allclose(transformed(np.array(drawn.face.landmarks), transform), wanted, atol=1e-6)
+    upright = draw_face(unit=200 / (2 * HALF_HEIGHT * 1.2), shape=(200, 200)).photo
     assert np.abs(cv2.blur(crop, (9, 9)).astype(int) - cv2.blur(upright, (9, 9))).mean() < 8
 
 
 def test_the_middle_of_a_face_is_the_middle_of_the_crop():
     np.testing.assert_allclose(in_crop(CENTRE[None], 200, 0.1), [[99.5, 99.5]])
-    hairline, chin = in_crop(CENTRE - np.array([(0, REACH), (0, -REACH)]), 200, 0.0)
+    hairline, chin = in_crop(CENTRE - np.array([(0, HALF_HEIGHT), (0, -HALF_HEIGHT)]), 200, 0.0)
     assert (hairline[1], chin[1]) == (pytest.approx(-0.5), pytest.approx(199.5))
 
 

@@ -42,7 +42,7 @@ def test_of_boxes_that_mean_the_same_the_most_confident_stays(number, seed):
     random = np.random.default_rng(seed)
     corners = random.uniform(0, 30, (number, 2))
     boxes = np.concatenate([corners, corners + random.uniform(5, 40, (number, 2)), random.random((number, 1))], axis=1)
-    np.testing.assert_allclose(mtcnn._distinct(boxes, 0.5), slow_distinct(boxes, 0.5))
+    np.testing.assert_allclose(mtcnn._nms(boxes, 0.5), slow_distinct(boxes, 0.5))
 
 
 def test_patches_show_what_is_in_their_boxes():
@@ -59,8 +59,8 @@ def test_boxes_become_square_around_their_middle():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_picture_makes_more_boxes_than_the_most(monkeypatch, seed):
-    monkeypatch.setattr(mtcnn, "MOST", 3)
+    monkeypatch.setattr(mtcnn, "MAX_BOXES", 3)
     corners = 100.0 * np.arange(40)[:, None] + np.zeros((1, 2))
     confidence = np.random.default_rng(seed).random((40, 1))
-    boxes = mtcnn._distinct(np.concatenate([corners, corners + 10, confidence], axis=1), 0.5)
+    boxes = mtcnn._nms(np.concatenate([corners, corners + 10, confidence], axis=1), 0.5)
     np.testing.assert_allclose(boxes[:, 4], np.sort(confidence[:, 0])[::-1][:3])

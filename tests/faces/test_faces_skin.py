@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from multiskin.faces import find_faces
-from multiskin.faces.anatomy import BARE, BROWS, EYES, LIPS, NOSTRILS, OUTLINE
-from multiskin.faces.skin import _without_holes, likeness, measure, skin_mask
+from multiskin.faces.anatomy import BARE_SKIN, BROWS, EYES, LIPS, NOSTRILS, OUTLINE
+from multiskin.faces.skin import _fill_holes, likeness, measure_colours, skin_mask
 
 
 def overlap(mask, truth):
@@ -102,14 +102,14 @@ def test_in_black_and_white_a_face_has_skin_and_a_close_up_none_that_is_found(dr
         return cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
 
     drawn = draw_face()
-    assert skin_mask(without_colour(drawn.photo), drawn.face)[drawn.inside(*BARE)].mean() > 0.9
+    assert skin_mask(without_colour(drawn.photo), drawn.face)[drawn.inside(*BARE_SKIN)].mean() > 0.9
     assert not skin_mask(without_colour(noisy((222, 178, 152), 6)), None).any()
 
 
 def test_a_face_of_which_nearly_nothing_is_skin_has_none_that_is_found(draw_face):
     drawn = draw_face()
     drawn.photo[:] = (40, 120, 200)
-    drawn.photo[drawn.inside(*BARE)] = (222, 178, 152)
+    drawn.photo[drawn.inside(*BARE_SKIN)] = (222, 178, 152)
     assert not skin_mask(drawn.photo, drawn.face).any()
 
 
@@ -125,7 +125,7 @@ def test_a_close_up_of_three_unlike_colours_has_a_valid_mask():
 def test_colours_are_measured_among_strangers(seed, lightness, a, b):
     random = np.random.default_rng(seed)
     skin = random.normal((lightness, a, b), (2, 1, 1), (800, 3))
-    colours = measure(np.concatenate([skin, np.zeros((200, 3))]))
+    colours = measure_colours(np.concatenate([skin, np.zeros((200, 3))]))
     np.testing.assert_allclose(colours.median, (lightness, a, b), atol=0.8)
     assert likeness(np.array([[(lightness, a, b), (0, 0, 0)]]), colours).tolist() == [[1, 0]]
 
@@ -134,10 +134,10 @@ def test_colours_are_measured_among_strangers(seed, lightness, a, b):
 @given(st.integers(0, 2**32 - 1), st.integers(1, 20))
 def test_holes_are_filled_as_scipy_does_up_to_a_size(seed, largest):
     skin = (np.random.default_rng(seed).random((20, 24)) < 0.6).astype(np.float32)
-    np.testing.assert_array_equal(_without_holes(skin, np.inf), ndimage.binary_fill_holes(skin))
+    np.testing.assert_array_equal(_fill_holes(skin, np.inf), ndimage.binary_fill_holes(skin))
     labels, number = ndimage.label(ndimage.binary_fill_holes(skin) & (skin == 0))
     wanted = skin.copy()
     for label in range(1, number + 1):
         if (labels == label).sum() < largest:
             wanted[labels == label] = 1
-    np.testing.assert_array_equal(_without_holes(skin, largest), wanted)
+    np.testing.assert_array_equal(_fill_holes(skin, largest), wanted)
