@@ -93,7 +93,8 @@ def measure_colours(lab: np.ndarray) -> Colours:
     """The colours of pixels (N, 3) that are mostly skin, robust to hair, shine and shade."""
     for _ in range(ROUNDS):
         median = np.median(lab, axis=0)
-        minimum = [MIN_LIGHTNESS_DEVIATION * median[0], MIN_CHROMA_DEVIATION, MIN_CHROMA_DEVIATION]
+        lightness = max(median[0], MIN_LIGHTNESS)  # not 0, which would leave black without any deviation
+        minimum = [MIN_LIGHTNESS_DEVIATION * lightness, MIN_CHROMA_DEVIATION, MIN_CHROMA_DEVIATION]
         deviation = np.maximum(1.4826 * np.median(np.abs(lab - median), axis=0), minimum)  # std if normal
         near = (np.abs(lab - median) <= OUTLIER * deviation).all(axis=1)
         if not near.any():  # several unlike colours, none of which has the median in all channels

@@ -120,6 +120,14 @@ def test_a_close_up_of_three_unlike_colours_has_a_valid_mask():
     assert np.isfinite(mask).all()
 
 
+def test_pictures_that_are_mostly_black_have_a_valid_mask(draw_face):
+    face = draw_face().face
+    assert np.isfinite(skin_mask(np.zeros((360, 420, 3), np.uint8), face)).all()
+    dots = np.zeros((200, 200, 3), np.uint8)
+    dots[np.random.default_rng(0).random((200, 200)) < 0.4] = (200, 120, 90)
+    assert np.isfinite(skin_mask(dots, None)).all()
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(25, 80), st.floats(5, 18), st.floats(5, 25))
 def test_colours_are_measured_among_strangers(seed, lightness, a, b):
