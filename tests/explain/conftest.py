@@ -1,4 +1,4 @@
-"""Small networks with heads of every kind, whose normalisation has seen noise, as maps of random ones say nothing."""
+"""Small networks with heads of every kind, whose norms have statistics of noise, since fresh ones give trivial maps."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,7 +14,7 @@ from multiskin.schema import Attribute, Schema
 ORDINAL = tuple(Attribute(f"k{grades}", grades) for grades in range(2, 8))
 MIXED = Schema((*ORDINAL, Attribute("kind", 4, kind="nominal")))
 
-torch.set_num_threads(1)  # networks this small only wait for their threads
+torch.set_num_threads(1)  # threads only slow such small networks down
 
 
 def build_net(name: str = "test_efficientnet", size: int = 64, schema: Schema = MIXED) -> SkinNet:
@@ -27,7 +27,7 @@ def build_net(name: str = "test_efficientnet", size: int = 64, schema: Schema = 
 
 @torch.no_grad()
 def spread(net: SkinNet, images: Tensor) -> None:
-    """Gives every norm statistics of its own, and every head logits that differ by about 1 from image to image."""
+    """Gives every norm its own statistics, and every head logits that vary between images by about 1."""
     for layer in net.modules():
         if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d):
             layer.momentum = 1.0
@@ -68,7 +68,7 @@ def images() -> Callable[..., Tensor]:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Hooks, modes and gradients of the networks that tests share are as they were."""
+    """Checks that tests leave hooks, modes and gradients of the shared networks unchanged."""
     shared = [request.getfixturevalue(name) for name in ("small_net", "token_net") if name in request.fixturenames]
     yield
     for net in shared:

@@ -1,4 +1,4 @@
-"""Maps in closed form: captum's Grad-CAM on the plain network, finite differences, and what they leave as it was."""
+"""Maps in closed form against Captum's Grad-CAM and finite differences; the network stays unchanged."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ BACKBONES = [
 
 
 def captum_maps(net: SkinNet, images: Tensor, scalar: Scalar) -> Tensor:
-    """What enters the pool, with the derivative by it of the whole network: (B, H, h, w)."""
+    """Captum's Grad-CAM (B, H, h, w) at the input of the pool, through the whole network."""
     [pool] = [layer for layer in net.modules() if isinstance(layer, SelectAdaptivePool2d)]
     columns = []
     for attribute, (name, head) in zip(net.schema, net.named_heads(), strict=True):
@@ -40,14 +40,14 @@ def captum_maps(net: SkinNet, images: Tensor, scalar: Scalar) -> Tensor:
 
 
 def assert_same_maps(found: Tensor, expected: Tensor, tolerance: float = 1e-5) -> None:
-    """To a share of each head's scale (B, H, h, w)."""
+    """Compares maps (B, H, h, w) relative to the largest value of each head."""
     scale = expected.abs().amax(dim=(0, 2, 3), keepdim=True)
     assert (scale > 0).all()
     assert ((found - expected).abs() / scale).max() <= tolerance
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_the_closed_form_is_captums_grad_cam(name: str, build: Build, images: Images) -> None:
+def test_the_closed_form_matches_captums_grad_cam(name: str, build: Build, images: Images) -> None:
     net, photos = build(name), images(2, 64)
     output = net(photos)
     for scalar in SCALARS.values():
@@ -61,11 +61,11 @@ def test_the_closed_form_is_captums_grad_cam(name: str, build: Build, images: Im
     [
         ("mobilenetv3_small_050", 64),  # a convolution between pool and heads
         ("test_mambaout", 64),  # channels last, and a perceptron
-        ("test_vit2", 96),  # tokens, of which the first is not pooled
-        ("levit_128s", 96),  # tokens, and no other among them
+        ("test_vit2", 96),  # tokens, the first of which is not pooled
+        ("levit_128s", 96),  # tokens without a class token
     ],
 )
-def test_other_networks_that_pool_by_the_mean_have_the_closed_form(
+def test_other_networks_with_mean_pooling_have_the_closed_form(
     name: str, size: int, build: Build, images: Images
 ) -> None:
     net, photos = build(name, size), images(2, size)
@@ -79,7 +79,7 @@ def max_pooled(net: SkinNet) -> SkinNet:
     return net
 
 
-def test_a_network_that_pools_otherwise_is_found_out_and_explained_by_captum(build: Build, images: Images) -> None:
+def test_a_network_with_other_pooling_is_detected_and_explained_by_captum(build: Build, images: Images) -> None:
     net, photos = max_pooled(build("test_resnet")), images(2, 64)
     assert closed_form(net, net(photos)) is None
     for scalar in SCALARS.values():
@@ -95,7 +95,7 @@ def test_a_network_with_a_class_token_is_explained_by_captum(token_net: SkinNet,
 
 
 @pytest.mark.parametrize("name", ["test_efficientnet", "test_convnext"])
-def test_a_cell_is_what_the_scalar_gains_as_that_cell_is_strengthened(name: str, build: Build, images: Images) -> None:
+def test_a_cell_is_the_derivative_of_the_scalar_by_its_strength(name: str, build: Build, images: Images) -> None:
     net = build(name)
     maps, scalars, output = head_maps(net, images(2, 64))
     step = 1e-2
@@ -144,14 +144,16 @@ def test_a_photo_has_the_same_maps_in_any_batch(net_name: str, images: Images, r
 
 
 @pytest.mark.parametrize(("name", "size"), [("test_efficientnet", 64), ("test_vit", 96)])
-def test_one_head_is_enough(name: str, size: int, build: Build, images: Images) -> None:
+def test_a_network_with_a_single_head_has_maps(name: str, size: int, build: Build, images: Images) -> None:
     found = head_maps(build(name, size, Schema((Attribute("tone", 3),))), images(1, size))
     assert found.maps.shape[:2] == found.scalars.shape == (1, 1)
     assert found.maps.any()
 
 
 @pytest.mark.parametrize("net_name", ["small_net", "token_net"])
-def test_the_scalars_are_those_of_the_logits(net_name: str, images: Images, request: pytest.FixtureRequest) -> None:
+def test_scalars_match_those_computed_from_the_logits(
+    net_name: str, images: Images, request: pytest.FixtureRequest
+) -> None:
     net = request.getfixturevalue(net_name)
     _, scalars, output = head_maps(net, images(2, 96), more_than(0))
     for h, (name, head) in enumerate(net.named_heads()):
@@ -173,9 +175,7 @@ def test_works_in_inference_mode_and_under_autocast(
 
 
 @pytest.mark.parametrize(("name", "size"), [("test_efficientnet", 64), ("test_convnext", 64), ("test_vit", 96)])
-def test_a_network_of_half_precision_has_maps_of_full_precision(
-    name: str, size: int, build: Build, images: Images
-) -> None:
+def test_a_half_precision_network_has_full_precision_maps(name: str, size: int, build: Build, images: Images) -> None:
     net, photos = build(name, size), images(2, size)
     expected = head_maps(net, photos).maps
     found = head_maps(net.bfloat16(), photos.bfloat16()).maps
@@ -184,7 +184,7 @@ def test_a_network_of_half_precision_has_maps_of_full_precision(
 
 
 @pytest.mark.parametrize(("name", "size"), [("test_efficientnet", 64), ("test_vit", 96)])
-def test_a_network_is_left_as_it_was_found(name: str, size: int, build: Build, images: Images) -> None:
+def test_the_network_is_unchanged_afterwards(name: str, size: int, build: Build, images: Images) -> None:
     net, photos = build(name, size), images(2, size)
     expected = head_maps(net, photos).maps
     state = {key: value.clone() for key, value in net.state_dict().items()}
@@ -199,7 +199,7 @@ def test_a_network_is_left_as_it_was_found(name: str, size: int, build: Build, i
 
 
 @pytest.mark.parametrize(("name", "size"), [("test_efficientnet", 64), ("test_convnext", 64), ("test_vit", 96)])
-def test_where_nothing_changes_the_scalar_the_map_is_zero(name: str, size: int, build: Build, images: Images) -> None:
+def test_a_constant_scalar_has_a_map_of_zeros(name: str, size: int, build: Build, images: Images) -> None:
     net = build(name, size)
     blind, sure = net.heads[0].linear, net.heads[1].linear
     nn.init.zeros_(blind.weight)
@@ -220,15 +220,13 @@ def test_a_map_of_zeros_has_maps_of_zeros(small_net: SkinNet, images: Images) ->
     assert not found.maps.any()
 
 
-def test_a_head_without_the_scalar_has_a_map_of_zeros_and_the_others_have_theirs(
-    small_net: SkinNet, images: Images
-) -> None:
+def test_only_a_head_without_the_grade_has_a_map_of_zeros(small_net: SkinNet, images: Images) -> None:
     found = head_maps(small_net, images(1, 64), class_logit(3))
     for h, attribute in enumerate(small_net.schema):
         assert bool(found.maps[:, h].any()) == (attribute.grades > 3)
 
 
-def test_an_error_of_a_scalar_leaves_nothing_behind(small_net: SkinNet, images: Images) -> None:
+def test_modes_are_restored_after_an_error_in_a_scalar(small_net: SkinNet, images: Images) -> None:
     def lacking(*_: object) -> Tensor:
         raise UserError("no such scalar")
 

@@ -1,4 +1,4 @@
-"""Heads with a layer of their own, and heads that read a finer stage: their maps against captum's at every pool."""
+"""Heads with a hidden layer and heads that read a finer stage: their maps against Captum's at every pool."""
 
 from collections.abc import Callable
 
@@ -51,7 +51,7 @@ FINER = (
 
 
 def build(recipes: tuple[Recipe, ...], name: str = "test_efficientnet") -> SkinNet:
-    """Norms with statistics of their own, and heads with logits that differ by about 1 from photo to photo."""
+    """A network whose norms have their own statistics and whose logits vary between photos by about 1."""
     torch.manual_seed(0)
     counts = tuple((1,) * attribute.grades for attribute in SCHEMA)
     net = Blueprint(SCHEMA, ModelConfig(name, input_size=64), recipes, counts).build()
@@ -70,12 +70,12 @@ def build(recipes: tuple[Recipe, ...], name: str = "test_efficientnet") -> SkinN
 
 
 class Reading(nn.Module):
-    """From what a network pools to one head's scalar, each picture through a layer that captum can look at."""
+    """One head's scalar from the maps that a network pools, each passed through a layer that Captum can explain."""
 
     def __init__(self, net: SkinNet, h: int, scalar: Scalar) -> None:
         super().__init__()
         self.final, self.stage = nn.Identity(), nn.Identity()
-        self.net, self.h, self.scalar = [net], h, scalar  # in a list, so that its layers are not among these
+        self.net, self.h, self.scalar = [net], h, scalar  # in a list, so that it is not registered as a submodule
 
     def forward(self, maps: Tensor, *stages: Tensor) -> Tensor:
         [net] = self.net
@@ -89,7 +89,7 @@ class Reading(nn.Module):
 
 
 def captum_maps(net: SkinNet, images: Tensor, scalar: Scalar, grid: tuple[int, int]) -> Tensor:
-    """Grad-CAM at the final map and, added on the finer grid, at the stage that a head reads: (B, H, h, w)."""
+    """Grad-CAM (B, H, h, w) at the final map plus, on the finer grid, that at the stage a head reads."""
     output, columns = net(images), []
     for h, stride in enumerate(net.strides):
         reading = Reading(net, h, scalar)
@@ -104,7 +104,7 @@ def captum_maps(net: SkinNet, images: Tensor, scalar: Scalar, grid: tuple[int, i
 
 
 def assert_same_maps(found: Tensor, expected: Tensor, tolerance: float = 1e-5) -> None:
-    """To a share of each head's scale (B, H, h, w)."""
+    """Compares maps (B, H, h, w) relative to the largest value of each head."""
     scale = expected.abs().amax(dim=(0, 2, 3), keepdim=True)
     assert (scale > 1e-4).all()
     assert ((found - expected).abs() / scale).max() <= tolerance
@@ -112,9 +112,7 @@ def assert_same_maps(found: Tensor, expected: Tensor, tolerance: float = 1e-5) -
 
 @of_every_scalar
 @pytest.mark.parametrize("name", ["test_efficientnet", "test_convnext"])
-def test_through_a_layer_of_its_own_the_closed_form_is_captums_grad_cam(
-    name: str, scalar: Scalar, images: Images
-) -> None:
+def test_with_hidden_layers_the_closed_form_matches_captums_grad_cam(name: str, scalar: Scalar, images: Images) -> None:
     net, photos = build(SMALL_LAYERS, name), images(2, 64)
     found = closed_form(net, net(photos), scalar)
     assert found is not None
@@ -136,7 +134,9 @@ def test_through_a_layer_of_its_own_the_closed_form_is_captums_grad_cam(
         ("test_mambaout", score),  # channels last
     ],
 )
-def test_with_finer_stages_the_closed_form_is_captums_at_every_pool(name: str, scalar: Scalar, images: Images) -> None:
+def test_with_finer_stages_the_closed_form_matches_captum_at_every_pool(
+    name: str, scalar: Scalar, images: Images
+) -> None:
     net, photos = build(FINER, name), images(2, 64)
     found = closed_form(net, net(photos), scalar)
     assert found is not None
@@ -144,7 +144,7 @@ def test_with_finer_stages_the_closed_form_is_captums_at_every_pool(name: str, s
     assert_same_maps(found.maps, captum_maps(net, photos, scalar, (8, 8)))
 
 
-def test_where_the_final_map_has_no_closed_form_the_stages_have(images: Images) -> None:
+def test_stages_are_exact_even_if_the_final_map_has_no_closed_form(images: Images) -> None:
     net, photos = build(FINER, "test_resnet"), images(2, 64)
     net.backbone.net.global_pool = SelectAdaptivePool2d(pool_type="max", flatten=True)
     assert closed_form(net, net(photos)) is None
@@ -164,7 +164,7 @@ def test_a_map_of_a_logit_sums_to_the_logit_without_its_bias(images: Images) -> 
     torch.testing.assert_close(found.maps.sum(dim=(2, 3)), found.scalars - biases, rtol=1e-4, atol=1e-4)
 
 
-def test_a_head_of_the_final_map_alone_has_its_own_map_on_the_finer_grid(images: Images) -> None:
+def test_a_head_of_the_final_map_has_the_same_map_upsampled(images: Images) -> None:
     net, photos = build(FINER), images(2, 64)
     predictor = Predictor(net, Preprocessing(64, (0.5,) * 3, (0.2,) * 3), torch.device("cpu"))
     coarse = with_heads(predictor, Schema((SCHEMA["far"], SCHEMA["plain"]))).net
@@ -174,7 +174,7 @@ def test_a_head_of_the_final_map_alone_has_its_own_map_on_the_finer_grid(images:
     torch.testing.assert_close(head_maps(net, photos).maps[:, [4, 0]], on_grid(found, torch.Size((8, 8))))
 
 
-def test_some_heads_of_a_network_read_their_own_stages(images: Images) -> None:
+def test_selected_heads_read_only_their_own_stages(images: Images) -> None:
     net, photos = build(FINER), images(2, 64)
     predictor = Predictor(net, Preprocessing(64, (0.5,) * 3, (0.2,) * 3), torch.device("cpu"))
     some = with_heads(predictor, Schema((SCHEMA["fine"], SCHEMA["plain"]))).net
@@ -198,7 +198,7 @@ def test_works_in_inference_mode_under_autocast_and_in_half_precision(
         assert_same_maps(found, expected, 0.25)
 
 
-def test_layer_cam_adds_what_each_place_of_the_stage_is_weighed_by(images: Images) -> None:
+def test_layer_cam_includes_the_finer_stage(images: Images) -> None:
     net, photos = build(FINER), images(2, 64)
     output = net(photos)
     found = layer_cam(net, output)

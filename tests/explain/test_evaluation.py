@@ -1,4 +1,4 @@
-"""The whole measurement on a small untrained network: what it counts, and that nothing else decides on it."""
+"""The whole evaluation on a small untrained network: which photos count, and that batches do not matter."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -48,7 +48,7 @@ def photos(manifest: Manifest) -> Manifest:
 
 
 def masks(photo: Path, heading: str) -> np.ndarray | None:
-    """Shine is in the upper left, but not seen in the first photo; of lines nobody has drawn a mask."""
+    """Shine is in the upper left, below the threshold in the first photo; lines have no masks."""
     if heading != "shine":
         return None
     mask = np.zeros((40, 48))
@@ -57,7 +57,7 @@ def masks(photo: Path, heading: str) -> np.ndarray | None:
 
 
 def left_half(portrait: Portrait, *, lips: bool) -> np.ndarray:
-    """Skin is on the left, and the lips are the quarter beside it."""
+    """Skin is the left half, and the lips are the quarter next to it."""
     skin = np.zeros(portrait.photo.shape[:2])
     skin[:, : 36 if lips else 24] = 1
     return skin
@@ -74,9 +74,7 @@ def line(evaluation: MapEvaluation, head: str, method: str, measure: str) -> pd.
     return means.loc[found]
 
 
-def test_energy_is_that_of_the_photos_one_by_one(
-    evaluation: MapEvaluation, predictor: Predictor, photos: Manifest
-) -> None:
+def test_energy_matches_a_loop_over_photos(evaluation: MapEvaluation, predictor: Predictor, photos: Manifest) -> None:
     shares = []
     for row in np.flatnonzero(photos.grades[:, 0] != MISSING):
         if photos.path(row).name != "00.png":
@@ -99,7 +97,7 @@ def test_lips_are_skin_for_attributes_that_show_on_them(predictor: Predictor, ph
     assert line(found, "lines", "uniform", "outside_skin")["value"] == pytest.approx(0.5)
 
 
-def test_photos_in_which_no_skin_is_found_do_not_count(predictor: Predictor, photos: Manifest) -> None:
+def test_photos_without_detected_skin_do_not_count(predictor: Predictor, photos: Manifest) -> None:
     [blank, *_] = np.flatnonzero((photos.grades != MISSING).all(axis=1))
     unseen = read_image(photos.path(blank))
 
@@ -113,7 +111,7 @@ def test_photos_in_which_no_skin_is_found_do_not_count(predictor: Predictor, pho
         assert of_head["photos"] == (photos.grades[:, h] != MISSING).sum() - 1
 
 
-def test_a_uniform_map_shows_what_chance_would_do(evaluation: MapEvaluation) -> None:
+def test_a_uniform_map_scores_at_chance(evaluation: MapEvaluation) -> None:
     assert line(evaluation, "shine", "uniform", "energy")["value"] == pytest.approx((24 * 16) / SIZE**2)
     assert line(evaluation, "shine", "uniform", "auc")["value"] == 0.5
     assert line(evaluation, "lines", "uniform", "outside_skin")["value"] == pytest.approx(0.5)
@@ -121,7 +119,7 @@ def test_a_uniform_map_shows_what_chance_would_do(evaluation: MapEvaluation) -> 
     assert chance["lead"] == pytest.approx(own["value"] - chance["value"])
 
 
-def test_what_takes_many_passes_is_measured_on_the_sample(evaluation: MapEvaluation, photos: Manifest) -> None:
+def test_slow_measures_use_only_the_sample(evaluation: MapEvaluation, photos: Manifest) -> None:
     sample = np.sort(np.random.default_rng(0).permutation(len(photos))[:5])
     graded = (photos.grades[sample] != MISSING).sum(axis=0)
     assert evaluation.sampled == 5
@@ -137,7 +135,7 @@ def test_what_takes_many_passes_is_measured_on_the_sample(evaluation: MapEvaluat
 
 
 @pytest.mark.slow
-def test_a_head_that_sees_nothing_has_nothing_to_delete(predictor: Predictor, photos: Manifest) -> None:
+def test_deletion_skips_photos_graded_0(predictor: Predictor, photos: Manifest) -> None:
     images = torch.stack([predictor.transform()(read_image(photos.path(row)), seed=0) for row in range(len(photos))])
     seen = (predictor.predict(images).grades > 0) & (photos.grades != MISSING)
     whole = evaluate_maps(predictor, photos, sampled=len(photos), num_workers=0)
@@ -146,7 +144,9 @@ def test_a_head_that_sees_nothing_has_nothing_to_delete(predictor: Predictor, ph
         assert set(of_head["photos"]) == ({seen[:, h].sum()} if seen[:, h].any() else set())
 
 
-def test_similarity_is_over_all_photos(evaluation: MapEvaluation, predictor: Predictor, photos: Manifest) -> None:
+def test_similarity_is_averaged_over_all_photos(
+    evaluation: MapEvaluation, predictor: Predictor, photos: Manifest
+) -> None:
     images = torch.stack([predictor.transform()(read_image(photos.path(row)), seed=0) for row in range(len(photos))])
     maps = head_maps(predictor.net, images).maps.numpy()
     assert evaluation.similarity[0, 1] == pytest.approx(rank_correlation(maps[:, 0], maps[:, 1]).mean(), abs=1e-3)
@@ -176,13 +176,13 @@ def test_batches_and_workers_change_nothing(evaluation: MapEvaluation, predictor
     pd.testing.assert_frame_equal(
         again.means.sort_values(keys, ignore_index=True),
         evaluation.means.sort_values(keys, ignore_index=True),
-        atol=0.02,  # ranks of cells that are all but equal
+        atol=0.02,  # ranks of nearly equal cells
     )
     total = len(photos) + 5
     assert steps == [(done, total) for done in range(len(photos), total + 1)]
 
 
-def test_without_masks_nothing_is_said_of_where_maps_lie(predictor: Predictor, photos: Manifest) -> None:
+def test_without_masks_localisation_is_not_measured(predictor: Predictor, photos: Manifest) -> None:
     bare = evaluate_maps(predictor, photos, sampled=0, num_workers=0)
     assert bare.means.empty
     assert bare.groups.empty
@@ -192,10 +192,10 @@ def test_without_masks_nothing_is_said_of_where_maps_lie(predictor: Predictor, p
 
 
 @pytest.mark.slow
-def test_the_sample_is_looked_at_piece_by_piece(
+def test_the_sample_is_measured_in_batches(
     evaluation: MapEvaluation, predictor: Predictor, photos: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Networks that begin anew are settled on the first piece throughout, so that they are the same ones."""
+    """Reinitialised networks compute their statistics on the first batch throughout, so that they stay the same."""
     pieces = []
 
     def spy(net: SkinNet, images: Tensor, *others: Any) -> Iterator[Measured]:
@@ -216,7 +216,7 @@ def test_the_sample_is_looked_at_piece_by_piece(
     pd.testing.assert_frame_equal(one, other, atol=0.02)
 
 
-def test_a_network_is_ahead_of_another_by_the_differences_on_each_photo(
+def test_a_lead_is_the_mean_of_paired_differences(
     evaluation: MapEvaluation, predictor: Predictor, photos: Manifest
 ) -> None:
     blind = Predictor(deepcopy(predictor.net), predictor.preprocessing, predictor.device)
@@ -228,7 +228,7 @@ def test_a_network_is_ahead_of_another_by_the_differences_on_each_photo(
         ("lines", "outside_skin"),
     }
     own, uniform = (line(evaluation, "shine", method, "energy") for method in ("cam", "uniform"))
-    found = lead.loc[("shine", "energy")]  # of a head that sees nothing the energy is that of chance
+    found = lead.loc[("shine", "energy")]  # a head with zero weights has the energy of chance
     assert found["value"] == pytest.approx(own["value"] - uniform["value"])
     assert (found["low"], found["high"]) == pytest.approx((uniform["lead_low"], uniform["lead_high"]))
     assert (found["photos"], found["subjects"]) == (own["photos"], own["subjects"])

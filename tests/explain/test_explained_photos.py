@@ -1,4 +1,4 @@
-"""Photographs in, maps out."""
+"""Explanations of photo files."""
 
 import pickle
 from dataclasses import replace
@@ -34,7 +34,7 @@ def predictor_of(schema: Schema, size: int, *steps) -> Predictor:
 
 @pytest.fixture(scope="module")
 def predictors(schema: Schema) -> list[Predictor]:
-    """Of which the second has its attributes the other way round, and sees another size of another part."""
+    """Two models; the second has its attributes in reverse order and sees another part of the photo at another size."""
     reversed_schema = Schema(schema.attributes[::-1])
     return [predictor_of(schema, 64), predictor_of(reversed_schema, 48, {"CenterCrop": {"size": 40}})]
 
@@ -49,7 +49,9 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 32])
-def test_every_model_says_what_it_says_alone(predictors: list[Predictor], files: list[Path], batch_size: int) -> None:
+def test_every_model_predicts_the_same_as_alone(
+    predictors: list[Predictor], files: list[Path], batch_size: int
+) -> None:
     found = list(explain_files(predictors, files, batch_size=batch_size))
     assert [Path(each.path) for each in found] == files
     assert [isinstance(each, UnreadPhoto) for each in found] == [file.stem == "bad" for file in files]
@@ -80,7 +82,7 @@ def test_each_model_has_its_own_region(predictors: list[Predictor], files: list[
     assert second == pytest.approx(Box(0.25, 1 / 6, 0.75, 5 / 6))
 
 
-def test_the_scalar_is_what_is_explained(predictors: list[Predictor], files: list[Path]) -> None:
+def test_the_given_scalar_is_explained(predictors: list[Predictor], files: list[Path]) -> None:
     photo = next(explain_files(predictors[:1], files, probability(2)))
     assert isinstance(photo, ExplainedPhoto)
     expected = predictors[0].predict_photo(np.asarray(Image.open(files[0]))).probabilities[0, :, 2]
@@ -96,14 +98,16 @@ def test_a_grade_that_another_head_lacks_can_be_explained(predictors: list[Predi
     assert not lines.map.any()
 
 
-def test_no_readable_photo_at_all(predictors: list[Predictor], files: list[Path]) -> None:
+def test_unreadable_photos_alone_give_only_errors(predictors: list[Predictor], files: list[Path]) -> None:
     assert [type(each) for each in explain_files(predictors, [files[2]] * 3, batch_size=2)] == [UnreadPhoto] * 3
 
 
 @pytest.mark.parametrize(
     ("shape", "expected"), [((60, 80), (75, 100)), ((400, 200), (100, 50)), ((1, 5000), (1, 100)), ((7, 7), (100, 100))]
 )
-def test_shown_photos_have_one_size_and_their_own_shape(shape: tuple[int, int], expected: tuple[int, int]) -> None:
+def test_shown_photos_have_a_fixed_size_and_keep_their_aspect_ratio(
+    shape: tuple[int, int], expected: tuple[int, int]
+) -> None:
     photo = np.full((*shape, 3), (10, 20, 30), np.uint8)
     assert scaled(photo, 100).shape == (*expected, 3)
     assert (scaled(photo, 100) == (10, 20, 30)).all()
@@ -112,13 +116,13 @@ def test_shown_photos_have_one_size_and_their_own_shape(shape: tuple[int, int], 
 class TestSkin:
     @pytest.fixture
     def cropping(self, schema: Schema, monkeypatch: pytest.MonkeyPatch) -> Predictor:
-        """A model that sees faces alone; the one that is found lies in the right half of any photo."""
+        """A model that sees only faces; the detected face is always in the right half of the photo."""
         face = DetectedFace((40, 0, 40, 60), ((50, 20), (70, 20), (60, 30), (52, 42), (68, 42)), 1.0)
         monkeypatch.setattr(step, "find_faces", lambda photo, detector: [face])
         plain = predictor_of(schema, 64)
         return replace(plain, preprocessing=replace(plain.preprocessing, skin=SkinConfig(crop=True)))
 
-    def test_the_face_that_a_model_sees_is_shown(self, cropping: Predictor, files: list[Path]) -> None:
+    def test_the_face_crop_of_the_model_is_shown(self, cropping: Predictor, files: list[Path]) -> None:
         [found] = explain_files([cropping], files[:1])
         photo = np.asarray(Image.open(files[0]))
         crop = cropping.transform().skin(photo)
@@ -130,7 +134,7 @@ class TestSkin:
             np.testing.assert_allclose(explanation.map, maps[h] * maps[h].size, rtol=1e-4, atol=1e-5)
         assert found.skin is None
 
-    def test_a_face_is_looked_for_once_for_all_models_and_for_skin(
+    def test_a_face_is_detected_once_for_all_models_and_for_skin(
         self, cropping: Predictor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         looked, found = [], step.find_faces
@@ -141,10 +145,10 @@ class TestSkin:
         assert prepared.skin is not None
         torch.testing.assert_close(prepared.images[0], cropping.transform()(photo, seed=0))
         torch.testing.assert_close(prepared.images[1], prepared.images[0])
-        again = pickle.loads(pickle.dumps(prepared))  # as worker processes send it
+        again = pickle.loads(pickle.dumps(prepared))  # as between worker processes
         np.testing.assert_array_equal(again.framing(photo), prepared.framing(photo))
 
-    def test_skin_is_looked_for_where_it_is_asked_for(self, predictors: list[Predictor], tmp_path: Path) -> None:
+    def test_skin_is_detected_on_request(self, predictors: list[Predictor], tmp_path: Path) -> None:
         pixels = np.full((60, 80, 3), (205, 160, 140), np.uint8)
         pixels[:, 40:] = (30, 90, 200)
         Image.fromarray(pixels).save(tmp_path / "half.png")
@@ -156,7 +160,7 @@ class TestSkin:
             left, right = np.split(mask, 2, axis=1)
             assert left.mean() > 0.95 > 0.05 > right.mean()
 
-    def test_models_that_see_other_parts_cannot_stand_side_by_side(
+    def test_models_that_see_different_parts_are_refused(
         self, cropping: Predictor, predictors: list[Predictor], files: list[Path]
     ) -> None:
         with pytest.raises(UserError, match=r"data\.skin\.crop"):

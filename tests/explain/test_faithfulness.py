@@ -1,4 +1,4 @@
-"""Deletion and insertion against loops, on a network whose score is known from the pixels."""
+"""Deletion and insertion against loops, on a network whose score follows directly from the pixels."""
 
 from itertools import pairwise
 
@@ -26,7 +26,7 @@ SIDE = 10
 
 
 class MeanGrader(nn.Module):
-    """Three grades and two classes by the mean of a photo's pixels, which is to be 0 to 1."""
+    """Three grades and two classes from the mean of a photo's pixels, which must be from 0 to 1."""
 
     schema = Schema((Attribute("shine", 3), Attribute("kind", 2, kind="nominal")))
 
@@ -50,19 +50,21 @@ class KnownHead(nn.Module):
         return probabilities @ torch.arange(probabilities.shape[1], dtype=probabilities.dtype)
 
 
-def test_scores_of_all_heads_are_0_to_1() -> None:
+def test_scores_of_all_heads_are_from_0_to_1() -> None:
     images = torch.tensor([0.0, 0.25, 1.0])[:, None, None, None].expand(3, 3, 4, 4)
-    np.testing.assert_allclose(normalised_score(MeanGrader(), images, 0, 2), [0, 0.25, 1])  # of twice 0 to 2 grades
+    np.testing.assert_allclose(
+        normalised_score(MeanGrader(), images, 0, 2), [0, 0.25, 1]
+    )  # the expected grade, 2 * mean, divided by 2
     np.testing.assert_allclose(normalised_score(MeanGrader(), images, 1, 0), [1, 0.75, 0])
     np.testing.assert_allclose(normalised_score(MeanGrader(), images, 1, 1), [0, 0.25, 1])
 
 
 @settings(max_examples=30, deadline=None)
 @given(arrays(np.float32, (SIDE, SIDE), elements=st.floats(-1, 1, width=16)))
-def test_areas_are_those_of_pixels_replaced_one_by_one(plane: np.ndarray) -> None:
+def test_areas_match_a_loop_that_replaces_single_pixels(plane: np.ndarray) -> None:
     photo, blank = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)), torch.zeros(3, SIDE, SIDE)
     deletion, insertion = deletion_and_insertion(MeanGrader(), photo, blank, pixel_order(plane[None])[0], 0, 0)
-    places = sorted(np.ndindex(SIDE, SIDE), key=lambda place: -plane[place])  # stable, as ties keep their order
+    places = sorted(np.ndindex(SIDE, SIDE), key=lambda place: -plane[place])  # stable: ties keep their order
     left, come = [], []
     for step in range(STEPS + 1):
         first = places[: step * SIDE * SIDE // STEPS]
@@ -76,7 +78,7 @@ def test_areas_are_those_of_pixels_replaced_one_by_one(plane: np.ndarray) -> Non
     assert [deletion, insertion] == pytest.approx(heights, abs=1e-5)
 
 
-def test_a_map_that_the_network_goes_by_is_better_than_its_opposite() -> None:
+def test_a_map_of_what_the_network_uses_beats_its_opposite() -> None:
     photo = torch.zeros(3, SIDE, SIDE)
     photo[:, 2:4, 5:7] = 1
     right, wrong = (pixel_order(sign * photo[:1].numpy())[0] for sign in (1, -1))
@@ -85,17 +87,17 @@ def test_a_map_that_the_network_goes_by_is_better_than_its_opposite() -> None:
     assert good[1] > bad[1]
 
 
-def test_orders_count_from_the_highest_pixel() -> None:
+def test_orders_start_at_the_highest_pixel() -> None:
     assert pixel_order(np.array([[[3.0, 1.0], [5.0, 1.0]]])).tolist() == [[[0.25, 0.5], [0, 0.75]]]
 
 
-def test_blends_go_from_one_photo_to_the_other() -> None:
+def test_blends_run_from_one_photo_to_the_other() -> None:
     photo, blank = torch.ones(3, SIDE, SIDE), torch.zeros(3, SIDE, SIDE)
     steps = blends(photo, blank, torch.from_numpy(pixel_order(np.random.default_rng(0).random((1, SIDE, SIDE)))[0]))
     np.testing.assert_allclose(steps.mean(dim=(1, 2, 3)), np.linspace(1, 0, STEPS + 1), atol=1e-6)
 
 
-def test_the_area_under_a_straight_line_is_its_middle() -> None:
+def test_the_area_under_a_straight_line_is_its_mean() -> None:
     np.testing.assert_allclose(area_under(np.array([[0.0, 0.5, 1.0], [2.0, 2.0, 2.0]])), [0.5, 2])
 
 

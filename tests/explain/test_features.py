@@ -1,4 +1,4 @@
-"""Whether something is the network's way from the final map to the features: what gives the features again is."""
+"""A computation from the final map is accepted if it reproduces the features."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,7 @@ from multiskin.models.skinnet import SkinNet
 Images = Callable[..., Tensor]
 
 
-def test_the_final_map_gives_the_features_again_and_other_layouts_or_maps_do_not(
-    small_net: SkinNet, images: Images
-) -> None:
+def test_only_the_final_map_in_its_own_layout_reproduces_the_features(small_net: SkinNet, images: Images) -> None:
     output = small_net(images(2, 64))
     found = features_from(small_net, output.maps, output)
     assert found is not None
@@ -24,7 +22,7 @@ def test_the_final_map_gives_the_features_again_and_other_layouts_or_maps_do_not
     assert features_from(small_net, 1.01 * output.maps, output) is None
 
 
-def test_only_the_first_ones_have_to_be_those_of_the_forward_pass(small_net: SkinNet, images: Images) -> None:
+def test_only_the_first_rows_must_match_the_forward_pass(small_net: SkinNet, images: Images) -> None:
     output = small_net(images(2, 64))
     found = features_from(small_net, torch.cat([output.maps, 2 * output.maps]), output)
     assert found is not None
@@ -33,7 +31,7 @@ def test_only_the_first_ones_have_to_be_those_of_the_forward_pass(small_net: Ski
 
 
 @pytest.mark.parametrize(("dtype", "rounding", "share"), [(torch.float32, 1e-5, 1e-3), (torch.bfloat16, 0.02, 0.2)])
-def test_rounding_is_forgiven_by_the_precision_of_the_network(
+def test_the_tolerance_follows_the_precision_of_the_network(
     small_net: SkinNet, images: Images, dtype: torch.dtype, rounding: float, share: float
 ) -> None:
     output = small_net(images(2, 64))

@@ -1,4 +1,4 @@
-"""Where a map belongs in a photo, against what the real transforms do to a photo that shows its own coordinates."""
+"""Regions of photos, checked by applying real transforms to a picture of its own coordinates."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def transform_of(*steps) -> PhotoTransform:
 
 
 def coordinates(height: int, width: int) -> np.ndarray:
-    """A picture whose pixels say where their centres are: (h, w, 3) of x, y, 0."""
+    """A picture (h, w, 3) whose pixels hold the coordinates of their centres: x, y, 0."""
     y, x = np.mgrid[:height, :width] + np.float32(0.5)
     return np.stack([x, y, 0 * x], axis=2).astype(np.float32)
 
@@ -40,7 +40,7 @@ def test_the_region_is_what_the_transform_shows(height: int, width: int, steps: 
     shown = transform(coordinates(height, width), seed=0).numpy() * 255  # (x and y and 0, S, S), pixels of the photo
     frame, seen = region_of(transform, height, width)
     share = (np.arange(SIZE) + 0.5) / SIZE
-    coarsest = max(height, width) / SIZE  # some step may have made the picture as small
+    coarsest = max(height, width) / SIZE  # a step may have made the picture as small as this
     for found, side, (start, end), (first, last) in (
         (shown[0].mean(axis=0), width, frame[::2], seen[::2]),
         (shown[1].mean(axis=1), height, frame[1::2], seen[1::2]),
@@ -66,7 +66,7 @@ def test_the_region_is_what_the_transform_shows(height: int, width: int, steps: 
         ([{"CenterCrop": {"size": 100}}, {"CenterCrop": {"size": 200}}], (0, -0.5, 1, 1.5), (0.25, 0, 0.75, 1)),
     ],
 )
-def test_the_region_of_a_photo_twice_as_wide_as_high(steps: list, frame: tuple, seen: tuple) -> None:
+def test_regions_of_a_photo_twice_as_wide_as_high(steps: list, frame: tuple, seen: tuple) -> None:
     found = region_of(transform_of(*steps), 100, 200)
     assert tuple(found.frame) == pytest.approx(frame)
     assert tuple(found.seen) == pytest.approx(seen)
@@ -80,7 +80,7 @@ def test_upsampling_is_bilinear(h: int, w: int, height: int, width: int, seed: i
     np.testing.assert_allclose(on_photo(maps, WHOLE, height, width), expected, atol=1e-5)
 
 
-def test_a_crop_covers_its_region_alone() -> None:
+def test_a_crop_covers_only_its_region() -> None:
     maps = np.random.default_rng(0).normal(size=(3, 5, 4)).astype(np.float32)
     found = on_photo(maps, Region(*[Box(0.25, 0.5, 0.75, 1)] * 2), 40, 80)
     inside = np.zeros((40, 80), bool)
@@ -90,7 +90,7 @@ def test_a_crop_covers_its_region_alone() -> None:
     np.testing.assert_allclose(found[:, 20:, 20:60], expected, atol=1e-5)
 
 
-def test_what_lies_on_padding_is_cut_away() -> None:
+def test_padding_is_cut_off() -> None:
     ramp = np.arange(8, dtype=np.float32)[None, None].repeat(8, axis=1)
     found = on_photo(ramp, Region(Box(-0.5, 0, 1.5, 1), WHOLE.seen), 4, 40)[0]
     assert not np.isnan(found).any()

@@ -1,4 +1,4 @@
-"""Captum's maps where a network has no closed form: against autograd by hand, on what the heads depend on."""
+"""Captum's maps of networks without a closed form, against autograd by hand."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ Images = Callable[..., Tensor]
 
 
 def maps_by_hand(net: SkinNet, tokens: Tensor, rest: Callable[[Tensor], Tensor], side: int) -> Tensor:
-    """Grad-CAM (B, H, side, side) in loops, at tokens (B, N, C) whose last side * side are patches."""
+    """Grad-CAM (B, H, side, side) as a loop, at tokens (B, N, C), the last side * side of which are patches."""
     tokens = tokens.detach().requires_grad_()
     features = rest(tokens)
     maps = torch.zeros(len(tokens), len(net.schema), side, side)
@@ -66,7 +66,7 @@ def test_channels_last_maps_are_pooled_over_positions(build: Build, images: Imag
     torch.testing.assert_close(layer_grad_cam(net, photos), expected, rtol=1e-3, atol=1e-5)
 
 
-def test_a_frozen_network_and_one_in_inference_mode_have_the_same_maps(token_net: SkinNet, images: Images) -> None:
+def test_freezing_and_inference_mode_do_not_change_maps(token_net: SkinNet, images: Images) -> None:
     photos = images(1, 96)
     expected = layer_grad_cam(token_net, photos, probability(1))
     with torch.inference_mode():
@@ -79,7 +79,7 @@ def test_a_frozen_network_and_one_in_inference_mode_have_the_same_maps(token_net
 
 
 class Step(nn.Module):
-    """A layer that is a function, and no list of blocks."""
+    """A layer that wraps a function, and is not a list of blocks."""
 
     def __init__(self, run: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -90,10 +90,10 @@ class Step(nn.Module):
 
 
 @pytest.mark.parametrize("listed", [False, True])
-def test_a_network_without_a_map_that_heads_depend_on_is_an_error(listed: bool, build: Build, images: Images) -> None:
+def test_a_network_whose_heads_depend_on_no_map_is_an_error(listed: bool, build: Build, images: Images) -> None:
     net = build("test_vit", 96, Schema((Attribute("tone", 3),)))
     vit, (*first, last) = net.backbone.net, net.backbone.net.blocks
-    if listed:  # but what enters the last block has another shape than tokens
+    if listed:  # but the input of the last block does not have the shape of tokens
         vit.blocks = nn.Sequential(*first, Step(lambda tokens: tokens[None]), Step(lambda folded: last(folded[0])))
     else:
         vit.blocks = Step(vit.blocks)

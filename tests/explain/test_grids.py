@@ -1,4 +1,4 @@
-"""Maps on a finer grid: against interpolation in loops, and what they add to stays what it was."""
+"""Maps on a finer grid, against interpolation in loops; their sum stays the same."""
 
 import math
 
@@ -15,14 +15,14 @@ def noise(*shape: int) -> Tensor:
 
 
 def between(values: list[float], at: float) -> tuple[int, int, float]:
-    """The two cells whose centres lie about a place, and the share of the second; beyond the last centre, that cell."""
+    """The two cells around a position and the weight of the second; beyond the outermost centre, only that cell."""
     at = min(max(at, 0.0), len(values) - 1.0)
     low = min(math.floor(at), len(values) - 1)
     return low, min(low + 1, len(values) - 1), at - low
 
 
 def in_loops(cells: list[list[float]], height: int, width: int) -> list[list[float]]:
-    """Bilinear, with cells whose value stands at their centre."""
+    """Bilinear interpolation of values at the centres of cells."""
     rows, columns = len(cells), len(cells[0])
     found = []
     for y in range(height):
@@ -38,20 +38,20 @@ def in_loops(cells: list[list[float]], height: int, width: int) -> list[list[flo
 
 
 @pytest.mark.parametrize("grid", [(4, 6), (8, 3), (5, 7)])
-def test_it_is_bilinear_and_spreads_what_each_position_adds(grid: tuple[int, int]) -> None:
+def test_maps_are_interpolated_bilinearly_and_rescaled(grid: tuple[int, int]) -> None:
     maps = noise(2, 3, 2, 3)
     expected = [[in_loops(head, *grid) for head in photo] for photo in maps.tolist()]
     torch.testing.assert_close(on_grid(maps, torch.Size(grid)), torch.tensor(expected))
 
 
 @pytest.mark.parametrize("times", [2, 3, 4, 8])
-def test_a_grid_finer_by_a_whole_number_keeps_the_sum(times: int) -> None:
+def test_an_integer_scale_keeps_the_sum(times: int) -> None:
     maps = noise(2, 3, 7, 5)
     finer = on_grid(maps, torch.Size((7 * times, 5 * times)))
     torch.testing.assert_close(finer.sum(dim=(2, 3)), maps.sum(dim=(2, 3)))
 
 
-def test_the_grid_they_have_leaves_them_as_they_are() -> None:
+def test_maps_on_the_same_grid_are_returned_unchanged() -> None:
     maps = noise(2, 3, 7, 5)
     assert on_grid(maps, torch.Size((7, 5))) is maps
 

@@ -1,4 +1,4 @@
-"""Some heads of a network: they say what they say among all, and the others are gone."""
+"""Selected heads of a network predict the same as among all, and the others are removed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,11 +29,11 @@ def whole(small_net: SkinNet) -> Predictor:
 
 
 def asked(net: SkinNet) -> tuple[list[int], Schema]:
-    """Their places in the network, and their schema."""
+    """The indices of the selected heads in the network, and their schema."""
     return [net.schema.index(name) for name in ASKED], Schema(tuple(net.schema[name] for name in ASKED))
 
 
-def test_heads_say_what_they_say_among_all(whole: Predictor, images: Images) -> None:
+def test_selected_heads_predict_the_same_as_among_all(whole: Predictor, images: Images) -> None:
     places, schema = asked(whole.net)
     some, photos = with_heads(whole, schema), images(3, 64)
     assert some.schema == schema
@@ -47,7 +47,7 @@ def test_heads_say_what_they_say_among_all(whole: Predictor, images: Images) -> 
     assert not some.net.training
 
 
-def test_each_keeps_its_rule_and_its_prior(whole: Predictor, images: Images) -> None:
+def test_each_head_keeps_its_decision_rule_and_prior(whole: Predictor, images: Images) -> None:
     net = with_heads(whole, whole.schema).net
     places, schema = asked(net)
     net.decisions = ["credit" if attribute.ordinal else "argmax" for attribute in net.schema]
@@ -59,7 +59,7 @@ def test_each_keeps_its_rule_and_its_prior(whole: Predictor, images: Images) -> 
     )
 
 
-def test_each_keeps_its_calibration_and_what_its_decisions_earn(whole: Predictor, images: Images) -> None:
+def test_each_head_keeps_its_calibration_and_credit(whole: Predictor, images: Images) -> None:
     net = with_heads(whole, whole.schema).net
     places, schema = asked(net)
     net.credit = torch.randn(net.credit.shape)
@@ -78,7 +78,7 @@ def test_each_keeps_its_calibration_and_what_its_decisions_earn(whole: Predictor
 
 
 @pytest.mark.parametrize("name", ["small_net", "token_net"])
-def test_a_head_whose_logits_are_no_grades_is_in_nobodys_way(
+def test_a_head_without_the_scalar_does_not_affect_others(
     name: str, images: Images, request: pytest.FixtureRequest
 ) -> None:
     net = request.getfixturevalue(name)
@@ -94,12 +94,12 @@ def test_a_head_whose_logits_are_no_grades_is_in_nobodys_way(
     )
 
 
-def test_a_head_that_is_not_there_is_named(whole: Predictor) -> None:
+def test_an_unknown_head_is_an_error(whole: Predictor) -> None:
     with pytest.raises(UserError, match="'k8'"):
         with_heads(whole, Schema((Attribute("k8", 8),)))
 
 
-def test_photos_have_the_grades_of_these_alone(manifest: Manifest) -> None:
+def test_photos_keep_only_the_selected_grades(manifest: Manifest) -> None:
     lines = Schema((replace(manifest.schema["lines"], lips=True),))
     second = replace(manifest, second_grades=manifest.grades[::-1])
     found = graded_for(second, lines)

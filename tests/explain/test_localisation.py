@@ -1,4 +1,4 @@
-"""The measures of localisation against loops written from their definitions, and at chance."""
+"""The measures of localisation against loops that follow their definitions, and at chance level."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ FEW = settings(max_examples=40, deadline=None)
 
 @FEW
 @given(MAPS, REGIONS)
-def test_the_pointing_game_asks_where_the_highest_pixels_are(maps: np.ndarray, inside: np.ndarray) -> None:
+def test_the_pointing_game_matches_a_loop(maps: np.ndarray, inside: np.ndarray) -> None:
     for got, plane, region in zip(pointing_game(maps, inside), maps, inside, strict=True):
         top = max(plane.max(), 0)
         hits = [region[y, x] for y in range(SIZE) for x in range(SIZE) if max(plane[y, x], 0) == top]
@@ -26,7 +26,7 @@ def test_the_pointing_game_asks_where_the_highest_pixels_are(maps: np.ndarray, i
 
 @FEW
 @given(MAPS, REGIONS)
-def test_energy_is_the_positive_part_that_lies_inside(maps: np.ndarray, inside: np.ndarray) -> None:
+def test_energy_matches_a_loop(maps: np.ndarray, inside: np.ndarray) -> None:
     for got, plane, region in zip(energy_inside(maps, inside), maps, inside, strict=True):
         positive = [(max(value, 0), member) for value, member in zip(plane.flat, region.flat, strict=True)]
         total = sum(value for value, _ in positive)
@@ -36,7 +36,7 @@ def test_energy_is_the_positive_part_that_lies_inside(maps: np.ndarray, inside: 
 
 @FEW
 @given(MAPS, REGIONS)
-def test_the_area_under_the_curve_is_that_of_sklearn(maps: np.ndarray, inside: np.ndarray) -> None:
+def test_the_area_under_the_curve_matches_sklearn(maps: np.ndarray, inside: np.ndarray) -> None:
     for got, plane, region in zip(area_under_roc(maps, inside), maps, inside, strict=True):
         expected = roc_auc_score(region.ravel(), plane.ravel()) if 0 < region.mean() < 1 else np.nan
         assert got == pytest.approx(expected, nan_ok=True)
@@ -44,7 +44,7 @@ def test_the_area_under_the_curve_is_that_of_sklearn(maps: np.ndarray, inside: n
 
 @FEW
 @given(REGIONS, st.sampled_from([-2.0, 0.0, 3.0]))
-def test_a_map_that_says_nothing_is_at_chance(inside: np.ndarray, height: float) -> None:
+def test_a_uniform_map_scores_at_chance(inside: np.ndarray, height: float) -> None:
     flat = np.full(inside.shape, height, np.float32)
     share = inside.mean(axis=(1, 2))
     np.testing.assert_allclose(energy_inside(flat, inside), share)
@@ -60,21 +60,21 @@ def test_scale_does_not_matter(maps: np.ndarray, inside: np.ndarray, scale: floa
         np.testing.assert_allclose(measure(scale * maps, inside), measure(maps, inside))
 
 
-def test_a_map_that_is_the_mask_gets_all_there_is_to_get() -> None:
+def test_the_mask_as_a_map_scores_1_and_its_inverse_0() -> None:
     inside = np.random.default_rng(0).random((4, SIZE, SIZE)) < 0.3
     for measure in (pointing_game, energy_inside, area_under_roc):
         assert (measure(inside.astype(np.float32), inside) == 1).all()
         assert (measure(-1 + 2 * (~inside).astype(np.float32), inside) == 0).all()
 
 
-def test_energy_counts_by_how_far_a_pixel_is_inside() -> None:
+def test_energy_weights_pixels_by_soft_masks() -> None:
     maps, soft = np.array([[[1.0, 3.0]]]), np.array([[[1.0, 0.5]]])
     assert energy_inside(maps, soft).tolist() == [(1 + 1.5) / 4]
 
 
 @FEW
 @given(REGIONS, st.floats(0, 4))
-def test_a_widened_region_has_all_pixels_so_near(inside: np.ndarray, margin: float) -> None:
+def test_dilation_adds_all_pixels_within_the_margin(inside: np.ndarray, margin: float) -> None:
     for got, region in zip(dilated(inside, margin), inside, strict=True):
         members = np.argwhere(region)
         for place in np.ndindex(SIZE, SIZE):
@@ -82,7 +82,7 @@ def test_a_widened_region_has_all_pixels_so_near(inside: np.ndarray, margin: flo
             assert got[place] == near
 
 
-def test_cells_keep_their_place_as_they_grow() -> None:
+def test_upsampling_keeps_the_position_of_cells() -> None:
     cell = np.zeros((2, 4, 4), np.float32)
     cell[0, 1, 2] = cell[1, 3, 0] = 1
     fine = upsampled(cell, 16)

@@ -1,4 +1,4 @@
-"""Means and leads against pandas and against a bootstrap that draws subject by subject."""
+"""Means and leads against pandas and against a bootstrap over subjects as a loop."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ def some_values(photos: int, columns: int, seed: int = 0) -> np.ndarray:
     return np.where(random.random((photos, columns)) < 0.3, np.nan, random.normal(size=(photos, columns)))
 
 
-def test_resamples_are_means_over_the_photos_of_drawn_subjects() -> None:
+def test_resamples_match_a_loop_over_drawn_subjects() -> None:
     values, units = some_values(30, 2), np.arange(30) // 4
     number = units.max() + 1
     means = resampled_means(values, units, seed=5, resamples=6)
@@ -26,7 +26,7 @@ def test_resamples_are_means_over_the_photos_of_drawn_subjects() -> None:
         np.testing.assert_allclose(got, pd.DataFrame(values[photos]).mean())
 
 
-def test_of_one_subject_nothing_is_known_but_the_value() -> None:
+def test_a_single_subject_has_no_interval() -> None:
     values = np.array([[1.0, 1.0], [2.0, np.nan], [np.nan, 4.0]])
     means = resampled_means(values, np.array([0, 0, 1]), seed=0)
     assert interval(means[:, 0])[0] == 1.5
@@ -35,9 +35,9 @@ def test_of_one_subject_nothing_is_known_but_the_value() -> None:
     assert np.isfinite(interval(means[:, 1])[1:]).all()
 
 
-def test_leads_are_paired_differences_from_the_networks_own_maps(manifest: Manifest) -> None:
+def test_leads_are_paired_differences(manifest: Manifest) -> None:
     ours = some_values(len(manifest), 2)
-    nearly = ours - 0.25  # far closer than photos are to each other
+    nearly = ours - 0.25  # a constant difference, far smaller than the variation between photos
     table = means_of({("cam", "energy"): ours, ("random", "energy"): nearly}, manifest, seed=0)
     assert len(table) == 4
     own, other = table[table["method"] == "cam"], table[table["method"] == "random"]
@@ -50,7 +50,7 @@ def test_leads_are_paired_differences_from_the_networks_own_maps(manifest: Manif
     assert own["subjects"].tolist() == [len(set(manifest.subject[np.isfinite(column)])) for column in ours.T]
 
 
-def test_what_has_no_value_has_no_line(manifest: Manifest) -> None:
+def test_heads_without_values_have_no_row(manifest: Manifest) -> None:
     values = some_values(len(manifest), 2)
     values[:, 1] = np.nan
     table = means_of({("cam", "auc"): values}, manifest, seed=0)
@@ -59,7 +59,7 @@ def test_what_has_no_value_has_no_line(manifest: Manifest) -> None:
     assert group_means_of({}, manifest, seed=0).empty
 
 
-def test_groups_are_means_over_their_photos(manifest: Manifest) -> None:
+def test_group_means_are_over_their_photos(manifest: Manifest) -> None:
     tones = np.resize(["dark", "light", ""], len(manifest))
     photos = replace(manifest, groups=pd.DataFrame({"tone": tones}))
     values = {("cam", measure): some_values(len(photos), 2, seed) for seed, measure in enumerate(("energy", "auc"))}
@@ -79,9 +79,11 @@ def test_groups_are_means_over_their_photos(manifest: Manifest) -> None:
                 assert by_grade.loc[(str(grade), name), "photos"] == len(known)
 
 
-def test_the_interval_is_that_of_whole_subjects() -> None:
+def test_intervals_resample_whole_subjects() -> None:
     subject = np.repeat([f"p{number}" for number in range(40)], 5)
-    values = np.random.default_rng(0).normal(size=40).repeat(5)[:, None]  # photos of one subject are all alike
+    values = (
+        np.random.default_rng(0).normal(size=40).repeat(5)[:, None]
+    )  # the photos of a subject all have the same value
     by_subject = resampled_means(values, sampling_units(subject), seed=0)
     by_photo = resampled_means(values, np.arange(200), seed=0)
     wide, narrow = (np.ptp(interval(means[:, 0])[1:]) for means in (by_subject, by_photo))

@@ -1,4 +1,4 @@
-"""Networks that forget, and what methods make of that."""
+"""Networks with random weights, and the maps of all methods for them."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def images() -> torch.Tensor:
 
 
 def changed(before: SkinNet, after: SkinNet) -> set[str]:
-    """The parameters that are not the same in both."""
+    """The names of the parameters that differ."""
     return {
         name
         for (name, one), (_, other) in zip(before.named_parameters(), after.named_parameters(), strict=True)
@@ -47,18 +47,18 @@ def changed(before: SkinNet, after: SkinNet) -> set[str]:
     }
 
 
-def test_heads_alone_begin_anew(net: SkinNet, images: torch.Tensor) -> None:
+def test_random_heads_keep_the_features(net: SkinNet, images: torch.Tensor) -> None:
     after = with_random_heads(net, images, seed=1)
     assert changed(net, after) == {f"heads.{h}.linear.{part}" for h in range(2) for part in ("weight", "bias")}
     assert torch.equal(after(images).features, net(images).features)
 
 
 @pytest.mark.parametrize("backbone", ["test_efficientnet", "test_vit"])
-def test_a_whole_network_begins_anew(backbone: str, images: torch.Tensor) -> None:
+def test_random_weights_change_all_parameters_of_the_copy_only(backbone: str, images: torch.Tensor) -> None:
     net = build(backbone)
     with torch.no_grad():
         for parameter in net.parameters():
-            parameter.add_(0.5)  # as training moves all of them
+            parameter.add_(0.5)  # as training would
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     state = torch.random.get_rng_state()
     after = with_random_weights(net, images, seed=1)
@@ -71,13 +71,13 @@ def test_a_whole_network_begins_anew(backbone: str, images: torch.Tensor) -> Non
     assert not torch.equal(after(images).features, other(images).features)
 
 
-def test_random_layers_still_tell_photos_apart(net: SkinNet, images: torch.Tensor) -> None:
+def test_random_layers_still_distinguish_photos(net: SkinNet, images: torch.Tensor) -> None:
     maps = with_random_weights(net, images, seed=1)(images).maps
     assert maps.std(dim=(2, 3)).mean() > 0.1
     assert maps.std(dim=0).mean() > 0.1
 
 
-def test_a_method_that_looks_at_the_photo_alone_does_not_notice(net: SkinNet, images: torch.Tensor) -> None:
+def test_baselines_are_not_affected_by_randomisation(net: SkinNet, images: torch.Tensor) -> None:
     rows, graded = np.arange(4), np.array([[True, False]] * 4)
     maps = maps_by_method(net, images, rows, seed=0)
     found = {
@@ -91,7 +91,7 @@ def test_a_method_that_looks_at_the_photo_alone_does_not_notice(net: SkinNet, im
     assert np.isfinite(found["cam", "network_anew"][:, 0]).all()
 
 
-def test_every_method_makes_maps_as_coarse_as_the_networks_own(net: SkinNet, images: torch.Tensor) -> None:
+def test_every_method_has_the_resolution_of_the_networks_own_maps(net: SkinNet, images: torch.Tensor) -> None:
     maps = maps_by_method(net, images, np.arange(4), seed=0)
     assert list(maps) == ["cam", "grad_cam", "layer_cam", "centre", "random", "uniform"]
     assert {each.shape for each in maps.values()} == {(4, 2, 8, 8)}
@@ -101,7 +101,7 @@ def test_every_method_makes_maps_as_coarse_as_the_networks_own(net: SkinNet, ima
         np.testing.assert_allclose(alone[method][0], maps[method][2], atol=1e-5)
 
 
-def test_grad_cam_is_of_the_likeliest_logit(net: SkinNet, images: torch.Tensor) -> None:
+def test_grad_cam_explains_the_highest_logit(net: SkinNet, images: torch.Tensor) -> None:
     output = net(images)
     maps, logits = output.maps.detach(), output.logits["shine"]
     weights = net.named_heads()[0][1].readout.detach()[logits.argmax(dim=1)]  # (B, C)
@@ -110,7 +110,7 @@ def test_grad_cam_is_of_the_likeliest_logit(net: SkinNet, images: torch.Tensor) 
     assert torch.equal(likeliest_logit(SCHEMA["shine"], net.named_heads()[0][1], logits), logits.max(dim=1).values)
 
 
-def test_layer_cam_weighs_every_place_by_its_own_gradient(net: SkinNet, images: torch.Tensor) -> None:
+def test_layer_cam_weights_every_position_by_its_own_gradient(net: SkinNet, images: torch.Tensor) -> None:
     maps = net(images).maps.detach().requires_grad_()
     features = maps.mean(dim=(2, 3))
     got = layer_cam(net, net(images))
@@ -121,14 +121,14 @@ def test_layer_cam_weighs_every_place_by_its_own_gradient(net: SkinNet, images: 
         np.testing.assert_allclose(got[:, h], expected, atol=1e-5)
 
 
-def test_of_tokens_there_is_no_layer_cam(images: torch.Tensor) -> None:
+def test_tokens_have_no_layer_cam(images: torch.Tensor) -> None:
     net = build("test_vit")
     with torch.no_grad():
         assert layer_cam(net, net(images)) is None
     assert "layer_cam" not in maps_by_method(net, images, np.arange(4), seed=0)
 
 
-def test_what_lies_outside_the_skin_is_counted_for_graded_heads() -> None:
+def test_outside_skin_is_measured_for_graded_heads() -> None:
     maps = {"cam": np.ones((2, 2, 4, 4), np.float32)}
     skin = np.zeros((2, 8, 8))
     skin[0, :, :2] = 1

@@ -1,4 +1,4 @@
-"""A mask comes to lie where the photo's pixels do, whatever the evaluation transform."""
+"""Masks stay aligned with the photo under any evaluation transform."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,20 +23,20 @@ STEPS = [
     ("Resize",),
     ("CenterCrop",),
     ({"CenterCrop": {"size": 24}}, "Resize"),
-    ({"CenterCrop": {"size": [50, 90]}}, "Resize"),  # reflects what is not there
+    ({"CenterCrop": {"size": [50, 90]}}, "Resize"),  # pads by reflection
     ({"Resize": {"size": [48, 30]}}, {"CenterCrop": {"size": 20}}),
 ]
 
 
 def blob() -> np.ndarray:
-    """A mask that is nowhere the same as its mirror images."""
+    """A mask without any symmetry."""
     down, across = np.ogrid[:HEIGHT, :WIDTH]
     return np.clip(1.4 - np.hypot(down - 15, across - 22) / 8, 0, 0.7) + 0.3 * (across > 50)
 
 
 @pytest.fixture
 def photos(tmp_path: Path, manifest: Manifest) -> Manifest:
-    """Two photos whose first channel is their mask; the second photo is graded for the second attribute alone."""
+    """Two photos whose first channel is their mask; the second photo is graded only for the second attribute."""
     for name in ("a.b", "c"):
         level = np.rint(255 * blob()).astype(np.uint8)
         Image.fromarray(np.stack([level, level // 2, level // 3], axis=2)).save(tmp_path / f"{name}.png")
@@ -50,15 +50,15 @@ def preprocessing(*steps: str | dict) -> Preprocessing:
 
 
 @pytest.mark.parametrize("steps", STEPS)
-def test_a_mask_lies_as_the_photo_does(steps: tuple, photos: Manifest) -> None:
+def test_masks_are_transformed_as_the_photo_is(steps: tuple, photos: Manifest) -> None:
     data = PhotosWithRegions(photos, preprocessing(*steps), lambda *_: blob(), None)
     item = data[0]
-    red = item["image"][0] * 0.25 + 0.5  # as the photo's first channel was
+    red = item["image"][0] * 0.25 + 0.5  # the first channel of the photo
     np.testing.assert_allclose(item["masks"][0], red, atol=1 / 255)
     assert item["masks"][0].std() > 0.1
 
 
-def test_only_graded_attributes_are_asked_of_a_mask_by_their_headings(photos: Manifest) -> None:
+def test_masks_are_requested_for_graded_attributes_by_heading(photos: Manifest) -> None:
     asked = []
 
     def masks(photo: Path, heading: str) -> np.ndarray | None:
@@ -72,7 +72,7 @@ def test_only_graded_attributes_are_asked_of_a_mask_by_their_headings(photos: Ma
     assert set(asked) == {("a.b.png", "Shine!"), ("a.b.png", "lines"), ("c.png", "lines")}
 
 
-def test_skin_goes_the_same_way_and_all_is_skin_where_nobody_looks(photos: Manifest) -> None:
+def test_skin_is_transformed_too_and_everything_is_skin_without_a_detector(photos: Manifest) -> None:
     def right_half(portrait: Portrait, *, lips: bool) -> np.ndarray:
         assert portrait.photo.shape == (HEIGHT, WIDTH, 3)
         return np.full((HEIGHT, WIDTH), lips) | (np.arange(WIDTH) >= WIDTH / 2)
@@ -87,7 +87,7 @@ def test_skin_goes_the_same_way_and_all_is_skin_where_nobody_looks(photos: Manif
 
 
 @pytest.mark.parametrize("config", [SkinConfig(crop=True), SkinConfig(only=True), SkinConfig(crop=True, only=True)])
-def test_a_face_is_looked_for_once(config: SkinConfig, photos: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_face_is_detected_once(config: SkinConfig, photos: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
     face = DetectedFace((20, 5, 20, 30), ((26, 15), (34, 15), (30, 21), (27, 27), (33, 27)), 1.0)
     searched: list[np.ndarray] = []
     monkeypatch.setattr(step, "find_faces", lambda photo, _: searched.append(photo) or [face])
@@ -97,13 +97,13 @@ def test_a_face_is_looked_for_once(config: SkinConfig, photos: Manifest, monkeyp
     assert torch.equal(item["image"], evaluation_transform(prepared)(read_image(photos.path(0)), seed=0))
 
 
-def test_a_mask_of_another_size_is_an_error_that_names_it(photos: Manifest) -> None:
+def test_a_mask_of_another_size_is_an_error(photos: Manifest) -> None:
     data = PhotosWithRegions(photos, preprocessing(), lambda *_: np.ones((HEIGHT, 7)), None)
     with pytest.raises(UserError, match=r"a\.b\.png.*Shine!.*40 x 7 and 40 x 60"):
         data[0]
 
 
-def test_a_folder_of_masks_is_read_as_the_renderer_writes_it(tmp_path: Path) -> None:
+def test_masks_are_read_as_the_renderer_writes_them(tmp_path: Path) -> None:
     level = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
     Image.fromarray(level).save(tmp_path / "00007-2-lines.png")
     (tmp_path / "00007-3-lines.png").write_bytes(b"nothing")
@@ -116,7 +116,7 @@ def test_a_folder_of_masks_is_read_as_the_renderer_writes_it(tmp_path: Path) -> 
 
 @pytest.fixture
 def same_names(tmp_path: Path, photos: Manifest) -> Manifest:
-    """a/1.jpg and b/1.jpg, and where their masks may be."""
+    """a/1.jpg and b/1.jpg, and the folders of their masks."""
     for name in ("a", "b"):
         (tmp_path / "masks" / name).mkdir(parents=True)
     return replace(photos, paths=np.array(["a/1.jpg", "b/1.jpg"]))
@@ -130,7 +130,7 @@ def draw(path: Path, level: int) -> None:
     Image.fromarray(np.full((2, 3), level, np.uint8)).save(path)
 
 
-def test_a_mask_in_the_folder_of_its_photo_comes_first(same_names: Manifest) -> None:
+def test_a_mask_in_the_subfolder_of_its_photo_comes_first(same_names: Manifest) -> None:
     folder = same_names.root / "masks"
     draw(folder / "a" / "1-lines.png", 51)
     draw(folder / "1-lines.png", 255)
@@ -143,11 +143,11 @@ def test_a_mask_in_the_folder_of_its_photo_comes_first(same_names: Manifest) -> 
     np.testing.assert_allclose(elsewhere, 1.0)
 
 
-def test_a_mask_that_two_photos_would_share_is_an_error_that_names_both(same_names: Manifest) -> None:
+def test_a_mask_shared_by_two_photos_is_an_error(same_names: Manifest) -> None:
     draw(same_names.root / "masks" / "1-Shine!.png", 255)
     with pytest.raises(UserError, match=r"1-Shine!\.png: .*a/1\.jpg and .*b/1\.jpg would share .*FOLDER/NAME-Shine!"):
         beside(same_names)
 
 
-def test_photos_without_a_folder_of_masks_have_none(photos: Manifest) -> None:
+def test_without_a_folder_of_masks_there_are_none(photos: Manifest) -> None:
     assert beside(photos) is None

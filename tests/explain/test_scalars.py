@@ -1,4 +1,4 @@
-"""Scalars against plain loops over probabilities, and the words for them."""
+"""Scalars against loops over probabilities, and the names of scalars."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def logits_of_a_head(draw: st.DrawFn) -> tuple[Attribute, Tensor]:
 
 @settings(max_examples=30, deadline=None)
 @given(drawn=logits_of_a_head(), grade=st.integers(0, 7))
-def test_scalars_are_what_loops_make_of_probabilities(drawn: tuple[Attribute, Tensor], grade: int) -> None:
+def test_scalars_match_loops_over_probabilities(drawn: tuple[Attribute, Tensor], grade: int) -> None:
     attribute, logits = drawn
     head = head_of(attribute)
     for b, row in enumerate(logits.double().softmax(dim=1).tolist()):
@@ -44,7 +44,7 @@ def test_scalars_are_what_loops_make_of_probabilities(drawn: tuple[Attribute, Te
             assert found[b].item() == pytest.approx(value, abs=1e-5)
 
 
-def test_the_score_of_nominal_grades_is_the_logit_of_the_predicted_one() -> None:
+def test_the_score_of_nominal_grades_is_the_highest_logit() -> None:
     logits = torch.tensor([[0.5, 2.0, -1.0], [3.0, 2.0, 1.0]], requires_grad=True)
     found = score(KIND, head_of(KIND), logits)
     assert found.tolist() == [2.0, 3.0]
@@ -52,7 +52,7 @@ def test_the_score_of_nominal_grades_is_the_logit_of_the_predicted_one() -> None
     assert gradient.tolist() == [[0, 1, 0], [1, 0, 0]]
 
 
-def test_what_is_said_of_a_grade_that_a_head_lacks_is_zero_and_so_is_its_gradient() -> None:
+def test_scalars_of_a_missing_grade_and_their_gradients_are_zero() -> None:
     logits = torch.randn(3, 2, requires_grad=True)
     for scalar in (probability(4), more_than(1), class_logit(2)):
         found = scalar(ON, head_of(ON), logits)
@@ -68,7 +68,7 @@ def test_a_class_logit_is_the_logit_in_full_precision() -> None:
     assert torch.equal(found, logits[:, 2].float())
 
 
-def test_logits_that_are_not_of_grades_are_not_taken_for_them() -> None:
+def test_logits_that_do_not_belong_to_grades_are_refused() -> None:
     with pytest.raises(UserError, match=r"'tone': has 4 logits for 5 grades, .* probability"):
         class_logit(2)(TONE, head_of(TONE), torch.zeros(1, 4))
 
@@ -76,18 +76,18 @@ def test_logits_that_are_not_of_grades_are_not_taken_for_them() -> None:
 @pytest.mark.parametrize(
     ("word", "scalar"), [("score", score), ("p2", probability(2)), (">1", more_than(1)), ("logit0", class_logit(0))]
 )
-def test_a_word_means_its_scalar(word: str, scalar: object) -> None:
+def test_names_are_parsed(word: str, scalar: object) -> None:
     logits, head = torch.randn(3, 5), head_of(TONE)
     assert torch.equal(parse_scalar(word, [(TONE, head)])(TONE, head, logits), scalar(TONE, head, logits))
 
 
-def test_every_word_that_an_attribute_has_is_understood() -> None:
+def test_attributes_offer_the_scalars_of_their_grades() -> None:
     assert list(scalars_by_word(KIND, head_of(KIND))) == ["score", "p0", "p1", "p2", "logit0", "logit1", "logit2"]
     assert list(scalars_by_word(ON, head_of(ON))) == ["score", "p0", "p1", ">0", "logit0", "logit1"]
 
 
 @pytest.mark.parametrize("loss", ["coral", "corn", "cumulative_link"])
-def test_a_head_whose_logits_are_of_no_grade_offers_none(loss: str) -> None:
+def test_ordered_heads_offer_no_class_logits(loss: str) -> None:
     assert list(scalars_by_word(ON, head_of(ON, loss))) == ["score", "p0", "p1", ">0"]
     with pytest.raises(UserError, match="'tone': unknown quantity 'logit1'"):
         parse_scalar("logit1", [(KIND, head_of(KIND)), (TONE, head_of(TONE, loss))])
@@ -105,6 +105,6 @@ def test_a_head_whose_logits_are_of_no_grade_offers_none(loss: str) -> None:
         ("", "'tone': unknown quantity ''"),
     ],
 )
-def test_a_word_that_an_attribute_lacks_is_an_error_that_names_it(word: str, message: str) -> None:
+def test_an_unknown_name_is_an_error(word: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         parse_scalar(word, [(attribute, head_of(attribute)) for attribute in (TONE, KIND, ON)])

@@ -1,4 +1,4 @@
-"""What the full colour stands for."""
+"""The amount that is shown in full colour."""
 
 import numpy as np
 import pytest
@@ -28,14 +28,14 @@ NATURAL = Scale("grades", 2.0)
 
 
 @pytest.mark.parametrize("strongest", [0.0, 0.01, 3.0])
-def test_a_shared_scale_does_not_look_at_maps(strongest: float) -> None:
+def test_the_shared_scale_ignores_the_maps(strongest: float) -> None:
     assert RULES["shared"](NATURAL, [np.full((2, 2), strongest)]) == NATURAL
 
 
 @pytest.mark.parametrize(
     ("strongest", "full"), [(0.0, 2 / MAX_REFINEMENT), (0.01, 2 / MAX_REFINEMENT), (1.5, 1.5), (-3.0, 3.0)]
 )
-def test_an_own_scale_is_the_strongest_value_but_makes_nothing_of_noise(strongest: float, full: float) -> None:
+def test_a_heads_own_scale_is_its_strongest_value_with_a_lower_limit(strongest: float, full: float) -> None:
     maps = [np.full((2, 2), strongest), np.array([[0.001]])]
     assert RULES["each"](NATURAL, maps) == Scale("grades", pytest.approx(full))
     assert RULES["each"](NATURAL, []).full == 2 / MAX_REFINEMENT
@@ -47,8 +47,8 @@ def test_an_own_scale_is_the_strongest_value_but_makes_nothing_of_noise(stronges
         ("score", "shine", 0, True),
         (">2", "shine", 0, True),
         ("score", "shine", 1, False),
-        ("p0", "shine", 0, False),  # the map tells of grade 0 itself
-        ("score", "kind", 0, False),  # grade 0 is one class like another
+        ("p0", "shine", 0, False),  # the map explains grade 0 itself
+        ("score", "kind", 0, False),  # grade 0 is a class like any other
     ],
 )
 def test_grade_zero_is_no_evidence_for_more(explained: str, name: str, grade: int, nothing: bool) -> None:

@@ -40,7 +40,7 @@ def photos(grades, subject=None):
 
 
 def network(true, attribute, random, sure=1.0, bias=0.0):
-    """Probabilities (N, K) of a network that is right about as often as one on real photographs."""
+    """Probabilities (N, K) of a network that is about as accurate as one on real photos."""
     k = attribute.grades
     if attribute.ordinal:
         seen = true + random.normal(scale=0.7, size=len(true))
@@ -70,7 +70,7 @@ def planted(request):
 
 
 @pytest.mark.parametrize("labelled", [["kind", "small"], []])
-def test_an_attribute_without_any_label_has_no_lines(planted, labelled):
+def test_an_attribute_without_labels_has_no_rows(planted, labelled):
     manifest, probabilities, _ = planted
     lacking = [h for h, name in enumerate(ATTRIBUTES.names) if name not in labelled]
     grades = manifest.grades.copy()
@@ -86,7 +86,7 @@ def is_wrong(table, wrong):
     return wrong[table["row"] - 2, [ATTRIBUTES.index(name) for name in table["attribute"]]]
 
 
-def test_every_label_stands_there_once(planted):
+def test_every_label_is_listed_once(planted):
     manifest, probabilities, _ = planted
     table = rank_suspects(manifest, probabilities)
     assert table["rank"].tolist() == list(range(1, len(table) + 1))
@@ -109,7 +109,7 @@ def test_planted_labels_come_first(planted):
         assert found >= least * wrong[:, h].sum()
 
 
-def test_most_of_what_is_to_be_left_out_is_wrong(planted):
+def test_most_labels_to_exclude_are_wrong(planted):
     manifest, probabilities, wrong = planted
     table = rank_suspects(manifest, probabilities)
     chosen = table[table["exclude"] == "yes"]
@@ -120,7 +120,7 @@ def test_most_of_what_is_to_be_left_out_is_wrong(planted):
     assert (chosen["given"] != chosen["suggested"]).all()
 
 
-def test_the_less_probable_a_label_is_for_its_grade_the_earlier_it_stands(planted):
+def test_labels_are_ordered_by_their_relative_probability(planted):
     manifest, probabilities, _ = planted
     table = rank_suspects(manifest, probabilities)
     assert (table["p_given"] / table["p_usual"]).is_monotonic_increasing
@@ -129,7 +129,7 @@ def test_the_less_probable_a_label_is_for_its_grade_the_earlier_it_stands(plante
     assert of_one["p_given"].is_monotonic_increasing.all()
 
 
-def test_what_is_suggested_is_the_likeliest(planted):
+def test_the_suggestion_is_the_likeliest_grade(planted):
     manifest, probabilities, _ = planted
     table = rank_suspects(manifest, probabilities)
     assert (table["p_suggested"] >= table["p_given"]).all()
@@ -137,7 +137,7 @@ def test_what_is_suggested_is_the_likeliest(planted):
     assert (table["p_suggested"] == table["p_given"])[same].all()
 
 
-def test_subjects_stand_there_where_they_are_known(planted):
+def test_subjects_are_listed_if_known(planted):
     manifest, probabilities, _ = planted
     assert (rank_suspects(manifest, probabilities)["subject"] == "").all()
     named = photos(manifest.grades, np.array([f"p{i // 2}" for i in range(len(manifest))], dtype=object))
@@ -156,8 +156,8 @@ def guessed(true, random, knowledge):
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("knowledge", [0.0, 0.25])
-def test_rare_grades_are_no_suspects_to_a_weak_network(seed, knowledge):
-    """All labels are right; rare grades are about as likely to rank first as others."""
+def test_a_weak_network_does_not_suspect_rare_grades(seed, knowledge):
+    """All labels are correct; rare grades are about as likely to rank first as others."""
     random = np.random.default_rng(seed)
     step = random.choice(5, 2000, p=RARE)
     manifest = replace(photos(step[:, None]), schema=Schema((ATTRIBUTES["step"],)))
@@ -170,8 +170,8 @@ def test_rare_grades_are_no_suspects_to_a_weak_network(seed, knowledge):
 
 
 @pytest.mark.parametrize("true", [[0, 0, 0, 1], [0, 1, 2, 3]])
-def test_what_is_usual_for_a_grade(true):
-    """The grade's share if nothing is known, 1 if the grade is seen, and never 0."""
+def test_the_usual_probability_of_a_grade(true):
+    """The grade's share if nothing is known, 1 if the network is certain, and never 0."""
     known = np.eye(5)[true]
     shares = known.mean(axis=0)
     assert usual(np.tile(shares, (4, 1))) == pytest.approx(shares, abs=1e-6)
@@ -179,8 +179,8 @@ def test_what_is_usual_for_a_grade(true):
     assert (usual(known) > 0).all()
 
 
-def test_what_is_usual_is_the_mean_where_the_grade_is_right():
-    """If grades are as frequent as the probabilities say."""
+def test_the_usual_probability_is_the_mean_where_the_grade_is_correct():
+    """This holds for calibrated probabilities."""
     random = np.random.default_rng(0)
     p = random.dirichlet((4, 2, 1, 0.3), size=20000)
     true = (random.random(len(p))[:, None] > p.cumsum(axis=1)).sum(axis=1)
@@ -189,7 +189,7 @@ def test_what_is_usual_is_the_mean_where_the_grade_is_right():
 
 class TestCalibration:
     @pytest.mark.parametrize("attribute", ATTRIBUTES.attributes, ids=lambda attribute: attribute.name)
-    def test_how_sure_and_how_biased_a_network_is_makes_no_difference(self, attribute):
+    def test_confidence_and_bias_of_the_network_make_no_difference(self, attribute):
         random, k = np.random.default_rng(0), attribute.grades
         true = random.choice(k, 1000, p=SHARES[attribute.name])
         usual = network(true, attribute, random)
@@ -200,7 +200,7 @@ class TestCalibration:
             assert calibrate(other, given) == pytest.approx(expected, abs=0.04)
 
     @pytest.mark.parametrize("name", ["kind", "step"])
-    def test_probabilities_are_as_often_right_as_they_say(self, name, planted):
+    def test_the_calibration_error_falls(self, name, planted):
         manifest, probabilities, _ = planted
         h = ATTRIBUTES.index(name)
         graded = manifest.grades[:, h] != MISSING
@@ -210,7 +210,7 @@ class TestCalibration:
         assert after.sum(axis=1) == pytest.approx(1)
         assert calibration_error(after, given) < 0.7 * calibration_error(before, given)
 
-    def test_grades_are_as_frequent_as_among_the_labels(self, planted):
+    def test_mean_probabilities_match_the_shares_of_the_labels(self, planted):
         manifest, probabilities, _ = planted
         for h, attribute in enumerate(ATTRIBUTES):
             graded = manifest.grades[:, h] != MISSING
@@ -220,11 +220,11 @@ class TestCalibration:
             assert calibrated.mean(axis=0) == pytest.approx(shares, abs=0.005)
 
     @pytest.mark.parametrize("given", [[0], [2, 2], [0, 1, 2]])
-    def test_few_labels_and_grades_that_nobody_gave_are_no_trouble(self, given):
+    def test_few_labels_and_missing_grades_are_handled(self, given):
         calibrated = calibrate(np.eye(3)[given], np.array(given))
         assert of_grade(calibrated, np.array(given)) == pytest.approx(1, abs=1e-3)
 
-    def test_the_loss_is_least(self):
+    def test_the_loss_is_minimal(self):
         """Any other factor or biases have a higher loss."""
         random = np.random.default_rng(0)
         attribute = ATTRIBUTES["step"]
@@ -238,7 +238,7 @@ class TestCalibration:
 
 
 def calibration_error(probabilities, given):
-    """How far shares of given grades lie from what was said, over tenths (Naeini et al., 2015), all grades together."""
+    """The expected calibration error over ten bins (Naeini et al., 2015), all grades together."""
     said, came = probabilities.ravel(), np.eye(probabilities.shape[1])[given].ravel()
     tenths = np.minimum((10 * said).astype(int), 9)
     parts = [(tenths == tenth) for tenth in range(10)]
@@ -246,7 +246,7 @@ def calibration_error(probabilities, given):
 
 
 def other_scores(p, given):
-    """Established scores on uncalibrated probabilities; higher means more doubtful."""
+    """Established scores on uncalibrated probabilities; higher means more suspicious."""
     of_given, thresholds = of_grade(p, given), np.array([p[given == k, k].mean() for k in range(p.shape[1])])
     others = np.where(np.eye(p.shape[1], dtype=bool)[given], -np.inf, p).max(axis=1)
     distance = np.abs(np.arange(p.shape[1]) - given[:, None])
@@ -260,7 +260,7 @@ def other_scores(p, given):
 
 
 def plant_frequent(true, shares, random):
-    """Like plant, but wrong grades are as frequent as right ones."""
+    """Like plant, but wrong grades follow the shares of all grades."""
     wrong = random.random(len(true)) < PLANTED
     others = np.where(np.eye(len(shares), dtype=bool)[true], -np.inf, np.log(shares))
     return np.where(wrong, (others + random.gumbel(size=others.shape)).argmax(axis=1), true), wrong
@@ -269,9 +269,9 @@ def plant_frequent(true, shares, random):
 @pytest.mark.parametrize("bias", [0.0, 0.8])
 @pytest.mark.parametrize("frequent", [False, True])
 def test_no_other_score_finds_more(bias, frequent):
-    """Whether the network names grades as often as people do, or high ones more often.
+    """Holds whether or not the network predicts high grades too often.
 
-    The probability alone gains a little where a rare grade is mostly wrong, and lists every rare grade elsewhere.
+    The probability alone is slightly better if most labels of a rare grade are wrong, but otherwise lists all of them.
     """
     found: dict[str, list[float]] = {}
     for seed in range(5):

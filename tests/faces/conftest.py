@@ -1,4 +1,4 @@
-"""A face drawn from the average one: no photograph, but enough of one for detectors to find it."""
+"""A drawing of the average face, realistic enough for detectors to find it."""
 
 import cv2
 import numpy as np
@@ -12,12 +12,12 @@ BACKDROP, HAIR, LIP, IRIS, EYE = (120, 140, 150), (25, 20, 18), (150, 60, 62), (
 
 
 class DrawnFace:
-    """A photo (h, w, 3) uint8 of one face, and what is where in it.
+    """A picture (h, w, 3) uint8 of one face, and where its parts are.
 
     Args:
         skin: one of SKINS.
-        unit: pixels for a unit of `anatomy`.
-        turn: degrees, clockwise.
+        unit: pixels per unit of `anatomy`.
+        turn: rotation in degrees, clockwise.
         shape: height and width, pixels.
     """
 
@@ -45,7 +45,7 @@ class DrawnFace:
         yield LIP, [LIPS]
 
     def place(self, points):
-        """Points (N, 2) of the face's own units in pixels."""
+        """Points (N, 2) in units of `anatomy` as pixels."""
         return points @ self.matrix.T + self.shift
 
     def _pixels(self, points):
@@ -59,7 +59,7 @@ class DrawnFace:
 
     @property
     def face(self):
-        """What a perfect detector finds."""
+        """What a perfect detector would find."""
         edges = self.place(OUTLINE)
         (left, top), (right, bottom) = edges.min(axis=0).tolist(), edges.max(axis=0).tolist()
         landmarks = tuple(map(tuple, self.place(LANDMARKS).tolist()))

@@ -14,14 +14,14 @@ def test_a_face_is_found_with_its_landmarks(draw_face, skin, turn):
     drawn = draw_face(skin, turn=turn)
     (face,) = find_faces(drawn.photo)
     apart = np.linalg.norm(np.array(face.landmarks) - drawn.face.landmarks, axis=1)
-    assert apart.max() < 0.5 * 30  # a quarter of the distance of the pupils, even for a drawing
+    assert apart.max() < 0.5 * 30  # a quarter of the distance between the pupils, since this is only a drawing
     assert 0.9 < face.confidence <= 1
     left, top, width, height = face.box
     assert left < min(x for x, _ in face.landmarks) < max(x for x, _ in face.landmarks) < left + width
     assert top < min(y for _, y in face.landmarks) < max(y for _, y in face.landmarks) < top + height
 
 
-def test_places_are_those_of_the_photo_whatever_its_size(draw_face):
+def test_positions_scale_with_the_photo(draw_face):
     photo = draw_face().photo
     (small,), (large,) = find_faces(photo), find_faces(cv2.resize(photo, None, fx=4, fy=4))
     np.testing.assert_allclose(np.array(large.landmarks), 4 * np.array(small.landmarks) + 1.5, atol=4)
@@ -37,29 +37,29 @@ def test_the_largest_face_comes_first(draw_face):
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 2**32 - 1))
-def test_no_face_is_an_answer(height, width, seed):
+def test_noise_has_no_face(height, width, seed):
     noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     assert find_faces(noise) == []
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 5000, 3), (5000, 1, 3), (40, 4000, 3)])
-def test_photos_of_any_form_are_looked_at(shape):
+def test_photos_of_any_shape_are_accepted(shape):
     assert find_faces(np.full(shape, 128, np.uint8)) == []
 
 
-def test_the_photo_is_left_as_it_was(draw_face):
+def test_the_photo_is_unchanged(draw_face):
     photo = draw_face().photo
     before = photo.copy()
     find_faces(photo)
     np.testing.assert_array_equal(photo, before)
 
 
-def test_a_detector_that_is_no_file_is_named():
+def test_a_missing_detector_file_is_an_error():
     with pytest.raises(UserError, match=r"face detector 'yunett.onnx': no such file; give a YuNet"):
         find_faces(np.zeros((9, 9, 3), np.uint8), "yunett.onnx")
 
 
-def test_a_file_that_is_no_detector_is_named(tmp_path):
+def test_a_file_that_is_not_a_detector_is_an_error(tmp_path):
     model = tmp_path / "model.onnx"
     model.write_bytes(b"no model")
     with pytest.raises(UserError, match=r"model\.onnx: not a YuNet model"):
@@ -67,7 +67,7 @@ def test_a_file_that_is_no_detector_is_named(tmp_path):
 
 
 class FakeYuNet:
-    """Stands for OpenCV's detector: finds a face wherever it is shown blue, which OpenCV has in the first channel."""
+    """Replaces OpenCV's detector: finds a face in blue pictures; in OpenCV, blue is the first channel."""
 
     @classmethod
     def create(cls, path, config, size, least):
@@ -82,7 +82,7 @@ class FakeYuNet:
         return 1, row if pixels[..., 0].mean() > 200 else None
 
 
-def test_yunet_sees_bgr_and_its_places_are_scaled(tmp_path, monkeypatch):
+def test_yunet_gets_bgr_and_its_positions_are_scaled(tmp_path, monkeypatch):
     monkeypatch.setattr(cv2, "FaceDetectorYN", FakeYuNet)
     (tmp_path / "fake.onnx").touch()
     photo = np.zeros((640, 480, 3), np.uint8)
@@ -90,5 +90,5 @@ def test_yunet_sees_bgr_and_its_places_are_scaled(tmp_path, monkeypatch):
     photo[..., 2] = 255
     (face,) = find_faces(photo, str(tmp_path / "fake.onnx"))
     assert face.box == (20, 40, 60, 80)
-    assert face.landmarks[0] == (2.5, 4.5)  # the centre of a pixel in two by two of them
+    assert face.landmarks[0] == (2.5, 4.5)  # the centre of a pixel that stands for 2 x 2 pixels
     assert face.confidence == pytest.approx(0.9)

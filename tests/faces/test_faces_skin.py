@@ -30,13 +30,13 @@ def test_the_mask_is_the_face_without_its_features(draw_face, skin, turn, lips):
     assert (mask[drawn.inside(LIPS)].mean() > 0.5) == lips
 
 
-def test_the_mask_of_a_found_face(draw_face):
+def test_the_mask_of_a_detected_face(draw_face):
     drawn = draw_face("brown")
     mask = skin_mask(drawn.photo, find_faces(drawn.photo)[0]) > 0.5
     assert overlap(mask, drawn.inside(OUTLINE) & ~drawn.inside(*EYES, *BROWS, *NOSTRILS, LIPS)) > 0.8
 
 
-def test_hair_in_the_face_is_left_out_and_a_mark_is_not(draw_face):
+def test_hair_in_the_face_is_left_out_but_marks_are_not(draw_face):
     drawn = draw_face()
     fringe = np.array([(-1.2, -2.3), (1.2, -2.3), (1.2, -1.75), (-1.2, -1.75)])
     spot = np.array([(1.5, 1.5), (1.7, 1.5), (1.7, 1.7), (1.5, 1.7)])
@@ -47,7 +47,7 @@ def test_hair_in_the_face_is_left_out_and_a_mark_is_not(draw_face):
     assert mask[drawn.inside(spot)].mean() > 0.95
 
 
-def test_teeth_are_no_lips(draw_face):
+def test_teeth_are_not_lips(draw_face):
     drawn = draw_face()
     teeth = np.array([(-0.4, 2.1), (0.4, 2.1), (0.4, 2.3), (-0.4, 2.3)])
     drawn.photo[drawn.inside(teeth)] = (235, 230, 225)
@@ -63,7 +63,7 @@ def test_a_face_partly_outside_the_photo_has_a_mask(draw_face):
 
 
 @pytest.mark.parametrize("skin", [(222, 178, 152), (150, 104, 78), (86, 56, 42), (225, 180, 190)])
-def test_a_close_up_is_skin_with_its_marks_but_without_what_lies_on_it(skin):
+def test_a_close_up_includes_marks_but_not_objects_on_the_skin(skin):
     random = np.random.default_rng(0)
     photo = np.clip(random.normal(skin, 4, (300, 500, 3)), 0, 255).astype(np.uint8)
     cv2.circle(photo, (150, 150), 40, (70, 35, 25), -1)
@@ -87,7 +87,7 @@ def noisy(colour, deviation, shape=(200, 300)):
 
 @pytest.mark.parametrize("deviation", [0, 2, 3, 6])
 @pytest.mark.parametrize("colour", [(128, 128, 128), (60, 60, 60), (200, 201, 200), (20, 19, 18)])
-def test_noise_makes_no_skin_of_grey(colour, deviation):
+def test_noisy_grey_is_not_skin(colour, deviation):
     assert not skin_mask(noisy(colour, deviation), None).any()
 
 
@@ -97,7 +97,7 @@ def test_very_dark_skin_is_skin(skin, deviation):
     assert skin_mask(noisy(skin, deviation), None).mean() > 0.95
 
 
-def test_in_black_and_white_a_face_has_skin_and_a_close_up_none_that_is_found(draw_face):
+def test_skin_is_found_in_black_and_white_faces_but_not_close_ups(draw_face):
     def without_colour(photo):
         return cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
 
@@ -106,7 +106,7 @@ def test_in_black_and_white_a_face_has_skin_and_a_close_up_none_that_is_found(dr
     assert not skin_mask(without_colour(noisy((222, 178, 152), 6)), None).any()
 
 
-def test_a_face_of_which_nearly_nothing_is_skin_has_none_that_is_found(draw_face):
+def test_a_face_with_hardly_any_skin_has_an_empty_mask(draw_face):
     drawn = draw_face()
     drawn.photo[:] = (40, 120, 200)
     drawn.photo[drawn.inside(*BARE_SKIN)] = (222, 178, 152)
@@ -130,7 +130,7 @@ def test_pictures_that_are_mostly_black_have_a_valid_mask(draw_face):
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(25, 80), st.floats(5, 18), st.floats(5, 25))
-def test_colours_are_measured_among_strangers(seed, lightness, a, b):
+def test_measured_colours_are_robust_to_outliers(seed, lightness, a, b):
     random = np.random.default_rng(seed)
     skin = random.normal((lightness, a, b), (2, 1, 1), (800, 3))
     colours = measure_colours(np.concatenate([skin, np.zeros((200, 3))]))
@@ -140,7 +140,7 @@ def test_colours_are_measured_among_strangers(seed, lightness, a, b):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 20))
-def test_holes_are_filled_as_scipy_does_up_to_a_size(seed, largest):
+def test_filled_holes_match_scipy_up_to_a_size(seed, largest):
     skin = (np.random.default_rng(seed).random((20, 24)) < 0.6).astype(np.float32)
     np.testing.assert_array_equal(_fill_holes(skin, np.inf), ndimage.binary_fill_holes(skin))
     labels, number = ndimage.label(ndimage.binary_fill_holes(skin) & (skin == 0))

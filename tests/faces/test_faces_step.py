@@ -1,4 +1,4 @@
-"""What the network is shown of a photo: all of it, the face alone, skin alone; and masks as the photo is cut."""
+"""The part of a photo that the network sees: all of it, only the face or only skin; masks are cropped likewise."""
 
 import pickle
 
@@ -19,12 +19,12 @@ CROP, ONLY, BOTH = SkinConfig(crop=True), SkinConfig(only=True), SkinConfig(crop
 SKIN = np.full((50, 70, 3), (205, 160, 140), np.uint8)
 
 
-def test_nothing_is_done_unless_it_is_asked_for(draw_face):
+def test_the_photo_is_unchanged_by_default(draw_face):
     photo = draw_face().photo
     assert SkinStep(SkinConfig(detector="gone.onnx"), 96)(photo) is photo
 
 
-def test_the_step_crops_to_the_face_or_leaves_the_photo(draw_face):
+def test_the_step_crops_to_the_face_if_there_is_one(draw_face):
     drawn, step = draw_face(turn=15), SkinStep(CROP, 96)
     crop = step(drawn.photo)
     assert crop.shape == (96, 96, 3)
@@ -33,7 +33,7 @@ def test_the_step_crops_to_the_face_or_leaves_the_photo(draw_face):
     assert step(SKIN) is SKIN
 
 
-def test_what_is_no_skin_becomes_grey(draw_face):
+def test_everything_but_skin_becomes_grey(draw_face):
     drawn = draw_face("brown")
     bare = SkinStep(ONLY, 96)(drawn.photo)
     outside = ~drawn.inside(1.3 * OUTLINE)
@@ -44,16 +44,16 @@ def test_what_is_no_skin_becomes_grey(draw_face):
     np.testing.assert_array_equal(bare[cheeks], drawn.photo[cheeks])
 
 
-def test_a_close_up_stays_as_it_is():
+def test_a_close_up_is_unchanged():
     np.testing.assert_array_equal(SkinStep(BOTH, 96)(SKIN), SKIN)
 
 
-def test_a_photo_in_which_no_skin_is_found_stays_as_it_is():
+def test_a_photo_without_detected_skin_is_unchanged():
     black_and_white = np.repeat(np.random.default_rng(0).integers(90, 140, (50, 70, 1), np.uint8), 3, axis=2)
     assert SkinStep(ONLY, 96)(black_and_white) is black_and_white
 
 
-def test_masks_are_cut_as_the_photo_is(draw_face):
+def test_masks_are_cropped_as_the_photo_is(draw_face):
     drawn, step = draw_face(turn=-20), SkinStep(CROP, 128)
     shown, framing = step.view(step.portrait(drawn.photo))
     np.testing.assert_array_equal(shown, step(drawn.photo))
@@ -65,7 +65,7 @@ def test_masks_are_cut_as_the_photo_is(draw_face):
     np.testing.assert_array_equal(bare.view(bare.portrait(drawn.photo))[1](mask), mask)
 
 
-def test_the_face_is_looked_for_once_and_not_before_it_is_needed(draw_face, monkeypatch):
+def test_the_face_is_detected_once_and_only_when_needed(draw_face, monkeypatch):
     drawn, found, looked_at = draw_face(turn=10), find_faces, []
     monkeypatch.setattr(faces_step, "find_faces", lambda *arguments: looked_at.append(arguments) or found(*arguments))
     portrait = SkinStep(BOTH, 96).portrait(drawn.photo)
@@ -92,7 +92,7 @@ def test_training_and_prediction_see_the_same_face(draw_face):
     assert torch.equal(seen, evaluation_transform(again)(photo, seed=0))
 
 
-def test_checkpoints_from_before_show_the_whole_photo():
+def test_older_checkpoints_see_the_whole_photo():
     content = Preprocessing(48, (0.0,) * 3, (1.0,) * 3).to_dict()
     del content["skin"]
     assert Preprocessing.from_dict(content).skin == SkinConfig()
@@ -109,9 +109,9 @@ class Shown(Dataset):
         return self.step(self.photo)
 
 
-def test_the_step_works_in_processes_that_read_photos(draw_face):
+def test_the_step_works_in_worker_processes(draw_face):
     photo, step = draw_face().photo, SkinStep(BOTH, 64)
-    shown = step(photo)  # which loads a detector in this process too
+    shown = step(photo)  # loads a detector in this process, too
     assert pickle.loads(pickle.dumps(step)) == step
     for (found,) in DataLoader(Shown(photo, step), num_workers=1, timeout=60):
         np.testing.assert_array_equal(found, shown)
@@ -120,6 +120,6 @@ def test_the_step_works_in_processes_that_read_photos(draw_face):
 @pytest.mark.parametrize(
     "config", [SkinConfig(crop=True, detector="gone.onnx"), SkinConfig(only=True, detector="gone")]
 )
-def test_a_detector_that_is_not_there_is_found_before_the_first_photo(config):
+def test_check_finds_a_missing_detector_before_the_first_photo(config):
     with pytest.raises(UserError, match="no such file"):
         SkinStep(config, 96).check()
