@@ -45,10 +45,9 @@ def test_another_name_is_told_the_known_ones_in_one_sentence(option, failure) ->
 
 
 @pytest.mark.parametrize("name", ["equal", "fixed"])
-def test_how_heads_are_weighed_without_a_method_is_told(name, failure) -> None:
-    null = "null: heads count equally, apart from their loss_weight"
-    told = f"weighting is '{name}'; choose uncertainty or random, or {null}"
-    assert told in failure("fit", "--weighting", name)
+def test_the_message_says_what_no_weighting_means(name, failure) -> None:
+    known = "choose uncertainty or random, or null: heads count equally, apart from their loss_weight"
+    assert f"weighting is '{name}'; {known}" in failure("fit", "--weighting", name)
 
 
 @pytest.mark.parametrize("content", [{"data": {"cache": "other"}}, {"weighting": "equal"}, {"trainer": {"compile": 1}}])
