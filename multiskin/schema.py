@@ -211,7 +211,9 @@ class Schema:
 
     def _check_derived(self) -> None:
         """Makes sure that they have names of their own and refer to existing grades."""
-        taken = {*RESERVED, *(column for attribute in self.attributes for column in attribute.prediction_columns)}
+        taken = {*RESERVED}
+        for attribute in self.attributes:
+            taken |= {*attribute.prediction_columns, *attribute.set_columns}
         for derived in self.derived:
             if derived.name in taken:
                 raise UserError(f"schema: derived {derived.name!r}: there is a column of that name; choose another one")
