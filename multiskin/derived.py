@@ -107,7 +107,7 @@ class Derived:
         display, labels = entry.get("display") or {}, entry.get("labels") or {}
         for words in (display, labels, *(labels.values() if isinstance(labels, dict) else ())):
             if not isinstance(words, dict):
-                raise UserError(f"{where}: {words!r}: give words by language, such as {{en: Oily, ko: 지성}}")
+                raise UserError(f"{where}: {words!r}: give a text by language, such as {{en: Oily, ko: 지성}}")
         rules = tuple(_condition(rule, where) for rule in entry["rules"])
         return cls(str(entry["name"]), rules, str(entry["otherwise"]), display, labels)
 

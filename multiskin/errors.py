@@ -1,32 +1,32 @@
-"""The one kind of error a user sees: what was found, where, and what to do. Never a traceback."""
+"""The error that users see as one message without a traceback: what is wrong, where, and what to do."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-MOST_LISTED = 40  # names in one message
+MAX_LISTED = 40  # names in one message
 
 
 class UserError(Exception):
-    """A mistake in a config, a path, a table or a photograph that its owner can mend."""
+    """A mistake in an option, a config, a path, a table or a photo that the user can fix."""
 
 
 def unknown(what: str, name: object, known: Iterable[str], where: str = "") -> UserError:
-    """The error for a name that is not among those known, with the nearest one suggested and the choice listed."""
+    """The error for an unknown name, which suggests the closest known name and lists the choices."""
     names = [str(k) for k in known]
-    near = get_close_matches(str(name), names, n=9)
+    close = get_close_matches(str(name), names, n=9)
     place = f"{where}: " if where else ""
-    if len(names) > MOST_LISTED:
-        nearest = f"the nearest are {', '.join(sorted(near))}" if near else "none is like it"
-        return UserError(f"{place}unknown {what} {name!r}; of {len(names)} known {nearest}")
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    if len(names) > MAX_LISTED:
+        closest = f"the closest are {', '.join(sorted(close))}" if close else "none is similar"
+        return UserError(f"{place}unknown {what} {name!r}; of {len(names)} known names, {closest}")
+    hint = f"did you mean {close[0]!r}? " if close else ""
     return UserError(f"{place}unknown {what} {name!r}: {hint}choose one of {', '.join(names) or '(none)'}")
 
 
 def require_known(content: Iterable[object], known: Iterable[str], where: str) -> None:
-    """Makes sure that a mapping has no keys but those that are known.
+    """Checks that a mapping has only known keys.
 
     Raises:
-        UserError: it has another one.
+        UserError: an unknown key.
     """
     names = [*known]
     for key in content:

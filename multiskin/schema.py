@@ -1,4 +1,4 @@
-"""What is graded: the ordered attributes, as data. A scalp model is another YAML file, not another class."""
+"""The schema: which attributes a model grades, as data. A scalp model is another YAML file, not another class."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,19 +12,19 @@ from multiskin.documents import read_document, to_yaml
 from multiskin.errors import UserError, require_known, unknown
 
 Kind = Literal["ordinal", "nominal"]
-Text = dict[str, str]  # language code -> words
-Texts = dict[str, tuple[str, ...]]  # language code -> words for each grade
+Text = dict[str, str]  # language code -> text
+Texts = dict[str, tuple[str, ...]]  # language code -> a text for each grade
 LANGUAGES = ("en", "ko")
-MISSING = -1  # a grade that nobody gave, in arrays and tensors; blank in files
-RESERVED = ("mean", "loss", "row", "image", "subject", "part", "error")  # what tables and logs have besides attributes
+MISSING = -1  # a missing grade, in arrays and tensors; blank in files
+RESERVED = ("mean", "loss", "row", "image", "subject", "part", "error")  # tables and logs use these names themselves
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """One thing that is graded 0..K-1, with the words people read for it.
+    """An attribute that is graded 0..K-1, with the texts that describe it to people.
 
     Raises:
-        UserError: a name that is not an identifier, fewer than two grades, or words that do not fit the grades.
+        UserError: a name that is not an identifier, fewer than two grades, or texts that do not match the grades.
     """
 
     name: str
@@ -33,44 +33,44 @@ class Attribute:
     display: Text = field(default_factory=dict)
     lowest: Text = field(default_factory=dict)  # what grade 0 means
     highest: Text = field(default_factory=dict)  # what grade K-1 means
-    grade_names: tuple[str, ...] = ()  # what the table may hold in place of 0..K-1
-    column: str = ""  # the table's heading, where it is not the name
+    grade_names: tuple[str, ...] = ()  # names that the table may use in place of 0..K-1
+    column: str = ""  # the heading in the table, if it is not the name
     lips: bool = False  # whether it shows on lips as well as on skin
-    # No weight depends on these: a resumed run may have others, so they are left out of comparisons.
+    # No weight depends on the following, so they may differ in a resumed run and are not compared.
     meanings: Texts = field(default_factory=dict, compare=False)  # one sentence per grade
-    fine: bool = field(default=False, compare=False)  # whether it shows in detail that a blurred or small photo loses
+    fine: bool = field(default=False, compare=False)  # whether grading it takes detail that a blurred photo lacks
 
     def __post_init__(self) -> None:
         where = f"schema: attribute {self.name!r}"
         if not isinstance(self.name, str) or not re.fullmatch(r"[^\W\d]\w*", self.name):
             raise UserError(
-                f"{where}: a name is letters, digits and underscores and does not begin with a digit; "
+                f"{where}: a name consists of letters, digits and underscores and does not begin with a digit; "
                 "put the table's own heading under 'column'"
             )
         if self.name in RESERVED:
             raise UserError(
-                f"{where}: {', '.join(RESERVED)} are taken; choose another name and put this under 'column'"
+                f"{where}: {', '.join(RESERVED)} are reserved; choose another name and put this one under 'column'"
             )
         if not isinstance(self.grades, int) or self.grades < 2:
             raise UserError(f"{where}: grades is {self.grades!r}; give the number of grades, 2 or more")
         if self.kind not in get_args(Kind):
             raise unknown("kind", self.kind, get_args(Kind), where)
         if not isinstance(self.lips, bool):
-            raise UserError(f"{where}: lips is {self.lips!r}; give true where it shows on lips as well as on skin")
+            raise UserError(f"{where}: lips is {self.lips!r}; give true if it shows on lips as well as on skin")
         if not isinstance(self.fine, bool):
-            raise UserError(f"{where}: fine is {self.fine!r}; give true where a blurred or small photo loses it")
-        self._check_words(where)
+            raise UserError(f"{where}: fine is {self.fine!r}; give true if a blurred or small photo does not show it")
+        self._check_texts(where)
 
-    def _check_words(self, where: str) -> None:
-        """Makes sure that there are as many words as grades."""
+    def _check_texts(self, where: str) -> None:
+        """Checks that there is one name and one meaning for each grade, if any."""
         if self.grade_names and len(self.grade_names) != self.grades:
             raise UserError(f"{where}: {len(self.grade_names)} grade_names for {self.grades} grades; name each one")
         if len(set(self.grade_names)) != len(self.grade_names):
-            raise UserError(f"{where}: a name stands twice in grade_names; each grade needs its own")
+            raise UserError(f"{where}: a name appears twice in grade_names; each grade needs its own")
         for language, sentences in self.meanings.items():
             if len(sentences) != self.grades:
                 count = f"{len(sentences)} meanings in {language!r} for {self.grades} grades"
-                raise UserError(f"{where}: {count}; give a sentence for each one")
+                raise UserError(f"{where}: {count}; give one sentence for each grade")
 
     @property
     def ordinal(self) -> bool:
@@ -78,46 +78,46 @@ class Attribute:
 
     @property
     def heading(self) -> str:
-        """The column of the table that holds this attribute's grades."""
+        """The table's column of this attribute's grades."""
         return self.column or self.name
 
     @property
     def prediction_columns(self) -> list[str]:
-        """Its headings in a table of predictions: grade, expected grade where grades are ordered, and probabilities."""
+        """Its columns in a table of predictions: grade, expected grade if ordinal, and probabilities."""
         score = [f"{self.name}_score"] if self.ordinal else []
         return [self.name, *score, *self.probability_columns]
 
     @property
     def probability_columns(self) -> list[str]:
-        """Its headings for the probabilities of its grades."""
+        """Its columns of probabilities, one per grade."""
         return [f"{self.name}_p{grade}" for grade in range(self.grades)]
 
     @property
     def set_columns(self) -> list[str]:
-        """Its headings for a set of grades: the lowest and the highest where grades are ordered, or all of them."""
+        """Its columns for a set of grades: the lowest and the highest if ordinal, else a list of all of them."""
         return [f"{self.name}_low", f"{self.name}_high"] if self.ordinal else [f"{self.name}_set"]
 
     @property
     def true_column(self) -> str:
-        """Its heading for the true grade, in a table of predictions on graded photos."""
+        """Its column of true grades in a table of predictions on graded photos."""
         return f"{self.name}_true"
 
     def title(self, language: str = "en") -> str:
         return self.display.get(language) or self.display.get("en") or self.name.replace("_", " ")
 
     def grade_label(self, grade: int) -> str:
-        """What a report writes for a grade: its own name, else the number."""
+        """The name of a grade in reports: the one given, else its number."""
         return self.grade_names[grade] if self.grade_names else str(grade)
 
     def meaning(self, grade: int, language: str = "en") -> str:
-        """A sentence about a grade, in English where there is none in that language; "" where there is none at all."""
+        """A sentence about a grade, in English if there is none in that language; "" if there is none at all."""
         sentences = self.meanings.get(language) or self.meanings.get("en")
         return sentences[grade] if sentences else ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain containers for YAML and checkpoints; what is at its default is left out."""
+        """Plain containers for YAML and checkpoints, without the texts and flags that have their default."""
         given = {"name": self.name, "kind": self.kind, "grades": self.grades}
-        words = {
+        optional = {
             "column": self.column,
             "display": dict(self.display),
             "lowest": dict(self.lowest),
@@ -127,7 +127,7 @@ class Attribute:
             "meanings": {language: list(sentences) for language, sentences in self.meanings.items()},
             "fine": self.fine,
         }
-        return given | {key: value for key, value in words.items() if value}
+        return given | {key: value for key, value in optional.items() if value}
 
     @classmethod
     def from_dict(cls, entry: Any, where: str = "schema") -> "Attribute":
@@ -137,12 +137,12 @@ class Attribute:
         require_known(entry, cls.__dataclass_fields__, where)
         values = dict(entry)
         for key in ("display", "lowest", "highest"):
-            values[key] = _words(values.get(key), f"{where}: {key}")
+            values[key] = _text(values.get(key), f"{where}: {key}")
         names = values.get("grade_names") or ()
         if not isinstance(names, list | tuple):
             raise UserError(f"{where}: grade_names is {names!r}; give a list, one name per grade")
         if any(isinstance(name, bool) for name in names):
-            raise UserError(f"{where}: grade_names: YAML reads yes, no, on and off as true and false; quote them")
+            raise UserError(f"{where}: grade_names: YAML reads yes, no, on and off as true or false; quote them")
         values["grade_names"] = tuple(str(name) for name in names)
         values["meanings"] = _sentences(values.get("meanings"), f"{where}: meanings")
         values["column"] = str(values.get("column") or "")
@@ -151,25 +151,25 @@ class Attribute:
         return cls(**values)
 
 
-def _words(value: Any, where: str) -> Text:
-    """Words by language; a bare string is English."""
+def _text(value: Any, where: str) -> Text:
+    """A text by language; a plain string is English."""
     if value is None:
         return {}
     if isinstance(value, str | int | float):
         return {"en": str(value)}
     if not isinstance(value, dict):
-        raise UserError(f"{where}: give words by language, such as {{en: Oil, ko: 유분}}, not {value!r}")
+        raise UserError(f"{where}: give a text by language, such as {{en: Oil, ko: 유분}}, not {value!r}")
     _check_languages(value, where)
-    return {language: str(words) for language, words in value.items()}
+    return {language: str(text) for language, text in value.items()}
 
 
 def _sentences(value: Any, where: str) -> Texts:
-    """Sentences by language, one per grade; a bare list is English."""
+    """Sentences by language, one per grade; a plain list is English."""
     if value is None:
         return {}
     by_language = {"en": value} if isinstance(value, list | tuple) else value
     if not isinstance(by_language, dict) or not all(isinstance(each, list | tuple) for each in by_language.values()):
-        raise UserError(f"{where}: give a list by language, a sentence for each grade, not {value!r}")
+        raise UserError(f"{where}: give a list by language, with one sentence for each grade, not {value!r}")
     _check_languages(by_language, where)
     return {language: tuple(str(sentence) for sentence in each) for language, each in by_language.items()}
 
@@ -182,10 +182,10 @@ def _check_languages(given: Iterable[Any], where: str) -> None:
 
 @dataclass(frozen=True)
 class Schema:
-    """The attributes of a model, in the order of its heads, and the labels that follow from their grades.
+    """The attributes of a model, in the order of its heads, and the labels derived from their grades.
 
     Raises:
-        UserError: no attribute, a name or column given twice, or rules that refer to something missing.
+        UserError: no attribute, a repeated name or column, or rules that refer to something that does not exist.
     """
 
     attributes: tuple[Attribute, ...]
@@ -198,19 +198,19 @@ class Schema:
             values = [getattr(attribute, what) for attribute in self.attributes]
             twice = {value for value in values if values.count(value) > 1}
             if twice:
-                raise UserError(f"schema: {what} {sorted(twice)[0]!r} stands twice; each attribute needs its own")
+                raise UserError(f"schema: {what} {sorted(twice)[0]!r} appears twice; each attribute needs its own")
         for attribute in self.attributes:
             columns = {attribute.true_column, *attribute.prediction_columns[1:], *attribute.set_columns}
             taken = columns.intersection(self.names)
             if taken:
                 raise UserError(
-                    f"schema: in tables of predictions {taken.pop()!r} is a column of {attribute.name!r}; give the "
-                    "attribute of that name another one, and put this under 'column'"
+                    f"schema: in tables of predictions, {taken.pop()!r} is a column of {attribute.name!r}; give the "
+                    "attribute of that name another name, and put this one under 'column'"
                 )
         self._check_derived()
 
     def _check_derived(self) -> None:
-        """Makes sure that they have names of their own and refer to existing grades."""
+        """Checks that derived labels have unique names and refer to existing grades."""
         taken = {*RESERVED}
         for attribute in self.attributes:
             taken |= {*attribute.prediction_columns, *attribute.set_columns}
@@ -235,7 +235,7 @@ class Schema:
 
     @cached_property
     def max_grades(self) -> int:
-        """Kmax, the width of arrays that hold all heads."""
+        """Kmax, the width of arrays of all heads' grades."""
         return max(attribute.grades for attribute in self.attributes)
 
     def index(self, name: str) -> int:
@@ -260,7 +260,7 @@ class Schema:
 
     @classmethod
     def load(cls, path: str | Path) -> "Schema":
-        content = read_document(path, "schema", "give the schema's file under 'schema'")
+        content = read_document(path, "schema", "name the schema's file under 'schema'")
         return cls.from_dict(content, f"schema {path}")
 
     def save(self, path: str | Path) -> None:

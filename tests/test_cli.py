@@ -183,7 +183,7 @@ class TestFit:
             (["--recipe.resample", "balance"], ["resample", "did you mean 'balanced'"]),
             (["--recipe.hidden", "0"], ["heads.", ".hidden is 0", "at least 1"]),
             (["--recipe.stride", "32"], ["heads.", ".stride is 32", "finer than its final map", "4, 8, 16"]),
-            (["--model.backbone", "efficientnet_bO"], ["model.backbone", "nearest are", "efficientnet_b0"]),
+            (["--model.backbone", "efficientnet_bO"], ["model.backbone", "closest are", "efficientnet_b0"]),
             (["--model.weights", "nowhere.safetensors"], ["model.weights", "nowhere.safetensors"]),
             (["--trainer.monitor", "val/mean/kapa"], ["trainer.monitor", "did you mean 'val/mean/kappa'"]),
             (["--data.root", "nowhere"], ["nowhere", "labels.csv"]),

@@ -73,7 +73,7 @@ def test_it_survives_a_file_and_takes_no_part_in_comparisons(tmp_path):
         ({"name": "oil_p2"}, "there is a column of that name"),
         ({"name": "oil_low"}, "there is a column of that name"),  # of sets of grades
         ({"labels": {"oyly": {"en": "x"}}}, "unknown label 'oyly': did you mean 'oily'"),
-        ({"labels": {"oily": "x"}}, "give words by language"),
+        ({"labels": {"oily": "x"}}, "give a text by language"),
         ({"ruls": []}, "unknown key 'ruls'"),
     ],
 )

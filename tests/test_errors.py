@@ -1,8 +1,8 @@
-"""The error for a mistyped name gives the place, the nearest name, and the choice."""
+"""The error for an unknown name gives the place, the closest name, and the choices."""
 
 import pytest
 
-from multiskin.errors import MOST_LISTED, unknown
+from multiskin.errors import MAX_LISTED, unknown
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from multiskin.errors import MOST_LISTED, unknown
         (("key", "b", dict.fromkeys("bcd")), "unknown key 'b': did you mean 'b'? choose one of b, c, d"),
     ],
 )
-def test_a_name_that_is_not_known(arguments, message):
+def test_an_unknown_name(arguments, message):
     assert str(unknown(*arguments)) == message
 
 
@@ -27,16 +27,16 @@ def many(number):
     return [f"model_{i:03}" for i in range(number)]
 
 
-def test_a_choice_is_listed_whole_while_it_can_be_read():
-    names = many(MOST_LISTED)
+def test_a_short_list_of_choices_is_complete():
+    names = many(MAX_LISTED)
     assert str(unknown("model", "model_007x", names)).endswith(f"choose one of {', '.join(names)}")
 
 
-@pytest.mark.parametrize("number", [MOST_LISTED + 1, 1000])
-def test_of_a_longer_one_the_nearest_are(number):
+@pytest.mark.parametrize("number", [MAX_LISTED + 1, 1000])
+def test_of_a_longer_list_only_the_closest_names_are_given(number):
     names = many(number)
     message = str(unknown("model", names[-1] + "x", names, "there"))
-    assert message.startswith(f"there: unknown model '{names[-1]}x'; of {number} known the nearest are ")
+    assert message.startswith(f"there: unknown model '{names[-1]}x'; of {number} known names, the closest are ")
     assert names[-1] in message
     assert len(message) < 300
-    assert str(unknown("model", "zzz", names)) == f"unknown model 'zzz'; of {number} known none is like it"
+    assert str(unknown("model", "zzz", names)) == f"unknown model 'zzz'; of {number} known names, none is similar"

@@ -1,4 +1,4 @@
-"""A schema survives YAML whatever its words are, and a mistake in one is named."""
+"""A schema survives a round trip through YAML whatever its texts are, and mistakes in one are reported."""
 
 from dataclasses import FrozenInstanceError
 from importlib.resources import files
@@ -86,8 +86,8 @@ def test_a_file_as_a_person_writes_it(tmp_path):
     assert schema.index("tone") == 2
 
 
-def test_a_saved_file_is_for_people_too(tmp_path):
-    """Their own alphabet, the name first, and nothing that is at its default."""
+def test_a_saved_file_is_readable(tmp_path):
+    """Any alphabet as it is, the name first, and no defaults."""
     Schema((Attribute("oil", 5, display={"ko": "유분"}), Attribute("주름", 3))).save(tmp_path / "schema.yaml")
     assert (tmp_path / "schema.yaml").read_text(encoding="utf-8").splitlines() == [
         "attributes:",
@@ -123,21 +123,21 @@ def test_meanings_without_a_language_are_english():
     assert lines.fine
 
 
-def test_a_run_may_be_gone_on_with_when_its_schema_has_learned_to_speak():
-    """What grades mean to people, and what a photo must be like to be graded, decides on no weight."""
+def test_meanings_and_fine_may_change_in_a_resumed_run():
+    """No weight depends on them."""
     assert Attribute("lines", 2) == Attribute("lines", 2, meanings={"en": ("None.", "Some.")}, fine=True)
     assert Attribute("lines", 2) != Attribute("lines", 2, lips=True)
 
 
-def test_the_embedded_schema_speaks_both_languages():
+def test_the_embedded_schema_has_meanings_in_both_languages():
     for attribute in Schema.load(files("multiskin") / "embedded" / "schema.yaml"):
         for language in LANGUAGES:
-            told = attribute.meanings[language]
-            assert len(set(told)) == attribute.grades
-            assert all(sentence.endswith(".") for sentence in told)
+            meanings = attribute.meanings[language]
+            assert len(set(meanings)) == attribute.grades
+            assert all(sentence.endswith(".") for sentence in meanings)
 
 
-def test_a_schema_cannot_change_under_a_model():
+def test_a_schema_is_immutable():
     with pytest.raises(FrozenInstanceError):
         Attribute("oil", 5).grades = 6
     with pytest.raises(FrozenInstanceError):
@@ -154,18 +154,18 @@ def test_names_of_any_alphabet(name):
 
 @pytest.mark.parametrize("name", ["", "1st", "fine lines", "fine-lines", "a.b", "a/b", "oil ", "oil\n", "*", 3, True])
 def test_a_name_is_an_identifier(name):
-    with pytest.raises(UserError, match=r"a name is letters, digits and underscores.*'column'"):
+    with pytest.raises(UserError, match=r"a name consists of letters, digits and underscores.*'column'"):
         Attribute(name, 5)
 
 
 @pytest.mark.parametrize("name", RESERVED)
 def test_reserved_names(name):
-    with pytest.raises(UserError, match=f"attribute '{name}': .* are taken"):
+    with pytest.raises(UserError, match=f"attribute '{name}': .* are reserved"):
         Attribute(name, 5)
 
 
 @pytest.mark.parametrize("grades", [1, 0, -5, 2.0, "5", None, True])
-def test_two_grades_are_the_least(grades):
+def test_there_are_at_least_two_grades(grades):
     with pytest.raises(UserError, match=r"attribute 'oil': grades is .*; give the number of grades, 2 or more"):
         Attribute("oil", grades)
 
@@ -178,19 +178,19 @@ def test_two_grades_are_the_least(grades):
         ({"name": "oil", "grades": 5, "kind": "ordnal"}, r"unknown kind 'ordnal': did you mean 'ordinal'\?"),
         ({"name": "oil", "grades": 5, "kind": []}, r"unknown kind \[\]"),
         ({"name": "oil", "grades": 3, "grade_names": ["a", "b"]}, "2 grade_names for 3 grades; name each one"),
-        ({"name": "oil", "grade_names": ["a", "b", "a"]}, "a name stands twice in grade_names"),
-        ({"name": "oil", "grade_names": [1, "1"]}, "a name stands twice in grade_names"),
+        ({"name": "oil", "grade_names": ["a", "b", "a"]}, "a name appears twice in grade_names"),
+        ({"name": "oil", "grade_names": [1, "1"]}, "a name appears twice in grade_names"),
         ({"name": "oil", "grade_names": "low, high"}, "grade_names is 'low, high'; give a list"),
         ({"name": "oil", "grades": 5, "display": {"kr": "유분"}}, r"attribute 'oil': display: unknown language 'kr'"),
-        ({"name": "oil", "grades": 5, "highest": ["wet"]}, r"highest: give words by language"),
+        ({"name": "oil", "grades": 5, "highest": ["wet"]}, r"highest: give a text by language"),
         ({"grades": 5}, "an attribute is a mapping with at least 'name' and 'grades'"),
         (
             {"name": "oil", "grades": 2, "fine": "yes"},
-            "fine is 'yes'; give true where a blurred or small photo loses it",
+            "fine is 'yes'; give true if a blurred or small photo does not show it",
         ),
         (
             {"name": "oil", "grades": 3, "meanings": {"en": ["a", "b"]}},
-            "2 meanings in 'en' for 3 grades; give a sentence",
+            "2 meanings in 'en' for 3 grades; give one sentence",
         ),
         ({"name": "oil", "grades": 2, "meanings": {"kr": ["a", "b"]}}, "meanings: unknown language 'kr'"),
         ({"name": "oil", "grades": 2, "meanings": {"en": "a"}}, "meanings: give a list by language"),
@@ -199,7 +199,7 @@ def test_two_grades_are_the_least(grades):
         (None, "found None"),
     ],
 )
-def test_a_mistake_in_an_attribute_is_named_with_the_file(entry, said, tmp_path):
+def test_a_mistake_in_an_attribute_is_reported_with_the_file(entry, said, tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump({"attributes": [entry]}, allow_unicode=True), encoding="utf-8")
     with pytest.raises(UserError, match=said) as caught:
@@ -208,7 +208,7 @@ def test_a_mistake_in_an_attribute_is_named_with_the_file(entry, said, tmp_path)
 
 
 @pytest.mark.parametrize("content", [None, [], "oil", {}, {"attributes": None}, {"attributes": {"oil": 5}}])
-def test_what_is_no_schema(content):
+def test_content_that_is_not_a_schema(content):
     with pytest.raises(UserError, match="my file: a schema is a mapping with a list 'attributes'"):
         Schema.from_dict(content, "my file")
 
@@ -223,16 +223,16 @@ def test_a_schema_has_attributes_and_nothing_else():
 @pytest.mark.parametrize(
     ("second", "said"),
     [
-        (Attribute("oil", 3), "name 'oil' stands twice"),
-        (Attribute("fat", 3, column="oil"), "heading 'oil' stands twice"),
+        (Attribute("oil", 3), "name 'oil' appears twice"),
+        (Attribute("fat", 3, column="oil"), "heading 'oil' appears twice"),
     ],
 )
-def test_two_attributes_are_two(second, said):
+def test_names_and_headings_are_unique(second, said):
     with pytest.raises(UserError, match=said):
         Schema((Attribute("oil", 5), second))
 
 
-def test_an_attribute_that_is_not_there_is_named():
+def test_an_unknown_attribute_is_named():
     schema = Schema((Attribute("oil", 5), Attribute("wrinkle", 5)))
     for find in (schema.index, schema.__getitem__):
         with pytest.raises(UserError, match=r"unknown attribute 'winkle': did you mean 'wrinkle'\?"):
@@ -240,7 +240,7 @@ def test_an_attribute_that_is_not_there_is_named():
 
 
 @pytest.mark.parametrize("content", [b"attributes: [", b"\xff\xfe\x00", b"a: 1\n\tb: 2"])
-def test_a_file_that_is_no_yaml_is_named(content, tmp_path):
+def test_a_file_that_is_not_yaml_is_named(content, tmp_path):
     (tmp_path / "schema.yaml").write_bytes(content)
     said = r"schema .*schema\.yaml: (not readable as YAML: |line 1 is not UTF-8; )"
     with pytest.raises(UserError, match=said) as caught:
@@ -249,18 +249,18 @@ def test_a_file_that_is_no_yaml_is_named(content, tmp_path):
 
 
 @pytest.mark.parametrize("place", ["nowhere.yaml", "."])
-def test_a_file_that_is_not_there_is_named(place, tmp_path):
-    with pytest.raises(UserError, match=r"^schema .*; give the schema's file under 'schema'"):
+def test_a_missing_file_is_named(place, tmp_path):
+    with pytest.raises(UserError, match=r"^schema .*; name the schema's file under 'schema'"):
         Schema.load(tmp_path / place)
 
 
 @pytest.mark.parametrize("other", ["oil_score", "oil_true", "oil_p0", "oil_p4"])
-def test_no_attribute_takes_a_column_that_tables_of_predictions_give_another(other):
+def test_no_attribute_has_the_name_of_another_ones_column_of_predictions(other):
     with pytest.raises(UserError, match=f"'{other}' is a column of 'oil'"):
         Schema((Attribute("oil", 5), Attribute(other, 3)))
     Schema((Attribute("oil", 5), Attribute("oil_p5", 3)))
 
 
-def test_words_that_yaml_takes_for_truth_values_have_to_be_quoted():
+def test_words_that_yaml_reads_as_booleans_have_to_be_quoted():
     with pytest.raises(UserError, match="quote them"):
         Attribute.from_dict(yaml.safe_load("{name: acne, grade_names: [no, yes]}"))
