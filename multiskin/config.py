@@ -1,4 +1,4 @@
-"""Every setting of a run: its default and its meaning. The command line and the help texts are made from this."""
+"""The settings of a training run with their defaults; command-line options and their help come from these classes."""
 
 import math
 import re
@@ -20,7 +20,7 @@ Step = str | dict[str, dict[str, Any]]  # a transform by name, or {name: {option
 
 @dataclass
 class Recipe:
-    """How one head learns."""
+    """How one head is trained and decides."""
 
     loss: str = "cross_entropy"
     """cross_entropy, label_smoothing, focal, class_balanced_cross_entropy, class_balanced_focal, balanced_softmax,
@@ -31,29 +31,30 @@ class Recipe:
     loss_weight: float = 1.0
     """Weight of this head in the sum of the losses."""
     resample: str | list[float] = "natural"
-    """Grades the head asks for: natural, balanced, square_root, effective_number, or one share per grade."""
+    """Distribution of grades to train this head on: natural, balanced, square_root, effective_number, or a list with
+    the share of each grade."""
     share: float = 1.0
-    """Share of the mixture of photos that is drawn for this head, relative to the others."""
+    """Share of the training photos that are drawn for this head, relative to the other heads' shares."""
     augment: list[Step] = field(default_factory=lambda: ["RandomResizedCrop", "HorizontalFlip"])
     """Transforms of the photos drawn for this head, by name, in order; training only."""
     dropout: float = 0.2
-    """Dropout before the head's last linear layer."""
+    """Dropout rate before the head's last linear layer."""
     hidden: int | None = None
-    """Units of a small extra layer before the head's last one; null for none."""
+    """Units of an extra hidden layer before the head's last layer; null: no such layer."""
     stride: int | None = None
     """Stride (input pixels per map pixel) of an earlier stage of the backbone, such as 16 or 8, that the head reads in
-    addition to the final map; null for the final map alone."""
+    addition to the final map; null: the final map alone."""
     decision: Literal["argmax", "median", "expectation", "credit"] = "credit"
-    """How probabilities become one grade: credit aims at the highest P-Recall, expectation is the expected grade,
-    rounded. Nominal grades are always decided by argmax."""
+    """How a grade is decided from the probabilities: credit maximizes the expected credit, by default that of P-Recall;
+    expectation is the expected grade, rounded. Nominal grades are always decided by argmax."""
     credit: list[list[float]] | None = None
-    """What decision credit earns, K lists of K numbers: the j-th number of the i-th list for deciding grade j where
-    grade i is the true one; default: as P-Recall counts."""
+    """Credit matrix for decision credit, K lists of K numbers: number j of list i is the credit for deciding grade j if
+    the true grade is i; default: that of P-Recall."""
     calibration: Literal["temperature", "bias_corrected", "vector", "cumulative"] | None = None
-    """Calibrate the probabilities on the validation photos after training, once the sampler's shares of the grades are
-    undone. temperature: one factor; bias_corrected: also an offset for each grade; vector: a factor and an offset for
-    each grade; cumulative: bias_corrected and, where grades are ordered, a factor and an offset for each cut between
-    them; null: not at all. A loss that itself weighs grades needs more than temperature."""
+    """Calibrate the probabilities on the validation photos after training, with a correction for resampling.
+    temperature: one factor; bias_corrected: also an offset for each grade; vector: a factor and an offset for each
+    grade; cumulative: bias_corrected and, for ordered grades, a factor and an offset for each cut between them; null:
+    no calibration. A loss that itself weights grades needs more than temperature."""
 
 
 @dataclass
@@ -61,48 +62,49 @@ class ModelConfig:
     """The network."""
 
     backbone: str = "efficientnet_b0"
-    """Any timm backbone, by name."""
+    """Name of any timm backbone."""
     weights: str = "auto"
-    """auto (timm's published weights, fetched once), none, or a local .safetensors or .pth file."""
+    """auto (timm's pretrained weights, downloaded once), none, or a local .safetensors or .pth file."""
     input_size: int = 224
-    """Height and width of what the network sees, in pixels."""
+    """Height and width of the network's input, in pixels."""
     output_stride: int | None = None
-    """Input pixels per pixel of the final map; smaller gives finer maps and costs time."""
+    """Input pixels per pixel of the final map; a smaller stride gives finer maps and takes more time."""
     dilation: bool = True
-    """Widen the kernels behind an output_stride, as published weights need; false is faster from random weights."""
+    """Dilate the kernels after the stage where output_stride is reached, as pretrained weights need; false is faster,
+    for random weights."""
     gradient_checkpointing: bool = False
-    """Train with less memory in about a third more time: blocks keep only their inputs and are computed again."""
+    """Train with less memory in about a third more time: activations within blocks are recomputed, not stored."""
 
 
 @dataclass
 class Columns:
-    """Which column of the table holds what; attributes find theirs by name."""
+    """The roles of the table's columns; attributes are found by their headings."""
 
     image: str = "image"
     """Path of the photo, relative to data.root."""
     box: list[str] | None = None
-    """Four columns, x0, y0, x1 and y1: the corners, in pixels, of the part of the photo that a row is about."""
+    """Four columns, x0, y0, x1 and y1: the corners, in pixels, of the part of the photo that a row refers to."""
     split: str | None = None
-    """train, val, test or calibrate; without this column a split is made."""
+    """train, val, test or calibrate; without this column, a split is made."""
     subject: str | None = None
-    """Whose photo it is; one subject is never on two sides of the split."""
+    """The person in the photo; no person is on two sides of the split."""
     part: str | None = None
-    """Which part of the face or body; kept in the tables of predictions."""
+    """Part of the face or body; kept in the tables of predictions."""
     groups: list[str] = field(default_factory=list)
     """Sex, age, skin tone and the like; kept in the tables of predictions."""
     second_rater: str | None = None
-    """Columns of a second rater's grades, with {} for an attribute's own heading, such as '{} (2)'; that rater's
-    scores, measured against the first rater's grades, are shown next to results."""
+    """Columns of a second rater's grades, with {} for an attribute's own heading, such as '{} (2)'; the second rater's
+    agreement with the first is shown next to the model's results."""
     ignore: list[str] = field(default_factory=list)
     """Columns to ignore; any other unknown column is an error."""
 
 
 @dataclass
 class SplitConfig:
-    """How a split is made where the table has none."""
+    """How to split the photos if the table has no split."""
 
     ratios: list[float] = field(default_factory=lambda: [0.7, 0.2, 0.1])
-    """Shares of train, val and test; a fourth share, calibrate, is only for 'multiskin conform'."""
+    """Shares of train, val and test; an optional fourth share, calibrate, is for 'multiskin conform' only."""
     seed: int = 0
 
 
@@ -111,7 +113,7 @@ class RenderConfig:
     """A set of drawn photos."""
 
     persons: list[int] = field(default_factory=lambda: [840, 80, 150])
-    """How many to train, to validate and to test with; five photos each."""
+    """Number of persons for training, validation and test; five photos each."""
     size: int = 160
     """Height and width, in pixels."""
     seed: int = 0
@@ -119,14 +121,14 @@ class RenderConfig:
 
 @dataclass
 class SkinConfig:
-    """What is done to every photo before anything else, in training and wherever the model is used."""
+    """What is done to every photo first, in training and in prediction."""
 
     crop: bool = False
-    """Show the network only the largest face, upright; a photo without a face is shown whole."""
+    """Crop photos to the largest face, upright; a photo without a face is used whole."""
     only: bool = False
-    """Turn grey what is not skin or lips: hair, eyes, clothes, background."""
+    """Make everything grey that is not skin or lips: hair, eyes, clothes, background."""
     detector: str | None = None
-    """What finds faces: the path of a YuNet .onnx file; default: MTCNN, which is included."""
+    """Face detector: the path of a YuNet .onnx file; default: MTCNN, which is included."""
 
 
 @dataclass
@@ -134,48 +136,49 @@ class DataConfig:
     """The photographs and their grades."""
 
     root: str = "data"
-    """Folder that the table's paths are relative to."""
+    """The folder that the table's paths are relative to."""
     manifest: str = "labels.csv"
     """The table, CSV or Parquet, relative to root."""
     render: RenderConfig | None = None
-    """Draw the photos instead of reading root; they are kept in a cache and drawn once."""
+    """Draw the photos instead of reading root; they are drawn once and kept in a cache."""
     faces: str | None = None
-    """Draw on photographs of faces, from a folder with faces.csv and landmarks.json; default: on drawn faces."""
+    """A folder of face photographs to draw on, with faces.csv and landmarks.json; default: faces are drawn, too."""
     columns: Columns = field(default_factory=Columns)
     split: SplitConfig = field(default_factory=SplitConfig)
     on_bad_row: Literal["error", "skip"] = "error"
     """Stop at bad rows with a report, or leave them out and list them in the run folder."""
     exclude: str | None = None
-    """Grades not to learn from: a CSV with columns image and attribute (blank: all grades of the photo); if it has a
-    column exclude, like the suspects.csv of 'multiskin suspects', only its rows with yes. Training and validation
-    photos alone lose grades."""
+    """Grades to leave out of training and validation: a table with columns image and attribute (blank: all grades of
+    the photo). If it has a column exclude, like the suspects.csv of 'multiskin suspects', only its rows with yes count.
+    Test photos keep their grades."""
     relabel: str | None = None
-    """Corrected grades to learn from: a CSV with a column image and one per attribute, blank where the table's grade
-    stays, none to remove it. Training and validation photos alone are changed."""
+    """Corrected grades for training and validation: a table with a column image and one per attribute, blank to keep
+    the grade, none to remove it. Test photos keep their grades."""
     skin: SkinConfig = field(default_factory=SkinConfig)
     transform: list[Step] = field(default_factory=lambda: ["Resize"])
-    """What validation, test and prediction do to a photo: Resize, CenterCrop."""
+    """Transforms of photos in validation, test and prediction: Resize, CenterCrop."""
     batch_size: int = 32
     num_workers: int | None = None
     """Processes that read photos; default: two fewer than there are cores, 8 at most."""
     cache: Literal["memory", "disk", "auto"] | None = None
-    """Read each photo once and keep what precedes its first random step, which changes no result. memory: in memory;
-    disk: on disk, where copies of the photos stay in the user's cache folder; auto: in memory if all fit, else on disk
-    if they fit there; null: neither. A recipe that begins with Resize keeps small pictures, any other whole photos."""
+    """Read each photo once and keep the result of the steps before the first random one; results do not change.
+    memory: in memory; disk: on disk, where copies of the photos stay in the user's cache folder; auto: in memory if
+    all fit, else on disk if they fit there; null: no cache. A recipe that begins with Resize keeps small pictures, any
+    other whole photos."""
     cache_size: str | None = None
-    """Most space for these pictures, such as 8GB; on disk, those of all runs together. null: a quarter of the memory,
-    or of the free disk space."""
+    """Maximum size of the cache, such as 8GB; on disk, of all runs together. null: a quarter of the memory, or of the
+    free disk space."""
     decoding: Literal["reduced"] | None = None
-    """reduced: decode a training photo (JPEG) at a half, a quarter or an eighth of its size where a recipe's first
-    step, Resize, makes it smaller still: several times as fast, and a pixel differs by 1 or 2 of 255 on average. null:
-    at full size, as validation and test photos always are."""
+    """reduced: decode JPEG training photos at 1/2, 1/4 or 1/8 of their size if the recipe begins with a Resize to less
+    than that: several times as fast, and a pixel differs by 1 or 2 of 255 on average. null: decode at full size, which
+    validation and test photos always are."""
     draws_per_epoch: int | None = None
-    """Photos drawn per epoch; default: as many as there are graded training photos."""
+    """Photos drawn per epoch; default: the number of graded training photos."""
 
 
 @dataclass
 class OptimizerConfig:
-    """Steps with warm-up and cosine decay."""
+    """The optimizer, and a learning rate with warm-up and cosine decay."""
 
     name: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
     """sgd has Nesterov momentum 0.9; only adamw decouples weight decay from the gradient."""
@@ -185,60 +188,60 @@ class OptimizerConfig:
     head_lr_factor: float = 1.0
     """The heads' learning rate, as a multiple of lr."""
     layer_decay: float | None = None
-    """Learning rate of each backbone layer as a share of the next layer's, such as 0.8; null: all have lr."""
+    """Learning rate of each backbone layer as a share of the next layer's, such as 0.8; null: lr for all layers."""
     frozen_epochs: float | None = None
-    """Epochs at the start in which only the heads and the backbone's batch-norm statistics learn; null: none."""
+    """Epochs at the start in which the backbone's weights are frozen, but not its batch-norm statistics; null: none."""
     fused: bool | None = None
-    """Compute a step of adamw, adam or sgd in one kernel: faster, rounded differently; null: wherever possible."""
+    """Use fused kernels for adamw, adam or sgd: faster, rounded differently; null: wherever possible."""
 
 
 @dataclass
 class TrainerConfig:
-    """How long to train and on what; options of Lightning's Trainer have its names."""
+    """How long to train and on what; options of Lightning's Trainer have the same names here."""
 
     max_epochs: int = 15
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto: cuda where there is one."""
+    """auto: cuda if available."""
     devices: int = 1
     """GPUs, or processes on a CPU, per node; each gets data.batch_size photos per step."""
     num_nodes: int = 1
-    """Machines, on each of which torchrun or SLURM starts the same command."""
+    """Number of machines; torchrun or SLURM starts the same command on each."""
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
-    """auto: bf16-mixed on a GPU that has it, else 32-true."""
+    """auto: bf16-mixed on a GPU that supports it, else 32-true."""
     memory_budget: str | None = None
     """Refuse to start if a training step takes more memory than this, such as 15GB, and suggest what would fit."""
     compile: Literal["default", "reduce-overhead", "max-autotune"] | None = None
-    """Compile the network with torch.compile in this mode: faster after minutes at the first steps, rounded
-    differently; null: not at all."""
+    """Compile the network with torch.compile in this mode: the first steps take minutes, later ones are faster and
+    rounded differently; null: do not compile."""
     accumulate_grad_batches: int = 1
     """Batches per step of the optimizer."""
     gradient_clip_val: float | None = 1.0
     ema_decay: float | None = 0.99
-    """Decay per step of the exponential moving average of the weights; the average is what is validated, tested and
-    used. null for none."""
+    """Decay per step of the exponential moving average of the weights, which is validated, tested and used in place of
+    the weights; null: no average."""
     monitor: str = "val/mean/rps_balanced"
-    """What decides which checkpoint is best and when to stop early: val/HEAD/METRIC or val/mean/METRIC."""
+    """The metric for choosing the best checkpoint and for early stopping: val/HEAD/METRIC or val/mean/METRIC."""
     every_n_train_steps: int | None = None
-    """Write last.ckpt also after every this many steps, not only at the end of an epoch."""
+    """Save last.ckpt every so many steps, too, not only at the end of each epoch."""
     patience: int | None = 10
-    """Epochs without improvement before training stops; null for never."""
+    """Epochs without improvement before training stops early; null: never."""
     deterministic: bool = False
-    """Identical results, bit for bit, each time on one machine, at the cost of speed."""
+    """Make runs on the same machine bitwise reproducible, at the cost of speed."""
     progress: bool = True
     """Show a progress bar."""
 
 
 @dataclass
 class LogConfig:
-    """Where curves go; a CSV file is always written to the run folder."""
+    """Logging; a CSV file is always written to the run folder."""
 
     logger: list[Literal["wandb", "tensorboard", "mlflow"]] = field(default_factory=list)
-    """Further loggers. wandb stays offline unless a key is set, and is sent only numbers and settings."""
+    """Additional loggers. wandb stays offline unless a key is set, and is sent only numbers and settings."""
     project: str = "multiskin"
     gradients: bool = False
-    """Log per epoch whether heads agree: train/cosine/HEAD/HEAD, the cosine between their gradients in the first
-    batches; below 0 they conflict. Each of these batches takes one more backward pass per head, past compiled code;
-    unless trainer.compile is set, no weight changes."""
+    """Log per epoch how far heads agree: train/cosine/HEAD/HEAD, the cosine between the gradients of two heads in the
+    first batches; they conflict if it is below 0. Each of these batches takes one more backward pass per head, without
+    compiled code; unless trainer.compile is set, the weights are the same."""
 
 
 @dataclass
@@ -246,26 +249,27 @@ class FitConfig:
     """A training run."""
 
     schema: str = "schema.yaml"
-    """The attributes, a YAML file."""
+    """YAML file of the attributes."""
     out: str = "runs/latest"
     """The run folder."""
     ckpt_path: str | None = None
-    """last: resume the run in `out` where it stopped, to the very weights it would have had; or a checkpoint of it."""
+    """last: resume the run in `out` where it stopped, with the same weights in the end as without a stop; or the path
+    of a checkpoint of that run."""
     seed: int = 0
-    """Seed of weights, draws and augmentation."""
+    """Random seed of initial weights, sampling and augmentation."""
     offline: bool = False
     """Never access the network."""
     test: bool = True
-    """Evaluate on the test photos after training; false while settings are still being chosen."""
+    """Evaluate on the test photos after training; use false while you are still choosing settings."""
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     recipe: Recipe = field(default_factory=Recipe)
     heads: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What differs from recipe, by attribute."""
+    """Options that differ from recipe, by attribute."""
     weighting: Literal["uncertainty", "random"] | None = None
-    """Weight of a head's loss, times its loss_weight. Default: none, so that equal weights count equally. uncertainty:
-    lower for a head that is hard to be sure of, by a log variance learned with it. random: drawn anew each step, a
-    baseline for better weightings."""
+    """How the heads' losses are weighted, in addition to loss_weight; default: equally. uncertainty: lower for heads
+    with more uncertainty, by a learned log variance; random: new random weights at each step, a baseline for other
+    weightings."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     log: LogConfig = field(default_factory=LogConfig)
@@ -298,10 +302,10 @@ BELOW: dict[str, float] = {"trainer.ema_decay": 1, "optimizer.layer_decay": 1, "
 
 
 def check_values(config: FitConfig) -> None:
-    """Refuses values that pass the type check but that no run can use.
+    """Checks for missing values and for numbers out of range, which the parser's type check lets through.
 
     Raises:
-        UserError: the first option without a value, or with a number out of its range.
+        UserError: the first option without a value, or with a number out of range.
     """
     _require_values(config)
     for option, lowest in LOWEST.items():
@@ -315,20 +319,20 @@ def check_values(config: FitConfig) -> None:
 
 
 def _require_values(config: Any, where: str = "") -> None:
-    """Refuses None where an option cannot be None: the parser lets YAML's null through for every option."""
+    """Refuses None for options that cannot be None: the parser accepts YAML's null for every option."""
     for option in fields(config):
         value = getattr(config, option.name)
         if is_dataclass(value):
             _require_values(value, f"{where}{option.name}.")
         elif value is None and NoneType not in get_args(option.type):
-            raise UserError(f"{where}{option.name}: nothing given; give a value, or leave the option out")
+            raise UserError(f"{where}{option.name}: no value; give one, or leave the option out")
 
 
 def parse_bytes(text: str, option: str) -> float:
-    """The number of bytes in a text such as 15GB or 14.5 GiB.
+    """Parses an amount of memory such as 15GB or 14.5 GiB to bytes.
 
     Raises:
-        UserError: the text is no amount of memory; the message names the option.
+        UserError: the text is not an amount of memory; the message names the option.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B", text.strip().upper())
     if found is None or found[2] not in SCALES:
@@ -337,10 +341,10 @@ def parse_bytes(text: str, option: str) -> float:
 
 
 def head_recipes(config: FitConfig, names: Sequence[str]) -> list[Recipe]:
-    """One recipe per head: the shared one with what config.heads changes for that attribute.
+    """One recipe per head: the shared one, updated with config.heads for that attribute.
 
     Raises:
-        UserError: an unknown attribute or option, or a value of the wrong kind.
+        UserError: an unknown attribute or option, or a value of the wrong type.
     """
     known = [option.name for option in fields(Recipe)]
     for name, changes in config.heads.items():
@@ -351,7 +355,7 @@ def head_recipes(config: FitConfig, names: Sequence[str]) -> list[Recipe]:
                 raise unknown("option", option, known, f"heads.{name}")
     recipes = [_recipe(asdict(config.recipe) | config.heads.get(name, {}), f"heads.{name}") for name in names]
     if not any(recipe.loss_weight for recipe in recipes):
-        raise UserError("recipe.loss_weight: 0 for every head; give one of them a weight above 0")
+        raise UserError("recipe.loss_weight: 0 for every head; give at least one head a weight above 0")
     return recipes
 
 
@@ -370,7 +374,7 @@ def _recipe(values: dict[str, Any], where: str) -> Recipe:
 
 @cache
 def _recipe_parser() -> "ArgumentParser":
-    """Checks values against the annotations above; building it takes longer than using it."""
+    """A parser that checks values against Recipe's annotations, cached since building it takes longer than using it."""
     from jsonargparse import ArgumentParser
 
     parser = ArgumentParser(exit_on_error=False)

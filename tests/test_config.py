@@ -1,4 +1,4 @@
-"""Every head has a whole recipe: the shared one, with what is said of that head alone."""
+"""Each head has a complete recipe: the shared one, updated with the options of that head."""
 
 import re
 from dataclasses import asdict, fields
@@ -17,7 +17,7 @@ def recipes(heads, shared=None):
     return head_recipes(FitConfig(recipe=shared or Recipe(), heads=heads), NAMES)
 
 
-def test_heads_share_a_recipe_unless_told_otherwise():
+def test_heads_share_a_recipe_by_default():
     shared = Recipe(loss="focal", loss_options={"gamma": 3.0}, dropout=0.4)
     assert recipes({}, shared) == [shared] * 3
     changes = {"주름": {"loss": "cross_entropy", "share": 2.5}, "tone": {"resample": "balanced"}}
@@ -27,14 +27,14 @@ def test_heads_share_a_recipe_unless_told_otherwise():
     assert asdict(tone) == asdict(shared) | {"resample": "balanced"}
 
 
-def test_a_change_takes_the_place_of_the_whole_option():
+def test_a_change_replaces_the_whole_option():
     shared = Recipe(loss_options={"gamma": 3.0, "alpha": 1.0}, augment=["HorizontalFlip", "RGBShift"])
     oil, _, _ = recipes({"oil": {"loss_options": {"gamma": 1.0}, "augment": []}}, shared)
     assert oil.loss_options == {"gamma": 1.0}
     assert oil.augment == []
 
 
-def test_heads_do_not_share_what_can_be_changed():
+def test_heads_do_not_share_mutable_options():
     shared = Recipe()
     first, second, _ = recipes({}, shared)
     first.augment.append("RGBShift")
@@ -75,10 +75,10 @@ def test_numbers_are_read_as_yaml_writes_them():
         ({"oli": {}}, "heads: unknown attribute 'oli': did you mean 'oil'? choose one of oil, 주름, tone"),
         ({"oil": {"los": "focal"}}, "heads.oil: unknown option 'los': did you mean 'loss'?"),
         ({"tone": {7: "focal"}}, "heads.tone: unknown option 7: choose one of loss, "),
-        ({"tone": {"loss": None}}, "heads.tone.loss: nothing given; give a value, or leave the option out"),
+        ({"tone": {"loss": None}}, "heads.tone.loss: no value; give one, or leave the option out"),
     ],
 )
-def test_a_name_that_is_not_known_is_named(heads, said):
+def test_an_unknown_name_or_missing_value_is_named(heads, said):
     with pytest.raises(UserError) as caught:
         recipes(heads)
     assert str(caught.value).startswith(said)
@@ -103,7 +103,7 @@ def test_a_name_that_is_not_known_is_named(heads, said):
         ("stride", "half"),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_named_with_its_head_and_option(option, value):
+def test_a_value_of_the_wrong_type_is_reported_with_its_head_and_option(option, value):
     with pytest.raises(UserError) as caught:
         recipes({"주름": {option: value}})
     message = str(caught.value)
@@ -127,22 +127,22 @@ class TestCheckValues:
         with pytest.raises(UserError, match=re.escape(option)):
             check_values(config)
 
-    def test_an_average_that_never_moves_is_refused(self):
+    def test_an_average_that_never_changes_is_refused(self):
         with pytest.raises(UserError, match=r"trainer\.ema_decay is 1"):
             check_values(FitConfig(trainer=TrainerConfig(ema_decay=1.0)))
 
-    def test_nothing_is_a_value_only_where_it_means_something(self):
+    def test_null_is_refused_for_options_that_need_a_value(self):
         check_values(FitConfig(trainer=TrainerConfig(ema_decay=None, patience=None)))
-        with pytest.raises(UserError, match=r"trainer\.max_epochs: nothing given"):
+        with pytest.raises(UserError, match=r"trainer\.max_epochs: no value"):
             check_values(FitConfig(trainer=TrainerConfig(max_epochs=None)))
 
 
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
-def test_a_head_counts_at_least_nothing(weight):
+def test_the_weight_of_a_loss_is_finite_and_not_negative(weight):
     with pytest.raises(UserError, match=r"heads\.a\.loss_weight"):
         head_recipes(FitConfig(heads={"a": {"loss_weight": weight}}), ["a", "b"])
 
 
-def test_some_head_has_to_count():
+def test_at_least_one_loss_has_a_weight():
     with pytest.raises(UserError, match="0 for every head"):
         head_recipes(FitConfig(recipe=Recipe(loss_weight=0.0)), ["a", "b"])

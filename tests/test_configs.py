@@ -1,4 +1,4 @@
-"""The configs that come with the project: each can be followed, and its maps are fine enough to explain anything."""
+"""The configs that come with the project are valid, and their final maps are fine enough for explanations."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ FINEST = 7  # the final map has to be at least 7 x 7
 
 @pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
 def settings(request, monkeypatch):
-    """A config with everything that the command line makes of it, and its schema."""
+    """A config's content, and its schema, after the command line has checked both."""
     kept = {}
 
     def keep(config, schema, progress=None):
@@ -42,7 +42,7 @@ def test_there_are_configs():
     assert {path.stem for path in CONFIGS} >= {"isic_abc", "skin5", "config"}
 
 
-def test_every_recipe_can_be_followed(settings):
+def test_every_recipe_is_valid(settings):
     content, schema = settings
     config = type("Config", (), {"recipe": Recipe(**content.get("recipe", {})), "heads": content.get("heads", {})})
     preprocessing = Preprocessing(content["model"]["input_size"], (0.5,) * 3, (0.5,) * 3)
@@ -53,34 +53,34 @@ def test_every_recipe_can_be_followed(settings):
         training_transform(recipe.augment, preprocessing, attribute.name)
 
 
-def without_content(model, photos=1):
-    """The final map and the features of a config's network on torch's device without content, where all is small."""
+def on_meta_device(model, photos=1):
+    """A config's backbone with its final map and features, on torch's meta device, which allocates no memory."""
     with torch.device("meta"), torch.no_grad():
         backbone = create_backbone(model).eval()
         return backbone, *backbone(torch.zeros(photos, 3, model.input_size, model.input_size))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_the_final_map_is_fine_enough_to_explain_anything(path):
-    _, maps, _ = without_content(ModelConfig(**yaml.safe_load(path.read_text())["model"]))
+def test_the_final_map_is_fine_enough_for_explanations(path):
+    _, maps, _ = on_meta_device(ModelConfig(**yaml.safe_load(path.read_text())["model"]))
     assert min(maps.shape[2:]) >= FINEST
 
 
 @pytest.mark.parametrize("name", ["resnet152", "vgg16"])
-def test_other_networks_of_the_readme_can_be_had_by_name(name):
+def test_other_backbones_of_the_readme_are_available_by_name(name):
     model = ModelConfig(name, "none", 224)
-    backbone, maps, features = without_content(model, photos=2)
+    backbone, maps, features = on_meta_device(model, photos=2)
     assert min(maps.shape[2:]) >= FINEST
     assert features.shape == (2, backbone.num_features)
 
 
-def test_photos_for_xception_are_scaled_as_its_weights_want_them():
-    backbone, *_ = without_content(ModelConfig("legacy_xception", "none", 224))
+def test_photos_for_xception_are_normalized_as_its_weights_need():
+    backbone, *_ = on_meta_device(ModelConfig("legacy_xception", "none", 224))
     assert tuple(backbone.mean) == tuple(backbone.std) == (0.5,) * 3
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.stem)
-def test_every_schema_has_words_in_both_languages(path):
+def test_every_schema_has_texts_in_both_languages(path):
     for attribute in Schema.load(path):
         ends = (attribute.lowest, attribute.highest) if attribute.ordinal else ()
         for words in (attribute.display, *ends):
