@@ -1,6 +1,6 @@
-"""The command line: parses, calls the library, and turns a user's mistake into one message and exit status 2.
+"""The command line: parses arguments, calls the library, and reports a user error as one message with exit status 2.
 
-Imports stay inside the commands, so that help appears at once.
+Commands import what they need when they run, so that help appears at once.
 """
 
 import errno
@@ -31,8 +31,8 @@ from multiskin.cli.training import fit
 from multiskin.errors import UserError, unknown
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
-WANT = "most likely for lack of memory; lower num_workers"
-GO_ON = {  # commands that take long keep what is finished
+WORKER_REMEDY = "most likely for lack of memory; lower num_workers"
+RESUME_HINTS = {  # for the long commands, which keep finished work
     "fit": "; the same command with --ckpt_path last resumes it",
     "compare": "; the same command resumes it",
     "study": "; the same command resumes it",
@@ -42,60 +42,60 @@ GO_ON = {  # commands that take long keep what is finished
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit status: 0 done, 2 something to fix, 130 interrupted, 143 terminated."""
+    """Runs one command and returns its exit status: 0 success, 2 user error, 130 interrupted, 143 terminated."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    go_on = GO_ON.get(arguments[0], "") if arguments else ""
+    resume = RESUME_HINTS.get(arguments[0], "") if arguments else ""
     with _sigterm_interrupts() as terminated:
         try:
             _run(arguments)
         except UserError as error:
-            return _end(2, f"error: {_words(error)}")
-        except BrokenPipeError:  # whoever reads our output has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or closing it would fail again
+            return _end(2, f"error: {_message(error)}")
+        except BrokenPipeError:  # the reader of our output has closed it, such as head
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else closing it would fail again
         except OSError as error:
-            if _is_of_a_lost_worker(error):
-                return _end(2, f"error: DataLoader worker is gone ({error.strerror}), {WANT}{go_on}")
+            if _is_lost_connection_to_worker(error):
+                return _end(2, f"error: DataLoader worker is gone ({error.strerror}), {WORKER_REMEDY}{resume}")
             place = f"{error.filename}: " if error.filename else ""
-            remedy = "; make room or choose another place" if error.errno in UNWRITABLE else ""
-            return _end(2, f"error: {place}{error.strerror or error}{remedy}{go_on}")
+            remedy = "; free some space or choose another place" if error.errno in UNWRITABLE else ""
+            return _end(2, f"error: {place}{error.strerror or error}{remedy}{resume}")
         except (KeyboardInterrupt, EOFError, RuntimeError) as error:
-            if terminated:  # SLURM also stops the processes that read photos, which torch turns into an error
-                return _end(143, f"terminated{go_on}")
+            if terminated:  # SLURM also stops the DataLoader workers, for which torch raises a RuntimeError
+                return _end(143, f"terminated{resume}")
             if not isinstance(error, RuntimeError):
-                return _end(130, f"interrupted{go_on}")
-            lost = _of_a_lost_worker(error)
+                return _end(130, f"interrupted{resume}")
+            lost = _lost_worker_error(error)
             if lost is None:
                 raise
             found = str(lost).strip().splitlines()[0].rstrip(". ")
-            return _end(2, f"error: {found}, {WANT}{go_on}")
+            return _end(2, f"error: {found}, {WORKER_REMEDY}{resume}")
     return 0
 
 
-def _of_a_lost_worker(error: BaseException | None) -> BaseException | None:
-    """Torch's error about a lost process that read photos, if that caused this error; else None.
+def _lost_worker_error(error: BaseException | None) -> BaseException | None:
+    """Torch's error about a DataLoader worker that died, if it is this error or its cause; else None.
 
-    A signal raises it in the middle of anything, which may cause a further error.
+    Torch raises it from a signal handler, so it may interrupt any code and cause another error there.
     """
     while error is not None and not str(error).startswith("DataLoader worker"):
         error = error.__cause__ or error.__context__
     return error
 
 
-def _is_of_a_lost_worker(error: OSError) -> bool:
-    """Whether a process that read photos was lost while handing them over, which torch may not notice."""
+def _is_lost_connection_to_worker(error: OSError) -> bool:
+    """Whether a DataLoader worker died while sending photos, which torch may report as a connection error only."""
     frames = (frame for frame, _ in walk_tb(error.__traceback__))
     loading = any(frame.f_globals.get("__name__") == "torch.utils.data.dataloader" for frame in frames)
     return loading and isinstance(error, ConnectionResetError)
 
 
-def _end(status: int, words: str) -> int:
-    print(f"multiskin: {words}", file=sys.stderr)
+def _end(status: int, message: str) -> int:
+    print(f"multiskin: {message}", file=sys.stderr)
     return status
 
 
 @contextmanager
 def _sigterm_interrupts() -> Iterator[list[int]]:
-    """SIGTERM, which docker and SLURM send, ends a command as Ctrl-C does; the list holds it from then on."""
+    """Makes SIGTERM, which docker and SLURM send, end a command as Ctrl-C does; the list then contains the signal."""
     received: list[int] = []
 
     def interrupt(number: int, _: object) -> NoReturn:
@@ -109,8 +109,8 @@ def _sigterm_interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _words(error: UserError) -> str:
-    """The message alone: an error from a process that reads photos arrives after that process's traceback."""
+def _message(error: UserError) -> str:
+    """The message alone: torch prepends a DataLoader worker's traceback to an error raised there."""
     _, traceback, rest = str(error).partition("Original Traceback")
     return rest.strip().splitlines()[-1].partition(": ")[2] if traceback else str(error)
 

@@ -1,36 +1,36 @@
-"""How this process asks the kernel for memory, and how often it looks for objects that are no longer used."""
+"""Process-wide settings of the C library's memory allocator and of Python's garbage collector."""
 
 import ctypes
 import gc
 import sys
 
-# Of mallopt(3), glibc's malloc.h
+# Parameters of mallopt(3), from glibc's malloc.h
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
-MOST = 2**31 - 1  # the largest value it takes
-NEW_OBJECTS = 20_000  # Python's default is 700
+MAX_INT = 2**31 - 1  # the largest value that mallopt takes
+GC_THRESHOLD = 20_000  # new objects before a collection; Python's default is 700
 
 
 def keep_freed_memory() -> bool:
-    """Makes the C library keep freed memory for the next tensor, and returns whether it can.
+    """Makes the C library keep freed memory for the next tensor, and returns whether it could.
 
-    A network asks for the same large tensors at every step. glibc gets those beyond 32 MiB, and by default many smaller
-    ones, from the kernel each time, which clears every page anew; in batches that took longer than the network itself
-    (benchmarks/allocation.py). Threads share one arena, since other arenas have no room for large tensors. Other C
-    libraries are left alone.
+    A network allocates the same large tensors at every step. By default, glibc gets those beyond 32 MiB, and many
+    smaller ones, from the kernel each time, which zeroes every page again; for batches, that took longer than the
+    network itself (benchmarks/allocation.py). All threads share one arena, since other arenas have no room for large
+    tensors. Nothing is done on other systems or with other C libraries.
     """
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # musl
         return False
-    values = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: MOST, M_ARENA_MAX: 1}
+    values = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: MAX_INT, M_ARENA_MAX: 1}
     return sum(mallopt(option, value) for option, value in values.items()) == len(values)
 
 
 def collect_rarely() -> None:
-    """Makes Python look for cycles of objects only after many new ones.
+    """Makes Python's cyclic garbage collector run less often.
 
-    What packages create when they are imported stays, and looking through it again and again takes a good part of the
-    time to the first score. Tensors are freed without it.
+    Objects that packages create on import live until the end, and traversing them repeatedly takes a considerable part
+    of the time to the first score. Tensors are freed by reference counting.
     """
-    gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
+    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])

@@ -1,4 +1,4 @@
-"""The commands that measure how fast photos are read and a network is trained, on this machine with these settings."""
+"""The commands that benchmark data loading and training on this machine with given settings."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def bench_data(arguments: list[str]) -> None:
-    """Measure each stage on a photo's way to the network, and say which one training waits for."""
+    """Measure the speed of each stage of data loading, and name the bottleneck of training."""
     config, photos, options = _prepare("multiskin bench data", summary(bench_data), arguments)
     import numpy as np
 
@@ -38,7 +38,7 @@ def bench_data(arguments: list[str]) -> None:
 
 
 def bench_train(arguments: list[str]) -> None:
-    """Measure training against a bare loop of the same network, on batches in memory and on photos."""
+    """Compare the speed of 'fit' with that of a bare training loop, on batches in memory and on photos."""
     config, photos, options = _prepare("multiskin bench train", summary(bench_train), arguments)
     import numpy as np
 
@@ -50,10 +50,11 @@ def bench_train(arguments: list[str]) -> None:
     bare, fit, loading = 1 / np.median(seconds, axis=0)
     preloaded, photographs = ratio_of_speeds(seconds[:, :2]), ratio_of_speeds(seconds[:, 1:])
     print(f"{'bare loop, batches in memory':<34}{bare:8.0f} photos per second")
-    print(f"{'fit, the same batches':<34}{fit:8.0f} photos per second{_share(preloaded, 'of the bare loop')}")
-    print(f"{'fit, photos, after the first epoch':<34}{loading:8.0f} photos per second{_share(photographs, 'of that')}")
+    print(f"{'fit, the same batches':<34}{fit:8.0f} photos per second{_ratio(preloaded, 'of the bare loop')}")
+    print(f"{'fit, photos, after the first epoch':<34}{loading:8.0f} photos per second{_ratio(photographs, 'of that')}")
     print(
-        f"{loops.device}, {options.rounds} rounds of {options.steps} steps of {config.data.batch_size} photos in turns"
+        f"{loops.device}, {options.rounds} alternating rounds of {options.steps} steps of {config.data.batch_size} "
+        "photos"
     )
 
 
@@ -68,7 +69,7 @@ def _add_options(parser: "ArgumentParser") -> None:
 
     parser.add_argument("--rounds", type=PositiveInt, default=5, help="rounds of each loop; default: 5")
     parser.add_argument(
-        "--steps", type=PositiveInt, default=20, help="steps per round, besides three to warm up; default: 20"
+        "--steps", type=PositiveInt, default=20, help="steps per round, after three warm-up steps; default: 20"
     )
     parser.add_argument("--photos", type=PositiveInt, default=32, help="photos to time the stages on; default: 32")
 
@@ -76,27 +77,27 @@ def _add_options(parser: "ArgumentParser") -> None:
 def _print_stages(stages: Sequence["Stage"]) -> None:
     print("milliseconds per photo, in one process:")
     for stage in stages:
-        spared = "  first epoch only, then cached" if stage.once else ""
-        print(f"  {stage.name:<36}{1000 * stage.seconds:9.3f}{1 / stage.seconds:12.0f} per second{spared}")
+        cached = "  first epoch only, then cached" if stage.once else ""
+        print(f"  {stage.name:<36}{1000 * stage.seconds:9.3f}{1 / stage.seconds:12.0f} per second{cached}")
 
 
-def _share(found: "Sequence[float]", of: str) -> str:
-    value, low, high = found
+def _ratio(ratio: "Sequence[float]", of: str) -> str:
+    value, low, high = ratio
     return f", {value:.3f} {of} ({low:.3f} to {high:.3f})"
 
 
 def bottleneck(stages: Sequence["Stage"], loader: float, network: float) -> str:
-    """What training waits for, in words, from the photos per second of both sides."""
+    """The bottleneck of training in a sentence or two, from the photos per second of the loader and the network."""
     if network <= loader:
-        return f"Training waits for the network: photos come {loader / network:.1f} times as fast as it learns."
+        return f"Training waits for the network: photos are loaded {loader / network:.1f} times as fast as it trains."
     slowest = max((stage for stage in stages if not stage.once), key=lambda stage: stage.seconds)
-    spared = [stage for stage in stages if stage.name.endswith(("read", "decode")) and not stage.once]
+    cacheable = [stage for stage in stages if stage.name.endswith(("read", "decode")) and not stage.once]
     remedy = (
-        "data.cache saves reading and decoding after the first epoch"
-        if slowest in spared
-        else "raise data.num_workers if cores are idle, or drop the step from the recipe"
+        "with data.cache, photos are read and decoded in the first epoch only"
+        if slowest in cacheable
+        else "raise data.num_workers if cores are idle, or remove the step from the recipe"
     )
     return (
-        f"Training waits for photos: the network learns {network / loader:.1f} times as fast as they come. The slowest "
-        f"stage is {slowest.name}, {1000 * slowest.seconds:.2f} ms per photo; {remedy}."
+        f"Training waits for photos: the network trains {network / loader:.1f} times as fast as they are loaded. The "
+        f"slowest stage is {slowest.name}, {1000 * slowest.seconds:.2f} ms per photo; {remedy}."
     )

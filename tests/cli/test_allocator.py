@@ -1,4 +1,4 @@
-"""Each case has a process of its own, for what is asked of the C library cannot be taken back."""
+"""Settings of the memory allocator and the garbage collector; those of the allocator cannot be undone in a process."""
 
 import ctypes
 import gc
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from multiskin.cli.allocator import NEW_OBJECTS, collect_rarely, keep_freed_memory
+from multiskin.cli.allocator import GC_THRESHOLD, collect_rarely, keep_freed_memory
 
 FAULTS = """
 import resource, threading
@@ -30,33 +30,33 @@ IN_THREAD = "t = threading.Thread(target=steps); t.start(); t.join()"
 @pytest.mark.parametrize("run", ["steps()", IN_THREAD], ids=["main", "thread"])
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="needs glibc")
 @pytest.mark.slow
-def test_the_same_tensors_again_need_no_new_pages(run: str) -> None:
+def test_repeated_tensors_need_no_new_pages(run: str) -> None:
     with_it, without = (faults(run, keep) for keep in (True, False))
-    assert with_it < 0.3 * without  # freed places are found again only after a while
+    assert with_it < 0.3 * without  # not 0, since freed memory is reused only after some steps
 
 
 def faults(run: str, keep: bool) -> int:
     script = FAULTS.format(run=run, keep=keep)
     environment = os.environ | {"NUMPY_MADVISE_HUGEPAGE": "0"}  # a huge page would be one fault
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
-    return int(told.stdout)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
+    return int(done.stdout)
 
 
-def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_done_on_other_systems(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not keep_freed_memory()
 
 
-def test_so_are_other_c_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_done_with_other_c_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ctypes.CDLL", lambda _: object())
     assert not keep_freed_memory()
 
 
-def test_cycles_are_looked_for_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_garbage_is_collected_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     before = gc.get_threshold()
     try:
         collect_rarely()
-        assert gc.get_threshold() == (NEW_OBJECTS, *before[1:])
+        assert gc.get_threshold() == (GC_THRESHOLD, *before[1:])
     finally:
         gc.set_threshold(*before)
 

@@ -1,4 +1,4 @@
-"""The commands that measure: what they print, and what they call the bottleneck."""
+"""The commands that benchmark: what they print, and what they name as the bottleneck."""
 
 import re
 
@@ -32,7 +32,7 @@ def test_loops_are_measured_side_by_side(write_settings, tmp_path, capsys):
     assert re.search(r"^bare loop, batches in memory +\d+ photos per second$", said, re.MULTILINE)
     assert re.search(rf"^fit, the same batches +\d+ photos per second, {share}$", said, re.MULTILINE)
     assert re.search(rf"^fit, photos, after the first epoch +\d+ photos per second, {share}$", said, re.MULTILINE)
-    assert "cpu, 2 rounds of 1 steps of 4 photos in turns" in said
+    assert "cpu, 2 alternating rounds of 1 steps of 4 photos" in said
 
 
 def test_an_unknown_bench_is_named(capsys):
@@ -47,11 +47,11 @@ KEPT = [Stage("decode", 0.1, True), Stage("ISONoise", 0.002, False)]
 @pytest.mark.parametrize(
     ("stages", "loader", "network", "said"),
     [
-        (READ, 100, 50, "waits for the network: photos come 2.0 times as fast as it learns"),
-        (READ, 50, 100, "learns 2.0 times as fast as they come. The slowest stage is oil: decode, 100.00 ms per photo"),
-        (READ, 50, 100, "data.cache saves"),
+        (READ, 100, 50, "waits for the network: photos are loaded 2.0 times as fast as it trains"),
+        (READ, 50, 100, "waits for photos: the network trains 2.0 times as fast as they are loaded"),
+        (READ, 50, 100, "The slowest stage is oil: decode, 100.00 ms per photo; with data.cache"),
         (KEPT, 50, 100, "The slowest stage is ISONoise, 2.00 ms per photo; raise data.num_workers"),
     ],
 )
-def test_the_bottleneck_is_what_the_other_waits_for(stages, loader, network, said):
+def test_the_bottleneck_is_the_slower_side(stages, loader, network, said):
     assert said in bottleneck(stages, loader, network)

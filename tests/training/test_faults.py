@@ -229,7 +229,7 @@ def test_a_file_that_has_no_room_is_named(largest_file, start, tmp_path, assert_
     status, said = fitting.end()
     assert status == 2
     assert said.startswith(f"multiskin: error: {fitting.run.root}/")
-    assert said.endswith(f": File too large; make room or choose another place; {GO_ON}")
+    assert said.endswith(f": File too large; free some space or choose another place; {GO_ON}")
     assert said.count("\n") == 1
     assert_goes_on(fitting.run)
 
@@ -267,7 +267,7 @@ def test_a_full_disk(size, small_disk, start, assert_goes_on):
     status, said = fitting.end()
     assert status == 2
     assert said.startswith(f"multiskin: error: {fitting.run.root}/")
-    assert said.endswith(f": No space left on device; make room or choose another place; {GO_ON}")
+    assert said.endswith(f": No space left on device; free some space or choose another place; {GO_ON}")
     small_disk("remount,size=50m")
     assert_goes_on(fitting.run)
 
