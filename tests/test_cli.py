@@ -416,6 +416,14 @@ class TestProgram:
         assert main(["fit"]) == 2
         assert capsys.readouterr().err.startswith("multiskin: error: Connection reset by peer; the same command")
 
+    def test_a_gpu_without_enough_memory_gets_one_message(self, monkeypatch, capsys):
+        def predict(_):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total ...")
+
+        monkeypatch.setitem(COMMANDS, "predict", predict)
+        assert main(["predict"]) == 2
+        assert capsys.readouterr().err == "multiskin: error: CUDA out of memory; lower the batch size\n"
+
     def test_any_other_error_is_one_of_the_program(self, monkeypatch):
         def fit(_):
             raise RuntimeError("not as it should be")

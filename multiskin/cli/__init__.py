@@ -63,12 +63,19 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _end(143, f"terminated{resume}")
             if not isinstance(error, RuntimeError):
                 return _end(130, f"interrupted{resume}")
-            lost = _lost_worker_error(error)
-            if lost is None:
+            shortage = _memory_shortage(error, resume)
+            if shortage is None:
                 raise
-            found = str(lost).strip().splitlines()[0].rstrip(". ")
-            return _end(2, f"error: {found}, {WORKER_REMEDY}{resume}")
+            return _end(2, f"error: {shortage}")
     return 0
+
+
+def _memory_shortage(error: RuntimeError, resume: str) -> str | None:
+    """The message for an error that lack of memory caused, on the GPU or in a DataLoader worker; None for others."""
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
+        return f"{str(error).partition('.')[0]}; lower the batch size"
+    lost = _lost_worker_error(error)
+    return None if lost is None else f"{str(lost).strip().splitlines()[0].rstrip('. ')}, {WORKER_REMEDY}{resume}"
 
 
 def _lost_worker_error(error: BaseException | None) -> BaseException | None:
