@@ -279,8 +279,10 @@ class TestAfterTraining:
     def test_predictions_never_replace_an_input(self, run, graded_folder, tmp_path, capsys):
         table = tmp_path / "mine.csv"
         table.write_text("image\nnowhere.png\n")
-        failure(["predict", run, table, "--out", table], capsys)
-        assert table.read_text() == "image\nnowhere.png\n"
+        for out in (table, tmp_path / "folder" / ".." / "mine.csv"):
+            (tmp_path / "folder").mkdir(exist_ok=True)
+            assert "is one of the inputs" in failure(["predict", run, table, "--out", out], capsys)
+            assert table.read_text() == "image\nnowhere.png\n"
 
     def test_predict_on_a_folder_agrees_with_the_run(self, run, graded_folder, tmp_path, schema):
         out = tmp_path / "scores.csv"

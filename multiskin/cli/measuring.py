@@ -123,7 +123,7 @@ def predict(arguments: list[str]) -> None:
     from multiskin.inference.output import check_output, open_output, writer_for
 
     check_output(options.out)
-    if options.out in options.photos:
+    if options.out and Path(options.out).resolve() in (Path(photos).resolve() for photos in options.photos):
         raise UserError(f"--out {options.out}: is one of the inputs, which would be lost; name another file")
     paths = find_photos(options.photos, options.column)
     predictor = with_options(load_model(options), options)
