@@ -1,4 +1,4 @@
-"""The commands as a user runs them: from a folder of photos to predictions, and every mistake on the way."""
+"""The commands end to end, from a folder of photos to predictions, and the messages for mistakes."""
 
 import csv
 import json
@@ -40,7 +40,7 @@ def without_figures(blank_figures):
 
 
 def failure(arguments, capsys):
-    """The one message of a command that fails as a user's mistake does."""
+    """The message of a command that fails with a user error."""
     assert main([str(argument) for argument in arguments]) == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
     assert message.startswith("multiskin: error: ")
@@ -49,7 +49,7 @@ def failure(arguments, capsys):
 
 @pytest.mark.usefixtures("without_figures", "draw_here")
 class TestEmbedded:
-    """Told nothing, the program draws its own photos."""
+    """Without a config, the program draws its own photos."""
 
     SMALL = ("--data.render.persons", "[6, 2, 2]", "--data.render.size", "48", "--trainer.max_epochs", "1")
 
@@ -58,7 +58,7 @@ class TestEmbedded:
         monkeypatch.setenv("MULTISKIN_CACHE", str(tmp_path / "cache"))
         monkeypatch.chdir(tmp_path)
 
-    def test_fit_ends_in_a_measured_model_that_can_be_measured_again(self, tmp_path, capsys):
+    def test_fit_evaluates_the_model_and_test_repeats_that(self, tmp_path, capsys):
         assert main(["fit", *self.SMALL, *TINY]) == 0
         run = tmp_path / "runs" / "embedded"
         results = json.loads((run / "metrics.json").read_text())
@@ -70,27 +70,27 @@ class TestEmbedded:
         assert json.loads((run / "metrics.json").read_text()) == results
 
     @pytest.mark.slow
-    def test_a_damaged_set_can_be_drawn_again(self, tmp_path, capsys):
+    def test_damaged_photos_can_be_drawn_again(self, tmp_path, capsys):
         check = ["data", "check", "--data.render.persons", "[6, 2, 2]", "--data.render.size", "48"]
         assert main(check) == 0
         [drawn] = (tmp_path / "cache").glob("rendered-*/")
         next(drawn.glob("images/*")).unlink()
         assert main(check) == 2
-        assert f"{drawn}: remove this folder, and its photos are drawn again" in capsys.readouterr().err
+        assert f"{drawn}: remove this folder to have its photos drawn again" in capsys.readouterr().err
         shutil.rmtree(drawn)
         assert main(check) == 0
 
     @pytest.mark.parametrize("option", ["--data.root", "--data.manifest"])
-    def test_photos_of_ones_own_are_not_passed_over(self, option, tmp_path, capsys):
+    def test_the_users_photos_are_not_silently_ignored(self, option, tmp_path, capsys):
         message = failure(["fit", option, tmp_path], capsys)
         assert option in message
         assert "data init" in message
 
-    def test_another_schema_is_a_question_about_ones_own_photos(self, tmp_path, capsys):
+    def test_a_schema_of_the_users_is_read(self, tmp_path, capsys):
         message = failure(["fit", "--schema", tmp_path / "mine.yaml"], capsys)
         assert "mine.yaml" in message
 
-    def test_faces_are_for_drawing_on(self, settings, capsys):
+    def test_faces_need_drawn_photos(self, settings, capsys):
         message = failure(["data", "check", "--config", settings, "--data.faces", "faces"], capsys)
         assert "data.faces" in message
         assert "data.render" in message
@@ -102,7 +102,7 @@ class TestEmbedded:
 
 
 class TestFit:
-    def test_leaves_everything_that_a_run_folder_promises(self, run):
+    def test_writes_all_files_of_a_run_folder(self, run):
         files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
         assert files - {".lock"} == {
             "config.yaml",
@@ -124,20 +124,20 @@ class TestFit:
             "figures/confusion_test.png",
         }
 
-    def test_every_checkpoint_holds_plain_containers_and_tensors(self, run):
+    def test_every_checkpoint_consists_of_plain_containers_and_tensors(self, run):
         for path in (run / "checkpoints").iterdir():
             content = torch.load(path, weights_only=True)
             assert content["blueprint"]["schema"] == yaml.safe_load((run / "schema.yaml").read_text())
 
     @pytest.mark.slow
-    def test_the_saved_config_does_the_same_run_again(self, run, tmp_path):
+    def test_the_saved_config_reproduces_the_run(self, run, tmp_path):
         again = tmp_path / "again"
         assert main(["fit", "--config", str(run / "config.yaml"), "--out", str(again)]) == 0
         first, second = (torch.load(r / "checkpoints/best.ckpt", weights_only=True)["state_dict"] for r in (run, again))
         assert all(torch.equal(first[key], second[key]) for key in first)
         assert (run / "metrics.json").read_text() == (again / "metrics.json").read_text()
 
-    def test_measures_what_the_predictions_file_says(self, run, schema):
+    def test_metrics_match_the_predictions_file(self, run, schema):
         results = json.loads((run / "metrics.json").read_text())["val"]
         table = pd.read_csv(run / "predictions_val.csv")
         for attribute in schema:
@@ -162,13 +162,13 @@ class TestFit:
         assert main(["fit", "--config", str(settings), "--out", str(tmp_path / "run"), *TINY, *arguments]) == 0
         assert "test" not in json.loads((tmp_path / "run/metrics.json").read_text())
 
-    def test_tells_before_it_learns_where_credit_is_in_doubt(self, settings, tmp_path, monkeypatch, capsys):
+    def test_warns_of_doubtful_credit_before_training(self, settings, tmp_path, monkeypatch, capsys):
         def stop(*_):
             raise KeyboardInterrupt
 
         monkeypatch.setattr("multiskin.training.fit.fit", stop)
-        asked = ["--recipe.loss", "focal", "--recipe.decision", "credit", "--heads.lines.calibration", "cumulative"]
-        assert main(["fit", "--config", str(settings), "--out", str(tmp_path / "run"), *TINY, *asked]) == 130
+        options = ["--recipe.loss", "focal", "--recipe.decision", "credit", "--heads.lines.calibration", "cumulative"]
+        assert main(["fit", "--config", str(settings), "--out", str(tmp_path / "run"), *TINY, *options]) == 130
         warned = [line for line in capsys.readouterr().err.splitlines() if "calibration: cumulative" in line]
         assert [line.split(": ")[:3] for line in warned] == [["multiskin", "warning", "shine (focal)"]]
 
@@ -230,8 +230,8 @@ class TestFit:
         assert re.fullmatch(r"multiskin: error: \S+\.png: no such file or directory", message)
 
 
-class TestGoingOn:
-    def test_a_finished_run_is_measured_again_and_nothing_else(self, run, settings, tmp_path):
+class TestResume:
+    def test_a_finished_run_is_evaluated_again_and_nothing_else(self, run, settings, tmp_path):
         copy = shutil.copytree(run, tmp_path / "run")
         command = ["fit", "--config", str(settings), "--out", str(copy), *TINY, "--ckpt_path", "last"]
         assert main(command) == 0
@@ -239,14 +239,14 @@ class TestGoingOn:
             ours, theirs = ((folder / name).read_text() for folder in (copy, run))
             assert ours.replace(str(copy), str(run)) == theirs
 
-    def test_other_settings_are_named(self, run, settings, capsys):
+    def test_changed_settings_are_named(self, run, settings, capsys):
         command = ["fit", "--config", settings, "--out", run, *TINY, "--ckpt_path", "last", "--optimizer.lr", "0.5"]
         assert "optimizer.lr was 0.001 and is 0.5" in failure(command, capsys)
 
 
 @pytest.mark.usefixtures("without_figures")
 class TestAfterTraining:
-    def test_test_gives_what_fit_gave(self, run, tmp_path):
+    def test_test_gives_the_same_results_as_fit(self, run, tmp_path):
         assert main(["test", str(run), "--out", str(tmp_path / "again")]) == 0
         first, second = (json.loads((r / "metrics.json").read_text())["test"] for r in (run, tmp_path / "again"))
         assert first == second
@@ -258,7 +258,7 @@ class TestAfterTraining:
         assert after["test"] == before["test"]
         assert after["val"]["mean"] == pytest.approx(before["val"]["mean"], abs=1e-5)
 
-    def test_another_table_is_measured_whole(self, run, graded_folder, tmp_path):
+    def test_all_photos_of_another_table_are_used(self, run, graded_folder, tmp_path):
         table = pd.read_csv(graded_folder / "labels.csv").head(6)
         table.to_csv(graded_folder / "others.csv", index=False)
         try:
@@ -293,7 +293,9 @@ class TestAfterTraining:
             for name in schema.names:
                 assert int(scores[Path(row["image"]).name][name]) == row[name]
 
-    def test_predict_writes_json_lines_and_goes_on_after_a_bad_file(self, run, graded_folder, tmp_path, schema, capsys):
+    def test_predict_writes_json_lines_and_continues_after_a_bad_file(
+        self, run, graded_folder, tmp_path, schema, capsys
+    ):
         bad = tmp_path / "bad.jpg"
         bad.write_bytes(b"no picture")
         good = next((graded_folder / "images").iterdir())
@@ -329,7 +331,7 @@ class TestAfterTraining:
 
 @pytest.mark.usefixtures("without_figures")
 class TestData:
-    def test_init_then_fit_is_all_it_takes(self, graded_folder, tmp_path, capsys):
+    def test_init_writes_what_fit_needs(self, graded_folder, tmp_path, capsys):
         table = graded_folder / "labels.csv"
         assert main(["data", "init", str(table), "--out", str(tmp_path), "--yes"]) == 0
         assert main(["data", "check", "--config", str(tmp_path / "config.yaml")]) == 0
@@ -357,7 +359,7 @@ class TestData:
 
 
 class TestProgram:
-    def test_help_answers_at_once_and_names_every_command(self):
+    def test_help_appears_at_once_and_names_the_commands(self):
         best = 9.0
         for _ in range(3):
             start = time.monotonic()
@@ -382,13 +384,13 @@ class TestProgram:
         assert done.stderr.startswith("multiskin: error: ")
 
     @pytest.mark.parametrize("command", [*COMMANDS])
-    def test_every_command_explains_itself(self, command, capsys):
+    def test_every_command_has_help(self, command, capsys):
         with pytest.raises(SystemExit) as stop:
             main([*command.split(), "--help"])
         assert stop.value.code == 0
         assert len(capsys.readouterr().out.splitlines()) > 5
 
-    def test_a_lost_process_is_told_whatever_came_of_it(self, monkeypatch, capsys):
+    def test_a_lost_worker_is_reported_even_if_it_caused_another_error(self, monkeypatch, capsys):
         def fit(_):
             try:
                 raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
@@ -400,9 +402,7 @@ class TestProgram:
         said = "multiskin: error: DataLoader worker (pid 7) is killed by signal: Killed, most likely for lack of memory"
         assert capsys.readouterr().err.startswith(said)
 
-    def test_a_process_lost_in_the_midst_of_handing_over_photos_is_told_and_no_other_connection(
-        self, monkeypatch, capsys
-    ):
+    def test_a_worker_lost_while_sending_photos_is_told_from_other_lost_connections(self, monkeypatch, capsys):
         class Lost(torch.utils.data.Dataset):
             def __len__(self):
                 return 1
@@ -426,7 +426,7 @@ class TestProgram:
         assert main(["predict"]) == 2
         assert capsys.readouterr().err == "multiskin: error: CUDA out of memory; lower the batch size\n"
 
-    def test_any_other_error_is_one_of_the_program(self, monkeypatch):
+    def test_any_other_runtime_error_is_raised(self, monkeypatch):
         def fit(_):
             raise RuntimeError("not as it should be")
 

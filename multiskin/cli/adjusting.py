@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from multiskin.cli.parsers import by_head, of_one
+from multiskin.cli.parsers import by_head, for_single_heads
 from multiskin.cli.terminal import warn_of_sets
 from multiskin.errors import UserError
 from multiskin.portable.views import VIEWS
@@ -50,7 +50,7 @@ def with_decisions(predictor: Model, options: Namespace) -> Model:
     Raises:
         UserError: a decision that does not fit its head, or that contradicts another option.
     """
-    for name, decision in of_one(options.decision).items():
+    for name, decision in for_single_heads(options.decision).items():
         if name in options.credit and decision != CREDIT:
             raise UserError(f"--decision {name}={decision}: --credit has a matrix for {name}; leave one of them out")
     ordinal = [attribute.name for attribute in predictor.schema if attribute.ordinal]

@@ -1,4 +1,4 @@
-"""Prediction by many processes, on one machine or several."""
+"""Prediction for large collections of photos with many processes, on one machine or several."""
 
 import os
 from argparse import ArgumentParser, Namespace
@@ -23,37 +23,37 @@ if TYPE_CHECKING:
 DEVICES = ("auto", "cpu", "cuda")
 PART_ROWS = 4096
 MEMORY = 2048  # MiB
-HOW = ("model", "photos", "column", "out", "device", "batch_size", "num_workers")
-HOW_HERE = ("engine", "address", "memory", "part_rows")
-# Decides what is said of a photo, and belongs to the model's digest.
-WHAT = ("decision", "credit", "tta", "group", "detector")
+RUN_OPTIONS = ("model", "photos", "column", "out", "device", "batch_size", "num_workers")
+ENGINE_OPTIONS = ("engine", "address", "memory", "part_rows")
+# They affect the predictions, so they are part of the model's digest.
+PREDICTION_OPTIONS = ("decision", "credit", "tta", "group", "detector")
 
 
 def add_engine_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=["ray"], help="ray: many processes, which fill the folder --out with parts")
+    parser.add_argument("--engine", choices=["ray"], help="ray: many processes, which write parts to the folder --out")
     only = "with --engine ray: "
     parser.add_argument("--part_rows", type=whole(1), help=f"{only}photos per part, one file; default: {PART_ROWS}")
     parser.add_argument("--address", help=f"{only}address of a running cluster; default: start one on this machine")
-    waiting = "MiB of read photos that wait for a GPU, without --address"
+    waiting = "MiB for decoded photos that wait for a GPU, not with --address"
     parser.add_argument("--memory", type=whole(100), help=f"{only}{waiting}; default: {MEMORY}")
 
 
-def require_no_engine(options: Namespace) -> None:
-    """Makes sure that no engine option is given without --engine.
+def require_no_engine_options(options: Namespace) -> None:
+    """Makes sure that no option of the engine is given without --engine.
 
     Raises:
-        UserError: one is.
+        UserError: there is one.
     """
     for name in ("part_rows", "address", "memory"):
         if getattr(options, name) is not None:
-            raise UserError(f"--{name}: has no meaning without --engine ray")
+            raise UserError(f"--{name}: needs --engine ray; add that, or leave --{name} out")
 
 
 def predict_collection(options: Namespace) -> None:
-    """Grades photographs with many processes, writing parts to a folder; the same command resumes it.
+    """Grades photos with many processes and writes parts to a folder; the same command resumes it.
 
     Raises:
-        UserError: no folder to write to, an option that the engine does not take, or no Ray.
+        UserError: no folder to write to, an option that the engine does not support, or Ray is not installed.
     """
     from multiskin.collection.cluster import require_ray
     from multiskin.collection.listing import list_photos
@@ -62,7 +62,7 @@ def predict_collection(options: Namespace) -> None:
     require_ray()
     photos = list_photos(options.photos, options.column)
     tally = _score(options, photos)
-    print(f"{tally.photos} photos, {tally.now} of them scored now: {Path(options.out) / 'parts'}")
+    print(f"{tally.photos} photos, {tally.now} of them scored by this command: {Path(options.out) / 'parts'}")
     reasons = Path(options.out) / "failed.parquet"
     if tally.failed == tally.photos:
         raise UserError(f"none of {tally.photos} photos could be read; the reasons are in {reasons}")
@@ -78,12 +78,14 @@ def _check(options: Namespace) -> None:
     if options.device not in DEVICES:
         raise unknown("device", options.device, DEVICES, "--device, with --engine ray")
     if options.num_workers == 0:
-        raise UserError("--num_workers 0: with --engine ray, photos are read by processes; give 1 or more")
+        raise UserError("--num_workers 0: with --engine ray, worker processes read the photos; give 1 or more")
     for name, value in vars(options).items():
-        if value and name not in (*HOW, *HOW_HERE, *WHAT):  # which would be silently ignored
+        if value and name not in (*RUN_OPTIONS, *ENGINE_OPTIONS, *PREDICTION_OPTIONS):  # it would be silently ignored
             raise UserError(f"--{name}: cannot be combined with --engine ray; leave one of them out")
     if options.address is not None and options.memory is not None:
-        raise UserError(f"--memory: the cluster at {options.address} has its own setting; leave one of them out")
+        raise UserError(
+            f"--memory: the cluster at {options.address} has its own setting; leave --memory or --address out"
+        )
 
 
 def _score(options: Namespace, photos: Sequence[Path]) -> "Tally":
@@ -93,8 +95,8 @@ def _score(options: Namespace, photos: Sequence[Path]) -> "Tally":
     from multiskin.collection.score import score_collection
     from multiskin.run import RunFolder
 
-    predictor = load_for_engine(options, "cpu")  # here its schema is needed, and its mistakes are found at once
-    settings = {name: getattr(options, name) for name in WHAT}
+    predictor = load_for_engine(options, "cpu")  # for its schema, and so that mistakes show before processes start
+    settings = {name: getattr(options, name) for name in PREDICTION_OPTIONS}
     digest = model_digest(RunFolder.checkpoint_at(options.model), settings)
     folder = CollectionFolder(Path(options.out), Plan.of(photos, options.part_rows or PART_ROWS, digest))
     types = row_types(predictor.schema, predictor.conformal is not None)
@@ -105,7 +107,7 @@ def _score(options: Namespace, photos: Sequence[Path]) -> "Tally":
 
 
 def chunk_size(batch: int, photos: int, processes: int) -> int:
-    """Photos per chunk: a batch, or fewer where some processes would otherwise get none."""
+    """Photos per chunk: a batch, or fewer if some processes would otherwise get none."""
     return min(batch, -(-photos // processes))
 
 
@@ -117,12 +119,12 @@ def _connected(options: Namespace, transform: "PhotoTransform") -> Iterator["Pip
     cluster = Cluster.of(options.address, options.num_workers, (options.memory or MEMORY) << 20)
     with cluster.connected():
         scorers = cluster.scorers(options.device)
-        load = partial(load_for_engine, _anywhere(options), scorers.device)
+        load = partial(load_for_engine, _with_absolute_paths(options), scorers.device)
         yield Pipeline(load, transform, os.getcwd(), options.num_workers, scorers)
 
 
 def load_for_engine(options: Namespace, device: str) -> "Predictor":
-    """The model as the options ask for it, in whatever process and on whatever device."""
+    """The model with the options applied, on the given device; worker processes call it, too."""
     from multiskin.inference.predictor import Predictor
     from multiskin.run import RunFolder
 
@@ -130,7 +132,7 @@ def load_for_engine(options: Namespace, device: str) -> "Predictor":
     return with_options(predictor, options)
 
 
-def _anywhere(options: Namespace) -> Namespace:
-    """The options with paths that other processes understand, which may begin in other folders."""
+def _with_absolute_paths(options: Namespace) -> Namespace:
+    """The options for other processes, whose working directory may be different."""
     paths = {name: os.path.abspath(getattr(options, name)) for name in ("model", "detector") if getattr(options, name)}
     return Namespace(**vars(options) | paths)

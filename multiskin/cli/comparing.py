@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from multiskin.cli.parsers import Parser, summary, whole
 from multiskin.cli.photos import checked_photos, with_photos_drawn
 from multiskin.cli.settings import fit_config, is_given, parse
-from multiskin.cli.terminal import console, teller
+from multiskin.cli.terminal import console, status_printer
 from multiskin.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def compare(arguments: list[str]) -> None:
     runs = Runs(root, "test" if config.test else "val", "compare")
     with runs.opened():
         _print_if_any(set_aside(runs, planned, {"protocol": options.protocol}, FILES))
-        failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
+        failures = runs.train(planned, options.jobs, status_printer(sum(run.work for run in planned)))
         comparison = summarise(runs, planned, options.protocol, failures)
         write_comparison(comparison, root)  # before measuring the cost, which may run out of memory
         print_comparison(comparison, console())
@@ -92,7 +92,7 @@ def study(arguments: list[str]) -> None:
     runs = Runs(root, "test" if baseline.test else "val", "study")
     with runs.opened():
         _print_if_any(set_aside(runs, planned, {"baseline": definition.baseline}, FILES))
-        failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
+        failures = runs.train(planned, options.jobs, status_printer(sum(run.work for run in planned)))
         table = write_findings(summarise_study(definition, runs, planned, failures), root)
     print(f"{table.read_text(encoding='utf-8')}\n{table}")
     require_no_failures(failures, len(planned))

@@ -1,4 +1,4 @@
-"""The commands for tables and photographs."""
+"""The commands for data: tables of grades and their photos."""
 
 import sys
 from pathlib import Path
@@ -12,11 +12,11 @@ from multiskin.errors import unknown
 
 
 def data_init(arguments: list[str]) -> None:
-    """Write a first schema and config for a table of your own."""
+    """Write a first schema and config for your own table."""
     parser = Parser("multiskin data init", description=summary(data_init))
     parser.add_argument("table", help="a .csv or .parquet table with a column of photos and columns of grades")
     parser.add_argument("--out", default=".", help="the folder to write to; default: the working directory")
-    parser.add_argument("--yes", action="store_true", help="ask nothing, take the likeliest answers")
+    parser.add_argument("--yes", action="store_true", help="ask no questions and take the default answers")
     parser.add_argument("--overwrite", action="store_true", help="replace existing files")
     options = parser.parse_args(arguments)
     from multiskin.data.first_config import write
@@ -29,17 +29,17 @@ def data_init(arguments: list[str]) -> None:
 
 
 def data_import(arguments: list[str]) -> None:
-    """Make a table, a schema and a config from a data set in its own layout; the photos stay where they are."""
+    """Make a table, a schema and a config from a dataset in its own layout; the photos stay where they are."""
     from multiskin.data.adapters import LAYOUTS
 
     parser = Parser("multiskin data import", description=summary(data_import))
-    parser.add_argument("layout", help=f"layout of the data set: {', '.join(LAYOUTS)}")
-    parser.add_argument("source", type=Path, help="its folder")
+    parser.add_argument("layout", help=f"layout of the dataset: {', '.join(LAYOUTS)}")
+    parser.add_argument("source", type=Path, help="the dataset's folder")
     parser.add_argument(
         "out",
         type=Path,
-        help="the folder to write to: labels.csv, report.csv of what was left out and why, and schema.yaml, "
-        "mapping.yaml and config.yaml, which are yours to edit: existing ones are used and kept",
+        help="the folder to write to: labels.csv, report.csv (what was left out and why), and schema.yaml, "
+        "mapping.yaml and config.yaml, which you may edit: existing ones are used and kept",
     )
     options = parser.parse_args(arguments)
     from multiskin.data.adapters.importer import import_labels
@@ -65,7 +65,7 @@ def data_check(arguments: list[str]) -> None:
 
 
 def data_stats(arguments: list[str]) -> None:
-    """Show how photos are graded: by attribute, part and group, what is missing, and what goes together."""
+    """Show the distribution of grades by attribute, part and group, missing grades, and correlations."""
     config, schema = fit_config("multiskin data stats", summary(data_stats), arguments)
     from multiskin.reports.data_page import write_data_page
     from multiskin.reports.data_tables import GradeTables, print_tables, write_tables
@@ -79,7 +79,7 @@ def data_stats(arguments: list[str]) -> None:
 
 
 def data_render(arguments: list[str]) -> None:
-    """Draw graded photos, on drawn faces or on photographs: a set to try everything on."""
+    """Draw graded photos, on drawn faces or on face photographs, to try everything out."""
     from multiskin.config import RenderConfig
 
     default = RenderConfig()
@@ -91,11 +91,16 @@ def data_render(arguments: list[str]) -> None:
         nargs=3,
         default=default.persons,
         metavar=("TRAIN", "VAL", "TEST"),
-        help=f"how many persons, five photos each; default: {' '.join(map(str, default.persons))}",
+        help=f"number of persons, five photos each; default: {' '.join(map(str, default.persons))}",
     )
-    parser.add_argument("--size", type=whole(1), default=default.size, help=f"pixels; default: {default.size}")
-    parser.add_argument("--seed", type=whole(0), default=default.seed, help="each one draws another set; default: 0")
-    parser.add_argument("--faces", help="draw on photographs of faces: a folder with faces.csv and landmarks.json")
+    size = f"height and width in pixels; default: {default.size}"
+    parser.add_argument("--size", type=whole(1), default=default.size, help=size)
+    parser.add_argument("--seed", type=whole(0), default=default.seed, help="random seed; default: 0")
+    parser.add_argument(
+        "--faces",
+        help="a folder of face photographs to draw on, with faces.csv and landmarks.json; default: faces are drawn, "
+        "too",
+    )
     options = parser.parse_args(arguments)
     from multiskin.data.render.folder import render_into
 

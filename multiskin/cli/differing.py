@@ -1,4 +1,4 @@
-"""The command that compares a second run with a first."""
+"""The command that compares two runs."""
 
 from pathlib import Path
 
@@ -9,13 +9,14 @@ from multiskin.errors import unknown
 
 NAME = "multiskin difference"
 HOW = """
-Both are judged on the photos that both were measured on, paired by photo. Where true grades differ, as after a
-correction, a warning says so, and those of the second run count, or with --grades first those of the first. It writes
-difference.csv, difference_photos.csv (every answer that changed), difference.md and difference.html."""
+Both runs are evaluated on the photos that they have in common, paired by photo. If true grades differ between the runs,
+for example after corrections, a warning says so, and those of the second run are used, or with --grades first those of
+the first. The command writes difference.csv, difference_photos.csv (all predictions that changed), difference.md and
+difference.html."""
 
 
 def difference(arguments: list[str]) -> None:
-    """Compare a second run with a first: which is better, how sure that is, and which photos changed."""
+    """Compare a second run with a first: which is better, with what confidence, and which predictions changed."""
     options = _parser().parse_args(arguments)
     from multiskin.reports.difference import Difference, write_difference
     from multiskin.reports.difference_table import print_difference
@@ -24,24 +25,24 @@ def difference(arguments: list[str]) -> None:
 
     for option, known in (("side", SIDES), ("grades", JUDGES)):
         if getattr(options, option) not in known:
-            raise unknown("word", getattr(options, option), known, f"--{option}")
+            raise unknown("value", getattr(options, option), known, f"--{option}")
     first, second = RunFolder.open(options.first), RunFolder.open(options.second)
     paired = PairedRuns.of(first, second, options.side, options.grades)
-    found = Difference.between(first, second, options.side, paired)
+    result = Difference.between(first, second, options.side, paired)
     out = second.root if options.out is None else options.out
     out.mkdir(parents=True, exist_ok=True)
-    page = write_difference(found, out)
-    print_difference(found, console())
+    page = write_difference(result, out)
+    print_difference(result, console())
     print(f"report: {page}")
 
 
 def _parser() -> Parser:
     parser = Parser(NAME, description=f"{summary(difference)}\n{HOW}")
-    parser.add_argument("first", help="the run folder to compare with")
-    parser.add_argument("second", help="the run folder that is compared with it")
-    parser.add_argument("--side", default="test", help="the photos: test or val; default: test")
+    parser.add_argument("first", help="the run folder of the baseline")
+    parser.add_argument("second", help="the run folder to compare with it")
+    parser.add_argument("--side", default="test", help="which photos: test or val; default: test")
     parser.add_argument(
-        "--grades", default="second", help="whose true grades both are judged by: second or first; default: second"
+        "--grades", default="second", help="the run whose true grades are used: second or first; default: second"
     )
-    parser.add_argument("--out", type=Path, help="a folder for the results; default: that of the second run")
+    parser.add_argument("--out", type=Path, help="a folder for the results; default: the second run's folder")
     return parser

@@ -1,7 +1,6 @@
-"""The command that writes a trained model for others, and a loader for every form of model that it writes."""
+"""The command that exports a trained model, and a loader for all model formats."""
 
 from argparse import Namespace
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -11,20 +10,17 @@ from multiskin.cli.terminal import warn, warn_of_sets
 from multiskin.errors import UserError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from multiskin.export.agreement import Agreement
     from multiskin.inference.predictor import Predictor
     from multiskin.portable.predictor import OnnxPredictor
     from multiskin.run import RunFolder
 
-    Photos = Callable[[str, int], list[np.ndarray]]  # of a side, and at most this many
 
 ONNX = ".onnx"
 
 
 def export(arguments: list[str]) -> None:
-    """Write a trained model for others: one ONNX file, which needs no torch, or a folder for the Hugging Face hub."""
+    """Export a trained model: one ONNX file, which runs without torch, or a folder for the Hugging Face hub."""
     options = _parser().parse_args(arguments)
     from multiskin.inference.predictor import Predictor
     from multiskin.run import RunFolder
@@ -37,7 +33,7 @@ def export(arguments: list[str]) -> None:
     checkpoint = RunFolder.checkpoint_at(options.model)
     run = RunFolder.open(options.model) if Path(options.model).is_dir() and checkpoint.is_file() else None
     if options.root and not (to_onnx and run):
-        raise UserError("--root: is for ONNX files of a run, which are compared on its photos; leave it out")
+        raise UserError("--root: only for exporting a run to ONNX, which compares on its photos; leave it out")
     predictor = Predictor.from_checkpoint(checkpoint, "cpu", options.detector)
     if to_onnx:
         _write_onnx(options, out, predictor, run)
@@ -51,10 +47,12 @@ def _parser() -> Parser:
     parser.add_argument("model", help="a run folder, a .ckpt file, or a folder for the hub")
     parser.add_argument("--out", required=True, help="a new .onnx file, or a new folder")
     parser.add_argument(
-        "--int8", action="store_true", help="ONNX in 8 bits; reports what that costs; needs a run folder"
+        "--int8",
+        action="store_true",
+        help="quantize ONNX to 8 bits, and report how much predictions change; needs a run folder",
     )
-    parser.add_argument("--root", help="where the run's photos are now; default: where they were")
-    parser.add_argument("--detector", help="where the YuNet .onnx file is now, for a model that was trained with one")
+    parser.add_argument("--root", help="the folder of the run's photos, if they have moved")
+    parser.add_argument("--detector", help="the YuNet .onnx file, for a model trained with one, if it has moved")
     return parser
 
 
@@ -66,50 +64,50 @@ def _write_onnx(options: Namespace, out: Path, predictor: "Predictor", run: "Run
     photos = [] if run is None else run_photos(run, root, "val", COMPARED)
     learned = [] if run is None or not options.int8 else run_photos(run, root, "train", LEARNED)
     if options.int8 and not (photos and learned):
-        raise UserError("--int8: needs photos of the run; give its folder, and where the photos are now with --root")
+        raise UserError("--int8: needs photos of the run; give its folder, and --root if the photos have moved")
     if not photos:
-        warn(["no photo of the run could be read, so the export is compared on drawn ones"])
+        warn(["no photo of a run could be read, so the export is compared with the model on drawn photos"])
     compared = photos or drawn_photos()
     out.parent.mkdir(parents=True, exist_ok=True)
     if not options.int8:
-        _tell(export_onnx(predictor, out, compared), predictor)
+        _print_agreement(export_onnx(predictor, out, compared), predictor)
         return
-    warn_of_sets(predictor.conformal, "--int8", "with the probabilities of the model itself")
+    warn_of_sets(predictor.conformal, "--int8", "with the probabilities of the original model")
     with TemporaryDirectory() as folder:
-        plain = Path(folder) / f"float{ONNX}"
-        export_onnx(predictor, plain, compared)
-        _tell(export_int8(predictor, plain, out, compared, learned), predictor)
+        unquantized = Path(folder) / f"float{ONNX}"
+        export_onnx(predictor, unquantized, compared)
+        _print_agreement(export_int8(predictor, unquantized, out, compared, learned), predictor)
 
 
 def _root(options: Namespace, run: "RunFolder | None") -> Path:
-    """Where the photos are; irrelevant where there is no run."""
+    """The folder of the photos; irrelevant without a run."""
     from multiskin.reports.page import settings_of
 
     return Path(options.root or ("" if run is None else settings_of(run)["data"]["root"]))
 
 
-def _tell(found: "Agreement", predictor: "Predictor") -> None:
-    print(f"compared with the model itself on {found.photos} photos:")
-    print(f"  probabilities differ by {found.probability:.1e} at most, {found.mean:.1e} on average")
-    if found.map is None:
-        print("  it has no maps: its heads see more of the final map than its mean")
+def _print_agreement(agreement: "Agreement", predictor: "Predictor") -> None:
+    print(f"compared with the original model on {agreement.photos} photos:")
+    print(f"  probabilities differ by at most {agreement.probability:.1e}, on average by {agreement.mean:.1e}")
+    if agreement.map is None:
+        print("  no maps, since its heads use more of the final map than its mean")
     else:
-        print(f"  maps differ by {found.map:.1e} of their strongest place at most")
-    for attribute, share in zip(predictor.schema, found.grades, strict=True):
+        print(f"  maps differ by at most {agreement.map:.1e} of their highest value")
+    for attribute, share in zip(predictor.schema, agreement.grades, strict=True):
         print(f"  {attribute.name}: the same grade on {share:.1%}")
 
 
 def load_model(options: Namespace) -> "Predictor | OnnxPredictor":
-    """The model that a command names: an .onnx file, a run folder, a folder for the hub, or a checkpoint.
+    """Loads the model that a command names: an .onnx file, a run folder, a folder for the hub, or a checkpoint.
 
     Raises:
-        UserError: no such file, one that is not multiskin's, or a device that it cannot run on.
+        UserError: no such file, a file that is not multiskin's, or a device that the model cannot run on.
     """
     if Path(options.model).suffix.lower() == ONNX:
         from multiskin.portable.predictor import OnnxPredictor
 
         if options.device not in ("auto", "cpu"):
-            raise UserError(f"--device {options.device}: an {ONNX} file is run on the CPU; give the run folder instead")
+            raise UserError(f"--device {options.device}: {ONNX} files run on the CPU only; give the run folder instead")
         return OnnxPredictor.from_file(options.model, options.detector)
     from multiskin.inference.predictor import Predictor
     from multiskin.run import RunFolder

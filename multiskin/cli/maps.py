@@ -1,4 +1,4 @@
-"""Measuring maps on a run's photos: what `explain --evaluate` does."""
+"""The part of `explain --evaluate`: measures maps on a run's photos."""
 
 from argparse import Namespace
 from collections.abc import Sequence
@@ -20,7 +20,15 @@ def measure_maps(
     run: "RunFolder",
     out: Path,
 ) -> None:
-    """Measures the maps of one model, or of two side by side, by name and of the same heads."""
+    """Measures the maps of one model, or of two with the same heads side by side.
+
+    Args:
+        options: the command's.
+        models: their names and predictors.
+        photos: the graded photos to measure on.
+        run: the run of these photos.
+        out: the folder to write to.
+    """
     from multiskin.explain.evaluation import evaluate_maps
     from multiskin.explain.heads import graded_for
     from multiskin.explain.regions import MaskFolder
@@ -50,7 +58,7 @@ def measure_maps(
 
 
 def _all_photos(run: "RunFolder", root: Path) -> list[Path]:
-    """Those of all sides of the run's split."""
+    """The photos on all sides of the run's split."""
     import pandas as pd
 
     from multiskin.data.validation import photo_path

@@ -1,10 +1,10 @@
-"""The commands for a trained model."""
+"""The commands that evaluate a trained model, and the one that predicts."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from multiskin.cli.adjusting import add_group_option, add_views_option, with_options
-from multiskin.cli.collecting import add_engine_options, predict_collection, require_no_engine
+from multiskin.cli.collecting import add_engine_options, predict_collection, require_no_engine_options
 from multiskin.cli.exporting import load_model
 from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, summary, whole
 from multiskin.cli.photos import SIDES, data_of, photos_of_side, photos_of_table
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 
 def validate(arguments: list[str]) -> None:
-    """Measure a trained model on its run's validation photos, or on another table."""
+    """Evaluate a trained model on its run's validation photos, or on another table."""
     _evaluate("val", "multiskin validate", summary(validate), arguments)
 
 
 def test(arguments: list[str]) -> None:
-    """Measure a trained model on its run's test photos, or on another table."""
+    """Evaluate a trained model on its run's test photos, or on another table."""
     _evaluate("test", "multiskin test", summary(test), arguments)
 
 
 def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> None:
     parser = Parser(name, description=description)
     parser.add_argument("run", help="the run folder")
-    parser.add_argument("--checkpoint", help="another checkpoint than the run's best")
-    parser.add_argument("--root", help="where the photos are now; default: where they were")
-    parser.add_argument("--table", help="another table, relative to the root: all of its graded photos are measured")
-    parser.add_argument("--out", help="where the results go; default: the run folder")
+    parser.add_argument("--checkpoint", help="a checkpoint; default: the run's best")
+    parser.add_argument("--root", help="the folder of the photos, if they have moved")
+    parser.add_argument("--table", help="another table, relative to the root: all of its graded photos are used")
+    parser.add_argument("--out", help="a new folder for the results; default: the run folder")
     add_decision_options(parser)
     add_views_option(parser)
     add_inference_options(parser)
@@ -45,7 +45,8 @@ def _evaluate(side: str, name: str, description: str, arguments: list[str]) -> N
 
     if any((options.table, options.checkpoint, options.decision, options.credit, options.tta)) and not options.out:
         raise UserError(
-            "--out: name a folder for the results; those of the run's own photos, model, decisions and views are kept"
+            "--out: name a new folder for these results; the run folder is for results with the run's own photos, "
+            "model, decisions and views"
         )
     run = RunFolder.open(options.run)
     out = RunFolder.create(options.out) if options.out else run
@@ -77,13 +78,13 @@ def measure(run: "RunFolder", predictor: "Predictor", photos: "Manifest", name: 
 
 
 def errors(arguments: list[str]) -> None:
-    """Show where a model errs: which grades it confuses, in which groups, on which photos."""
+    """Show a model's errors: which grades it confuses, in which groups, and on which photos."""
     parser = Parser("multiskin errors", description=summary(errors))
     parser.add_argument("run", help="the run folder")
     parser.add_argument(
-        "--side", default="test", help="the photos: test or val, which goes to errors-val.*; default: test"
+        "--side", default="test", help="which photos: test or val, which writes errors-val.*; default: test"
     )
-    parser.add_argument("--root", help="where the photos are now; default: where they were")
+    parser.add_argument("--root", help="the folder of the photos, if they have moved")
     parser.add_argument("--examples", type=whole(0), default=12, help="worst errors per head, with maps; default: 12")
     options = parser.parse_args(arguments)
     from multiskin.reports.errors import write_errors
@@ -91,17 +92,17 @@ def errors(arguments: list[str]) -> None:
     from multiskin.run import RunFolder
 
     if options.side not in SIDES:
-        raise unknown("word", options.side, SIDES, "--side")
+        raise unknown("value", options.side, SIDES, "--side")
     run = RunFolder.open(options.run)
     root = options.root or settings_of(run)["data"]["root"]
     print(write_errors(run, options.side, Path(root), options.examples))
 
 
 def report(arguments: list[str]) -> None:
-    """Write a run's page again: report.html, which needs no other file."""
+    """Write a run's report again: report.html, a self-contained page."""
     parser = Parser("multiskin report", description=summary(report))
     parser.add_argument("run", help="the run folder")
-    parser.add_argument("--root", help="where the photos are now; default: where they were")
+    parser.add_argument("--root", help="the folder of the photos, if they have moved")
     parser.add_argument("--examples", type=whole(0), default=4, help="photos per head and kind; 0: none; default: 4")
     options = parser.parse_args(arguments)
     from multiskin.reports.page import settings_of, write_report
@@ -113,12 +114,12 @@ def report(arguments: list[str]) -> None:
 
 
 def predict(arguments: list[str]) -> None:
-    """Grade photographs: files, folders, or a table of paths."""
+    """Grade photos: files, folders, or tables of paths."""
     options = _predict_parser().parse_args(arguments)
     if options.engine is not None:
         predict_collection(options)
         return
-    require_no_engine(options)
+    require_no_engine_options(options)
     from multiskin.inference.files import find_photos
     from multiskin.inference.output import check_output, open_output, writer_for
 
@@ -139,11 +140,11 @@ def predict(arguments: list[str]) -> None:
 def _predict_parser() -> Parser:
     parser = Parser("multiskin predict", description=summary(predict))
     parser.add_argument(
-        "model", help="a run folder, a .ckpt file, or what 'export' wrote; an .onnx file needs no torch"
+        "model", help="a run folder, a .ckpt file, or an export: an .onnx file, which needs no torch, or a folder"
     )
     parser.add_argument("photos", nargs="+", help="pictures, folders of pictures, .csv or .parquet tables")
     parser.add_argument("--column", default="image", help="the tables' column of paths, relative to the table")
-    parser.add_argument("--out", help="a .csv or .jsonl file; default: CSV to the terminal")
+    parser.add_argument("--out", help="a .csv or .jsonl file; default: CSV to standard output")
     add_decision_options(parser)
     add_views_option(parser)
     add_group_option(parser)

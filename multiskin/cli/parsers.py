@@ -1,4 +1,4 @@
-"""What the commands' options have in common."""
+"""The parser and the options that commands share."""
 
 import argparse
 from collections.abc import Callable, Iterable, Sequence
@@ -9,7 +9,7 @@ from multiskin.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that reports an error as one message to the user."""
+    """An argument parser that raises a UserError for a mistake."""
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
@@ -19,12 +19,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def summary(command: Callable[..., Any]) -> str:
-    """What a command does, in one line."""
+    """The first line of a command's docstring."""
     return (command.__doc__ or "").splitlines()[0]
 
 
 def whole(lowest: int) -> Callable[[str], int]:
-    """An option's type: a whole number that is not too small."""
+    """An argument type: a whole number of at least `lowest`."""
 
     def number(text: str) -> int:
         if not text.isdecimal() or int(text) < lowest:
@@ -36,9 +36,11 @@ def whole(lowest: int) -> Callable[[str], int]:
 
 def add_inference_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; default: auto")
-    parser.add_argument("--detector", help="where the YuNet .onnx file is now, for a model that was trained with one")
-    parser.add_argument("--batch_size", type=whole(1), default=32, help="photos at once; default: 32")
-    parser.add_argument("--num_workers", type=whole(0), help="processes that read photos; default: by core count")
+    parser.add_argument("--detector", help="the YuNet .onnx file, for a model trained with one, if it has moved")
+    parser.add_argument("--batch_size", type=whole(1), default=32, help="photos per batch; default: 32")
+    parser.add_argument(
+        "--num_workers", type=whole(0), help="processes that read photos; default: by the number of cores"
+    )
 
 
 def add_decision_options(parser: argparse.ArgumentParser) -> None:
@@ -47,39 +49,40 @@ def add_decision_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[HEAD=]NAME",
-        help="how probabilities become grades: argmax, median, expectation or credit; NAME for all ordered attributes, "
-        "HEAD=NAME for one; may be repeated; default: as the model has it",
+        help="how grades are decided from probabilities: argmax, median, expectation or credit; NAME for all ordered "
+        "attributes, HEAD=NAME for one; may be repeated; default: the model's own decisions",
     )
     parser.add_argument(
         "--credit",
         type=_credit,
         default={},
         metavar="FILE",
-        help="YAML with a matrix by HEAD, to decide by: a row for each true grade of what deciding each grade earns",
+        help="YAML file of credit matrices by HEAD, which then decides by credit: one row per true grade, with the "
+        "credit for deciding each grade",
     )
 
 
 def _credit(path: str) -> dict[str, Any]:
-    """Matrices by head, not checked yet."""
+    """Reads credit matrices by head; they are validated later."""
     from multiskin.documents import NumberLoader, read_document
 
-    remedy = "name a YAML file of what decisions earn, by attribute"
+    remedy = "name a YAML file of credit matrices, by attribute"
     content = read_document(path, "--credit", remedy, NumberLoader)
     if not isinstance(content, dict) or not content:
-        raise UserError(f"--credit {path}: give rows of numbers by attribute, one row per true grade")
+        raise UserError(f"--credit {path}: give a matrix for each attribute, with one row per true grade")
     return content
 
 
-def by_head(asked: Sequence[str], names: Iterable[str]) -> dict[str, str]:
-    """What is asked of each head, by its name: NAME is for all heads, HEAD=NAME for one; later ones win."""
+def by_head(words: Sequence[str], names: Iterable[str]) -> dict[str, str]:
+    """Parses a repeated option [HEAD=]NAME to NAME by head; without HEAD, it is for all names; later words win."""
     found: dict[str, str] = {}
-    for word in asked:
+    for word in words:
         head, _, name = word.rpartition("=")
         found |= {head: name} if head else dict.fromkeys(names, name)
     return found
 
 
-def of_one(asked: Sequence[str]) -> dict[str, str]:
-    """What is asked of single heads, by their names, and not overridden by a later one for all heads."""
-    since = [*takewhile(lambda word: "=" in word, reversed(asked))]
-    return by_head(since[::-1], ())
+def for_single_heads(words: Sequence[str]) -> dict[str, str]:
+    """NAME by head of the words HEAD=NAME that no later NAME for all heads overrides."""
+    last = [*takewhile(lambda word: "=" in word, reversed(words))]
+    return by_head(last[::-1], ())

@@ -1,4 +1,4 @@
-"""The photos that a command is about, checked, and drawn first if need be."""
+"""Loads the photos that a command needs, checked, and drawn first if the settings say so."""
 
 import sys
 from argparse import Namespace
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from multiskin.run import RunFolder
     from multiskin.schema import Schema
 
-SIDES = ("val", "test")  # of a run's split, that a model is measured on
+SIDES = ("val", "test")  # the sides of a run's split that have predictions
 
 
 def checked_photos(config: "FitConfig", schema: "Schema") -> "Photos":
-    """The checked photos; problems that need not stop a command are warned of."""
+    """The checked photos; warns of problems that need not stop the command."""
     from multiskin.data.photos import load_photos
 
     with progress("checking photos") as advance:
@@ -30,20 +30,20 @@ def checked_photos(config: "FitConfig", schema: "Schema") -> "Photos":
         except UserError as error:
             if config.data.render is None:
                 raise
-            remedy = f"{config.data.root}: remove this folder, and its photos are drawn again"
+            remedy = f"{config.data.root}: remove this folder to have its photos drawn again"
             raise UserError(f"{str(error).splitlines()[0]}\n{remedy}") from error
     warn([*photos.skipped, *photos.warnings])
     return photos
 
 
 def with_photos_drawn(config: "FitConfig") -> "FitConfig":
-    """The settings with data.root where the photos are; those of data.render are drawn unless they have been."""
+    """The settings with data.root set to the folder of the photos; those of data.render are drawn if not cached."""
     from dataclasses import replace
 
     data = config.data
     if data.render is None:
         if data.faces is not None:
-            raise UserError("data.faces: faces are to draw on; add data.render, which says how many photos to draw")
+            raise UserError("data.faces: only for drawn photos; add data.render, which says how many to draw")
         return config
     from multiskin.data.render.cache import rendered
 
@@ -60,11 +60,11 @@ def faces_in(folder: str | None) -> list["Face"]:
 
 
 def data_of(run: "RunFolder", options: Namespace, name: str, description: str) -> "DataConfig":
-    """Where a run's photos are, and how they are read; drawn photos that are gone are drawn again.
+    """The data settings of a run, updated with a command's options; drawn photos are drawn again if they are missing.
 
     Args:
-        run: a trained one.
-        options: the command's: root, and those of inference.
+        run: the run.
+        options: the command's root, batch_size and num_workers.
         name: the command's name.
         description: the command's description.
     """
@@ -74,16 +74,16 @@ def data_of(run: "RunFolder", options: Namespace, name: str, description: str) -
     if not options.root and not Path(settings.data.root).exists():
         settings, had = with_photos_drawn(settings), settings.data.root
         if settings.data.root != had:
-            warn([f"the photos of the run, {had}, are gone, and those drawn now differ: results may, too"])
+            warn([f"the run's photos, {had}, no longer exist, and newly drawn ones differ: results may differ, too"])
     root = options.root or settings.data.root
     return replace(settings.data, root=root, batch_size=options.batch_size, num_workers=options.num_workers)
 
 
 def photos_of_side(run: "RunFolder", side: str, data: "DataConfig", schema: "Schema", remedy: str) -> "Manifest":
-    """The checked photos of one side of the run's split.
+    """The checked photos on one side of the run's split.
 
     Raises:
-        UserError: there is none; the message ends in the remedy.
+        UserError: there are none; the message ends with the remedy.
     """
     from multiskin.data.photos import load_side
 
@@ -96,10 +96,10 @@ def photos_of_side(run: "RunFolder", side: str, data: "DataConfig", schema: "Sch
 
 
 def photos_of_table(data: "DataConfig", table: str, schema: "Schema") -> "Manifest":
-    """The checked photos of another table than the run's, relative to the same root.
+    """The checked photos of a table other than the run's, relative to the same root.
 
     Raises:
-        UserError: there is none.
+        UserError: there are none.
     """
     from dataclasses import replace
 

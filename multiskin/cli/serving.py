@@ -68,7 +68,7 @@ def _options(arguments: list[str]) -> Namespace:
         help="CSV file of name, latitude, longitude, phone; the page shows the nearest as a list and a map",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; default: auto")
-    parser.add_argument("--detector", help="where the YuNet .onnx file is now, for a model that was trained with one")
+    parser.add_argument("--detector", help="the YuNet .onnx file, for a model trained with one, if it has moved")
     return parser.parse_args(arguments)
 
 

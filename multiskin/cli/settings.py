@@ -1,4 +1,4 @@
-"""The settings of a training run, from files and options."""
+"""Parses the settings of a training run from config files and options."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -28,17 +28,17 @@ def fit_config(name: str, description: str, arguments: list[str]) -> tuple["FitC
 def parse(
     name: str, description: str, arguments: list[str], add_options: Callable[["ArgumentParser"], None] | None = None
 ) -> tuple["FitConfig", "Schema", "Namespace"]:
-    """The settings of training, the schema that they name, and all that was parsed, a command's own options too.
+    """The settings of training, the schema that they name, and everything parsed, including a command's own options.
 
-    A schema that a config file names is looked for next to that file first. Without a config and a schema the settings
-    are the embedded ones, which draw their photos themselves.
+    A schema that a config file names is looked for next to that file first. Without a config and a schema, the embedded
+    config is used, which draws its photos.
     """
     from multiskin.schema import Schema
 
     if not any(is_given(option, arguments) for option in ("--config", "--schema", "--help", "-h")):
         arguments = ["--config", str(EMBEDDED), *arguments]
     parser = _fit_parser(name, description, add_options)
-    for path in given_for("--config", arguments):  # the parser would silently take the last of equal keys
+    for path in values_of("--config", arguments):  # the parser would silently use the last of several equal keys
         read_document(path, "--config", "'multiskin data init TABLE' writes one")
     try:
         parsed = parser.parse_args(arguments)
@@ -48,8 +48,8 @@ def parse(
     for option in ("--data.root", "--data.manifest"):
         if is_given(option, arguments) and config.data.render is not None:
             raise UserError(
-                f"{option}: this config draws its photos; name a config for your own with --config, which "
-                "'multiskin data init TABLE' writes"
+                f"{option}: this config draws its photos; for your own photos, name a config with --config; "
+                "'multiskin data init TABLE' writes one"
             )
     return config, Schema.load(_schema_path(config.schema, parsed.config or [], arguments)), parsed
 
@@ -59,10 +59,10 @@ def is_given(option: str, arguments: Sequence[str]) -> bool:
     return any(argument.partition("=")[0] == option for argument in arguments)
 
 
-def given_for(option: str, arguments: Sequence[str]) -> list[str]:
-    """The values of an option on the command line, one for each time that it is given."""
-    behind = [after for argument, after in pairwise(arguments) if argument == option]
-    return behind + [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{option}=")]
+def values_of(option: str, arguments: Sequence[str]) -> list[str]:
+    """All values of an option on the command line, where it may be repeated."""
+    separate = [value for argument, value in pairwise(arguments) if argument == option]
+    return separate + [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{option}=")]
 
 
 def _schema_path(schema: str, files: Sequence[Any], arguments: list[str]) -> Path:
@@ -76,7 +76,7 @@ def _schema_path(schema: str, files: Sequence[Any], arguments: list[str]) -> Pat
 def _fit_parser(
     name: str, description: str, add_options: Callable[["ArgumentParser"], None] | None
 ) -> "ArgumentParser":
-    """Kept, since building it takes longer than using it, and a study parses the settings of each of its runs."""
+    """Cached, since building it takes longer than using it, and a study parses the settings of each of its runs."""
     from jsonargparse import ArgumentParser, set_parsing_settings
 
     from multiskin.config import FitConfig

@@ -1,4 +1,4 @@
-"""The command that looks for wrong labels."""
+"""The command that searches for wrong labels."""
 
 from itertools import count
 from pathlib import Path
@@ -8,7 +8,7 @@ from multiskin.cli.comparing import require_no_failures
 from multiskin.cli.parsers import summary
 from multiskin.cli.photos import checked_photos, with_photos_drawn
 from multiskin.cli.settings import is_given, parse
-from multiskin.cli.terminal import teller
+from multiskin.cli.terminal import status_printer
 from multiskin.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ NAME = "multiskin suspects"
 
 
 def suspects(arguments: list[str]) -> None:
-    """Rank labels by how wrong they look to models that have not seen the photo, and list those to leave out."""
+    """Rank labels by how wrong they look to models not trained on the photo, and list those to leave out."""
     config, schema, options = parse(NAME, summary(suspects), arguments, _add_options)
     from multiskin.compare.folds import MIN_FOLDS, graded_photos, out_of_fold, plan_folds
     from multiskin.compare.runs import Runs
@@ -29,11 +29,9 @@ def suspects(arguments: list[str]) -> None:
 
     for option in ("--ckpt_path", "--test"):
         if is_given(option, arguments):
-            raise UserError(f"{option}: every fold is measured, and a stopped command resumes when it is started again")
+            raise UserError(f"{option}: not for suspects, which tests every fold and resumes when it is started again")
     if options.folds < MIN_FOLDS:
-        raise UserError(
-            f"--folds is {options.folds}; give {MIN_FOLDS} or more: to judge, to validate and to learn from"
-        )
+        raise UserError(f"--folds is {options.folds}; give {MIN_FOLDS} or more: for testing, validation and training")
     check(config, schema)
     check_weights(config)
     root = Path(config.out if is_given("--out", arguments) else f"{config.out}-suspects")
@@ -42,21 +40,21 @@ def suspects(arguments: list[str]) -> None:
     planned = plan_folds(config, photos, options.folds)
     runs = Runs(root, "test", "suspects")
     with runs.opened():
-        failures = runs.train(planned, options.jobs, teller(sum(run.work for run in planned)))
+        failures = runs.train(planned, options.jobs, status_printer(sum(run.work for run in planned)))
         require_no_failures(failures, len(planned))
         table = rank_suspects(photos.manifest, out_of_fold(runs, planned, photos.manifest))
         ranked, text = root / "suspects.csv", table.to_csv(index=False, float_format="%.4g")
-        _keep_other(ranked, text)
+        _keep_previous(ranked, text)
         write_whole(ranked, text)
-    _tell(table)
+    _print_counts(table)
     print(f"all labels, the most doubtful first: {ranked}")
-    print(f"look at those with yes, clear what is fine, and train without the others: --data.exclude {ranked}")
+    print(f"check the labels with yes, clear it for correct ones, and train without the rest: --data.exclude {ranked}")
 
 
 def _add_options(parser: "ArgumentParser") -> None:
     from jsonargparse.typing import PositiveInt
 
-    parser.add_argument("--folds", type=PositiveInt, default=5, help="parts of the photos; as many models are trained")
+    parser.add_argument("--folds", type=PositiveInt, default=5, help="number of folds; one model is trained for each")
     parser.add_argument(
         "--sides",
         choices=["train", "val", "test"],
@@ -67,15 +65,15 @@ def _add_options(parser: "ArgumentParser") -> None:
     parser.add_argument("--jobs", type=PositiveInt, default=1, help="runs at the same time; they share the cores")
 
 
-def _keep_other(path: Path, text: str) -> None:
-    """Moves a list with other content out of the way, since somebody may have worked through it."""
+def _keep_previous(path: Path, text: str) -> None:
+    """Moves a previous list with other content aside, since somebody may have edited it."""
     if path.is_file() and path.read_bytes() != text.encode():
         names = (path.with_stem(f"{path.stem}-{number}") for number in count(1))
-        other = path.rename(next(name for name in names if not name.exists()))
-        print(f"the list that was here before: {other}")
+        previous = path.rename(next(name for name in names if not name.exists()))
+        print(f"the previous list is kept: {previous}")
 
 
-def _tell(table: "pd.DataFrame") -> None:
-    """How many labels of each attribute are likely wrong."""
+def _print_counts(table: "pd.DataFrame") -> None:
+    """Prints how many labels of each attribute are likely wrong."""
     for attribute, labels in table.groupby("attribute", sort=False):
         print(f"{attribute}: {(labels['exclude'] == 'yes').sum()} of {len(labels)} labels are likely wrong")

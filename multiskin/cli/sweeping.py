@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from multiskin.cli.parsers import Parser, summary
 from multiskin.cli.photos import checked_photos, with_photos_drawn
 from multiskin.cli.settings import is_given, parse
-from multiskin.cli.terminal import console, teller, warn
+from multiskin.cli.terminal import console, status_printer, warn
 from multiskin.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def sweep(arguments: list[str]) -> None:
     check_weights(config)
     photos = checked_photos(with_photos_drawn(config), schema)
     search = Sweep(root, config, photos, space, mode)
-    failures = train(search, options.trials, options.jobs, teller(PARTS * options.trials))
+    failures = train(search, options.trials, options.jobs, status_printer(PARTS * options.trials))
     warn(f"{name}: {reason}" for name, reason in failures.items())
     _report(search)
 

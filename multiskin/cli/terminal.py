@@ -1,4 +1,4 @@
-"""What a command says and asks on the terminal while it runs."""
+"""Warnings, progress and questions on the terminal."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,28 +12,28 @@ if TYPE_CHECKING:
 
 
 def warn(problems: Iterable[object]) -> None:
-    """Says what need not stop a command, once no matter how many processes there are."""
+    """Prints problems that need not stop a command, in the first process only."""
     from multiskin.run import first_process
 
     for problem in problems if first_process() else ():
         print(f"multiskin: warning: {problem}", file=sys.stderr)
 
 
-def warn_of_sets(sets: "ConformalSets | None", option: str, found: str) -> None:
-    """Warns that an option costs a model its sets of grades, if any, since they were found without it."""
+def warn_of_sets(sets: "ConformalSets | None", option: str, fitted: str) -> None:
+    """Warns that an option removes a model's sets of grades, if any, since they were fitted without it."""
     if sets is not None:
-        warn([f"{option}: no sets of grades are given, since what they promise was found {found}"])
+        warn([f"{option}: no sets of grades are given, since their coverage was fitted {fitted}"])
 
 
 def console() -> "Console":
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 120)  # a log file is no 80 columns wide
+    return Console(width=None if sys.stdout.isatty() else 120)  # rich would use 80 columns for a file
 
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on the terminal, gone when done; nothing where there is no terminal."""
+    """A progress bar on the terminal, removed when done; nothing if stderr is not a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -42,20 +42,20 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def teller(work: int) -> Callable[[str, int], None]:
-    """Prints what happens to one of many runs, with the share of all work that is done and the time left."""
+def status_printer(work: int) -> Callable[[str, int], None]:
+    """A function that prints the status of one of many runs, with the share of all work done and the time left."""
     from multiskin.training.callbacks import TimeLeft
 
     time_left: TimeLeft | None = None
 
-    def tell(what: str, done: int) -> None:
+    def print_status(what: str, done: int) -> None:
         nonlocal time_left
-        if time_left is None:  # what is done by the first call was done earlier
+        if time_left is None:  # work done by the first call was done by an earlier command
             time_left = TimeLeft()
             time_left.begin(done)
         print(f"{what}  ({done / work:.0%} of all, left {time_left(done, work)})", flush=True)
 
-    return tell
+    return print_status
 
 
 def ask(question: str, choices: Sequence[str], default: str) -> str:

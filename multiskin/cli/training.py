@@ -11,7 +11,7 @@ from multiskin.cli.terminal import warn
 
 
 def fit(arguments: list[str]) -> None:
-    """Train one model on graded photographs, and measure it."""
+    """Train a model on graded photos, and evaluate it."""
     config, schema = fit_config("multiskin fit", summary(fit), arguments)
     import pandas as pd
 

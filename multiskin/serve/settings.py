@@ -72,7 +72,7 @@ class Settings:
         if self.max_accounts < 0:
             raise UserError(f"--max-accounts {self.max_accounts}: give 0 or more")
         if self.training not in TRAINERS:
-            raise unknown("word", self.training, TRAINERS, "--training")
+            raise unknown("value", self.training, TRAINERS, "--training")
         if self.language not in LANGUAGES:
             raise unknown("language", self.language, LANGUAGES, "--language")
 

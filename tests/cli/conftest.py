@@ -1,4 +1,4 @@
-"""A run for commands that take one, and what a user is told of a mistake."""
+"""An untrained run for commands that need one, and the message of a command that fails."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,7 +17,7 @@ from multiskin.run import RunFolder
 
 @pytest.fixture
 def failure(capsys: pytest.CaptureFixture) -> Callable[..., str]:
-    """Runs a command that ends as a user's mistake does, and returns its one message."""
+    """Runs a command that fails with a user error, and returns its message."""
 
     def fail(*arguments: object) -> str:
         assert main([str(argument) for argument in arguments]) == 2
@@ -30,9 +30,9 @@ def failure(capsys: pytest.CaptureFixture) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def untrained_run(tmp_path_factory, data_config, schema, photos) -> Callable[..., RunFolder]:
-    """Makes a run whose network was never trained, but is the surer of what it sees the further its weights spread."""
+    """Makes a run with an untrained network; its confidence increases with the standard deviation of its weights."""
 
-    def make(spread: float, **more: Any) -> RunFolder:
+    def make(std: float, **more: Any) -> RunFolder:
         folder = RunFolder(tmp_path_factory.mktemp("runs") / "first")
         folder.checkpoints.mkdir(parents=True)
         folder.config.write_text(yaml.safe_dump(asdict(FitConfig(schema=folder.schema.name, data=data_config))))
@@ -43,7 +43,7 @@ def untrained_run(tmp_path_factory, data_config, schema, photos) -> Callable[...
         blueprint = Blueprint(schema, model, (Recipe(),) * len(schema), tuple((1,) * each.grades for each in schema))
         net = blueprint.build()
         for _, head in net.named_heads():
-            torch.nn.init.normal_(head.linear.weight, std=spread)
+            torch.nn.init.normal_(head.linear.weight, std=std)
         content = {
             "blueprint": blueprint.to_dict(),
             "preprocessing": Preprocessing(48, (0.5,) * 3, (0.2,) * 3).to_dict(),

@@ -1,4 +1,4 @@
-"""What is asked of the engine, and every mistake on the way to it; none of them starts a process."""
+"""The options of prediction with an engine, and the messages for mistakes; no process is started."""
 
 import sys
 from argparse import Namespace
@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from multiskin.cli import main
-from multiskin.cli.collecting import HOW, HOW_HERE, WHAT, add_engine_options, load_for_engine, predict_collection
+from multiskin.cli.collecting import (
+    ENGINE_OPTIONS,
+    PREDICTION_OPTIONS,
+    RUN_OPTIONS,
+    add_engine_options,
+    load_for_engine,
+    predict_collection,
+)
 from multiskin.cli.parsers import Parser
 from multiskin.errors import UserError
 from multiskin.run import RunFolder
@@ -29,7 +36,7 @@ from multiskin.run import RunFolder
         (["--engine", "ray", "--out", "o", "--address", "auto", "--memory", "500"], ["--memory", "auto"]),
     ],
 )
-def test_mistakes_are_one_message(arguments: list[str], words: list[str], capsys: pytest.CaptureFixture) -> None:
+def test_mistakes_get_one_message(arguments: list[str], words: list[str], capsys: pytest.CaptureFixture) -> None:
     assert main(["predict", "model.ckpt", "nowhere.png", *arguments]) == 2
     message = capsys.readouterr().err
     assert message.count("\n") == 1
@@ -41,7 +48,9 @@ def test_an_onnx_file_is_refused(capsys: pytest.CaptureFixture) -> None:
     assert "run folder or a checkpoint" in capsys.readouterr().err
 
 
-def test_without_ray_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_without_ray_the_message_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "ray"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "ray", None)
@@ -49,7 +58,7 @@ def test_without_ray_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch, 
     assert "pip install 'multiskin[ray]'" in capsys.readouterr().err
 
 
-def test_an_option_that_it_knows_nothing_of_is_refused() -> None:
+def test_an_option_that_the_engine_does_not_support_is_refused() -> None:
     parser = Parser("predict")
     add_engine_options(parser)
     options = parser.parse_args(["--engine", "ray"])
@@ -58,14 +67,14 @@ def test_an_option_that_it_knows_nothing_of_is_refused() -> None:
         predict_collection(options)
 
 
-def test_the_options_that_the_engine_goes_by_are_those_of_predict(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_supports_all_options_of_predict(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[set[str]] = []
     monkeypatch.setattr("multiskin.cli.measuring.predict_collection", lambda options: seen.append(set(vars(options))))
     assert main(["predict", "model.ckpt", "a.png", "--engine", "ray", "--out", "o"]) == 0
-    assert seen[0] == {*HOW, *HOW_HERE, *WHAT}
+    assert seen[0] == {*RUN_OPTIONS, *ENGINE_OPTIONS, *PREDICTION_OPTIONS}
 
 
-def test_the_model_is_as_the_options_ask_for_it(
+def test_the_model_has_the_decisions_of_the_options(
     untrained_run: Callable[[float], RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "credit.yaml").write_text(f"shine: {[[0, 1, 0, 0, 0]] * 5}")

@@ -1,4 +1,4 @@
-"""From somebody's folders to a table, and what it tells of itself: as a user has it."""
+"""The data commands end to end: import a folder of classes, check it, and print its statistics."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def run(*arguments):
 
 @pytest.fixture
 def classes(tmp_path):
-    """Forty pictures in two folders, one of them without a whole file."""
+    """Forty pictures in two folders, and one picture that is in neither."""
     for number in range(40):
         folder = tmp_path / "photos" / ("eczema" if number % 2 else "acne")
         folder.mkdir(parents=True, exist_ok=True)
@@ -23,7 +23,7 @@ def classes(tmp_path):
     return tmp_path / "photos"
 
 
-def test_an_import_can_be_checked_and_counted_by_the_command_that_it_names(classes, tmp_path, capsys, monkeypatch):
+def test_an_import_can_be_checked_by_the_command_that_it_suggests(classes, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("import", "folder", "photos", "made") == 0
     out = capsys.readouterr().out
@@ -39,7 +39,7 @@ def test_an_import_can_be_checked_and_counted_by_the_command_that_it_names(class
     assert made == {"data.html", "grades.csv", "missing.csv", "together.csv", "correlation.csv", "patterns.csv"}
 
 
-def test_an_unknown_layout_is_named_with_the_known_ones(classes, tmp_path, capsys):
+def test_the_message_for_an_unknown_layout_lists_the_known_ones(classes, tmp_path, capsys):
     assert run("import", "aihub_face", classes, tmp_path / "made") == 2
     assert "unknown layout 'aihub_face': did you mean 'aihub-face'" in capsys.readouterr().err
     assert not (tmp_path / "made").exists()

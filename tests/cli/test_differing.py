@@ -1,4 +1,4 @@
-"""The loop as a user has it: a second run beside a first, and what is left behind."""
+"""The command that compares two runs, and the files it writes."""
 
 import shutil
 
@@ -20,7 +20,7 @@ def run(*arguments):
 
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
-    """Two measured runs, of which the second has one photo right that the first has wrong."""
+    """Two evaluated runs; the second grades one photo correctly that the first does not."""
     monkeypatch.setattr(module, "RESAMPLES", 100)
     first = RunFolder(tmp_path / "first")
     first.root.mkdir()
@@ -38,7 +38,7 @@ def runs(tmp_path, monkeypatch):
     return first, second
 
 
-def test_a_second_run_is_set_against_a_first(runs, capsys):
+def test_a_second_run_is_compared_with_a_first(runs, capsys):
     first, second = runs
     before = {path: path.read_bytes() for path in first.root.iterdir()}
     assert run("difference", first.root, second.root) == 0
@@ -54,7 +54,7 @@ def test_a_second_run_is_set_against_a_first(runs, capsys):
     ]
 
 
-def test_elsewhere_it_leaves_both_runs_as_they_are(runs, tmp_path):
+def test_with_out_both_runs_stay_as_they_are(runs, tmp_path):
     before = {path: path.read_bytes() for each in runs for path in each.root.iterdir()}
     assert run("difference", *(each.root for each in runs), "--out", tmp_path / "new" / "folder") == 0
     assert {path: path.read_bytes() for each in runs for path in each.root.iterdir()} == before
@@ -65,8 +65,8 @@ def test_elsewhere_it_leaves_both_runs_as_they_are(runs, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--side", "tets"], "--side: unknown word 'tets': did you mean 'test'?"),
-        (["--grades", "third"], "--grades: unknown word 'third'"),
+        (["--side", "tets"], "--side: unknown value 'tets': did you mean 'test'?"),
+        (["--grades", "third"], "--grades: unknown value 'third'"),
         (["--side", "val"], "run 'multiskin validate"),
     ],
 )
@@ -75,6 +75,6 @@ def test_mistakes_get_one_message(runs, capsys, options, words):
     assert words in capsys.readouterr().err
 
 
-def test_no_run(runs, tmp_path, capsys):
+def test_a_folder_without_a_run(runs, tmp_path, capsys):
     assert run("difference", tmp_path, runs[1].root) == 2
     assert "no run here" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The command that shows where a model sees what it grades, from its options to the files it leaves; nothing trains."""
+"""The command that explains a model's grades, from its options to the files it writes; no model is trained."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from multiskin.cli import main
-from multiskin.cli.explaining import _called
+from multiskin.cli.explaining import _model_names
 from multiskin.config import ModelConfig, Recipe
 from multiskin.data.transforms import Preprocessing
 from multiskin.explain import evaluation
@@ -29,7 +29,7 @@ HEIGHT, WIDTH = 40, 48  # of the photos
 
 
 def save_checkpoint(schema: Schema, path: Path) -> Path:
-    """Of a network that was never trained, but is sure of what it sees."""
+    """Saves an untrained network with confident predictions."""
     torch.manual_seed(0)
     model = ModelConfig("test_efficientnet", weights="none", input_size=SIZE)
     counts = tuple((1,) * attribute.grades for attribute in schema)
@@ -49,7 +49,7 @@ def save_checkpoint(schema: Schema, path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, write_settings, schema, photos):
-    """A run folder with everything that the command reads."""
+    """A run folder with all files that the command reads."""
     run = RunFolder(tmp_path_factory.mktemp("runs") / "first")
     run.root.mkdir()
     write_settings(run.root)
@@ -61,7 +61,7 @@ def run(tmp_path_factory, write_settings, schema, photos):
 
 @pytest.fixture
 def files(tmp_path, graded_folder):
-    """Two photos of one name, and a file that is none."""
+    """Two photos with the same name, and a file that is not a photo."""
     first, second, bad = tmp_path / "a" / "face.png", tmp_path / "b" / "face.jpg", tmp_path / "b" / "bad.jpg"
     for path in (first, second):
         path.parent.mkdir()
@@ -89,7 +89,7 @@ def pictures(folder: Path) -> list[str]:
 
 
 class TestPhotos:
-    def test_each_has_a_picture_and_a_bad_one_is_named(self, run, files, tmp_path, capsys):
+    def test_each_photo_gets_a_picture_and_a_bad_file_is_named(self, run, files, tmp_path, capsys):
         assert explain(run.root, *files, "--out", tmp_path / "out") == 0
         said = capsys.readouterr()
         assert said.out.strip() == str(tmp_path / "out" / "index.html")
@@ -97,12 +97,12 @@ class TestPhotos:
         assert pictures(tmp_path / "out") == ["0001-face.png", "0002-face.png"]
         assert "bad.jpg: not a" in (tmp_path / "out" / "index.html").read_text()
 
-    def test_nothing_of_a_photo_is_kept_but_its_pixels(self, run, files, tmp_path):
+    def test_no_metadata_of_a_photo_is_kept(self, run, files, tmp_path):
         assert b"whose photo it is" in files[1].read_bytes()
-        assert explain(run.best, "--out", tmp_path / "out", files[1]) == 0  # a checkpoint; photos behind an option
+        assert explain(run.best, "--out", tmp_path / "out", files[1]) == 0  # a checkpoint; photos after an option
         assert all(b"whose photo it is" not in path.read_bytes() for path in (tmp_path / "out").iterdir())
 
-    def test_every_option_of_pictures_makes_another_picture(self, run, files, tmp_path):
+    def test_every_option_for_pictures_changes_the_picture(self, run, files, tmp_path):
         given = [[], ["--heads", "lines"], ["--of", "p1"], ["--of", "p1", "--scale", "each"], ["--signed"], ["--skin"]]
         drawn = []
         for number, options in enumerate(given):
@@ -111,13 +111,13 @@ class TestPhotos:
             drawn.append((out / "0001-face.png").read_bytes())
         assert len(set(drawn)) == len(given)
 
-    def test_a_grade_can_be_explained_that_only_the_heads_asked_for_have(self, run, files, tmp_path, capsys):
+    def test_a_grade_that_only_some_heads_have_can_be_explained_for_them(self, run, files, tmp_path, capsys):
         options = ["--of", "logit4", "--out", tmp_path / "out"]  # lines has grades 0 to 2
         assert "'lines': unknown quantity 'logit4'" in failure(capsys, run.root, files[0], *options)
         assert explain(run.root, files[0], *options, "--heads", "shine") == 0
         assert pictures(tmp_path / "out") == ["0001-face.png"]
 
-    def test_when_none_can_be_read_that_is_an_error(self, run, files, tmp_path, capsys):
+    def test_it_is_an_error_if_no_photo_can_be_read(self, run, files, tmp_path, capsys):
         assert "none of 1 photos" in failure(capsys, run.root, files[2], "--out", tmp_path / "out")
 
 
@@ -131,7 +131,7 @@ class TestWorst:
         page = (tmp_path / "out" / "index.html").read_text()
         assert [f"<h2>{attribute.title()}: worst errors</h2>" in page for attribute in schema] == wrong
 
-    def test_they_have_to_be_measured_first(self, run, tmp_path, capsys):
+    def test_the_run_has_to_be_evaluated_first(self, run, tmp_path, capsys):
         message = failure(capsys, run.root, "--worst", 1, "--out", tmp_path / "out")
         assert f"multiskin test {run.root}" in message
 
@@ -140,13 +140,13 @@ class TestWorst:
 
 
 class TestAgainst:
-    def test_what_both_models_grade_stands_side_by_side(self, run, files, tmp_path):
+    def test_attributes_of_both_models_are_shown_side_by_side(self, run, files, tmp_path):
         other = save_checkpoint(Schema((Attribute("lines", 3), Attribute("shine", 4))), tmp_path / "other.ckpt")
         assert explain(run.root, files[0], "--against", other, "--out", tmp_path / "out") == 0
         assert pictures(tmp_path / "out") == ["0001-face.png"]
         assert "Compared: first, other." in (tmp_path / "out" / "index.html").read_text()
 
-    def test_a_head_of_one_model_alone_is_named(self, run, files, tmp_path, capsys):
+    def test_a_head_that_only_one_model_has_is_refused(self, run, files, tmp_path, capsys):
         other = save_checkpoint(Schema((Attribute("lines", 3), Attribute("shine", 4))), tmp_path / "other.ckpt")
         arguments = [run.root, files[0], "--against", other, "--out", tmp_path / "out", "--heads", "shine"]
         assert "--heads: unknown attribute 'shine'" in failure(capsys, *arguments)
@@ -166,18 +166,18 @@ class TestAgainst:
             (["exp/", "exp/"], ["exp", "exp"]),
         ],
     )
-    def test_models_are_called_no_longer_than_tells_them_apart(self, tmp_path, models, names):
+    def test_models_get_the_shortest_names_that_differ(self, tmp_path, models, names):
         for model in models:
             folder = tmp_path / (model if model.endswith("/") else Path(model).parent)
             folder.mkdir(parents=True, exist_ok=True)
         model, against = (str(tmp_path / model) for model in models)
-        assert _called(Namespace(model=model, against=against)) == names
+        assert _model_names(Namespace(model=model, against=against)) == names
 
 
 class TestEvaluate:
     @pytest.fixture
     def measured(self, monkeypatch):
-        """What the measurement is called with, in place of measuring."""
+        """The arguments that evaluate_maps, which is replaced, is called with."""
         calls: list = []
         monkeypatch.setattr(
             evaluation, "evaluate_maps", lambda *arguments, **options: calls.append((*arguments, options))
@@ -185,7 +185,7 @@ class TestEvaluate:
         monkeypatch.setattr(explanation, "write_map_evaluation", lambda _, folder: folder / "explanation.html")
         return calls
 
-    def test_it_measures_one_side_of_the_run(self, run, photos, measured, tmp_path, capsys):
+    def test_maps_are_measured_on_one_side_of_the_split(self, run, photos, measured, tmp_path, capsys):
         assert explain(run.root, "--evaluate", "--side", "val", "--out", tmp_path / "out") == 0
         [(_, manifest, masks, skin, options)] = measured
         np.testing.assert_array_equal(manifest.rows, photos.side("val").rows)
@@ -194,7 +194,7 @@ class TestEvaluate:
         assert options["sampled"] == 40
         assert capsys.readouterr().out.strip() == str(tmp_path / "out" / "explanation.html")
 
-    def test_masks_beside_the_photos_are_used(self, run, graded_folder, measured, tmp_path):
+    def test_masks_next_to_the_photos_are_used(self, run, graded_folder, measured, tmp_path):
         root = tmp_path / "drawn"
         root.mkdir()
         for name in ("images", "labels.csv"):
@@ -205,14 +205,14 @@ class TestEvaluate:
         assert masks.folder == root / "masks"
         assert options["sampled"] == 7
 
-    def test_skin_is_measured_where_it_is_asked_for(self, run, measured, tmp_path):
+    def test_skin_is_detected_if_requested(self, run, measured, tmp_path):
         assert explain(run.root, "--evaluate", "--skin", "--side", "val", "--out", tmp_path / "out") == 0
         [(_, _, _, skin, _)] = measured
         mask = skin(Portrait(np.full((50, 70, 3), (205, 160, 140), np.uint8), None), lips=False)
         assert mask.shape == (50, 70)
         assert mask.min() == 1
 
-    def test_what_is_measured_stands_in_files(self, run, photos, tmp_path):
+    def test_results_are_written_to_files(self, run, photos, tmp_path):
         out = tmp_path / "out"
         options = ["--evaluate", "--skin", "--sample", 1, "--side", "val", "--batch_size", 3]
         assert explain(run.root, *options, "--out", out) == 0
@@ -224,8 +224,8 @@ class TestEvaluate:
         anew = {f"{part}_anew{end}" for part in ("readouts", "network") for end in ("", "_absolute")}
         assert measures == {"outside_skin", "deletion", "insertion", "faithfulness", *anew}
 
-    def test_two_models_are_measured_on_the_same_photos_and_stand_side_by_side(self, run, photos, tmp_path):
-        """The other one has its heads the other way round, and one more."""
+    def test_two_models_are_measured_on_the_same_photos_and_shown_side_by_side(self, run, photos, tmp_path):
+        """The other model has its heads in reverse order, and one more head."""
         other = save_checkpoint(
             Schema((Attribute("redness", 2), Attribute("lines", 3), Attribute("shine", 5))), tmp_path / "other.ckpt"
         )
@@ -237,7 +237,7 @@ class TestEvaluate:
             (model, head) for model in ("first", "other") for head in ("shine", "lines")
         }
         uniform = means[means["method"] == "uniform"].groupby(["head", "measure"])
-        assert (uniform["value"].nunique() == 1).all()  # whatever the model, so that heads and photos are the same
+        assert (uniform["value"].nunique() == 1).all()  # equal for both models, so heads and photos are the same
         differences = pd.read_csv(out / "explanation_differences.csv").set_index("head")
         values = means[means["method"] == "cam"].set_index(["model", "head"])["value"]
         for head in ("shine", "lines"):
@@ -246,14 +246,12 @@ class TestEvaluate:
         page = (out / "explanation.html").read_text()
         assert "first or other: whose maps are better?" in page
 
-    def test_heads_that_are_not_asked_for_are_not_measured(self, run, tmp_path):
+    def test_only_the_requested_heads_are_measured(self, run, tmp_path):
         options = ["--evaluate", "--sample", 2, "--side", "val", "--heads", "lines"]
         assert explain(run.root, *options, "--out", tmp_path / "out") == 0
         assert set(pd.read_csv(tmp_path / "out" / "explanation.csv")["head"]) == {"lines"}
 
-    def test_a_mask_that_is_shared_with_a_photo_of_another_side_is_an_error(
-        self, run, photos, graded_folder, tmp_path, capsys
-    ):
+    def test_a_mask_shared_with_a_photo_on_another_side_is_an_error(self, run, photos, graded_folder, tmp_path, capsys):
         root, split = tmp_path / "drawn", pd.read_csv(run.split)
         shutil.copytree(graded_folder, root)
         (root / "other").mkdir()
@@ -276,7 +274,7 @@ class TestEvaluate:
 class TestDrawnPhotos:
     @pytest.fixture
     def drawn(self, run, write_settings, tmp_path):
-        """A run whose photos were drawn and are gone."""
+        """A run whose photos were drawn and no longer exist."""
         own = RunFolder(shutil.copytree(run.root, tmp_path / "own"))
         write_settings(own.root, data={"root": str(tmp_path / "gone"), "render": {"size": 96}})
         return own
@@ -289,9 +287,9 @@ class TestDrawnPhotos:
         )
         assert explain(drawn.root, *options, "--side", "val", "--out", tmp_path / "out") == 0
         assert asked == [96]
-        assert f"{tmp_path / 'gone'}, are gone, and those drawn now differ" in capsys.readouterr().err
+        assert f"{tmp_path / 'gone'}, no longer exist, and newly drawn ones differ" in capsys.readouterr().err
 
-    def test_they_are_not_where_another_folder_is_named_or_nothing_can_be_written(
+    def test_they_are_not_drawn_if_another_folder_is_named_or_nothing_can_be_written(
         self, drawn, graded_folder, tmp_path, monkeypatch, capsys
     ):
         monkeypatch.setattr("multiskin.data.render.cache.rendered", lambda *_: pytest.fail("drawn"))
@@ -305,8 +303,8 @@ class TestDrawnPhotos:
     [
         (["--heads", "shin"], "--heads: unknown attribute 'shin': did you mean 'shine'"),
         (["--of", "p4"], "'lines'"),  # shine has a grade 4, lines has none
-        (["--scale", "own"], "--scale: unknown word 'own'"),
-        (["--side", "train"], "--side: unknown word 'train'"),
+        (["--scale", "own"], "--scale: unknown value 'own'"),
+        (["--side", "train"], "--side: unknown value 'train'"),
         (["--against", "nowhere.ckpt"], "nowhere.ckpt"),
         (["--out", "."], "--out .: there is something already"),
     ],
@@ -328,7 +326,7 @@ def test_mistakes_get_one_message(run, files, tmp_path, capsys, monkeypatch, opt
         (["photo.png", "--worst", 1, "--sample", 3], "--sample needs --evaluate;"),
     ],
 )
-def test_options_that_would_change_nothing_are_refused(run, tmp_path, capsys, options, words):
+def test_options_without_effect_are_refused(run, tmp_path, capsys, options, words):
     assert words in failure(capsys, run.root, *options, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -1,4 +1,4 @@
-"""The command that exports, as a user has it: a file that predicts as the run does, a folder, and every mistake."""
+"""The export command end to end: a file and a folder that predict as the run does, and the messages for mistakes."""
 
 import csv
 import shutil
@@ -26,7 +26,7 @@ def predicted(model: Path, photos: Path, out: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_what_is_exported_predicts_as_the_run_does(trained, graded_folder, tmp_path, capsys):
+def test_an_export_predicts_as_the_run_does(trained, graded_folder, tmp_path, capsys):
     file, folder = tmp_path / "new" / "model.onnx", tmp_path / "hub"
     assert run("export", trained.root, "--out", file) == 0
     said = capsys.readouterr()
@@ -55,8 +55,8 @@ def test_mistakes_get_one_message(trained, tmp_path, failure):
         (trained.root, "--out", tmp_path / "new", "--int8"): "--int8: needs an --out that ends in .onnx",
         (trained.best, "--out", out, "--int8"): "--int8: needs photos of the run",
         (trained.root, "--out", out, "--int8", "--root", tmp_path): "--int8: needs photos of the run",
-        (trained.root, "--out", tmp_path / "new", "--root", tmp_path): "--root: is for ONNX files of a run",
-        (trained.best, "--out", out, "--root", tmp_path): "--root: is for ONNX files of a run",
+        (trained.root, "--out", tmp_path / "new", "--root", tmp_path): "--root: only for exporting a run to ONNX",
+        (trained.best, "--out", out, "--root", tmp_path): "--root: only for exporting a run to ONNX",
         (tmp_path, "--out", out): "no run here",
         (trained.root,): "required: --out",
     }.items():
@@ -64,23 +64,23 @@ def test_mistakes_get_one_message(trained, tmp_path, failure):
     assert not out.exists()
 
 
-@pytest.mark.parametrize("promising", [True, False])
-def test_8_bits_tell_that_sets_are_left_out_where_there_are_some(
-    promising, untrained_run, schema, tmp_path, monkeypatch, capsys
+@pytest.mark.parametrize("with_sets", [True, False])
+def test_quantization_warns_that_sets_are_left_out_if_there_are_any(
+    with_sets, untrained_run, schema, tmp_path, monkeypatch, capsys
 ):
     def stop(*_):
         raise KeyboardInterrupt
 
     sets = ConformalSets(schema, 0.8, None, {name: {"all": Threshold(0.5, 9, 9)} for name in schema.names})
-    model = untrained_run(3, **({"conformal": sets.to_dict()} if promising else {}))
+    model = untrained_run(3, **({"conformal": sets.to_dict()} if with_sets else {}))
     monkeypatch.setattr("multiskin.export.onnx.export_onnx", stop)
     assert run("export", model.root, "--out", tmp_path / "int8.onnx", "--int8") == 130
-    told = "multiskin: warning: --int8: no sets of grades are given"
-    assert capsys.readouterr().err.count(told) == promising
+    warning = "multiskin: warning: --int8: no sets of grades are given"
+    assert capsys.readouterr().err.count(warning) == with_sets
 
 
-def test_8_bits_are_measured_out_with_training_photos_and_compared_on_others(trained, tmp_path, monkeypatch, capsys):
-    """What writes the files is tested by itself; it takes long."""
+def test_quantization_is_calibrated_on_training_photos_and_compared_on_others(trained, tmp_path, monkeypatch, capsys):
+    """The functions that write the files are slow and have their own tests."""
     given = {}
 
     def plain(predictor, path, photos):
@@ -102,7 +102,7 @@ def test_8_bits_are_measured_out_with_training_photos_and_compared_on_others(tra
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_the_runs_photos_it_is_compared_on_drawn_ones(trained, tmp_path, monkeypatch, capsys):
+def test_without_the_runs_photos_it_is_compared_on_drawn_photos(trained, tmp_path, monkeypatch, capsys):
     alone = shutil.copy(trained.best, tmp_path / "model.ckpt")
     seen = []
 
@@ -112,6 +112,6 @@ def test_without_the_runs_photos_it_is_compared_on_drawn_ones(trained, tmp_path,
 
     monkeypatch.setattr("multiskin.export.onnx.export_onnx", plain)
     assert run("export", alone, "--out", tmp_path / "model.onnx") == 130
-    assert "compared on drawn ones" in capsys.readouterr().err
+    assert "compared with the model on drawn photos" in capsys.readouterr().err
     assert all(photo.dtype == np.uint8 and photo.ndim == 3 for photo in seen)
     assert len(seen) > 2

@@ -1,4 +1,4 @@
-"""Train, look at the errors, correct and leave out, train again, and set the second run against the first."""
+"""Train, look at the errors, correct grades and leave some out, train again, and compare the two runs."""
 
 import pandas as pd
 import pytest
@@ -11,7 +11,7 @@ def run(*arguments):
 
 
 @pytest.mark.slow
-def test_the_loop_by_commands(write_settings, photos, tmp_path, capsys):
+def test_the_commands_of_a_second_run(write_settings, photos, tmp_path, capsys):
     model = {"backbone": "test_efficientnet", "weights": "none", "input_size": 48}
     config = write_settings(tmp_path, model=model, trainer={"max_epochs": 1, "accelerator": "cpu"})
     first, second = tmp_path / "first", tmp_path / "second"

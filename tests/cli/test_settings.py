@@ -1,4 +1,4 @@
-"""What a user is told of an option that is not one of its names."""
+"""The messages for options whose value is not one of the known names."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -21,7 +21,7 @@ def options(config: Any, where: str = "") -> Iterator[tuple[str, Any]]:
             yield where + option.name, option.type
 
 
-NAMES = {  # of every option that is one of several names
+NAMES = {  # the literal type of each option that takes one of several names
     option: names
     for option, kind in options(FitConfig)
     for names in (kind, *get_args(kind))
@@ -30,18 +30,18 @@ NAMES = {  # of every option that is one of several names
 OR_NULL = [option for option, kind in options(FitConfig) if option in NAMES and NoneType in get_args(kind)]
 
 
-def test_what_null_means_is_told_of_every_option_that_may_be_a_name_or_null() -> None:
+def test_every_option_that_takes_a_name_or_null_says_what_null_means() -> None:
     assert {"weighting", "data.cache", "trainer.compile"} <= set(OR_NULL)
     assert list(NULL) == OR_NULL
 
 
 @pytest.mark.parametrize("option", NAMES)
-def test_another_name_is_told_the_known_ones_in_one_sentence(option, failure) -> None:
+def test_the_message_for_an_unknown_name_lists_the_known_ones(option, failure) -> None:
     *first, last = get_args(NAMES[option])
     known = f"{', '.join(first)} or {last}" if first else last
     null = f", or null: {NULL[option]}" if option in OR_NULL else ""
-    told = f"multiskin: error: {option} is 'other'; choose {known}{null}; see 'multiskin fit --help'"
-    assert failure("fit", f"--{option}", "other") == told
+    message = f"multiskin: error: {option} is 'other'; choose {known}{null}; see 'multiskin fit --help'"
+    assert failure("fit", f"--{option}", "other") == message
 
 
 @pytest.mark.parametrize("name", ["equal", "fixed"])

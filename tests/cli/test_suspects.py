@@ -1,4 +1,4 @@
-"""From a table with wrong labels to a list of them, and on to a run without: as a user has it."""
+"""The suspects command end to end: from a table with wrong labels to a list of them, and to a run without them."""
 
 import shutil
 
@@ -16,7 +16,7 @@ WRONG = {"images/00.png": ("shine", "4"), "images/09.png": ("lines", "2")}  # 0 
 
 @pytest.fixture
 def folder(tmp_path, graded_folder, write_settings):
-    """A config, its schema and photos of which two labels are wrong."""
+    """A config, its schema, and photos with two wrong labels."""
     root = shutil.copytree(graded_folder, tmp_path / "photos")
     table = pd.read_csv(root / "labels.csv", dtype=str, keep_default_na=False).set_index("image")
     for image, (attribute, grade) in WRONG.items():
@@ -41,19 +41,19 @@ def run(*arguments):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """In place of trainings, networks that see how photos were made; lists what was planned."""
+    """Replaces training by networks that know how the photos were made; returns a list of the planned runs."""
     planned = []
 
     def train(runs, plan, at_once, tell):
         planned.append(plan)
         for run in plan:
             runs.folder(run).root.mkdir(parents=True, exist_ok=True)
-            learned_off = run.table[run.table["split"] == "test"]
-            photo = learned_off["image"].str.extract(r"(\d+)")[0].astype(int) // 2
-            columns = {"image": learned_off["image"]}
+            held_out = run.table[run.table["split"] == "test"]
+            photo = held_out["image"].str.extract(r"(\d+)")[0].astype(int) // 2
+            columns = {"image": held_out["image"]}
             for attribute in run.schema:
-                believed = 0.02 + 0.9 * np.eye(attribute.grades)[photo % attribute.grades]
-                columns |= {f"{attribute.name}_p{grade}": p for grade, p in enumerate(believed.T)}
+                probabilities = 0.02 + 0.9 * np.eye(attribute.grades)[photo % attribute.grades]
+                columns |= {f"{attribute.name}_p{grade}": p for grade, p in enumerate(probabilities.T)}
             pd.DataFrame(columns).to_csv(runs.folder(run).predictions("test"), index=False)
             write_json(runs.folder(run).metrics, {"test": {}})
         return {}
@@ -67,7 +67,7 @@ def test_wrong_labels_come_first_and_can_be_left_out(folder, trained, capsys):
     assert run("suspects", "--config", config, "--folds", 3) == 0
     said = capsys.readouterr().out
     ranked = folder / "runs" / "first-suspects" / "suspects.csv"
-    assert "shine: 0 of 11 labels are likely wrong" in said  # for so few labels are no proof
+    assert "shine: 0 of 11 labels are likely wrong" in said  # so few labels are not enough evidence
     assert f"--data.exclude {ranked}" in said
     table = pd.read_csv(ranked, dtype=str, keep_default_na=False)
     assert {(line.image, line.attribute, line.given) for line in table[:2].itertuples()} == {
@@ -80,22 +80,22 @@ def test_wrong_labels_come_first_and_can_be_left_out(folder, trained, capsys):
     assert "2 grades are left out of training" in capsys.readouterr().err
 
 
-def test_a_list_that_somebody_has_worked_through_is_kept(folder, trained, capsys):
+def test_an_edited_list_is_kept(folder, trained, capsys):
     command = ["suspects", "--config", folder / "config.yaml", "--folds", 3]
     assert run(*command) == 0
     ranked = folder / "runs" / "first-suspects" / "suspects.csv"
-    whole = ranked.read_text()
+    original = ranked.read_text()
     assert run(*command) == 0
-    assert "before" not in capsys.readouterr().out
+    assert "previous" not in capsys.readouterr().out
     for edited in ("suspects-1.csv", "suspects-2.csv"):
         ranked.write_text(f"{edited}\n")
         assert run(*command) == 0
-        assert f"the list that was here before: {ranked.with_name(edited)}" in capsys.readouterr().out
+        assert f"the previous list is kept: {ranked.with_name(edited)}" in capsys.readouterr().out
         assert ranked.with_name(edited).read_text() == f"{edited}\n"
-        assert ranked.read_text() == whole
+        assert ranked.read_text() == original
 
 
-def test_rows_are_those_of_the_users_table(folder, trained):
+def test_row_numbers_refer_to_the_users_table(folder, trained):
     assert run("suspects", "--config", folder / "config.yaml", "--folds", 3) == 0
     table = pd.read_csv(folder / "runs" / "first-suspects" / "suspects.csv")
     own = pd.read_csv(folder / "photos" / "labels.csv")
@@ -104,12 +104,12 @@ def test_rows_are_those_of_the_users_table(folder, trained):
 
 
 @pytest.mark.parametrize(("options", "photos"), [([], 22), (["--sides", "train", "val", "test"], 23)])
-def test_the_test_side_is_looked_at_when_asked_for(folder, trained, options, photos):
+def test_the_test_side_is_checked_if_requested(folder, trained, options, photos):
     assert run("suspects", "--config", folder / "config.yaml", "--folds", 3, *options) == 0
     assert [len(planned.table) for planned in trained[0]] == [photos] * 3
 
 
-def test_no_list_without_all_of_the_folds(folder, monkeypatch, capsys):
+def test_no_list_is_written_if_a_fold_failed(folder, monkeypatch, capsys):
     monkeypatch.setattr(Runs, "train", lambda *_: {"fold-2, seed 0": "loss is not finite"})
     assert run("suspects", "--config", folder / "config.yaml", "--folds", 3) == 2
     assert "1 of 3 runs failed; start again to retry them:\n  fold-2, seed 0: loss" in capsys.readouterr().err
@@ -122,8 +122,8 @@ def test_no_list_without_all_of_the_folds(folder, monkeypatch, capsys):
         (["--folds", "2"], "--folds is 2; give 3 or more"),
         (["--folds", "13"], "--folds 13: the photos are of 11 subjects"),
         (["--sides", "training"], "--sides"),
-        (["--ckpt_path", "last"], "--ckpt_path: every fold is measured"),
-        (["--test", "false"], "--test: every fold is measured"),
+        (["--ckpt_path", "last"], "--ckpt_path: not for suspects"),
+        (["--test", "false"], "--test: not for suspects"),
         (["--jobs", "0"], "0 does not conform"),
     ],
 )
@@ -135,7 +135,7 @@ def test_mistakes_get_one_message(folder, capsys, arguments, words):
 
 
 @pytest.mark.slow
-def test_the_whole_with_real_trainings(folder, capsys):
+def test_end_to_end_with_training(folder, capsys):
     command = ["suspects", "--config", folder / "config.yaml", "--folds", 3]
     assert run(*command) == 0
     assert capsys.readouterr().out.count(": finished") == 3

@@ -1,4 +1,4 @@
-"""--tta as a user has it: in predictions, measurements and collections, and every mistake."""
+"""The option --tta in prediction, evaluation and collections, and the messages for mistakes."""
 
 import json
 from argparse import Namespace
@@ -24,9 +24,9 @@ def run(*arguments: object) -> int:
 
 @pytest.fixture(scope="module")
 def trained(untrained_run, schema):
-    """A run that tells photos apart, whose features hardly differ, with sets of grades that promise something."""
-    promised = ConformalSets(schema, 0.8, None, {name: {"all": Threshold(0.5, 9, 9)} for name in schema.names})
-    return untrained_run(300, conformal=promised.to_dict())
+    """A run with sets of grades; large weights make its predictions differ although photos have similar features."""
+    sets = ConformalSets(schema, 0.8, None, {name: {"all": Threshold(0.5, 9, 9)} for name in schema.names})
+    return untrained_run(300, conformal=sets.to_dict())
 
 
 def numbers(table: pd.DataFrame) -> np.ndarray:
@@ -47,14 +47,14 @@ def test_predictions_are_the_mean_over_views(name, trained, graded_folder, tmp_p
     assert not [column for column in table if column.endswith(("_low", "_high"))]
 
 
-def test_without_it_sets_are_told_and_nothing_is_said(trained, graded_folder, tmp_path, capsys):
+def test_without_it_sets_are_written_and_there_is_no_warning(trained, graded_folder, tmp_path, capsys):
     out = tmp_path / "out.csv"
     assert run("predict", trained.root, graded_folder / "images", "--out", out, "--num_workers", 0) == 0
     assert "shine_low" in pd.read_csv(out)
     assert "--tta" not in capsys.readouterr().err
 
 
-def test_a_model_that_promises_nothing_is_not_warned_of(trained, graded_folder, tmp_path, capsys):
+def test_there_is_no_warning_for_a_model_without_sets(trained, graded_folder, tmp_path, capsys):
     content = torch.load(trained.best, weights_only=True)
     del content["conformal"]
     torch.save(content, tmp_path / "plain.ckpt")
@@ -64,20 +64,20 @@ def test_a_model_that_promises_nothing_is_not_warned_of(trained, graded_folder, 
 
 
 @pytest.mark.parametrize(("command", "side"), [("validate", "val"), ("test", "test")])
-def test_what_they_are_worth_is_measured_beside_the_run(command, side, trained, tmp_path, capsys, failure):
+def test_views_are_evaluated_outside_of_the_run_folder(command, side, trained, tmp_path, capsys, failure):
     measured = {}
     for asked in ((), ("--tta", "mirror")):
         out = tmp_path / f"out{len(asked)}"
         assert run(command, trained.root, "--out", out, "--num_workers", 0, *asked) == 0
-        told = capsys.readouterr()
+        printed = capsys.readouterr()
         measured[asked] = numbers(pd.read_csv(out / f"predictions_{side}.csv"))
         results = json.loads((out / "metrics.json").read_text())[side]
-        assert ("sets" in results) == ("promised to contain" in told.out) == (not asked)
-        assert told.err.count(WITHOUT_SETS) == bool(asked)
+        assert ("sets" in results) == ("promised to contain" in printed.out) == (not asked)
+        assert printed.err.count(WITHOUT_SETS) == bool(asked)
     alone, both = measured.values()
     assert alone.shape == both.shape
     assert np.abs(alone - both).max() > 0.02
-    assert "views are kept" in failure(command, trained.root, "--tta", "mirror")
+    assert "decisions and views" in failure(command, trained.root, "--tta", "mirror")
 
 
 @pytest.mark.parametrize("command", ["predict", "validate", "test"])
@@ -88,11 +88,11 @@ def test_an_unknown_name_gets_one_message(command, trained, graded_folder, failu
 
 
 class TestCollection:
-    """By many processes, none of which is started here."""
+    """Prediction with an engine; no process is started here."""
 
     @pytest.fixture
     def scored(self, monkeypatch):
-        """What collections come to be scored."""
+        """The model digest and the columns of each collection that would be scored."""
         collections = []
 
         def score(folder, types, *_):
@@ -103,7 +103,7 @@ class TestCollection:
         monkeypatch.setattr("multiskin.collection.score.score_collection", score)
         return collections
 
-    def test_views_belong_to_the_model(self, scored, trained, graded_folder, tmp_path, capsys):
+    def test_views_are_part_of_the_models_digest(self, scored, trained, graded_folder, tmp_path, capsys):
         command = ["predict", trained.root, graded_folder / "images", "--engine", "ray", "--out", tmp_path / "out"]
         for asked in ([], ["--tta", "mirror"], ["--tta", "dihedral"], ["--tta", "mirror"]):
             assert run(*command, *asked) == 0
@@ -114,6 +114,6 @@ class TestCollection:
         assert "shine_low" not in mirror[1] + dihedral[1]
         assert capsys.readouterr().err.count("no sets of grades are given") == 3
 
-    def test_every_process_has_them(self, trained):
+    def test_every_process_uses_the_views(self, trained):
         options = Namespace(model=str(trained.root), decision=[], credit={}, detector=None, tta="dihedral", group=None)
         assert load_for_engine(options, "cpu").views == VIEWS["dihedral"]

@@ -130,7 +130,7 @@ class TestCommand:
         ("options", "words"),
         [
             ([], "no predictions on test photos; run 'multiskin test"),
-            (["--side", "train"], "--side: unknown word 'train'"),
+            (["--side", "train"], "--side: unknown value 'train'"),
         ],
     )
     def test_mistakes_get_one_message(self, run, capsys, options, words):
