@@ -1,4 +1,4 @@
-"""A trained model's calibration: fitted to photos that it has not learned from, and kept in its checkpoint."""
+"""Calibrates a trained model on photos it was not trained on, and saves the calibration in its checkpoint."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,23 +20,23 @@ from multiskin.resampling import grade_distribution
 def calibrated(
     predictor: Predictor, checkpoint: Path, photos: Manifest, probabilities: Tensor, methods: Mapping[str, str]
 ) -> Predictor:
-    """The same model with its probabilities calibrated to the grades of photos.
+    """The same model with its probabilities calibrated on graded photos.
 
     Args:
         predictor: the model.
         checkpoint: its file, which records the grades that it was trained on.
-        photos: N of them, from which no weight was learned.
-        probabilities: (N, H, Kmax), the network's own for these photos.
-        methods: by the names of the heads to calibrate; a head without a graded photo is left as it is.
+        photos: N photos that were not used to train the weights.
+        probabilities: (N, H, Kmax), the uncalibrated ones for these photos.
+        methods: the method by name of each head to calibrate; a head without a graded photo is left unchanged.
     """
     blueprint = Blueprint.from_dict(read_checkpoint(checkpoint)["blueprint"])
     drawn = drawn_shares(predictor.net, blueprint)
     fitted = fit_calibrators(predictor.schema, methods, probabilities.numpy(), photos.grades, drawn, blueprint.counts)
-    return replace(predictor, calibrators=fitted, conformal=None)  # its promise was about other probabilities
+    return replace(predictor, calibrators=fitted, conformal=None)  # sets were fitted to other probabilities
 
 
 def drawn_shares(net: SkinNet, blueprint: Blueprint) -> np.ndarray:
-    """What each head's probabilities (H, Kmax) stand for once they are as sure as they should be."""
+    """The distribution of grades (H, Kmax) that each head's probabilities refer to once they are calibrated."""
     priors = net.priors.double().cpu().numpy()
     for h, (attribute, recipe) in enumerate(zip(blueprint.schema, blueprint.recipes, strict=True)):
         counts, own = np.asarray(blueprint.counts[h]), priors[h, : attribute.grades]
@@ -46,15 +46,15 @@ def drawn_shares(net: SkinNet, blueprint: Blueprint) -> np.ndarray:
 
 
 def keep_calibration(predictor: Predictor, checkpoint: Path, target: Path) -> bool:
-    """Writes a checkpoint with the calibration and the decisions that a model has now.
+    """Writes a checkpoint with a model's current calibration and decisions.
 
     Args:
         predictor: the model.
         checkpoint: its file.
-        target: where to; may be the same.
+        target: the file to write; may be the same.
 
     Returns:
-        Whether sets of grades were left out because they rest on another calibration.
+        Whether sets of grades were left out because they were fitted with another calibration.
 
     Raises:
         OSError: no space, or no permission to write.

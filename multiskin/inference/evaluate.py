@@ -1,4 +1,4 @@
-"""How good a network is on graded photographs, compared with the best constant answer."""
+"""Evaluates a model on graded photos."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,17 +23,16 @@ from multiskin.schema import MISSING, Schema
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The predictions on graded photos and what is measured of them.
+    """The predictions for graded photos, and their metrics.
 
     Attributes:
-        manifest: the photos, N of them.
-        prediction: for each of them.
+        manifest: the N photos.
+        prediction: the predictions for these photos.
         metrics: by "HEAD/METRIC" and "mean/METRIC".
         confusion: (H, Kmax, Kmax), true grade in rows.
-        second_rater: the metrics of a second rater's grades on the photos that both raters graded; empty where there is
-            none.
-        uncalibrated: the predictions without calibration; None where there is none.
-        persons: results for all photos of a person together; None where no known person has several photos.
+        second_rater: the metrics of a second rater's grades on the photos that both raters graded; empty without any.
+        uncalibrated: the predictions without calibration; None if the model is not calibrated.
+        persons: results for all photos of a person together; None if no known person has several graded photos.
     """
 
     manifest: Manifest
@@ -49,7 +48,7 @@ class Evaluation:
         return self.manifest.schema
 
     def table(self) -> pd.DataFrame:
-        """One line per photo: its row in the table, its subject, true grades, and predictions."""
+        """One row per photo: its row in the table, image, subject, part and groups, true grades, and predictions."""
         manifest = self.manifest
         columns: dict[str, Any] = {"row": manifest.rows, "image": manifest.paths}
         known = {"subject": manifest.subject, "part": manifest.part, **manifest.groups}
@@ -57,7 +56,7 @@ class Evaluation:
         return pd.DataFrame(columns | _graded_columns(manifest.grades, self.prediction, self.schema))
 
     def table_of_persons(self) -> pd.DataFrame | None:
-        """One line per person: the number of photos, true grades, and predictions from all photos together."""
+        """One row per person: the number of photos, true grades, and predictions from all photos together."""
         if self.persons is None:
             return None
         columns = {"subject": self.persons.photos.index, "photos": self.persons.photos.to_numpy()}
@@ -75,7 +74,7 @@ class Evaluation:
 
 
 def _graded_columns(grades: np.ndarray, prediction: Prediction, schema: Schema) -> dict[str, Any]:
-    """Each head's true grades, NAME_true, from grades (B, H), and its predictions."""
+    """The columns of each head: its true grades (B, H), NAME_true, and its predictions."""
     columns: dict[str, Any] = {}
     for h, attribute in enumerate(schema):
         columns[attribute.true_column] = _blank_missing(grades[:, h])
@@ -90,10 +89,10 @@ def _blank_missing(grades: Any) -> pd.Series:
 def evaluate(
     predictor: Predictor, manifest: Manifest, batch_size: int = 32, num_workers: int | None = None
 ) -> Evaluation:
-    """Scores every photo of a manifest once and measures every head on the grades it has.
+    """Evaluates each head on the photos of a manifest that are graded for it.
 
     Raises:
-        ImageError: a photo that cannot be read.
+        ImageError: a photo cannot be read.
     """
     return judge(predictor, manifest, network_probabilities(predictor, manifest, batch_size, num_workers))
 
@@ -102,10 +101,10 @@ def evaluate(
 def network_probabilities(
     predictor: Predictor, manifest: Manifest, batch_size: int = 32, num_workers: int | None = None
 ) -> Tensor:
-    """The network's own probabilities (N, H, Kmax) of every photo of a manifest, on the CPU.
+    """The uncalibrated probabilities (N, H, Kmax) for all photos of a manifest, on the CPU.
 
     Raises:
-        ImageError: a photo that cannot be read.
+        ImageError: a photo cannot be read.
     """
     photos = GradedPhotos(manifest, predictor.transform())
     loader = DataLoader(photos, batch_size, num_workers=worker_count(num_workers), worker_init_fn=one_thread)
@@ -113,7 +112,7 @@ def network_probabilities(
 
 
 def judge(predictor: Predictor, manifest: Manifest, probabilities: Tensor) -> Evaluation:
-    """Measures what a model makes of its network's own probabilities (N, H, Kmax) for a manifest's photos."""
+    """Evaluates a model, given the uncalibrated probabilities (N, H, Kmax) for a manifest's photos."""
     prediction = predictor.judge(predictor.calibrate(probabilities.to(predictor.device)))
     return Evaluation(
         manifest,
@@ -126,15 +125,15 @@ def judge(predictor: Predictor, manifest: Manifest, probabilities: Tensor) -> Ev
 
 
 def second_rater(manifest: Manifest) -> dict[str, float]:
-    """The metrics of the second rater's grades, measured against the first's like a model's; empty without any.
+    """The metrics of the second rater's grades, with the first rater's as the true ones; empty without any.
 
-    A rater's grade has probability 1, so that the ranked probability scores are those of certain answers.
+    A rater's grade counts as a prediction with probability 1 in the ranked probability scores.
     """
     if manifest.second_grades is None:
         return {}
     metrics = GradeMetrics(manifest.schema)
     second = torch.from_numpy(manifest.second_grades)
     first = torch.from_numpy(manifest.grades).where(second != MISSING, MISSING)
-    answers = second.clamp(min=0)  # does not matter where the second rater gave none: the first one's is left out, too
-    metrics.update(one_hot(answers, manifest.schema.max_grades).double(), answers, first)
+    predicted = second.clamp(min=0)  # a missing grade becomes 0, which is ignored since `first` is missing there, too
+    metrics.update(one_hot(predicted, manifest.schema.max_grades).double(), predicted, first)
     return {key: value.item() for key, value in metrics.compute().items()}

@@ -1,4 +1,4 @@
-"""Which photos are meant by files, folders and tables of paths."""
+"""Finds the photos in files, folders and tables of paths."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,10 +8,10 @@ from multiskin.errors import UserError, unknown
 
 
 def find_photos(inputs: Sequence[str | Path], column: str = "image") -> list[Path]:
-    """The photos meant, in order: a file is itself, a folder all pictures below it, a table the paths in its column.
+    """The photos, in order: files themselves, all pictures in folders and below, and the paths in tables' column.
 
     Raises:
-        UserError: nothing there, a table without the column, or no photo at all.
+        UserError: a path that does not exist, a table without the column, or no photo at all.
     """
     photos = [photo for name in inputs for photo in _photos_of(Path(name), column)]
     if not photos:
@@ -29,8 +29,8 @@ def _photos_of(path: Path, column: str) -> Iterator[Path]:
 
 
 def _listed(path: Path, column: str) -> Iterator[Path]:
-    """The photos of a table; a file that is not a table is a photo, whatever its name ends in."""
-    from multiskin.data.table import READERS, read_table  # pandas, which takes longer to import than photos to grade
+    """The photos of a table; a file that is not a table is taken for a photo, whatever its suffix."""
+    from multiskin.data.table import READERS, read_table  # pandas takes longer to import than a few photos to grade
     from multiskin.data.validation import photo_path
 
     if path.suffix.lower() in READERS:
@@ -41,4 +41,4 @@ def _listed(path: Path, column: str) -> Iterator[Path]:
     elif path.exists():
         yield path
     else:
-        raise UserError(f"{path}: nothing there; give pictures, folders or tables")
+        raise UserError(f"{path}: does not exist; give pictures, folders or tables")

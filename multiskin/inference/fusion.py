@@ -1,4 +1,4 @@
-"""From photos of one person to one prediction: each attribute is judged by the photos that show it."""
+"""Fuses photos of one person to one prediction: each attribute is graded from the photos that show it."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,10 +9,10 @@ from multiskin.schema import Schema
 
 
 class Fused(NamedTuple):
-    """What photos of one person say together.
+    """The fused probabilities of N photos of one person.
 
     Attributes:
-        probabilities: (H, Kmax), the mean over the photos that count; 0 throughout where none does.
+        probabilities: (H, Kmax), the mean over the photos that count; all 0 for an attribute without any.
         counted: (N, H) bool, which photos count for which attribute.
     """
 
@@ -21,15 +21,15 @@ class Fused(NamedTuple):
 
 
 def graded_in(schema: Schema, parts: Mapping[str, Sequence[str]], shown: Sequence[str | None]) -> np.ndarray:
-    """Which attributes photos of these parts of the face or body can be judged for: (N, H) bool.
+    """Which attributes can be graded in photos of given parts of the face or body: (N, H) bool.
 
-    A part that no attribute was trained on, or an unnamed part, may show any attribute; an attribute without an entry
+    A part that no attribute was trained on, or an unknown part, may show any attribute; an attribute without an entry
     in `parts` may show on any part.
 
     Args:
         schema: the attributes.
-        parts: the parts on which each was graded in training.
-        shown: the part on each photo; None where it is not known.
+        parts: the parts on which each attribute was graded in training.
+        shown: the part in each photo; None if unknown.
     """
     known = {part for graded in parts.values() for part in graded}
     return np.array(
@@ -42,10 +42,10 @@ def graded_in(schema: Schema, parts: Mapping[str, Sequence[str]], shown: Sequenc
 
 
 def fuse(probabilities: np.ndarray, counted: np.ndarray) -> Fused:
-    """The mean over photos, attribute by attribute.
+    """The mean of probabilities over the photos that count, for each attribute.
 
     Args:
-        probabilities: (N, H, Kmax), of N photos of one person.
+        probabilities: (N, H, Kmax) of N photos of one person.
         counted: (N, H) bool, which photos count for which attribute.
     """
     weights = counted[..., None].astype(probabilities.dtype)  # (N, H, 1)

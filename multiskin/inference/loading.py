@@ -1,4 +1,4 @@
-"""Files prepared for the network, by whatever process reads them."""
+"""Reads photo files and prepares them for the network, in any process."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ class LoadedFile(NamedTuple):
 
 
 class PhotoFiles(Dataset[LoadedFile]):
-    """Files prepared for the network, with the reason in place of a picture that cannot be read."""
+    """Photos prepared for the network; an item of a file that cannot be read has the reason instead of an image."""
 
     def __init__(self, paths: Sequence[str | Path], transform: PhotoTransform) -> None:
         self.paths = [str(path) for path in paths]

@@ -1,4 +1,4 @@
-"""How good predictions are by the true grades: every metric of every head, also in plain containers."""
+"""Computes the metrics of all heads, and converts them to plain containers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ def measure(prediction: Prediction, grades: np.ndarray, schema: Schema) -> tuple
 
     Args:
         prediction: of B photos or persons.
-        grades: (B, H) their true grades, -1 where missing.
+        grades: (B, H) true grades, -1 if missing.
         schema: the H heads.
     """
     metrics = GradeMetrics(schema)
@@ -25,7 +25,7 @@ def measure(prediction: Prediction, grades: np.ndarray, schema: Schema) -> tuple
 
 
 def plain(metrics: Mapping[str, float], confusion: np.ndarray, schema: Schema) -> dict[str, Any]:
-    """Both for JSON, means and heads; a value that does not exist is null."""
+    """Metrics and confusion matrices for JSON, by head; undefined values are None."""
     heads = by_head(metrics)
     mean = heads.pop("mean")
     for h, attribute in enumerate(schema):
@@ -34,7 +34,7 @@ def plain(metrics: Mapping[str, float], confusion: np.ndarray, schema: Schema) -
 
 
 def by_head(metrics: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """The metrics of each head, and of their mean, by its name; None for a value that does not exist."""
+    """The metrics by head, and their mean under "mean"; undefined values are None."""
     heads: dict[str, dict[str, Any]] = {}
     for key, value in metrics.items():
         head, metric = key.split("/")

@@ -1,4 +1,4 @@
-"""A model card: what a model is, how well it measured, what it is for, and what it cannot do."""
+"""The model card for the Hugging Face hub: description, usage, results, intended use and limits."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from multiskin.models.blueprint import Blueprint
 from multiskin.portable.card import DISCLAIMER
 from multiskin.schema import Attribute
 
-METRICS = {  # of a head, by what metrics.json calls them
+METRICS = {  # of a head: key in metrics.json -> name and format
     "n": ("photos", "{:.0f}"),
     "p_recall": ("P-Recall", "{:.2f}"),
     "kappa": ("quadratic kappa", "{:.2f}"),
@@ -30,33 +30,34 @@ predictor = Predictor.from_pretrained("path/to/this/folder")  # or owner/name on
 for result in predictor.predict_files(["face.jpg"]):
     print(result.path, result.prediction or result.error)
 ```"""
-SETS = "Sets of grades hold the true one {:.0%} of the time, averaged over subjects."
-INTENDED = """It grades photographs of the kind that it was trained on, of people who agreed to that, for research and
-cosmetic advice. It does not diagnose, and is not for deciding on treatment or on anything else about a person."""
-LIMITS = """- Grades with few training photos are learned badly; their number stands above.
-- Other cameras, light, ages and tones of skin than in training may be graded worse; measure before you rely on it:
-  `multiskin test` with a table of your own.
-- Grades are what the raters of the training photos would have given, with all that they see differently."""
+SETS = "Sets of grades are fitted to contain the true grade {:.0%} of the time, on average over subjects."
+INTENDED = """The model grades photos like those it was trained on, of people who have consented to this, for research
+and cosmetic advice. It does not diagnose, and must not be used to decide on treatment or anything else about a
+person."""
+LIMITS = """- Grades with few training photos are learned poorly; the number of photos of each grade is listed above.
+- Photos with other cameras, light, ages or skin tones than in training may be graded less well; evaluate the model
+  before you rely on it: `multiskin test` with your own table.
+- Grades imitate those of the raters of the training photos, including their biases and disagreements."""
 
 
 def model_card(blueprint: Blueprint, metrics: Mapping[str, Any], conformal: ConformalSets | None) -> str:
-    """The text, in Markdown with the hub's own heading.
+    """The model card in Markdown, with the hub's metadata in front.
 
     Args:
-        blueprint: what the network is made of.
-        metrics: the content of a run's metrics.json; empty where nothing was measured.
-        conformal: the sets of grades that the model gives, if any.
+        blueprint: what the network was built from.
+        metrics: the content of a run's metrics.json; empty if there are no results.
+        conformal: the model's sets of grades, if any.
     """
     counts = zip(blueprint.schema, blueprint.counts, strict=True)
     measured = [line for side, words in SIDES.items() if side in metrics for line in _measured(metrics[side], words)]
     sets = [] if conformal is None else [SETS.format(conformal.coverage)]
     sections = {
         f"multiskin: {_plain(', '.join(each.title() for each in blueprint.schema))}": [
-            f"One network ({blueprint.model.backbone}, {blueprint.model.input_size} pixels) grades in one photograph:",
+            f"One network ({blueprint.model.backbone}, {blueprint.model.input_size} pixels) grades in a photo:",
             "\n".join(_described(attribute, count) for attribute, count in counts),
         ],
         "Use": [USE],
-        "Measured": [*(["\n".join(measured)] if measured else ["Nothing yet."]), *sets],
+        "Results": [*(["\n".join(measured)] if measured else ["None yet."]), *sets],
         "Intended use": [INTENDED],
         "Limits": [LIMITS, f"**{DISCLAIMER}**"],
     }
@@ -88,5 +89,5 @@ def _numbers(of_head: Mapping[str, Any]) -> str:
 
 
 def _plain(words: str) -> str:
-    """Words of a schema, which may hold anything, on one line and without markup."""
+    """A text from a schema on one line, with Markdown characters escaped."""
     return " ".join(re.sub(r"([\\*_`\[\]<>|#])", r"\\\1", words).split())

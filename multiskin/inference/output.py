@@ -1,4 +1,4 @@
-"""Predictions as files: CSV or JSON lines, written as they come, so that nothing is lost when a command is stopped."""
+"""Writes predictions as CSV or JSON lines, one by one, so that none is lost if the command is stopped."""
 
 import csv
 import json
@@ -20,13 +20,13 @@ from multiskin.schema import Attribute, Schema
 
 
 def write_csv(results: Iterable[PhotoResult], schema: Schema, file: TextIO, with_sets: bool = False) -> int:
-    """One line per photo: image, each head's columns, what follows from grades, error. Returns the number of errors.
+    """Writes one row per photo: image, each head's columns, derived labels, error. Returns the number of errors.
 
     Args:
-        results: in order.
-        schema: of the model.
-        file: written to as they come.
-        with_sets: whether predictions come with sets of grades, which have columns of their own.
+        results: the results, in order.
+        schema: the model's schema.
+        file: the file to write to.
+        with_sets: whether to write the columns of sets of grades.
     """
     columns = ["image"]
     for attribute in schema:
@@ -66,9 +66,10 @@ def _grades(prediction: Prediction, schema: Schema) -> dict[str, int]:
 
 
 def write_json_lines(results: Iterable[PhotoResult], schema: Schema, file: TextIO) -> int:
-    """One object per line: image and, by head, grade, score, probabilities, any set; what follows; or the error.
+    """Writes one JSON object per photo: image, each head's prediction, derived labels, or an error instead.
 
-    Returns how many have an error.
+    A head's prediction is its grade, its score if ordinal, its probabilities, and its set of grades if there are any.
+    Returns the number of errors.
     """
     errors = 0
     for result in results:
@@ -96,17 +97,17 @@ SUFFIXES = (".csv", ".jsonl")
 
 
 def check_output(path: str | None) -> None:
-    """Makes sure that predictions can be written in the format that a file's name asks for.
+    """Makes sure that a file's suffix is that of a known format.
 
     Raises:
-        UserError: a name that ends in neither .csv nor .jsonl.
+        UserError: a suffix other than .csv and .jsonl.
     """
     if path is not None and Path(path).suffix.lower() not in SUFFIXES:
-        raise UserError(f"--out {path}: predictions are written to {' or '.join(SUFFIXES)} files")
+        raise UserError(f"--out {path}: predictions are written as {' or '.join(SUFFIXES)}; give such a file name")
 
 
 def writer_for(path: str | None, with_sets: bool) -> Writer:
-    """The writer for a file's name, which has been checked; CSV for the terminal."""
+    """The writer for a checked file name; CSV for standard output."""
     if path is None or Path(path).suffix.lower() == ".csv":
         return partial(write_csv, with_sets=with_sets)
     return write_json_lines
@@ -114,14 +115,14 @@ def writer_for(path: str | None, with_sets: bool) -> Writer:
 
 @contextmanager
 def open_output(path: str | None) -> Iterator[TextIO]:
-    """The file to write to, or the terminal.
+    """Opens the file to write to, or standard output.
 
     Raises:
-        UserError: a file that cannot be written.
+        UserError: the file cannot be written.
     """
     if path is None:
         if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(line_buffering=True)  # each score appears at once, also through a pipe
+            sys.stdout.reconfigure(line_buffering=True)  # each row appears at once, even in a pipe
         yield sys.stdout
         return
     try:

@@ -1,4 +1,4 @@
-"""How good a network is on persons, each judged by all of their photos together, rather than on single photos."""
+"""Evaluates a model on persons, each graded from all of their photos together, rather than on single photos."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,14 +17,14 @@ from multiskin.schema import MISSING, Schema
 
 @dataclass(frozen=True)
 class Persons:
-    """The predictions for S persons, and how good they are.
+    """The predictions for S persons, and their metrics.
 
     Attributes:
         schema: the heads.
-        photos: (S,) int64, how many there are of each person, by name.
-        graded: (S, H, Kmax) int64, how many of these have each grade.
-        grades: (S, H) int64, their true grades, -1 where no photo is graded.
-        prediction: for each person; grade -1 and the rest NaN where no photo shows the attribute.
+        photos: (S,) int64, the number of photos of each person, by name.
+        graded: (S, H, Kmax) int64, the number of these photos with each grade.
+        grades: (S, H) int64, true grades, -1 if no photo is graded.
+        prediction: for each person; grade -1 and the rest NaN if no photo shows the attribute.
         metrics: by "HEAD/METRIC" and "mean/METRIC".
         confusion: (H, Kmax, Kmax), true grade in rows.
     """
@@ -42,12 +42,12 @@ class Persons:
 
     @property
     def several(self) -> np.ndarray:
-        """For each head, how many persons have several graded photos: (H,)."""
+        """The number of persons with several graded photos, for each head (H,)."""
         return (self.graded.sum(axis=-1) > 1).sum(axis=0)
 
     @property
     def differing(self) -> np.ndarray:
-        """For each head, how many persons have photos with different grades: (H,)."""
+        """The number of persons whose photos have different grades, for each head (H,)."""
         return ((self.graded > 0).sum(axis=-1) > 1).sum(axis=0)
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,18 +59,18 @@ class Persons:
 
 
 def measure_persons(predictor: Predictor, manifest: Manifest, prediction: Prediction) -> Persons | None:
-    """Measures a model on the known persons who have a graded photo.
+    """Evaluates a model on the known persons who have a graded photo.
 
-    As when the model is used, each attribute is judged by all photos of parts that show it, graded or not, and their
-    probabilities are averaged; a photo that is graded for an attribute counts as showing it.
+    As in the demo, each attribute is graded from all photos of parts that show it, graded or not, by averaging their
+    probabilities; a photo that is graded for an attribute counts as showing it.
 
     Args:
         predictor: the model.
         manifest: the photos.
-        prediction: for each of them.
+        prediction: the predictions for these photos.
 
     Returns:
-        None where no known person has several graded photos: single photos then say everything.
+        The results; None if no known person has several graded photos, since they would be those of single photos.
     """
     by_person = _photos_by_person(manifest)
     if not any((manifest.grades[rows] != MISSING).any(axis=1).sum() > 1 for rows in by_person.values()):
@@ -83,16 +83,16 @@ def measure_persons(predictor: Predictor, manifest: Manifest, prediction: Predic
     grades = true_grades(graded, manifest.schema)
     photos = pd.Series({name: len(rows) for name, rows in by_person.items()})
     measured = measure(together, grades, manifest.schema)
-    asked = np.stack([of_person.counted.any(axis=0) for of_person in fused])
-    return Persons(manifest.schema, photos, graded, grades, _where(asked, together), *measured)
+    shown_at_all = np.stack([of_person.counted.any(axis=0) for of_person in fused])
+    return Persons(manifest.schema, photos, graded, grades, _mask_unshown(together, shown_at_all), *measured)
 
 
-def _where(asked: np.ndarray, prediction: Prediction) -> Prediction:
-    """The prediction, emptied where a person has no photo to judge an attribute by; asked (S, H) bool."""
+def _mask_unshown(prediction: Prediction, shown: np.ndarray) -> Prediction:
+    """The prediction, made missing where no photo of a person shows an attribute; shown (S, H) bool."""
     return Prediction(
-        np.where(asked, prediction.grades, MISSING),
-        np.where(asked, prediction.scores, np.nan),
-        np.where(asked[..., None], prediction.probabilities, np.nan),
+        np.where(shown, prediction.grades, MISSING),
+        np.where(shown, prediction.scores, np.nan),
+        np.where(shown[..., None], prediction.probabilities, np.nan),
     )
 
 
@@ -112,18 +112,18 @@ def _shown(predictor: Predictor, manifest: Manifest) -> np.ndarray:
 
 
 def _grade_counts(grades: np.ndarray, schema: Schema) -> np.ndarray:
-    """How many photos have each grade, (H, Kmax), of grades (N, H)."""
+    """The number of photos with each grade (H, Kmax), from grades (N, H)."""
     return (grades[..., None] == np.arange(schema.max_grades)).sum(axis=0)
 
 
 def true_grades(graded: np.ndarray, schema: Schema) -> np.ndarray:
-    """Persons' true grades (S, H), -1 where no photo is graded.
+    """Persons' true grades (S, H), -1 if no photo is graded.
 
-    The median of the photos' grades, the lower of two in the middle, has the least absolute error to them; for nominal
-    grades it is the most frequent one, the lowest in a tie.
+    For ordered grades, this is the median of the photos' grades, which minimises the absolute error to them, the lower
+    of two in the middle; for nominal grades it is the most frequent one, the lowest in a tie.
 
     Args:
-        graded: (S, H, Kmax) how many photos have each grade.
+        graded: (S, H, Kmax), the number of photos with each grade.
         schema: the H heads.
     """
     number = graded.sum(axis=-1, keepdims=True)  # (S, H, 1)

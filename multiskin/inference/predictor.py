@@ -1,4 +1,4 @@
-"""Photographs in, grades out: everything that scores a picture goes through here. Needs no Lightning."""
+"""The predictor, which grades photos with a trained network; needs no Lightning."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,28 +29,29 @@ from multiskin.portable.views import ALONE, View, views_of
 from multiskin.rules import CREDIT, Credit, checked_credits, require_decision
 from multiskin.schema import Schema
 
-NETWORK = "net."  # what the training module calls the network in a checkpoint
-CALIBRATION = "calibration"  # what a checkpoint calls the calibrators, by head
-CONFORMAL = "conformal"  # the sets of grades and what they promise
-DECISIONS = "decisions"  # the decisions that have replaced the recipes', by head
-CREDITS = "credit"  # what they earn in place of what the recipes say, by head
+NETWORK = "net."  # prefix of the network's parameters in a checkpoint
+# Other keys of a checkpoint
+CALIBRATION = "calibration"  # calibrators, by head
+CONFORMAL = "conformal"  # the sets of grades
+DECISIONS = "decisions"  # decisions that replace the recipes', by head
+CREDITS = "credit"  # credit matrices that replace the recipes', by head
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A trained network with its way of preparing photographs.
+    """A trained network with its preprocessing, calibration and decisions.
 
     Args:
-        net: in evaluation mode, on the device.
-        preprocessing: how a photo becomes its input.
-        device: where it runs.
-        parts: the parts of the face or body on which each attribute was graded in training; empty where nobody said.
+        net: the network, in evaluation mode, on the device.
+        preprocessing: how a photo becomes the network's input.
+        device: where the network runs.
+        parts: the parts of the face or body on which each attribute was graded in training; empty if unknown.
         calibrators: by name, for the heads whose probabilities are calibrated.
         decisions: by name, for the heads that decide differently from their recipe.
-        credit: what decisions earn, by name, for the heads where it differs from their recipe.
-        conformal: gives each grade a set around it that holds the true one as often as promised, if anything does.
-        blueprint: what the network is made of, where it was loaded.
-        views: the views of each photo that its probabilities are averaged over.
+        credit: credit matrices by name, for the heads where they differ from the recipe.
+        conformal: the sets of grades that contain the true ones with a given coverage, if they were fitted.
+        blueprint: what the network was built from, if it was loaded.
+        views: the views of each photo to average the probabilities over.
     """
 
     net: SkinNet
@@ -70,15 +71,15 @@ class Predictor:
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, device: str = "auto", detector: str | None = None) -> "Predictor":
-        """Loads any checkpoint of a run, or a folder for the hub; with the averaged weights if there are any.
+        """Loads any checkpoint of a run, or a folder for the hub; with averaged weights if there are any.
 
         Args:
             path: the file or folder.
-            device: its name; auto takes CUDA where there is one.
-            detector: where the file that finds faces is now, if the model was trained with one.
+            device: the device's name; auto is CUDA if available.
+            detector: the face detector's file, if the model was trained with one and it has moved.
 
         Raises:
-            UserError: no such file, no checkpoint of multiskin, or no such device.
+            UserError: no such file, not a checkpoint of multiskin, or no such device.
         """
         place = find_device(device)
         content = read_checkpoint(Path(path))
@@ -111,27 +112,27 @@ class Predictor:
             name: the folder, or OWNER/NAME on the hub.
             device: as in from_checkpoint.
             detector: likewise.
-            offline: never access the network; what was fetched before is still used.
+            offline: never access the network; files downloaded before are still used.
 
         Raises:
-            UserError: as from_checkpoint, or there is neither, or the hub cannot be reached.
+            UserError: as from_checkpoint, or no such folder or repository, or the hub cannot be reached.
         """
         return cls.from_checkpoint(find_pretrained(str(name), offline=offline), device, detector)
 
     def save_pretrained(self, folder: str | Path, metrics: Mapping[str, Any] | None = None) -> None:
-        """Writes the model as it is now as a folder for the hub: model.safetensors, config.json and a model card.
+        """Saves the model as a folder for the hub: model.safetensors, config.json and a model card.
 
         Args:
-            folder: where to.
+            folder: the folder to write to.
             metrics: a run's results, from its metrics.json, for the model card.
 
         Raises:
-            ValueError: the network was not loaded from a file, or has other heads now.
+            ValueError: the network was not loaded from a file, or its heads have changed since.
             OSError: no space, or no permission to write.
         """
         blueprint = self.blueprint
         if blueprint is None or blueprint.schema != self.schema:
-            raise ValueError("only a network as it was loaded can be saved: its heads are not those of its blueprint")
+            raise ValueError("only a network as it was loaded can be saved; this one does not match a blueprint")
         config = {
             "blueprint": blueprint.to_dict(),
             "preprocessing": self.preprocessing.for_others().to_dict(),
@@ -145,45 +146,45 @@ class Predictor:
         write_pretrained(Path(folder), config, state, model_card(blueprint, metrics or {}, self.conformal))
 
     def with_decisions(self, decisions: Mapping[str, str]) -> "Predictor":
-        """The same model with other decisions for these heads, by name.
+        """The same model with other decisions for some heads, by name.
 
         Raises:
-            UserError: an unknown head or decision, or one that does not fit the head.
+            UserError: an unknown head or decision, or a decision that does not suit the head.
         """
         for name, decision in decisions.items():
             require_decision(decision, self.schema[name])
         return replace(self, decisions={**self.decisions, **decisions})
 
     def with_credit(self, credit: Mapping[str, Credit], where: str = CREDIT) -> "Predictor":
-        """The same model, with the heads of these names deciding for what earns most by these matrices (K, K).
+        """The same model with heads that decide by the highest expected credit.
 
         Args:
-            credit: true grades in rows, decisions in columns.
-            where: the option or file that says it, for messages.
+            credit: matrices (K, K) by name of these heads, true grades in rows, decisions in columns.
+            where: the option or file of the matrices, for messages.
 
         Raises:
-            UserError: an unknown head, one without ordered grades, or a matrix of other grades.
+            UserError: an unknown head, a head with nominal grades, or a matrix of the wrong size.
         """
         checked = checked_credits(credit, self.schema, where)
         deciding = self.with_decisions(dict.fromkeys(checked, CREDIT))
         return replace(deciding, credit={**self.credit, **checked})
 
     def uncalibrated(self) -> "Predictor":
-        """The same model with the probabilities that it was trained to give, and without sets of grades."""
+        """The same model without calibration and sets of grades."""
         return replace(self, calibrators={}, conformal=None)
 
     def for_group(self, value: str) -> "Predictor":
-        """The same model for photos that all have this value of the group that its sets are promised for.
+        """The same model for photos of one group, with the sets of grades that were fitted for this group.
 
         Raises:
-            UserError: the sets are for no group, or not for this value.
+            UserError: the sets were not fitted by group, or not for this one.
         """
         return replace(self, conformal=self.conformal and self.conformal.for_group(value))
 
     def with_views(self, views: str) -> "Predictor":
-        """The same model, which scores a photo as the mean over these views of it, by their name in VIEWS.
+        """The same model with probabilities averaged over views of each photo, given by their name in VIEWS.
 
-        Calibrators and priors are kept, although they were found on single views; sets of grades are not.
+        Calibrators and priors are kept, although they were fitted on single views; sets of grades are not.
 
         Raises:
             UserError: an unknown name.
@@ -197,19 +198,19 @@ class Predictor:
 
     @torch.inference_mode()
     def probabilities(self, images: Tensor) -> Tensor:
-        """The network's own probabilities (B, H, Kmax) of prepared images (B, 3, S, S), the mean over all views."""
+        """The uncalibrated probabilities (B, H, Kmax) of prepared images (B, 3, S, S), averaged over all views."""
         images = images.to(self.device, non_blocking=True)
         by_view = [self.net.probabilities(self.net(apply_view(images, view)).logits) for view in self.views]
         return torch.stack(by_view).mean(dim=0)
 
     @torch.inference_mode()
     def predict_logits(self, logits: Mapping[str, Tensor]) -> Prediction:
-        """The prediction from the logits (B, *) of all heads, of a finished forward pass."""
+        """The prediction from the logits (B, *) of all heads."""
         return self.judge(self.calibrate(self.net.probabilities(dict(logits))))
 
     @torch.inference_mode()
     def calibrate(self, probabilities: Tensor) -> Tensor:
-        """The network's own probabilities (B, H, Kmax), calibrated where the head has a calibrator."""
+        """Calibrates the network's probabilities (B, H, Kmax) for the heads that have a calibrator."""
         calibrated = probabilities.clone()
         for h, attribute in enumerate(self.schema):
             if attribute.name in self.calibrators:
@@ -219,7 +220,7 @@ class Predictor:
 
     @torch.inference_mode()
     def judge(self, probabilities: Tensor) -> Prediction:
-        """The prediction from calibrated probabilities (B, H, Kmax), whatever photos they come from."""
+        """The prediction from calibrated probabilities (B, H, Kmax) of photos or persons."""
         grades = decide_heads(probabilities, self.rules())
         columns = [
             head.score(probabilities[:, h, : attribute.grades])
@@ -231,18 +232,18 @@ class Predictor:
         return Prediction(grades.cpu().numpy(), scores.cpu().numpy(), probabilities.cpu().numpy())
 
     def sets(self, prediction: Prediction, groups: Groups = NO_GROUPS) -> np.ndarray | None:
-        """Sets of grades (B, H, Kmax) that hold the true ones as often as promised; None where nothing was.
+        """Sets of grades (B, H, Kmax) that contain the true ones with the fitted coverage; None if none were fitted.
 
         Args:
-            prediction: for single photos; nothing is promised for several photos together.
-            groups: (B,) by name, for the groups that the promise is kept for; unknown values get the widest sets.
+            prediction: for single photos; the coverage does not apply to several photos together.
+            groups: (B,) by name, for sets fitted by group; unknown values get the widest sets.
         """
         if self.conformal is None:
             return None
         return self.conformal.sets_with(prediction.grades, prediction.probabilities, groups)
 
     def rules(self) -> list[Rule]:
-        """How each head decides: by its recipe or as asked for, and by what its probabilities average to now."""
+        """How each head decides: its own or its recipe's decision and credit, and the prior after calibration."""
         return [self._rule(name, rule) for name, rule in zip(self.schema.names, self.net.rules(), strict=True)]
 
     def _rule(self, name: str, trained: Rule) -> Rule:
@@ -282,10 +283,10 @@ class Predictor:
 
 
 def find_device(name: str) -> torch.device:
-    """The device of that name; auto is CUDA where there is one.
+    """The device of that name; auto is CUDA if available.
 
     Raises:
-        UserError: a device that torch does not know or see.
+        UserError: the device is unknown or not available.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -296,18 +297,18 @@ def find_device(name: str) -> torch.device:
 
 
 def _require_fit(calibrators: Mapping[str, Calibrator], decisions: Mapping[str, str], schema: Schema) -> None:
-    """Makes sure that calibrators and decisions fit the heads, whoever wrote them.
+    """Makes sure that a checkpoint's calibrators and decisions match the heads.
 
     Raises:
-        UserError: an unknown head, or a decision that does not fit it.
-        TypeError, ValueError: a calibration for other grades, or one that is not of numbers.
+        UserError: an unknown head, or a decision that does not suit it.
+        TypeError, ValueError: a calibration with another number of grades, or with values that are not numbers.
     """
     for name, decision in decisions.items():
         require_decision(decision, schema[name])
     for name, calibrator in calibrators.items():
         numbers = torch.tensor([calibrator.weight, calibrator.bias, calibrator.prior])
         if numbers.shape != (3, schema[name].grades):
-            raise ValueError(f"the calibration of {name} does not fit its grades")
+            raise ValueError(f"the calibration of {name} does not match its grades")
 
 
 def _build_net(blueprint: Blueprint, state: Mapping[str, Tensor]) -> SkinNet:
