@@ -1,1 +1,1 @@
-"""Collections of photos too large for one process: many score them, and stopped work resumes where it was."""
+"""Scores collections of photos that are too large for one process, with many processes; stopped work can resume."""

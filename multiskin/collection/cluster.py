@@ -1,4 +1,4 @@
-"""Ray itself: a cluster of this machine's own, or a running one, told to keep quiet and to tidy up."""
+"""Connects to Ray: starts a cluster on this machine or joins a running one, without its log output and files."""
 
 import logging
 import os
@@ -14,24 +14,24 @@ from typing import NamedTuple
 from multiskin.errors import UserError
 
 INSTALL = "Ray is not installed; pip install 'multiskin[ray]'"
-LONGEST = 24  # characters of the temporary folder's path: Ray's sockets lie below it, whose paths have 107 at most
-ANSWER = 10  # seconds
+MAX_TEMP_PATH = 24  # characters: Ray's sockets are below the temporary folder, and socket paths have at most 107
+CONNECT_TIMEOUT = 10  # seconds
 STDERR = 2
 
-# Ray reads these as it is imported, and its processes as they begin.
+# Ray reads these when it is imported, and its processes when they start.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "^")  # of what it would repeat here, such as that a process died
-os.environ.setdefault("RAY_worker_niceness", "0")  # the command's own: Ray's default, 15, starves next to other work
+os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "^")  # no messages of other processes here, such as that one died
+os.environ.setdefault("RAY_worker_niceness", "0")  # as this command: with Ray's default, 15, other work starves it
 
 
 class Scorers(NamedTuple):
     """The processes that hold the model.
 
     Attributes:
-        most: how many at the same time.
-        device: what each runs the model on.
-        gpus: how many each has for itself: 1, or 0 where they read the photos as well.
+        most: how many run at the same time.
+        device: the device that each runs the model on.
+        gpus: how many GPUs each has for itself: 1, or 0 if scorers run on CPUs and read the photos, too.
     """
 
     most: int
@@ -41,12 +41,12 @@ class Scorers(NamedTuple):
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where processes run.
+    """The Ray cluster that processes run on.
 
     Args:
-        address: of a running cluster; none for one on this machine, which ends with the command.
-        cpus: how many a cluster on this machine has.
-        memory: most bytes of photos, read and not yet scored by a GPU, that a cluster on this machine holds.
+        address: of a running cluster; None to start one on this machine, which ends with the command.
+        cpus: the number of CPUs of a cluster on this machine.
+        memory: the most bytes that a cluster on this machine uses for decoded photos that wait for a GPU.
     """
 
     address: str | None
@@ -55,38 +55,38 @@ class Cluster:
 
     @classmethod
     def of(cls, address: str | None, readers: int | None, memory: int) -> "Cluster":
-        """The cluster on which this many processes read photos; by the number of cores if None."""
+        """A cluster on which this many processes read photos; None: depending on the number of cores."""
         cpus = (os.cpu_count() or 1) if readers is None else readers + 1
-        return cls(address, max(cpus, 2), memory)  # with a GPU one reads and one scores, even on a single core
+        return cls(address, max(cpus, 2), memory)  # with a GPU, one process reads and one scores, even on a single core
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """Joins the cluster, or starts it and in the end removes all that it wrote.
+        """Joins the cluster, or starts it and removes its files in the end.
 
         Raises:
-            UserError: no Ray, or no cluster at that address.
+            UserError: Ray is not installed, or there is no cluster at that address.
         """
         require_ray()
         import ray
 
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)
         handler = signal.getsignal(signal.SIGTERM)
-        with TemporaryDirectory(prefix="ray-", dir=_place(), ignore_cleanup_errors=True) as folder:
+        with TemporaryDirectory(prefix="ray-", dir=_temp_folder(), ignore_cleanup_errors=True) as folder:
             try:
                 self._init(folder)
-                signal.signal(signal.SIGTERM, handler)  # Ray's own would end the command silently
+                signal.signal(signal.SIGTERM, handler)  # Ray's own handler would end the command silently
                 yield
             finally:
                 ray.shutdown()
 
     def scorers(self, device: str) -> Scorers:
-        """One for each GPU, or where there is none or the CPU is asked for, as many as there are CPUs.
+        """One scorer per GPU, or one per CPU if there is no GPU or the CPU is requested.
 
         Args:
             device: auto, cpu or cuda.
 
         Raises:
-            UserError: no GPU, but one was asked for.
+            UserError: a GPU is requested, but there is none.
         """
         import ray
 
@@ -102,14 +102,17 @@ class Cluster:
         import ray
 
         try:
-            _require_answer(self.address or "")
-            with _stderr_closed():
+            _require_listening(self.address or "")
+            with _stderr_silenced():
                 ray.init(**self._where(folder), log_to_driver=False, logging_level=logging.CRITICAL)
         except (OSError, RuntimeError, ValueError) as error:
             if self.address is None:
                 raise
             reason = " ".join(str(error).split())
-            raise UserError(f"--address {self.address}: no Ray cluster can be reached there ({reason})") from error
+            raise UserError(
+                f"--address {self.address}: cannot connect to a Ray cluster ({reason}); give the address of a running "
+                "one, or leave --address out"
+            ) from error
 
     def _where(self, folder: str) -> dict[str, object]:
         if self.address is not None:
@@ -135,21 +138,21 @@ def require_ray() -> None:
         raise UserError(INSTALL) from error
 
 
-def _require_answer(address: str) -> None:
+def _require_listening(address: str) -> None:
     """Makes sure that something listens at HOST:PORT, since Ray would keep trying for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=ANSWER).close()
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
 
 
-def _place() -> str:
-    place = gettempdir()
-    return place if len(place) <= LONGEST else "/tmp"
+def _temp_folder() -> str:
+    folder = gettempdir()
+    return folder if len(folder) <= MAX_TEMP_PATH else "/tmp"
 
 
 @contextmanager
-def _stderr_closed() -> Iterator[None]:
-    """Hides what compiled code prints as it starts, even when told to keep quiet; errors are still raised."""
+def _stderr_silenced() -> Iterator[None]:
+    """Hides what Ray's compiled code prints at the start whatever the log level; errors are still raised."""
     sys.stderr.flush()
     stderr = os.dup(STDERR)
     with open(os.devnull, "w") as nowhere:

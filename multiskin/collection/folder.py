@@ -1,4 +1,4 @@
-"""Where the rows of a collection go: whole parts, a record of what they are parts of, and the photos that failed."""
+"""The output folder of a collection: finished parts, a record of what was scored, and the photos that failed."""
 
 import json
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ from multiskin.run import RunFolder, require_writable, whole, write_json
 
 @dataclass(frozen=True)
 class CollectionFolder:
-    """The folder of one plan.
+    """The output folder of a plan.
 
-    A part is finished when its file is there: it is moved to its place once it is written. The record therefore lists
-    no parts, since a list could contradict the files.
+    A part is finished if its file exists, since files are renamed to their final name only once they are complete. The
+    record does not list the parts, since a list could contradict the files.
     """
 
     root: Path
@@ -28,17 +28,17 @@ class CollectionFolder:
 
     @property
     def record(self) -> Path:
-        """What the parts are parts of, JSON; with `failed`, the number of photos without a grade, once all are done."""
+        """JSON of the model and the photos that the parts are of; in the end also `failed`, the number of failures."""
         return self.root / "collection.json"
 
     @property
     def parts(self) -> Path:
-        """The folder of nothing but parts, so that it can be read as one table."""
+        """The folder of the parts; it has no other files, so that it can be read as one table."""
         return self.root / "parts"
 
     @property
     def failed(self) -> Path:
-        """The photos without a grade, and why: path, reason."""
+        """The table of the photos that failed: path, reason."""
         return self.root / "failed.parquet"
 
     def part(self, number: int) -> Path:
@@ -46,10 +46,10 @@ class CollectionFolder:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Begins or resumes the folder, and locks it against other processes meanwhile.
+        """Creates or resumes the folder, and locks it against other processes.
 
         Raises:
-            UserError: it holds something else, is of other photos or of another model, or is in use.
+            UserError: the folder has other content, is of other photos or of another model, or is in use.
         """
         with require_writable(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
@@ -60,25 +60,26 @@ class CollectionFolder:
             else:
                 write_json(self.record, self._content())
             self.parts.mkdir(exist_ok=True)
-            for stray in self.parts.glob("*.part"):  # of a process that was killed while writing
-                stray.unlink()
+            for incomplete in self.parts.glob("*.part"):  # of a process that was killed while writing
+                incomplete.unlink()
             yield
 
     def _require_ours(self) -> None:
-        """Makes sure that it holds a collection, or at most the start of one that was stopped as it began."""
+        """Makes sure that the folder is a collection, or empty apart from traces of one that was stopped at once."""
         others = {path.name for path in self.root.iterdir()} - {".lock", f"{self.record.name}.part"}
         if others and not self.record.is_file():
             found = min(others)
-            raise UserError(f"--out {self.root}: holds {found} and no collection to resume; name another folder")
+            raise UserError(f"--out {self.root}: has {found} but no collection to resume; name another folder")
 
     def _require_same(self) -> None:
         had, now = self._recorded(), self._content()
-        where = f"--out {self.root}: was begun with"
+        where = f"--out {self.root}: was started with"
         if had.get("rows") != now["rows"]:
-            raise UserError(f"{where} parts of {had.get('rows')} rows, not {now['rows']}; give that many to resume")
+            rows = had.get("rows")
+            raise UserError(f"{where} parts of {rows} rows, not {now['rows']}; give --part_rows {rows} to resume")
         for key, what in (
-            ("photos", f"another list of photos, of {had.get('count')}, not {now['count']}"),
-            ("model", "another model, other settings of it, or another version of multiskin"),
+            ("photos", f"other photos: {had.get('count')}, where there are {now['count']} now"),
+            ("model", "another model, other prediction options, or another version of multiskin"),
         ):
             if had.get(key) != now[key]:
                 raise UserError(f"{where} {what}; give the same to resume, or name another folder")
@@ -94,10 +95,10 @@ class CollectionFolder:
         return {"model": plan.model, "photos": plan.photos, "count": len(plan.names), "rows": plan.rows}
 
     def finished(self) -> set[int]:
-        """The numbers of the finished parts; a damaged one is done again."""
-        return {number for number in range(self.plan.parts) if self._is_whole(number)}
+        """The numbers of the finished parts; damaged ones are scored again."""
+        return {number for number in range(self.plan.parts) if self._is_complete(number)}
 
-    def _is_whole(self, number: int) -> bool:
+    def _is_complete(self, number: int) -> bool:
         try:
             return parquet.read_metadata(self.part(number)).num_rows == len(self.plan.names_of(number))
         except (OSError, pa.ArrowException):
@@ -108,7 +109,7 @@ class CollectionFolder:
             parquet.write_table(rows, file, compression="zstd")
 
     def finish(self) -> int:
-        """Lists the photos that failed, and returns how many there are, once all parts are done."""
+        """Writes the table of the photos that failed, once all parts are done, and returns their number."""
         files = [str(self.part(number)) for number in range(self.plan.parts)]
         reason = dataset.field("error")
         columns = {"path": dataset.field("image"), "reason": reason}

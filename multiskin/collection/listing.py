@@ -1,4 +1,4 @@
-"""Which photos a collection consists of."""
+"""Lists the photos of a collection."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,10 +10,10 @@ LINES = ".txt"
 
 
 def list_photos(inputs: Sequence[str], column: str) -> list[Path]:
-    """What `find_photos` finds, and the paths in .txt files, one per line, relative to the file.
+    """The photos that `find_photos` finds, and the paths in .txt files, one per line, relative to the file.
 
     Raises:
-        UserError: as `find_photos`, or a list that cannot be read.
+        UserError: as `find_photos`, or a .txt file that is empty or cannot be read.
     """
     lists = [Path(name) for name in inputs if Path(name).suffix.lower() == LINES]
     others = [name for name in inputs if Path(name).suffix.lower() != LINES]

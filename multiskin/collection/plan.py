@@ -1,4 +1,4 @@
-"""Which photos belong to which part of a collection: the same ones each time."""
+"""Divides a collection into parts and chunks, always in the same way."""
 
 import hashlib
 import json
@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from multiskin import __version__
 from multiskin.errors import UserError
 
-SHOWN = 12  # characters of a digest in a file's name
+DIGEST_LENGTH = 12  # characters of a digest in a file name
 
-Key = tuple[int, int]  # a chunk's part, and the row of the part that it begins at
+Key = tuple[int, int]  # a chunk's part, and its first row in that part
 
 
 class Chunk(NamedTuple):
-    """Photos that are read and scored together: those of a part from its row `first` on."""
+    """Photos that are read and scored together: rows of a part, from row `first` on."""
 
     part: int
     first: int
@@ -29,19 +29,19 @@ class Chunk(NamedTuple):
         return self.part, self.first
 
     def singles(self) -> "Iterator[Chunk]":
-        """Each of its photos by itself."""
+        """Its photos as chunks of one photo each."""
         for row, name in enumerate(self.names, start=self.first):
             yield Chunk(self.part, row, [name])
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A collection cut into parts.
+    """A collection divided into parts.
 
     Attributes:
-        names: the names of its photos, sorted, each once.
-        rows: per part; the last one may have fewer.
-        model: digest of all that affects what is predicted for a photo.
+        names: the names of its photos, sorted and unique.
+        rows: photos per part; the last one may have fewer.
+        model: a digest of everything that affects the predictions for a photo.
     """
 
     names: Sequence[str]
@@ -50,10 +50,10 @@ class Plan:
 
     @classmethod
     def of(cls, paths: Iterable[str | Path], rows: int, model: str) -> "Plan":
-        """The plan for these photos, in whatever order and however often each is given.
+        """The plan for these photos, which does not depend on their order or on repetitions.
 
         Raises:
-            UserError: a name that no table can hold.
+            UserError: a name that cannot be written to a table.
         """
         names = sorted({str(path) for path in paths})
         for name in names:
@@ -75,17 +75,17 @@ class Plan:
             yield Chunk(part, first, names[first : first + size])
 
     def file(self, part: int) -> str:
-        """A part's file name: by its number, its photos and the model, so that no other can be mistaken for it."""
-        return f"part-{part:06}-{_digest(self.names_of(part), self.model)[:SHOWN]}.parquet"
+        """A part's file name, unique for its number, its photos and the model."""
+        return f"part-{part:06}-{_digest(self.names_of(part), self.model)[:DIGEST_LENGTH]}.parquet"
 
     @cached_property
     def photos(self) -> str:
-        """Digest of the whole list."""
+        """A digest of the list of photos."""
         return _digest(self.names)
 
 
 def model_digest(model: Path, settings: Mapping[str, Any]) -> str:
-    """Digest of all that affects what is predicted for a photo: the model's files, the settings, and this program.
+    """A digest of everything that affects the predictions for a photo: model files, options, and multiskin's version.
 
     Args:
         model: a checkpoint, or a folder for the hub.
@@ -105,7 +105,7 @@ def model_digest(model: Path, settings: Mapping[str, Any]) -> str:
 
 
 def _is_text(name: str) -> bool:
-    """Whether a file's name, whose bytes may be any, is UTF-8."""
+    """Whether a file name, which may consist of any bytes, is UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -114,7 +114,7 @@ def _is_text(name: str) -> bool:
 
 
 def _digest(names: Iterable[str], salt: str = "") -> str:
-    """Digest of names and of the files they mean: a relative name means another file in another folder."""
+    """A digest of names and their absolute paths, since a relative name is another file in another folder."""
     digest = hashlib.sha256(salt.encode())
     for name in names:
         digest.update(f"\0{name}\0{os.path.abspath(name)}".encode())

@@ -1,4 +1,4 @@
-"""Scores a collection part by part, or what is left of it where that was begun before."""
+"""Scores a collection part by part, without the parts that an earlier command finished."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -13,15 +13,15 @@ from multiskin.collection.plan import Chunk, Key
 from multiskin.collection.rows import from_csv
 from multiskin.errors import UserError
 
-CRASHED = "{}: the process that read or scored it died each time; look at the file"
-MOST_LOST = 100  # batches that processes died of again and again
+CRASHED = "{}: every process that read or scored it died; check the file"
+MAX_LOST = 100  # chunks given up since the processes died
 
-# Gives the rows of chunks as CSV, in any order, and None for a chunk that processes died of.
+# Yields the rows of chunks as CSV, in any order, and None for a chunk that was given up since the processes died.
 Stream = Callable[[Sequence[Chunk]], Iterable[tuple[Key, str | None]]]
 
 
 class Tally(NamedTuple):
-    """The result for a collection: its photos, those scored now rather than before, and those without a grade."""
+    """The numbers of a collection's photos: all, those scored by this command, and those that failed."""
 
     photos: int
     now: int
@@ -37,17 +37,17 @@ def score_collection(
 ) -> Tally:
     """Scores the parts that are not finished yet.
 
-    A chunk that processes died of is done again photo by photo; a photo that they then die of has failed.
+    A chunk that was given up is repeated photo by photo; a photo that is then given up has failed.
 
     Args:
-        folder: of the collection.
-        types: of its columns.
+        folder: the collection's folder.
+        types: the types of its columns.
         size: photos per chunk.
-        connected: starts and ends what scores chunks; not called where nothing is missing.
-        advance: called with (photos done, photos) as rows come.
+        connected: a context manager for the stream that scores chunks; not called if all parts are finished.
+        advance: called with (photos done, all photos) whenever rows arrive.
 
     Raises:
-        UserError: the folder is not this collection's, or in use.
+        UserError: the folder is that of another collection, or in use.
     """
     plan = folder.plan
     with folder.opened():
@@ -63,7 +63,7 @@ def score_collection(
 
 @dataclass
 class Gathering:
-    """Holds the rows of parts in the making, and writes each part once all of its rows are there."""
+    """Collects the rows of unfinished parts, and writes each part once its rows are complete."""
 
     folder: CollectionFolder
     types: pa.Schema
@@ -72,23 +72,23 @@ class Gathering:
     rows: dict[int, dict[int, pa.Table]] = field(default_factory=lambda: defaultdict(dict))  # by part and first row
 
     def take_all(self, stream: Stream, chunks: Sequence[Chunk]) -> None:
-        """Adds rows of all chunks; photos that processes died of get rows that say so."""
+        """Adds the rows of all chunks; photos that were given up get rows with an error."""
         lost = self.take(stream, chunks)
-        hopeless = self.take(stream, [single for chunk in lost for single in chunk.singles()])
-        for chunk in hopeless:
+        failed = self.take(stream, [single for chunk in lost for single in chunk.singles()])
+        for chunk in failed:
             self.add(chunk, _crashed(chunk.names[0], self.types))
 
     def take(self, stream: Stream, chunks: Sequence[Chunk]) -> list[Chunk]:
-        """Adds the rows that a stream gives for chunks, and returns the chunks that processes died of.
+        """Adds the rows that a stream yields for chunks, and returns the chunks that were given up.
 
         Raises:
-            UserError: these are too many for the photos to be the reason.
+            UserError: more chunks were given up than can be explained by bad photos.
         """
         left = {chunk.key: chunk for chunk in chunks}
         lost = []
         for key, text in stream(chunks) if chunks else ():
             chunk = left.pop(key, None)
-            if chunk is None:  # what a process did just before it died may come again
+            if chunk is None:  # repeated, because the process died after it had finished the chunk
                 continue
             if text is None:
                 lost.append(chunk)
@@ -108,14 +108,14 @@ class Gathering:
 
 
 def _require_few(lost: Sequence[Chunk]) -> None:
-    if len(lost) > MOST_LOST:
+    if len(lost) > MAX_LOST:
         first = lost[0].names[0]
         remedy = "lower --num_workers or --batch_size; the same command resumes it"
         raise UserError(
-            f"processes died of {len(lost)} batches, as of {first}: most likely for lack of memory; {remedy}"
+            f"processes died on {len(lost)} batches, the first with {first}: most likely for lack of memory; {remedy}"
         )
 
 
 def _crashed(name: str, types: pa.Schema) -> pa.Table:
-    """The row of a photo that no process survived."""
+    """The row of a photo that was given up."""
     return pa.Table.from_pylist([{"image": name, "error": CRASHED.format(name)}], schema=types)

@@ -1,4 +1,4 @@
-"""Ray Data's part: processes that read photos feed those with a GPU; where there is none, each reads and scores."""
+"""Scores chunks with Ray Data: CPU processes read photos for GPU processes; without a GPU, each reads and scores."""
 
 import os
 import traceback
@@ -22,7 +22,7 @@ from multiskin.inference.loading import PhotoFiles
 from multiskin.inference.predictor import Predictor
 from multiskin.portable.results import PhotoResult, rows_of
 
-MOST_BLOCKS = 10_000  # per stream: each costs the first process some milliseconds
+MAX_BLOCKS = 10_000  # per stream; each costs the main process some milliseconds
 
 Row = dict[str, Any]
 
@@ -32,11 +32,11 @@ class Pipeline:
     """Scores chunks on the cluster that this process is connected to.
 
     Args:
-        load: returns the model, in each process that holds it.
-        transform: its way of preparing photos.
+        load: loads the model; called in each process that scores.
+        transform: the model's transform of photos.
         home: the folder that relative names of photos start from.
-        readers: most processes that read photos, by themselves or as scorers; None for as many as there are CPUs.
-        scorers: processes that hold the model.
+        readers: the most processes that read photos, including scorers that do; None: as many as there are CPUs.
+        scorers: the processes that hold the model.
     """
 
     load: Callable[[], Predictor]
@@ -46,10 +46,10 @@ class Pipeline:
     scorers: Scorers
 
     def __call__(self, chunks: Sequence[Chunk]) -> Iterator[tuple[Key, str | None]]:
-        """Each chunk's rows as CSV, in any order; None for one that processes died of again and again.
+        """Yields each chunk's rows as CSV, in any order; None for a chunk that was given up since the processes died.
 
         Raises:
-            RuntimeError: the fault is not in the photos or the machines; with that process's traceback.
+            RuntimeError: a process raised an unexpected error; the message is its traceback.
         """
         DataContext.get_current().enable_progress_bars = False
         begun = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Begun).remote()
@@ -60,11 +60,11 @@ class Pipeline:
 
     def _dataset(self, chunks: Sequence[Chunk], begun: ActorHandle) -> Dataset:
         rows = [{"part": chunk.part, "first": chunk.first, "names": list(chunk.names)} for chunk in chunks]
-        data = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS))
-        return self._in_two(data, begun) if self.scorers.gpus else self._in_one(data, begun, len(rows))
+        data = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
+        return self._in_two_stages(data, begun) if self.scorers.gpus else self._in_one_stage(data, begun, len(rows))
 
-    def _in_two(self, data: Dataset, begun: ActorHandle) -> Dataset:
-        """CPUs read what GPUs score, no faster than the GPUs can take it."""
+    def _in_two_stages(self, data: Dataset, begun: ActorHandle) -> Dataset:
+        """CPUs read photos for GPUs to score; Ray slows reading down to the speed of scoring."""
         read = data.map(
             read_chunk,
             fn_args=(self.transform, self.home, begun),
@@ -79,20 +79,20 @@ class Pipeline:
             compute=ActorPoolStrategy(min_size=1, max_size=self.scorers.most),
         )
 
-    def _in_one(self, data: Dataset, begun: ActorHandle, chunks: int) -> Dataset:
-        """Each CPU scores what it has read: none waits for another, and no photo is sent."""
+    def _in_one_stage(self, data: Dataset, begun: ActorHandle, chunks: int) -> Dataset:
+        """Each CPU scores the photos that it has read, so that none are sent between processes."""
         processes = min(chunks, self.scorers.most, self.readers or self.scorers.most)
         return data.map(
             ReadingScorer,
             fn_constructor_args=(self.load, self.transform, self.home, begun),
             num_cpus=1,
-            # All begin at once, and none takes chunks in advance that another could do meanwhile.
+            # All start at once, and none takes chunks in advance that another process could score meanwhile.
             compute=ActorPoolStrategy(size=processes, max_tasks_in_flight_per_actor=1),
         )
 
 
 def read_chunk(row: Row, transform: PhotoTransform, home: str, begun: ActorHandle) -> Row:
-    """A chunk's photos as the network takes them: the bytes of those that could be read, and why others could not."""
+    """Reads a chunk's photos for the network: the bytes of all readable ones, and an error for each of the others."""
     nothing = {"images": b"", "errors": [], "trouble": "", "given_up": False}
     try:
         if ray.get(begun.too_often.remote("read", _place(row))):
@@ -102,7 +102,7 @@ def read_chunk(row: Row, transform: PhotoTransform, home: str, begun: ActorHandl
             os.chdir(home)
         photos = PhotoFiles(row["names"], transform)
         items = [photos[position] for position in range(len(photos))]
-    except Exception:  # certainly not the photo's fault
+    except Exception:  # not a bad photo, whose error PhotoFiles returns
         return row | nothing | {"trouble": traceback.format_exc()}
     images = [item.image.numpy().tobytes() for item in items if item.image is not None]
     return row | nothing | {"images": b"".join(images), "errors": [item.error for item in items]}
@@ -117,11 +117,11 @@ class Scorer:
 
     @cached_property
     def predictor(self) -> Predictor:
-        """The model, loaded for the first chunk, whose row then says what is wrong with it on this machine."""
+        """The model, loaded with the first chunk, so that an error in loading is returned in that chunk's row."""
         return self.load()
 
     def __call__(self, row: Row) -> Row:
-        """A chunk's rows as CSV, none where it is given up; its photos are not passed on."""
+        """A chunk's rows as CSV, empty if it was given up; its photos are not passed on."""
         found = _place(row) | {"csv": "", "trouble": row["trouble"]}
         if row["trouble"] or row["given_up"]:
             return found
@@ -155,10 +155,10 @@ class ReadingScorer:
         self.score = Scorer(load, begun)
 
     def __call__(self, row: Row) -> Row:
-        """A chunk's rows as CSV, none where it is given up."""
+        """A chunk's rows as CSV, empty if it was given up."""
         return self.score(self.read(row))
 
 
 def _place(row: Row) -> Row:
-    """Which chunk it is, without its photos."""
+    """The key of a chunk, without its photos."""
     return {"part": row["part"], "first": row["first"]}

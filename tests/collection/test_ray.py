@@ -68,7 +68,7 @@ def test_processes_that_die_change_nothing(
     assert_same(rows[rows["image"] != deadly].reset_index(drop=True), expected)
     failed = pd.read_parquet(out / "failed.parquet").set_index("path")["reason"]
     assert list(failed.index) == [deadly, str(photos / "17.png")]
-    assert "died each time" in failed[deadly]
+    assert "every process that read or scored it died" in failed[deadly]
 
 
 def test_ctrl_c_keeps_finished_parts_and_the_same_command_goes_on(

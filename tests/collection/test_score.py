@@ -11,7 +11,7 @@ from pyarrow import dataset, parquet
 
 from multiskin.collection.folder import CollectionFolder
 from multiskin.collection.plan import Chunk, Key, Plan
-from multiskin.collection.score import MOST_LOST, Tally, score_collection
+from multiskin.collection.score import MAX_LOST, Tally, score_collection
 from multiskin.errors import UserError
 
 TYPES = pa.schema({"image": pa.string(), "shine": pa.int64(), "error": pa.string()})
@@ -132,7 +132,7 @@ def test_a_photo_that_processes_die_of_is_the_only_one_that_fails(tmp_path: Path
 
 
 def test_where_processes_die_of_everything_it_is_not_the_photos(tmp_path: Path) -> None:
-    names = [f"{number:02}.png" for number in range(4 * MOST_LOST + 1)]
+    names = [f"{number:02}.png" for number in range(4 * MAX_LOST + 1)]
     with pytest.raises(UserError, match="memory"):
         score(folder_of(tmp_path, names), Cluster(names))
 
@@ -146,8 +146,8 @@ def test_a_chunk_that_comes_twice_counts_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"names": NAMES[1:]}, "another list of photos, of 23, not 22"),
-        ({"names": [*NAMES[1:], "new.png"]}, "another list of photos"),
+        ({"names": NAMES[1:]}, "other photos: 23, where there are 22 now"),
+        ({"names": [*NAMES[1:], "new.png"]}, "other photos"),
         ({"model": "another"}, "another model"),
         ({"rows": 5}, "parts of 6 rows, not 5"),
     ],
