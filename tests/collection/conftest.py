@@ -1,4 +1,4 @@
-"""Photos of noise, one of them broken, and a network that tells them apart."""
+"""Photos of noise, one of them damaged, and a network whose predictions for them differ."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Scores a collection while processes die: a program of its own, as Ray warns of itself where warnings are errors.
+"""Scores a collection while processes die; a separate program, since Ray emits warnings, which are errors in tests.
 
 python dying.py CHECKPOINT PHOTOS OUT MARK GPUS: the process with the network dies once, and leaves the file MARK; the
 processes that read a white photo die each time. Ray takes the number of GPUs on trust, and the network runs on CPUs.

@@ -1,4 +1,4 @@
-"""Where there is no cluster, or no Ray, it says so; what a cluster of this machine's own looks like."""
+"""The message if there is no cluster at an address, and the number of CPUs of a cluster on this machine."""
 
 import socket
 
@@ -8,7 +8,7 @@ from multiskin.collection.cluster import Cluster
 from multiskin.errors import UserError
 
 
-def test_an_address_where_nobody_listens_is_one_error() -> None:
+def test_an_address_where_nothing_listens_gets_one_message() -> None:
     pytest.importorskip("ray", reason="pip install 'multiskin[ray]'")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
@@ -18,6 +18,6 @@ def test_an_address_where_nobody_listens_is_one_error() -> None:
 
 
 @pytest.mark.parametrize(("readers", "cpus"), [(0, 2), (1, 2), (4, 5)])
-def test_one_process_scores_beside_those_that_read(readers: int, cpus: int) -> None:
+def test_there_is_one_cpu_for_scoring_besides_those_for_reading(readers: int, cpus: int) -> None:
     assert Cluster.of(None, readers, 1).cpus == cpus
     assert Cluster.of(None, None, 1).cpus >= 2

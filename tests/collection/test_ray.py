@@ -1,4 +1,4 @@
-"""On real processes, some of which die, a collection has the rows that predict gives."""
+"""With real processes, some of which die, a collection has the rows that predict writes."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ pytest.importorskip("ray", reason="pip install 'multiskin[ray]'")
 
 @pytest.fixture
 def environment() -> Iterator[dict[str, str]]:
-    """With a folder for temporary files whose name is short, as Ray needs it, and where Ray has to leave nothing."""
+    """An environment with a short temporary folder, as Ray needs it, in which Ray must leave no files."""
     place = Path(tempfile.mkdtemp(dir="/tmp", prefix="t"))
     yield os.environ | {"TMPDIR": str(place)}
     left = list(place.glob("ray-*"))
@@ -46,7 +46,7 @@ def assert_same(rows: pd.DataFrame, expected: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("gpus", [0, 1])
-def test_processes_that_die_change_nothing(
+def test_dying_processes_do_not_change_the_results(
     gpus: int, noise_checkpoint: Path, noise: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     photos = tmp_path / "photos"
@@ -71,7 +71,7 @@ def test_processes_that_die_change_nothing(
     assert "every process that read or scored it died" in failed[deadly]
 
 
-def test_ctrl_c_keeps_finished_parts_and_the_same_command_goes_on(
+def test_ctrl_c_keeps_finished_parts_and_the_same_command_resumes(
     noise_checkpoint: Path, noise: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     out = tmp_path / "out"

@@ -1,4 +1,4 @@
-"""A row says what the CSV of predict says, to the digit, with types."""
+"""A row has exactly the values of predict's CSV, with types."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ def test_rows_are_those_of_the_csv_with_types() -> None:
             assert {name: "" if value is None else str(value) for name, value in row.items()} == line
 
 
-def test_grades_are_whole_and_probabilities_are_not() -> None:
+def test_grades_are_integers_and_probabilities_are_floats() -> None:
     types = row_types(SCHEMA, with_sets=True)
     assert {types.field(name).type for name in ("shine", "kind", "shine_low", "주름_high")} == {pa.int64()}
     assert {types.field(name).type for name in ("shine_score", "kind_p0", "주름_p2")} == {pa.float64()}
@@ -46,7 +46,7 @@ def test_grades_are_whole_and_probabilities_are_not() -> None:
     assert (row["shine"], row["shine_low"], row["kind_set"]) == (2, int(lowest(SETS[0, 0])), "0 1")
 
 
-def test_what_is_not_there_is_null() -> None:
+def test_missing_values_are_null() -> None:
     rows = from_csv(to_csv(RESULTS, SCHEMA, True), row_types(SCHEMA, True)).to_pylist()
     assert [row["error"] for row in rows] == [None] * len(NAMES) + ['b.png: "damaged"']
     assert {value for name, value in rows[-1].items() if name not in ("image", "error")} == {None}

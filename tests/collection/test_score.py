@@ -1,4 +1,4 @@
-"""Parts are written whole, once, and only where they are missing; no photo is lost or scored twice."""
+"""Missing parts are written once and complete; no photo is lost or scored twice."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ class Stopped(Exception):  # noqa: N818  # no mistake
 
 
 class Cluster:
-    """Grades each photo by its number, backwards, and keeps account of what it was asked for.
+    """Yields a row for each photo by its number, in reverse order, and records the chunks that it was given.
 
     Args:
         deadly: photos whose chunks no process outlives.
@@ -84,7 +84,7 @@ def test_all_photos_are_scored_in_order(tmp_path: Path) -> None:
     assert all(parquet.read_schema(path).equals(TYPES) for path in folder.parts.iterdir())
 
 
-def test_the_photos_that_failed_have_a_table_of_their_own(tmp_path: Path) -> None:
+def test_failed_photos_are_listed_in_a_table(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     score(folder, Cluster())
     assert parquet.read_table(folder.failed).to_pylist() == [{"path": BAD, "reason": "damaged"}]
@@ -93,7 +93,7 @@ def test_the_photos_that_failed_have_a_table_of_their_own(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("most", [0, 1, 3, 5])
-def test_what_was_stopped_goes_on_with_the_parts_that_are_missing(tmp_path: Path, most: int) -> None:
+def test_a_stopped_collection_resumes_with_the_missing_parts(tmp_path: Path, most: int) -> None:
     folder = folder_of(tmp_path)
     with pytest.raises(Stopped):
         score(folder, Cluster(most=most))
@@ -110,7 +110,7 @@ def test_what_was_stopped_goes_on_with_the_parts_that_are_missing(tmp_path: Path
     assert (again.asked, again.connections) == ([], 0)
 
 
-def test_a_part_that_is_damaged_or_half_written_is_done_again(tmp_path: Path) -> None:
+def test_damaged_and_incomplete_parts_are_scored_again(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     score(folder, Cluster())
     first, second = folder.part(0), folder.part(1)
@@ -122,7 +122,7 @@ def test_a_part_that_is_damaged_or_half_written_is_done_again(tmp_path: Path) ->
     assert shine_of(folder) == expected()
 
 
-def test_a_photo_that_processes_die_of_is_the_only_one_that_fails(tmp_path: Path) -> None:
+def test_only_a_photo_that_kills_processes_fails(tmp_path: Path) -> None:
     folder, deadly = folder_of(tmp_path), (NAMES[2], NAMES[21])
     assert score(folder, Cluster(deadly)) == Tally(23, 23, 3)
     assert shine_of(folder) == expected(deadly)
@@ -131,13 +131,13 @@ def test_a_photo_that_processes_die_of_is_the_only_one_that_fails(tmp_path: Path
     assert "process" in failed[NAMES[2]]
 
 
-def test_where_processes_die_of_everything_it_is_not_the_photos(tmp_path: Path) -> None:
+def test_it_is_an_error_if_processes_die_on_many_chunks(tmp_path: Path) -> None:
     names = [f"{number:02}.png" for number in range(4 * MAX_LOST + 1)]
     with pytest.raises(UserError, match="memory"):
         score(folder_of(tmp_path, names), Cluster(names))
 
 
-def test_a_chunk_that_comes_twice_counts_once(tmp_path: Path) -> None:
+def test_a_repeated_chunk_counts_once(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     assert score(folder, Cluster(twice=True)) == Tally(23, 23, 1)
     assert shine_of(folder) == expected()
@@ -152,7 +152,7 @@ def test_a_chunk_that_comes_twice_counts_once(tmp_path: Path) -> None:
         ({"rows": 5}, "parts of 6 rows, not 5"),
     ],
 )
-def test_nothing_is_mixed(tmp_path: Path, change: dict, reason: str) -> None:
+def test_other_photos_models_and_part_sizes_are_refused(tmp_path: Path, change: dict, reason: str) -> None:
     score(folder_of(tmp_path), Cluster())
     before = sorted(path.name for path in tmp_path.rglob("*"))
     with pytest.raises(UserError, match=reason):
@@ -160,7 +160,7 @@ def test_nothing_is_mixed(tmp_path: Path, change: dict, reason: str) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
-def test_a_folder_of_something_else_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_folder_with_other_content_is_not_changed(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     folder.root.mkdir()
     (folder.root / "thesis.doc").touch()
@@ -169,7 +169,7 @@ def test_a_folder_of_something_else_stays_as_it_is(tmp_path: Path) -> None:
     assert [path.name for path in folder.root.iterdir()] == ["thesis.doc"]
 
 
-def test_a_record_that_cannot_be_read_is_one_error(tmp_path: Path) -> None:
+def test_an_unreadable_record_gets_one_message(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     score(folder, Cluster())
     folder.record.write_text("{")
@@ -177,7 +177,7 @@ def test_a_record_that_cannot_be_read_is_one_error(tmp_path: Path) -> None:
         score(folder, Cluster())
 
 
-def test_two_at_once_do_not_share_a_folder(tmp_path: Path) -> None:
+def test_two_processes_cannot_use_a_folder_at_the_same_time(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     with folder.opened(), pytest.raises(UserError, match="another run"):
         score(folder, Cluster())

@@ -1,4 +1,4 @@
-"""What processes do with a chunk: here in this one, without a cluster."""
+"""The work of processes on a chunk, here in this process and without a cluster."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def counting() -> SimpleNamespace:
-    """As the actor that counts is called."""
+    """Imitates the calls of the counting actor."""
     return SimpleNamespace(too_often=SimpleNamespace(remote=Begun().too_often))
 
 
@@ -29,7 +29,7 @@ def row_of(names: list[str]) -> Row:
     return {"part": 2, "first": 8, "names": names}
 
 
-def test_one_process_reads_and_scores_what_predict_does(noise_checkpoint: Path, noise: Path) -> None:
+def test_one_process_gives_the_same_rows_as_predict(noise_checkpoint: Path, noise: Path) -> None:
     predictor = Predictor.from_checkpoint(noise_checkpoint, "cpu")
     names = [str(path) for path in find_photos([str(noise)])][14:20]  # of which 17 is broken
     found = ReadingScorer(lambda: predictor, predictor.transform(), str(noise), counting())(row_of(names))
@@ -38,11 +38,11 @@ def test_one_process_reads_and_scores_what_predict_does(noise_checkpoint: Path, 
 
 
 class Died(BaseException):
-    """Of the process: nothing that it could still tell."""
+    """Stands for the death of a process, after which it cannot report anything."""
 
 
 def scorer_with(error: BaseException, work: str, predictor: Predictor) -> ReadingScorer:
-    """One that meets with the error as it reads or as it scores."""
+    """A scorer that raises the error in reading or in scoring."""
 
     def fail(*_: object, **__: object) -> None:
         raise error
@@ -52,7 +52,7 @@ def scorer_with(error: BaseException, work: str, predictor: Predictor) -> Readin
 
 
 @pytest.mark.parametrize("work", ["read", "score"])
-def test_a_chunk_whose_processes_die_is_given_up(noise_checkpoint: Path, noise: Path, work: str) -> None:
+def test_a_chunk_is_given_up_after_several_processes_died(noise_checkpoint: Path, noise: Path, work: str) -> None:
     scorer = scorer_with(Died(), work, Predictor.from_checkpoint(noise_checkpoint, "cpu"))
     row = row_of([str(noise / "00.png")])
     for _ in range(TRIES):
@@ -62,7 +62,7 @@ def test_a_chunk_whose_processes_die_is_given_up(noise_checkpoint: Path, noise: 
 
 
 @pytest.mark.parametrize("work", ["read", "score"])
-def test_what_is_not_the_photos_fault_is_told(noise_checkpoint: Path, noise: Path, work: str) -> None:
+def test_unexpected_errors_are_returned(noise_checkpoint: Path, noise: Path, work: str) -> None:
     predictor = Predictor.from_checkpoint(noise_checkpoint, "cpu")
     found = scorer_with(ValueError("no room on the moon"), work, predictor)(row_of([str(noise / "00.png")]))
     assert found["csv"] == ""

@@ -1,4 +1,4 @@
-"""A small network as the training module leaves it in a checkpoint: untrained, but sure of what it sees."""
+"""A small network in a checkpoint as the training module saves it: untrained, but with confident predictions."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ torch.set_num_threads(1)  # networks this small only wait for their threads
 
 @torch.no_grad()
 def tell_apart(net: SkinNet) -> None:
-    """Gives every head logits that differ from one noise to the next by about 2."""
+    """Scales every head so that its logits differ between images of noise by about 2."""
     noise = torch.randn(16, 3, SIZE, SIZE) + torch.linspace(-3, 3, 16)[:, None, None, None]
     features = net.eval().backbone(noise)[1]
     for _, head in net.named_heads():
@@ -32,7 +32,7 @@ def tell_apart(net: SkinNet) -> None:
 
 
 def checkpoint_of(schema: Schema) -> dict:
-    """What Lightning would write, with some of what it writes besides."""
+    """A checkpoint as Lightning writes it, with some of its other content."""
     torch.manual_seed(0)
     recipes = tuple(Recipe(decision="median") for _ in schema)
     model = ModelConfig("test_efficientnet", weights="none", input_size=SIZE)

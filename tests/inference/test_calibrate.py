@@ -1,4 +1,4 @@
-"""A calibrated model says calibrated things everywhere, and its checkpoint keeps what it was."""
+"""A calibrated model gives calibrated predictions everywhere, and its checkpoint keeps its other content."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,11 +27,11 @@ IMAGES = torch.linspace(-4, 4, 6)[:, None, None, None] + torch.randn(
 
 @pytest.fixture
 def adjusted(predictor: Predictor) -> Predictor:
-    """With a calibration of its first head alone."""
+    """A model whose first head alone is calibrated."""
     return replace(predictor, calibrators={"shine": SHINE})
 
 
-def test_what_is_predicted_is_calibrated_and_decided_by_its_own_prior(
+def test_predictions_are_calibrated_and_decided_with_the_prior_after_calibration(
     predictor: Predictor, adjusted: Predictor
 ) -> None:
     before, found = predictor.predict(IMAGES), adjusted.with_decisions({"shine": "credit"}).predict(IMAGES)
@@ -45,7 +45,7 @@ def test_what_is_predicted_is_calibrated_and_decided_by_its_own_prior(
     np.testing.assert_array_equal(found.grades[:, 1], before.grades[:, 1])
 
 
-def test_one_forward_pass_is_read_as_it_is_predicted(adjusted: Predictor, predictor: Predictor) -> None:
+def test_predict_logits_gives_the_same_as_predict(adjusted: Predictor, predictor: Predictor) -> None:
     with torch.no_grad():
         read = adjusted.predict_logits(adjusted.net(IMAGES).logits)
     for one, other in zip(read, adjusted.predict(IMAGES), strict=True):
@@ -55,14 +55,14 @@ def test_one_forward_pass_is_read_as_it_is_predicted(adjusted: Predictor, predic
     np.testing.assert_array_equal(adjusted.uncalibrated().predict(IMAGES).grades, predictor.predict(IMAGES).grades)
 
 
-def test_other_decisions_are_those_of_the_heads_that_are_named(predictor: Predictor) -> None:
+def test_other_decisions_change_the_named_heads_only(predictor: Predictor) -> None:
     found = predictor.with_decisions({"lines": "argmax"}).with_decisions({"shine": "expectation"}).predict(IMAGES)
     p = found.probabilities
     assert found.grades[:, 1].tolist() == p[:, 1].argmax(axis=1).tolist()
     assert found.grades[:, 0].tolist() == np.round(found.scores[:, 0]).tolist()
 
 
-def test_a_decision_that_cannot_be_is_refused(predictor_of: Callable[[Schema], Predictor]) -> None:
+def test_an_invalid_decision_is_refused(predictor_of: Callable[[Schema], Predictor]) -> None:
     predictor = predictor_of(Schema((Attribute("kind", 4, kind="nominal"), Attribute("shine", 3))))
     assert predictor.with_decisions({"kind": "argmax"}).net is predictor.net
     for decisions, words in (
@@ -77,7 +77,7 @@ def test_a_decision_that_cannot_be_is_refused(predictor_of: Callable[[Schema], P
 NEVER_LOWEST = ((0.0, 0.5, 0.0), (0.0, 1.0, 0.5), (0.0, 0.5, 1.0))
 
 
-def test_other_credit_is_that_of_the_heads_that_are_named(predictor: Predictor) -> None:
+def test_other_credit_changes_the_named_heads_only(predictor: Predictor) -> None:
     before = predictor.predict(IMAGES)
     found = predictor.with_credit({"lines": NEVER_LOWEST}).predict(IMAGES)
     p = torch.from_numpy(found.probabilities[:, 1, :3])
@@ -89,7 +89,7 @@ def test_other_credit_is_that_of_the_heads_that_are_named(predictor: Predictor) 
     np.testing.assert_array_equal(taken_back.grades, before.grades)
 
 
-def test_a_credit_that_cannot_be_is_refused(predictor_of: Callable[[Schema], Predictor]) -> None:
+def test_an_invalid_credit_is_refused(predictor_of: Callable[[Schema], Predictor]) -> None:
     predictor = predictor_of(Schema((Attribute("kind", 3, kind="nominal"), Attribute("shine", 3))))
     for name, credit, words in (
         ("kind", NEVER_LOWEST, "needs ordered grades"),
@@ -100,7 +100,9 @@ def test_a_credit_that_cannot_be_is_refused(predictor_of: Callable[[Schema], Pre
             predictor.with_credit({name: credit})
 
 
-def test_an_evaluation_tells_both(adjusted: Predictor, predictor: Predictor, manifest: Manifest) -> None:
+def test_an_evaluation_has_calibrated_and_uncalibrated_predictions(
+    adjusted: Predictor, predictor: Predictor, manifest: Manifest
+) -> None:
     found, before = (evaluate(of, manifest, num_workers=0) for of in (adjusted, predictor))
     assert before.uncalibrated is None
     assert found.uncalibrated is not None
@@ -110,7 +112,7 @@ def test_an_evaluation_tells_both(adjusted: Predictor, predictor: Predictor, man
     assert found.metrics["lines/rps"] == before.metrics["lines/rps"]
 
 
-def test_the_fit_is_to_the_graded_photos_and_from_what_was_drawn(
+def test_calibration_is_fitted_to_graded_photos_and_corrects_for_resampling(
     predictor: Predictor, checkpoint: Path, manifest: Manifest
 ) -> None:
     probabilities = network_probabilities(predictor, manifest, num_workers=0)
@@ -128,7 +130,9 @@ def test_the_fit_is_to_the_graded_photos_and_from_what_was_drawn(
     assert log_loss[0] < log_loss[1]
 
 
-def test_a_checkpoint_keeps_it_and_all_that_it_held(adjusted: Predictor, checkpoint: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_gets_the_calibration_and_keeps_the_rest(
+    adjusted: Predictor, checkpoint: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "calibrated.ckpt"
     decided = adjusted.with_decisions({"shine": "expectation"}).with_credit({"lines": NEVER_LOWEST})
     assert not keep_calibration(decided, checkpoint, path)
@@ -146,7 +150,7 @@ def test_a_checkpoint_keeps_it_and_all_that_it_held(adjusted: Predictor, checkpo
     assert set(read_checkpoint(path)) == {*before, "calibration"}
 
 
-def test_sets_of_grades_stay_with_the_calibration_that_they_rest_on(
+def test_sets_of_grades_are_removed_if_the_calibration_changes(
     adjusted: Predictor, checkpoint: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.ckpt"
@@ -176,10 +180,10 @@ def test_a_damaged_credit_is_one_error(content: object, checkpoint: Path, tmp_pa
         Predictor.from_checkpoint(path)
 
 
-def test_soft_targets_do_not_blur_what_was_drawn(
+def test_soft_targets_do_not_change_the_drawn_shares(
     predictor_of: Callable[[Schema], Predictor], manifest: Manifest, tmp_path: Path
 ) -> None:
-    """A sampler's shares, not those times the targets: the temperature takes the blur away, of the shares too."""
+    """The prior is the sampler's distribution without the soft targets' smoothing, which the temperature undoes."""
     predictor_of(manifest.schema)
     path = tmp_path / "model.ckpt"
     content = read_checkpoint(path)

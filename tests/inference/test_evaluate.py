@@ -1,4 +1,4 @@
-"""An evaluation counts every photo once and every grade that was given, and nothing that was not."""
+"""An evaluation counts each photo and each given grade once, and ignores missing grades."""
 
 import json
 from collections.abc import Callable
@@ -21,9 +21,7 @@ def evaluation(predictor: Predictor, manifest: Manifest) -> Evaluation:
     return evaluate(predictor, manifest, batch_size=5, num_workers=0)
 
 
-def test_metrics_are_those_of_the_photos_one_by_one(
-    evaluation: Evaluation, predictor: Predictor, manifest: Manifest
-) -> None:
+def test_metrics_equal_those_of_single_photos(evaluation: Evaluation, predictor: Predictor, manifest: Manifest) -> None:
     metrics = GradeMetrics(manifest.schema)
     confusion = np.zeros((2, 5, 5), int)
     for row, grades in enumerate(manifest.grades):
@@ -49,7 +47,7 @@ def test_batches_and_workers_change_nothing(
     assert again.metrics == pytest.approx(evaluation.metrics, abs=1e-4, nan_ok=True)
 
 
-def test_the_table_has_a_line_a_photo(evaluation: Evaluation, manifest: Manifest) -> None:
+def test_the_table_has_one_row_per_photo(evaluation: Evaluation, manifest: Manifest) -> None:
     table = evaluation.table()
     shine, lines = [f"shine_p{grade}" for grade in range(5)], [f"lines_p{grade}" for grade in range(3)]
     of_shine = ["shine_true", "shine", "shine_score", *shine]
@@ -65,7 +63,7 @@ def test_the_table_has_a_line_a_photo(evaluation: Evaluation, manifest: Manifest
     np.testing.assert_allclose(table["lines_score"], scores, atol=1e-5)
 
 
-def test_an_attribute_that_nobody_graded_is_null_and_the_rest_is_not(predictor: Predictor, manifest: Manifest) -> None:
+def test_metrics_of_an_ungraded_attribute_are_null_and_others_are_not(predictor: Predictor, manifest: Manifest) -> None:
     grades = manifest.grades.copy()
     grades[:, 1] = MISSING
     evaluation = evaluate(predictor, replace(manifest, grades=grades), num_workers=0)
@@ -79,7 +77,7 @@ def test_an_attribute_that_nobody_graded_is_null_and_the_rest_is_not(predictor: 
     assert evaluation.table()["lines_true"].isna().all()
 
 
-def test_no_grade_at_all_is_null_everywhere(predictor: Predictor, manifest: Manifest) -> None:
+def test_without_any_grade_all_metrics_are_null(predictor: Predictor, manifest: Manifest) -> None:
     ungraded = replace(manifest, grades=np.full_like(manifest.grades, MISSING))
     content = json.loads(json.dumps(evaluate(predictor, ungraded, num_workers=0).to_dict(), allow_nan=False))
     assert set(content["mean"].values()) == {None}
@@ -95,7 +93,7 @@ def test_nominal_attributes_alone(predictor_of: Callable[[Schema], Predictor], m
     assert not [column for column in evaluation.table() if str(column).endswith("_score")]
 
 
-def test_a_second_rater_is_measured_by_the_first(predictor: Predictor, manifest: Manifest) -> None:
+def test_a_second_rater_is_evaluated_against_the_first(predictor: Predictor, manifest: Manifest) -> None:
     second = np.where(manifest.grades == MISSING, 1, np.abs(manifest.grades - 1))  # 0 becomes 1, any other one less
     second[0] = MISSING  # the first photo was graded once only
     evaluation = evaluate(predictor, replace(manifest, second_grades=second), num_workers=0)
@@ -106,12 +104,12 @@ def test_a_second_rater_is_measured_by_the_first(predictor: Predictor, manifest:
     assert evaluation.to_dict()["second_rater"]["shine"]["accuracy"] == 0
 
 
-def test_without_a_second_rater_nothing_is_said_of_one(evaluation: Evaluation) -> None:
+def test_without_a_second_rater_there_are_no_metrics_of_one(evaluation: Evaluation) -> None:
     assert evaluation.second_rater == {}
     assert "second_rater" not in evaluation.to_dict()
 
 
-def test_a_photo_that_is_gone_is_an_error_that_names_it(predictor: Predictor, manifest: Manifest) -> None:
+def test_the_error_for_a_missing_photo_names_it(predictor: Predictor, manifest: Manifest) -> None:
     paths = manifest.paths.copy()
     paths[3] = "images/gone.png"
     with pytest.raises(ImageError, match=r"images.gone\.png: no such file"):

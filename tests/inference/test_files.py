@@ -1,4 +1,4 @@
-"""What is named on the command line becomes the photos that are meant, in order."""
+"""Inputs of the command line are resolved to photos, in order."""
 
 from pathlib import Path
 
@@ -18,23 +18,23 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_is_all_pictures_below_it(folder: Path) -> None:
+def test_a_folder_stands_for_all_pictures_below_it(folder: Path) -> None:
     found = [path.relative_to(folder).as_posix() for path in find_photos([folder])]
     assert found == ["a.png", "b.JPG", "김/deep/c.tiff", "김/이마.webp"]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_every_kind_of_picture_is_found(suffix: str, tmp_path: Path) -> None:
+def test_every_picture_format_is_found(suffix: str, tmp_path: Path) -> None:
     (tmp_path / f"photo{suffix}").touch()
     assert find_photos([tmp_path]) == [tmp_path / f"photo{suffix}"]
 
 
-def test_a_file_is_itself_whatever_its_name_ends_in(folder: Path) -> None:
+def test_a_file_stands_for_itself_whatever_its_suffix(folder: Path) -> None:
     assert find_photos([folder / "notes.txt", folder / "a.png"]) == [folder / "notes.txt", folder / "a.png"]
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
-def test_a_table_is_the_photos_of_its_column_from_its_own_folder(name: str, folder: Path) -> None:
+def test_a_table_stands_for_the_paths_in_its_column_relative_to_its_folder(name: str, folder: Path) -> None:
     table = pd.DataFrame({"photo": ["김/이마.webp", None, "gone.png", str(folder / "b.JPG")], "shine": [1, 2, 3, 4]})
     write = table.to_csv if name.endswith("csv") else table.to_parquet
     write(folder / "김" / name, index=False)
@@ -48,19 +48,19 @@ def test_several_inputs_keep_their_order(folder: Path) -> None:
     assert [path.name for path in found] == ["c.tiff", "이마.webp", "a.png", "b.JPG"]
 
 
-def test_a_column_that_is_not_there_names_one_that_is(folder: Path) -> None:
+def test_the_error_for_an_unknown_column_suggests_a_known_one(folder: Path) -> None:
     (folder / "table.csv").write_text("images,shine\nb.JPG,1\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"table\.csv: unknown column 'image': did you mean 'images'\?.*shine"):
         find_photos([folder / "table.csv"])
 
 
 @pytest.mark.parametrize("name", ["gone", "gone.png", "gone.csv"])
-def test_nothing_there_is_an_error_that_names_it(name: str, tmp_path: Path) -> None:
+def test_the_error_for_a_missing_path_names_it(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"{name}: "):
         find_photos([tmp_path / name])
 
 
-def test_no_picture_at_all_is_an_error(tmp_path: Path) -> None:
+def test_it_is_an_error_if_there_is_no_picture(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("image,shine\n,3\n", encoding="utf-8")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"no picture in .*empty, .*table\.csv; pictures end in \.jpg"):

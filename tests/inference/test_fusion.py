@@ -28,7 +28,7 @@ def slow_graded_in(parts, shown):
 
 @settings(max_examples=60, deadline=None)
 @given(records, st.lists(PARTS | st.none() | st.just(""), max_size=5))
-def test_a_photo_is_asked_for_what_its_part_is_graded_for(parts, shown):
+def test_a_photo_counts_for_the_attributes_graded_on_its_part(parts, shown):
     found = graded_in(SCHEMA, parts, shown)
     assert found.shape == (len(shown), len(SCHEMA))
     assert found.dtype == bool
@@ -45,7 +45,7 @@ def drawn(photos, seed):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 6), st.integers(0, 10_000))
-def test_the_mean_is_that_of_the_photos_that_count(photos, seed):
+def test_the_mean_is_over_the_photos_that_count(photos, seed):
     probabilities, counted = drawn(photos, seed)
     fused, kept = fuse(probabilities, counted)
     np.testing.assert_array_equal(kept, counted)
@@ -59,7 +59,7 @@ def test_the_mean_is_that_of_the_photos_that_count(photos, seed):
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(2, 6), st.integers(0, 10_000))
-def test_the_order_of_photos_has_no_say(photos, seed):
+def test_the_order_of_photos_does_not_matter(photos, seed):
     probabilities, counted = drawn(photos, seed)
     order = np.random.default_rng(seed).permutation(photos)
     there, here = fuse(probabilities, counted), fuse(probabilities[order], counted[order])

@@ -1,4 +1,4 @@
-"""What is written is what was predicted, line by line."""
+"""Output files contain the predictions, one per line."""
 
 import csv
 import io
@@ -69,7 +69,7 @@ def test_json_lines_read_back_to_the_same_numbers() -> None:
 SETS = np.array([[[False, True, True, True, False], [True, False, False, False, False], [True, True, *[False] * 3]]])
 
 
-def test_sets_of_grades_stand_beside_the_grades() -> None:
+def test_sets_of_grades_are_written_after_the_grades() -> None:
     results, file = [RESULTS[0]._replace(sets=SETS), RESULTS[1]], io.StringIO(newline="")
     writer_for(None, with_sets=True)(results, SCHEMA, file)
     file.seek(0)
@@ -84,8 +84,8 @@ def test_sets_of_grades_stand_beside_the_grades() -> None:
 
 
 @pytest.mark.parametrize("name", ["결과.csv", "결과.jsonl", "OUT.CSV"])
-def test_a_stop_in_the_middle_leaves_every_line_before_it_on_the_disk(name: str, tmp_path: Path) -> None:
-    """Looked at while the file is still open: a process that is killed closes nothing."""
+def test_rows_are_on_disk_as_soon_as_they_are_written(name: str, tmp_path: Path) -> None:
+    """The file is read while it is still open, since a killed process does not close it."""
     path = tmp_path / name
     seen = []
 
@@ -104,7 +104,7 @@ def test_a_stop_in_the_middle_leaves_every_line_before_it_on_the_disk(name: str,
     assert path.read_text(encoding="utf-8") == seen[-1]
 
 
-def test_the_terminal_gets_csv(capsys: pytest.CaptureFixture) -> None:
+def test_standard_output_gets_csv(capsys: pytest.CaptureFixture) -> None:
     with open_output(None) as file:
         writer_for(None, with_sets=False)(RESULTS, SCHEMA, file)
         assert not file.closed
@@ -112,13 +112,13 @@ def test_the_terminal_gets_csv(capsys: pytest.CaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("name", ["out.txt", "out", "csv"])
-def test_a_name_that_says_no_format_is_an_error(name: str) -> None:
+def test_an_unknown_suffix_is_an_error(name: str) -> None:
     with pytest.raises(UserError, match=rf"--out {name}: .*\.csv or \.jsonl"):
         check_output(name)
 
 
 @pytest.mark.parametrize("place", ["no/such/folder/out.csv", "."])
-def test_a_place_that_cannot_be_written_is_an_error(place: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_an_error(place: str, tmp_path: Path) -> None:
     with (
         pytest.raises(UserError, match=r"--out .*: (No such file|Is a directory).*; name a file"),
         open_output(str(tmp_path / place)),
@@ -126,7 +126,7 @@ def test_a_place_that_cannot_be_written_is_an_error(place: str, tmp_path: Path) 
         pytest.fail("opened")
 
 
-def test_what_follows_from_the_grades_stands_beside_them() -> None:
+def test_derived_labels_are_written_after_the_grades() -> None:
     rules = [{"label": "rough", "when": {"주름": [1, 2]}}]
     content = SCHEMA.to_dict() | {"derived": [{"name": "type", "rules": rules, "otherwise": "smooth"}]}
     file, lines = io.StringIO(newline=""), io.StringIO()
@@ -137,6 +137,6 @@ def test_what_follows_from_the_grades_stands_beside_them() -> None:
     assert [json.loads(line).get("type") for line in lines.getvalue().splitlines()] == ["smooth", None, "rough"]
 
 
-def test_what_goes_to_the_terminal_is_there_line_by_line(capfd):
+def test_standard_output_is_flushed_line_by_line(capfd):
     with open_output(None) as file:
         assert file.line_buffering

@@ -1,4 +1,4 @@
-"""Persons are judged by all of their photos together, against loops over persons, attributes and photos."""
+"""Persons are graded from all of their photos together; compared with loops over persons, attributes and photos."""
 
 import json
 from dataclasses import replace
@@ -23,7 +23,7 @@ SHOWN = {"brow": ("shine", "lines"), "chin": ("lines",), "": ("shine", "lines")}
 
 @pytest.fixture(scope="module")
 def world(manifest: Manifest) -> tuple[Manifest, Prediction]:
-    """Persons of one to five photos, some of nobody known, with grades and predictions of no rhyme or reason."""
+    """Persons with one to five photos and photos of unknown persons, with random grades and predictions."""
     random = np.random.default_rng(1)
     photos, schema = len(manifest), manifest.schema
     names = np.array(["", "007", "7", "NA", "b", "c", "d", "e", "f"], object)
@@ -54,7 +54,7 @@ def photos_of(manifest: Manifest, name: str) -> list[int]:
     return [photo for photo in range(len(manifest)) if manifest.subject[photo] == name]
 
 
-def test_every_known_person_of_whom_a_photo_is_graded_counts_once(
+def test_every_known_person_with_a_graded_photo_counts_once(
     persons: Persons, world: tuple[Manifest, Prediction]
 ) -> None:
     manifest, _ = world
@@ -68,7 +68,7 @@ def test_every_known_person_of_whom_a_photo_is_graded_counts_once(
     assert [len(photos_of(manifest, name)) for name in persons.photos.index] == persons.photos.tolist()
 
 
-def test_a_person_gets_the_mean_of_the_photos_that_show_it_and_the_decision_of_the_model(
+def test_persons_are_graded_from_the_mean_over_photos_that_show_an_attribute(
     persons: Persons, world: tuple[Manifest, Prediction]
 ) -> None:
     manifest, prediction = world
@@ -92,7 +92,7 @@ def test_a_person_gets_the_mean_of_the_photos_that_show_it_and_the_decision_of_t
 
 
 @pytest.mark.parametrize("decision", ["median", "argmax", "credit"])
-def test_the_table_is_blank_where_no_photo_of_a_person_shows_an_attribute(
+def test_the_table_is_blank_if_no_photo_of_a_person_shows_an_attribute(
     decision: str, manifest: Manifest, predictor: Predictor, tmp_path: Path
 ) -> None:
     photos = len(manifest)
@@ -120,7 +120,7 @@ def test_the_table_is_blank_where_no_photo_of_a_person_shows_an_attribute(
     np.testing.assert_allclose(read.probabilities[:, 1].sum(axis=-1), 1, atol=1e-3)
 
 
-def test_numbers_are_those_of_persons_with_a_true_grade(persons: Persons, world: tuple[Manifest, Prediction]) -> None:
+def test_metrics_are_over_persons_with_a_true_grade(persons: Persons, world: tuple[Manifest, Prediction]) -> None:
     manifest, _ = world
     several, differing = [0, 0], [0, 0]
     confusion = np.zeros_like(persons.confusion)
@@ -159,7 +159,7 @@ def test_the_true_grade_is_the_lower_middle_or_the_most_frequent_one(
         assert commonest == (min(range(4), key=lambda grade: (-kinds.count(grade), grade)) if kinds else MISSING)
 
 
-def test_of_persons_with_one_photo_each_nothing_is_said(
+def test_there_are_no_results_for_persons_with_one_photo_each(
     world: tuple[Manifest, Prediction], predictor: Predictor
 ) -> None:
     manifest, prediction = world
@@ -170,7 +170,9 @@ def test_of_persons_with_one_photo_each_nothing_is_said(
         assert measure_persons(predictor, replace(manifest, subject=subject, grades=grades), prediction) is None
 
 
-def test_a_person_with_one_photo_is_what_the_photo_is(world: tuple[Manifest, Prediction], predictor: Predictor) -> None:
+def test_a_person_with_one_photo_has_the_prediction_of_that_photo(
+    world: tuple[Manifest, Prediction], predictor: Predictor
+) -> None:
     manifest, prediction = world
     subject = np.array([f"{photo:02}" for photo in range(len(manifest))], object)
     subject[1] = subject[0]
@@ -181,7 +183,7 @@ def test_a_person_with_one_photo_is_what_the_photo_is(world: tuple[Manifest, Pre
     np.testing.assert_array_equal(found.grades[1:], grades[2:])
 
 
-def test_an_evaluation_tells_of_persons_beside_photos(predictor: Predictor, manifest: Manifest) -> None:
+def test_an_evaluation_has_results_for_persons_and_photos(predictor: Predictor, manifest: Manifest) -> None:
     evaluation = evaluate(predictor, manifest, num_workers=0)
     assert evaluation.persons is not None
     table = evaluation.table_of_persons()

@@ -1,4 +1,4 @@
-"""Any checkpoint of a run predicts as the network would, and any other file is one error."""
+"""Any checkpoint of a run predicts as its network does, and any other file gets one message."""
 
 import io
 import pickle
@@ -31,13 +31,13 @@ def assert_same(one: Prediction, other: Prediction) -> None:
 # ------------------------------------------------------------------------------------------------------- the checkpoint
 
 
-def test_the_file_that_finds_faces_may_have_moved(checkpoint: Path) -> None:
+def test_the_face_detectors_file_may_have_moved(checkpoint: Path) -> None:
     predictor = Predictor.from_checkpoint(checkpoint, detector="elsewhere.onnx")
     plain = Predictor.from_checkpoint(checkpoint).preprocessing
     assert predictor.preprocessing == replace(plain, skin=SkinConfig(detector="elsewhere.onnx"))
 
 
-def test_a_checkpoint_gives_the_network_as_it_was(checkpoint: Path, schema: Schema) -> None:
+def test_a_checkpoint_restores_the_network(checkpoint: Path, schema: Schema) -> None:
     predictor = Predictor.from_checkpoint(checkpoint)
     saved = torch.load(checkpoint, weights_only=True)["state_dict"]
     expected = {name.removeprefix("net."): tensor for name, tensor in saved.items() if name.startswith("net.")}
@@ -78,7 +78,7 @@ def damaged(content: dict, change: str) -> bytes:
         ("no mean", "damaged, or of another version"),
     ],
 )
-def test_a_damaged_checkpoint_is_one_error(change: str, reason: str, checkpoint: Path, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_gets_one_message(change: str, reason: str, checkpoint: Path, tmp_path: Path) -> None:
     path = tmp_path / "damaged.ckpt"
     path.write_bytes(damaged(torch.load(checkpoint, weights_only=True), change))
     with pytest.raises(
@@ -89,14 +89,14 @@ def test_a_damaged_checkpoint_is_one_error(change: str, reason: str, checkpoint:
 
 
 @pytest.mark.parametrize("content", [b"", b"a text", b"PK\x03\x04", pickle.dumps({"a": 1})])
-def test_other_files_are_one_error(content: bytes, tmp_path: Path) -> None:
+def test_other_files_get_one_message(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "other.ckpt"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"checkpoint .*other\.ckpt: not (readable|one of multiskin's)"):
         Predictor.from_checkpoint(path)
 
 
-def test_a_missing_file_and_a_folder_are_one_error(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_get_one_message(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"checkpoint .*gone\.ckpt: No such file"):
         Predictor.from_checkpoint(tmp_path / "gone.ckpt")
     with pytest.raises(UserError, match=r"config\.json: No such file"):
@@ -104,7 +104,7 @@ def test_a_missing_file_and_a_folder_are_one_error(tmp_path: Path) -> None:
 
 
 class Bait:
-    """Makes a file when it is unpickled without care."""
+    """Creates a file if it is unpickled unsafely."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -125,7 +125,7 @@ def test_a_pickle_runs_no_code(checkpoint: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:97", ""])
-def test_a_device_that_is_not_there_is_one_error(name: str, checkpoint: Path) -> None:
+def test_an_unavailable_device_gets_one_message(name: str, checkpoint: Path) -> None:
     with pytest.raises(UserError, match=f"device '{name}': .*auto, cpu or cuda"):
         Predictor.from_checkpoint(checkpoint, name)
 
@@ -137,7 +137,7 @@ def test_auto_is_a_device_that_works() -> None:
 # ---------------------------------------------------------------------------------------------------------- predictions
 
 
-def test_a_prediction_is_what_network_and_heads_say(predictor: Predictor) -> None:
+def test_predictions_match_the_network_and_its_heads(predictor: Predictor) -> None:
     brightness = torch.linspace(-4, 4, 5)[:, None, None, None]
     images = brightness + torch.randn(5, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     found = predictor.predict(images)
@@ -165,7 +165,7 @@ def test_a_nominal_attribute_has_no_score(predictor_of: Callable[[Schema], Predi
 
 @pytest.fixture
 def files(graded_folder: Path, tmp_path: Path) -> list[Path]:
-    """Eleven, four of which are no pictures."""
+    """Eleven files, four of which are not pictures."""
     good = sorted((graded_folder / "images").iterdir())[:7]
     whole = good[0].read_bytes()
     bad = {"gone.png": None, "text.jpg": b"a text", "half.png": whole[: len(whole) // 2], "사진.png": b""}
@@ -177,7 +177,7 @@ def files(graded_folder: Path, tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(("batch_size", "workers"), [(1, 0), (2, 0), (3, 2), (32, 0), (32, 2)])
-def test_files_are_answered_in_order_whatever_the_batches(
+def test_results_are_in_the_order_of_files_whatever_the_batch_size(
     batch_size: int, workers: int, files: list[Path], predictor: Predictor
 ) -> None:
     results = list(predictor.predict_files(files, batch_size, workers))
@@ -194,7 +194,7 @@ def test_files_are_answered_in_order_whatever_the_batches(
             assert_same(result.prediction, predictor.predict_photo(read_image(path)))
 
 
-def test_no_good_file_is_no_prediction_and_no_failure(files: list[Path], predictor: Predictor) -> None:
+def test_without_a_readable_file_there_are_only_errors(files: list[Path], predictor: Predictor) -> None:
     results = list(predictor.predict_files([files[1], files[3], files[5]], batch_size=2, num_workers=0))
     assert [result.prediction for result in results] == [None] * 3
     assert list(predictor.predict_files([], num_workers=0)) == []

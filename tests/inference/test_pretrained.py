@@ -1,4 +1,4 @@
-"""A model as a folder in the hub's manner: it comes back as it was, and nothing in it is believed unseen."""
+"""A model saved as a folder for the hub is loaded unchanged, and its files are validated."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ METRICS = {"val": {"heads": {"shine": {"n": 12.0, "p_recall": 0.414, "kappa": No
 
 @pytest.fixture(scope="session")
 def tuned(predictor: Predictor) -> Predictor:
-    """With all that can come on top of a checkpoint of training."""
+    """A model with everything that can be added after training."""
     calibrator = Calibrator("vector", (0.5, 1, 2, 1, 1), (0.1, 0, 0, 0, 0), (0.2,) * 5, 9)
     thresholds = {name: {"all": Threshold(float("inf"), 3, 4)} for name in predictor.schema.names}
     sets = ConformalSets(predictor.schema, 0.9, None, thresholds)
@@ -39,7 +39,7 @@ def folder(tuned: Predictor, tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def test_it_comes_back_as_it_was(tuned: Predictor, folder: Path, photo: np.ndarray) -> None:
+def test_a_saved_model_is_loaded_unchanged(tuned: Predictor, folder: Path, photo: np.ndarray) -> None:
     again = Predictor.from_pretrained(folder, "cpu")
     for ours, theirs in zip(tuned.predict_photo(photo), again.predict_photo(photo), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -63,7 +63,7 @@ def test_files_are_those_of_the_hub(tuned: Predictor, folder: Path) -> None:
         assert words in card
 
 
-def test_commands_take_it_where_they_take_a_checkpoint(folder: Path, checkpoint: Path, tmp_path: Path) -> None:
+def test_commands_accept_it_like_a_checkpoint(folder: Path, checkpoint: Path, tmp_path: Path) -> None:
     assert RunFolder.checkpoint_at(folder) == folder
     assert RunFolder.checkpoint_at(checkpoint) == checkpoint
     with pytest.raises(UserError, match="no run here"):
@@ -104,7 +104,7 @@ def set_in(*keys: str, value: object) -> Callable[[dict], None]:
         set_in("conformal", "heads", value={}),
     ],
 )
-def test_another_form_gets_one_message(folder: Path, change: Callable[[dict], None]) -> None:
+def test_malformed_content_gets_one_message(folder: Path, change: Callable[[dict], None]) -> None:
     config = json.loads((folder / "config.json").read_text())
     change(config)
     (folder / "config.json").write_text(json.dumps(config))
@@ -122,7 +122,7 @@ def test_a_damaged_or_missing_file_gets_one_message(folder: Path, name: str) -> 
         Predictor.from_pretrained(folder, "cpu")
 
 
-def test_a_repository_is_fetched_once_and_not_at_all_offline(
+def test_a_repository_is_downloaded_once_and_not_at_all_offline(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache, asked = tmp_path / "cache", []

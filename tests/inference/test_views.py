@@ -1,4 +1,4 @@
-"""A model that sees several views of a photo says the mean of what it says of each."""
+"""With several views of a photo, the probabilities are the mean over the views."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def noise(seed: int, number: int = 3) -> torch.Tensor:
 
 
 def by_hand(images: torch.Tensor, name: str) -> list[torch.Tensor]:
-    """The views, by transpositions and flips instead of turns."""
+    """The views, computed with transpositions and flips instead of rotations."""
     mirror = images.flip(3)
     if name == "mirror":
         return [images, mirror]
@@ -76,7 +76,7 @@ def test_by_default_a_photo_is_seen_once(predictor: Predictor, monkeypatch: pyte
     assert torch.equal(alone, predictor.net.probabilities(predictor.net(images).logits))
 
 
-def test_what_was_promised_of_single_views_is_not_promised(predictor: Predictor) -> None:
+def test_sets_of_grades_for_single_views_are_removed(predictor: Predictor) -> None:
     thresholds = {name: {"all": Threshold(0.5, 9, 9)} for name in predictor.schema.names}
     promising = replace(predictor, conformal=ConformalSets(predictor.schema, 0.8, None, thresholds))
     images = noise(3)
@@ -87,7 +87,7 @@ def test_what_was_promised_of_single_views_is_not_promised(predictor: Predictor)
 
 
 @pytest.mark.parametrize("batch_size", [1, 5])
-def test_graded_photos_are_measured_with_all_views(batch_size: int, predictor: Predictor, manifest: Manifest) -> None:
+def test_graded_photos_are_evaluated_with_all_views(batch_size: int, predictor: Predictor, manifest: Manifest) -> None:
     every_view = predictor.with_views("mirror")
     found = evaluate(every_view, manifest, batch_size, num_workers=0).prediction.probabilities
     files = [manifest.path(row) for row in range(len(manifest))]
@@ -98,6 +98,6 @@ def test_graded_photos_are_measured_with_all_views(batch_size: int, predictor: P
     assert not np.allclose(found, alone, atol=1e-3)
 
 
-def test_an_unknown_name_is_one_error(predictor: Predictor) -> None:
+def test_an_unknown_name_gets_one_message(predictor: Predictor) -> None:
     with pytest.raises(UserError, match=r"unknown views 'flips'.*choose one of mirror, dihedral"):
         predictor.with_views("flips")
