@@ -72,16 +72,28 @@ def find_pretrained(name: str, *, offline: bool = False) -> Path:
         return Path(name)
     if not REPOSITORY.fullmatch(name):
         raise UserError(f"{name}: no such folder; {REMEDY}")
+    files = [PRETRAINED, CONFIG]
+    cached = _cached_snapshot(name, files)
+    if cached is not None:
+        return cached
     from huggingface_hub import constants, snapshot_download
 
-    files = [PRETRAINED, CONFIG]
-    try:
-        return Path(snapshot_download(name, allow_patterns=files, local_files_only=True))
-    except Exception as error:  # it is not on this machine, or not complete
-        if offline or constants.HF_HUB_OFFLINE:
-            raise UserError(f"{name}: not on this machine, and offline mode was asked for; {REMEDY}") from error
+    if offline or constants.HF_HUB_OFFLINE:
+        raise UserError(f"{name}: not on this machine, and offline mode was asked for; {REMEDY}")
     print(f"fetching {name} from {constants.ENDPOINT}", file=sys.stderr)
     try:
         return Path(snapshot_download(name, allow_patterns=files))
-    except Exception as error:  # the hub's kinds, its client's, and the disk's
+    except Exception as error:  # errors of the hub, its client or the disk
         raise UserError(f"{name}: could not be fetched ({type(error).__name__}); {REMEDY}") from error
+
+
+def _cached_snapshot(name: str, files: list[str]) -> Path | None:
+    """The folder in the hub's cache, if it has all files."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=files, local_files_only=True))
+    except Exception:  # not in the cache, or known to be incomplete
+        return None
+    # The client also returns a folder that lacks files, as after an interrupted download.
+    return folder if all((folder / file).is_file() for file in files) else None

@@ -146,3 +146,25 @@ def test_a_repository_is_downloaded_once_and_not_at_all_offline(
         with pytest.raises(UserError, match="no such folder"):
             Predictor.from_pretrained(name, "cpu")
     assert len(asked) == 4
+
+
+@pytest.mark.parametrize("missing", ["model.safetensors", "config.json"])
+def test_a_partly_cached_repository_is_fetched_again(
+    missing: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an interrupted download, or a download of single files with another program."""
+    cache = tmp_path / "cache"
+    shutil.copytree(folder, cache)
+    (cache / missing).unlink()
+
+    def snapshot(_: str, *, allow_patterns: list[str], local_files_only: bool = False) -> str:
+        if not local_files_only:
+            for name in allow_patterns:
+                shutil.copy(folder / name, cache)
+        return str(cache)  # huggingface_hub does not always notice that a cached folder is incomplete
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
+    with pytest.raises(UserError, match="not on this machine"):
+        Predictor.from_pretrained("owner/name", "cpu", offline=True)
+    Predictor.from_pretrained("owner/name", "cpu")
+    assert (cache / missing).is_file()
