@@ -30,7 +30,7 @@ from multiskin.export.agreement import Agreement
 from multiskin.export.onnx import export_int8, export_onnx
 from multiskin.export.photos import COMPARED, LEARNED, run_photos
 from multiskin.inference.predictor import PhotoResult, Predictor
-from multiskin.metrics.bootstrap import RESAMPLES, interval, of_each, resampled_confusions
+from multiskin.metrics.bootstrap import RESAMPLES, interval, metric_values, resampled_confusions
 from multiskin.metrics.functional import p_recall
 from multiskin.portable.predictor import OnnxPredictor
 from multiskin.reports.page import settings_of
@@ -150,7 +150,7 @@ def mean_p_recall(results: Sequence[PhotoResult], photos: Manifest, units: np.nd
     grades = np.concatenate([result.prediction.grades for result in results if result.prediction is not None])
     confusions = resampled_confusions(photos.grades, grades, units, photos.schema.max_grades)
     heads = [
-        of_each(p_recall, confusions[:, h, : each.grades, : each.grades])
+        metric_values(p_recall, confusions[:, h, : each.grades, : each.grades])
         for h, each in enumerate(photos.schema)
         if each.ordinal
     ]

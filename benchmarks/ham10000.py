@@ -77,7 +77,7 @@ def of(table: pd.DataFrame, attribute: Attribute, weights: np.ndarray) -> np.nda
     true, decided = (table[name].to_numpy(int) for name in (attribute.true_column, attribute.name))
     cells = np.eye(attribute.grades**2)[attribute.grades * true + decided]  # (N, K * K)
     confusions = torch.from_numpy(weights @ cells).unflatten(1, (attribute.grades, attribute.grades))
-    return bootstrap.of_each(macro_recall, confusions)
+    return bootstrap.metric_values(macro_recall, confusions)
 
 
 # The plain loop

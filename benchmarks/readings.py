@@ -22,7 +22,7 @@ from multiskin.compare.intervals import PairedDifference
 from multiskin.decisions import DECISIONS, decide
 from multiskin.losses import LOSSES
 from multiskin.metrics import functional as of
-from multiskin.metrics.bootstrap import of_each, resampled_confusions, unit_weights
+from multiskin.metrics.bootstrap import metric_values, resampled_confusions, unit_weights
 from multiskin.schema import MISSING
 
 BASELINE = "cross_entropy"
@@ -75,7 +75,7 @@ def calibrated(method: str, chosen: Chosen, side: str, loss: str, val: Graded, n
         val: the validation photos.
         natural: (K,) the share of each grade among training photos, which are drawn as they are.
     """
-    true, prior = val.grades.numpy(), LOSSES[loss].prior_once_sure(chosen.prior.numpy(), natural)
+    true, prior = val.grades.numpy(), LOSSES[loss].calibrated_prior(chosen.prior.numpy(), natural)
     said: Tensor = getattr(chosen, side)  # (S, N, K)
     part, fitted_to = parts(side, said.shape[1], val)
     brought, priors = torch.empty_like(said), said.new_empty(len(said), len(fitted_to), len(natural))
@@ -139,7 +139,7 @@ def values_of(answers: Answers, photos: Graded, metric: str, decision: str, resa
     confusions = resampled_confusions(
         grades.expand_as(decided).numpy(), decided.numpy(), photos.units, k, resamples
     )  # (1 + R, S, K, K)
-    return of_each(of.quadratic_kappa, confusions.flatten(0, 1)).reshape(-1, decided.shape[1])
+    return metric_values(of.quadratic_kappa, confusions.flatten(0, 1)).reshape(-1, decided.shape[1])
 
 
 def means_by_grade(scores: Tensor, photos: Graded, num_grades: int, resamples: int) -> np.ndarray:

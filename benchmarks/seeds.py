@@ -272,7 +272,7 @@ def scores(
     weights: np.ndarray,
 ) -> np.ndarray:
     """A metric of every attribute for each row of weights (R, N): (H, R)."""
-    return np.array([bootstrap.of_each(function, confusions(table, each, weights)) for each in attributes])
+    return np.array([bootstrap.metric_values(function, confusions(table, each, weights)) for each in attributes])
 
 
 def confusions(table: pd.DataFrame, attribute: Attribute, weights: np.ndarray) -> torch.Tensor:

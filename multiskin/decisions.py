@@ -102,14 +102,14 @@ def decide_heads(probabilities: Tensor, rules: Sequence[Rule]) -> Tensor:
     return torch.stack(columns, dim=1)
 
 
-def credit_of(attribute: Attribute, asked: Sequence[Sequence[float]] | None) -> Tensor:
+def credit_of(attribute: Attribute, custom: Sequence[Sequence[float]] | None) -> Tensor:
     """The credit matrix (K, K) of an attribute, true grade in rows: the one asked for, else that of P-Recall.
 
-    For a nominal attribute, which is decided by argmax, `asked` is ignored.
+    For a nominal attribute, which is decided by argmax, `custom` is ignored.
 
     Raises:
         UserError: not K x K numbers of at most rules.MOST in absolute value.
     """
-    if asked is None or not attribute.ordinal:
+    if custom is None or not attribute.ordinal:
         return credit_matrix(attribute.grades)
-    return torch.tensor(checked_credit(asked, attribute, f"heads.{attribute.name}.credit"), dtype=torch.float64)
+    return torch.tensor(checked_credit(custom, attribute, f"heads.{attribute.name}.credit"), dtype=torch.float64)

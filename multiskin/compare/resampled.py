@@ -11,7 +11,7 @@ import torch
 
 from multiskin.compare.answers import Pair, Predictions
 from multiskin.metrics import functional as of
-from multiskin.metrics.bootstrap import of_each, unit_weights
+from multiskin.metrics.bootstrap import metric_values, unit_weights
 
 ORDINAL = {
     "p_recall": of.p_recall,
@@ -70,7 +70,8 @@ def _metrics(sums: np.ndarray, pair: Pair) -> dict[str, np.ndarray]:
     by_model = torch.from_numpy(sums).reshape(-1, k * k + 1)  # (r * 2 * S, K * K + 1)
     confusions = by_model[:, :-1].reshape(-1, k, k)
     values = {
-        name: of_each(metric, confusions) for name, metric in (ORDINAL if pair.attribute.ordinal else NOMINAL).items()
+        name: metric_values(metric, confusions)
+        for name, metric in (ORDINAL if pair.attribute.ordinal else NOMINAL).items()
     }
     if pair.attribute.ordinal:
         values[RPS] = (by_model[:, -1] / confusions.sum((1, 2))).numpy()

@@ -76,6 +76,6 @@ def scalars_by_word(attribute: Attribute, head: Head) -> dict[str, Scalar]:
     scalars |= {f"p{grade}": probability(grade) for grade in range(attribute.grades)}
     if attribute.ordinal:
         scalars |= {f">{grade}": more_than(grade) for grade in range(attribute.grades - 1)}
-    if head.logits == "categorical":  # in other heads, logits do not belong to grades
+    if head.logit_kind == "categorical":  # in other heads, logits do not belong to grades
         scalars |= {f"logit{grade}": class_logit(grade) for grade in range(attribute.grades)}
     return scalars

@@ -46,7 +46,7 @@ def _grad_logits(attribute: Attribute, head: Head, logits: Tensor) -> Tensor:
     """The derivative of the scalar with respect to the logits, (B, D)."""
     if not attribute.ordinal:
         return F.one_hot(logits.argmax(dim=1), logits.shape[1]).float()
-    return DERIVATIVES[head.logits](logits.float())
+    return DERIVATIVES[head.logit_kind](logits.float())
 
 
 def _categorical(logits: Tensor) -> Tensor:

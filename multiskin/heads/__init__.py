@@ -7,13 +7,15 @@ from multiskin.heads.base import Head
 from multiskin.heads.categorical import CategoricalHead
 from multiskin.heads.continuation import ContinuationHead
 from multiskin.heads.cumulative import CumulativeHead
-from multiskin.losses import Logits, Loss, create_loss, in_range
+from multiskin.losses import LogitKind, Loss, create_loss, in_range
 from multiskin.schema import Attribute
 
 __all__ = ["HEADS", "CategoricalHead", "ContinuationHead", "CumulativeHead", "Head", "create_head"]
 
-MOST_HIDDEN = 65536  # units; more is a typing error
-HEADS: dict[Logits, Callable[[int, Loss, float, int | None], Head]] = {  # by the meaning that a loss gives its logits
+MAX_HIDDEN = 65536  # units; more is a typing error
+HEADS: dict[
+    LogitKind, Callable[[int, Loss, float, int | None], Head]
+] = {  # by the kind of logits that the loss takes
     "categorical": CategoricalHead,
     "cumulative": CumulativeHead,
     "continuation": ContinuationHead,
@@ -34,6 +36,6 @@ def create_head(attribute: Attribute, in_features: int, recipe: Recipe, counts: 
     """
     dropout = in_range(f"heads.{attribute.name}.dropout", recipe.dropout, 0, 1)
     if recipe.hidden is not None:
-        in_range(f"heads.{attribute.name}.hidden", recipe.hidden, 1, MOST_HIDDEN)
+        in_range(f"heads.{attribute.name}.hidden", recipe.hidden, 1, MAX_HIDDEN)
     loss = create_loss(recipe.loss, attribute, counts, **recipe.loss_options)
-    return HEADS[loss.logits](in_features, loss, dropout, recipe.hidden)
+    return HEADS[loss.logit_kind](in_features, loss, dropout, recipe.hidden)

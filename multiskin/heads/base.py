@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from multiskin.errors import UserError
-from multiskin.losses import LOSSES, Logits, Loss
+from multiskin.losses import LOSSES, LogitKind, Loss
 
 
 class Head(nn.Module, ABC):
@@ -31,17 +31,17 @@ class Head(nn.Module, ABC):
         UserError: the loss needs another kind of logits than this head gives.
     """
 
-    logits: ClassVar[Logits]  # the kind that it gives
+    logit_kind: ClassVar[LogitKind]  # the kind that it gives
 
     def __init__(self, in_features: int, out_features: int, loss: Loss, dropout: float, hidden: int | None) -> None:
         super().__init__()
-        if loss.logits != self.logits:
-            fitting = [name for name, kind in LOSSES.items() if kind.logits == self.logits]
+        if loss.logit_kind != self.logit_kind:
+            fitting = [name for name, kind in LOSSES.items() if kind.logit_kind == self.logit_kind]
             raise UserError(
-                f"{type(self).__name__} gives {self.logits} logits and the loss {type(loss).__name__} takes "
-                f"{loss.logits} ones; choose one of {', '.join(fitting)}, or let create_head choose the head"
+                f"{type(self).__name__} gives {self.logit_kind} logits and the loss {type(loss).__name__} takes "
+                f"{loss.logit_kind} ones; choose one of {', '.join(fitting)}, or let create_head choose the head"
             )
-        self.hidden = nn.Identity() if hidden is None else _small_layer(in_features, hidden)
+        self.hidden = nn.Identity() if hidden is None else _hidden_layer(in_features, hidden)
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(in_features if hidden is None else hidden, out_features)
         self.loss = loss
@@ -73,7 +73,7 @@ class Head(nn.Module, ABC):
         return (probabilities * grades).sum(dim=1)  # not a matrix product: autocast would use half precision
 
 
-def _small_layer(in_features: int, units: int) -> nn.Module:
+def _hidden_layer(in_features: int, units: int) -> nn.Module:
     """Starts with outputs of the same scale as the features: He et al. 2015, https://arxiv.org/abs/1502.01852."""
     linear = nn.Linear(in_features, units)
     nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")

@@ -9,7 +9,7 @@ from multiskin.losses import Loss
 class CategoricalHead(Head):
     """D = K logits; the probabilities are their softmax."""
 
-    logits = "categorical"
+    logit_kind = "categorical"
 
     def __init__(self, in_features: int, loss: Loss, dropout: float = 0.0, hidden: int | None = None) -> None:
         super().__init__(in_features, loss.num_grades, loss, dropout, hidden)

@@ -15,7 +15,7 @@ class ContinuationHead(Head):
     whatever the logits are.
     """
 
-    logits = "continuation"
+    logit_kind = "continuation"
 
     def __init__(self, in_features: int, loss: Loss, dropout: float = 0.0, hidden: int | None = None) -> None:
         super().__init__(in_features, loss.num_grades - 1, loss, dropout, hidden)

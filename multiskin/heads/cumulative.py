@@ -23,7 +23,7 @@ class CumulativeHead(Head):
     together as they began, and no grade but the first and the last could ever become likely.
     """
 
-    logits = "cumulative"
+    logit_kind = "cumulative"
 
     def __init__(self, in_features: int, loss: Loss, dropout: float = 0.0, hidden: int | None = None) -> None:
         super().__init__(in_features, 1, loss, dropout, hidden)

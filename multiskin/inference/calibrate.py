@@ -41,7 +41,7 @@ def drawn_shares(net: SkinNet, blueprint: Blueprint) -> np.ndarray:
     for h, (attribute, recipe) in enumerate(zip(blueprint.schema, blueprint.recipes, strict=True)):
         counts, own = np.asarray(blueprint.counts[h]), priors[h, : attribute.grades]
         if counts.any():
-            own[:] = LOSSES[recipe.loss].prior_once_sure(own, grade_distribution(recipe.resample, counts, attribute))
+            own[:] = LOSSES[recipe.loss].calibrated_prior(own, grade_distribution(recipe.resample, counts, attribute))
     return priors
 
 

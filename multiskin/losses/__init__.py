@@ -5,7 +5,7 @@ from inspect import signature
 
 from multiskin.errors import UserError, unknown
 from multiskin.losses.balanced_softmax import BalancedSoftmax
-from multiskin.losses.base import Logits, Loss, in_range
+from multiskin.losses.base import LogitKind, Loss, in_range
 from multiskin.losses.beta_labels import BetaLabels
 from multiskin.losses.binomial_labels import BinomialLabels
 from multiskin.losses.cdw_ce import CDWCE
@@ -25,7 +25,7 @@ from multiskin.losses.squared_emd import SquaredEMD
 from multiskin.losses.triangular_labels import TriangularLabels
 from multiskin.schema import Attribute
 
-__all__ = ["LOSSES", "Logits", "Loss", "create_loss", "in_range"]
+__all__ = ["LOSSES", "LogitKind", "Loss", "create_loss", "in_range"]
 
 LOSSES: dict[str, type[Loss]] = {
     "cross_entropy": CrossEntropy,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from multiskin.errors import UserError
 from multiskin.schema import MISSING
 
-Logits = Literal[
+LogitKind = Literal[
     "categorical",  # (B, K), one per grade, for a softmax
     "cumulative",  # (B, K-1), the log odds that the grade is above k; they never rise with k
     "continuation",  # (B, K-1), the log odds that the grade is above k, given that it is at least k
@@ -39,8 +39,8 @@ class Loss(nn.Module, ABC):
     """
 
     needs_order: ClassVar[bool] = False  # True if it makes no sense for nominal grades
-    blurs: ClassVar[bool] = False  # True if its targets blur the grades drawn, until calibration sharpens them again
-    logits: ClassVar[Logits] = "categorical"  # the kind that it takes, and that a head must give
+    soft_targets: ClassVar[bool] = False  # True if its targets spread over several grades, which calibration undoes
+    logit_kind: ClassVar[LogitKind] = "categorical"  # the kind that it takes, and that a head must give
 
     proper: bool = True
 
@@ -78,14 +78,14 @@ class Loss(nn.Module, ABC):
         return drawn
 
     @classmethod
-    def prior_once_sure(cls, prior: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    def calibrated_prior(cls, prior: np.ndarray, drawn: np.ndarray) -> np.ndarray:
         """What the probabilities stand for (K,) once calibration has made them as sure as they should be.
 
         Args:
             prior: (K,) what they stand for as trained.
             drawn: (K,) the shares of the grades that were drawn.
         """
-        return drawn if cls.blurs else prior
+        return drawn if cls.soft_targets else prior
 
     @abstractmethod
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:

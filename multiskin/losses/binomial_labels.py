@@ -23,8 +23,7 @@ class BinomialLabels(SoftTargetCrossEntropy):
     needs_order = True
 
     def __init__(self, counts: Sequence[int]) -> None:
-        grade = np.arange(len(counts))  # (K,)
-        chance = (grade + 0.5) / len(counts)
-        most = len(counts) - 1
-        target = comb(most, grade) * chance[:, None] ** grade * (1 - chance[:, None]) ** (most - grade)  # (K, K)
+        k, trials = np.arange(len(counts)), len(counts) - 1
+        probability = (k[:, None] + 0.5) / len(counts)  # (K, 1)
+        target = comb(trials, k) * probability**k * (1 - probability) ** (trials - k)  # (K, K)
         super().__init__(counts, torch.from_numpy(target).float())

@@ -10,7 +10,7 @@ from multiskin.errors import UserError
 from multiskin.losses.base import Loss, in_range
 from multiskin.metrics.functional import distance_matrix
 
-LARGEST = 2.0**14  # weight of a wrong grade: half precision holds up to four times that, and a margin may double it
+MAX_WEIGHT = 2.0**14  # weight of a wrong grade: half precision holds up to four times that, and a margin may double it
 
 
 class CDWCE(Loss):
@@ -38,7 +38,7 @@ class CDWCE(Loss):
     needs_order = True
 
     weight: Tensor
-    itself: Tensor
+    diagonal: Tensor
 
     def __init__(self, counts: Sequence[int], alpha: float = 2.0, margin: float = 0.0) -> None:
         super().__init__(counts)
@@ -50,14 +50,14 @@ class CDWCE(Loss):
         distance = distance_matrix(len(counts))  # (K, K)
         weight = torch.where(distance > 0, distance**alpha, 0.0)  # 0 ** 0 is 1
         self.register_buffer("weight", weight.float(), persistent=False)
-        self.register_buffer("itself", distance == 0, persistent=False)
+        self.register_buffer("diagonal", distance == 0, persistent=False)
 
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
         log_p = logits.log_softmax(dim=1)  # (B, K)
-        others = log_p[:, None, :].masked_fill(self.itself, -torch.inf)  # (B, K, K), of each grade all but itself
-        log_rest = others.logsumexp(dim=2)  # (B, K), log(1 - p) without cancellation
-        taken = (self.log_margin - log_rest).clamp(max=-math.log(2)).exp()  # the margin, as a share of 1 - p
-        return -(self.weight[grades] * (log_rest + torch.log1p(-taken))).sum(dim=1)
+        others = log_p[:, None, :].masked_fill(self.diagonal, -torch.inf)  # (B, K, K), of each grade all but itself
+        log_complement = others.logsumexp(dim=2)  # (B, K), log(1 - p) without cancellation
+        margin_share = (self.log_margin - log_complement).clamp(max=-math.log(2)).exp()  # margin / (1 - p)
+        return -(self.weight[grades] * (log_complement + torch.log1p(-margin_share))).sum(dim=1)
 
 
 def _require_bounded(alpha: float, num_grades: int) -> None:
@@ -67,9 +67,9 @@ def _require_bounded(alpha: float, num_grades: int) -> None:
         UserError: alpha is too large for this number of grades.
     """
     furthest = num_grades - 1
-    if furthest**alpha > LARGEST:
-        most = math.floor(100 * math.log(LARGEST, furthest)) / 100
+    if furthest**alpha > MAX_WEIGHT:
+        limit = math.floor(100 * math.log(MAX_WEIGHT, furthest)) / 100
         raise UserError(
-            f"alpha is {alpha:g}; with {num_grades} grades give at most {most:g}, since half precision does not hold "
+            f"alpha is {alpha:g}; with {num_grades} grades give at most {limit:g}, since half precision does not hold "
             f"gradients of the size of {furthest}**alpha"
         )

@@ -49,8 +49,8 @@ class ClassBalanced(Loss):
         self.register_buffer("grade_weight", torch.tensor(weights), persistent=False)  # (K,)
 
     def prior(self, drawn: Tensor) -> Tensor:
-        counted = drawn * self.grade_weight.to(drawn)
-        return counted / counted.sum()
+        weighted = drawn * self.grade_weight.to(drawn)
+        return weighted / weighted.sum()
 
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
         return self.grade_weight[grades] * self.loss.per_row(logits, grades)

@@ -16,7 +16,7 @@ class Coral(Loss):
     """
 
     needs_order = True
-    logits = "cumulative"
+    logit_kind = "cumulative"
 
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
         cut = torch.arange(self.num_grades - 1, device=grades.device)  # (K-1,)

@@ -15,7 +15,7 @@ class Corn(Loss):
     """
 
     needs_order = True
-    logits = "continuation"
+    logit_kind = "continuation"
 
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
         return F.nll_loss(continuation_log_probabilities(logits), grades, reduction="none")

@@ -6,32 +6,32 @@ from torch import Tensor
 
 from multiskin.losses.base import Loss
 
-CLOSEST = 2.0**-14  # two cuts to the loss, whose slope is one over that: half precision holds up to four times as much
+MIN_GAP = 2.0**-14  # two cuts to the loss, whose slope is one over that: half precision holds up to four times as much
 
 
 class CumulativeLink(Loss):
     """-log P(grade), where P(grade > k) = sigmoid(logit_k) = sigmoid(f(photo) - cut_k).
 
     McCullagh, Regression Models for Ordinal Data, Journal of the Royal Statistical Society B 42, 1980, with his logit
-    link. Cuts that are closer than CLOSEST are treated as that far apart.
+    link. Cuts that are closer than MIN_GAP are treated as that far apart.
     """
 
     needs_order = True
-    logits = "cumulative"
+    logit_kind = "cumulative"
 
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
-        return F.nll_loss(cumulative_log_probabilities(logits, CLOSEST), grades, reduction="none")
+        return F.nll_loss(cumulative_log_probabilities(logits, MIN_GAP), grades, reduction="none")
 
 
-def cumulative_log_probabilities(logits: Tensor, closest: float = 0.0) -> Tensor:
+def cumulative_log_probabilities(logits: Tensor, min_gap: float = 0.0) -> Tensor:
     """The log-probability (B, K) of each grade from the log odds (B, K-1) of a higher one, which never rise.
 
     sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)) has no cancellation and no overflow. Two cuts that
-    rounding has merged are treated as one unit of rounding apart, or `closest` where that is more.
+    rounding has merged are treated as one unit of rounding apart, or `min_gap` where that is more.
     """
-    closest = max(closest, torch.finfo(logits.dtype).eps)
+    min_gap = max(min_gap, torch.finfo(logits.dtype).eps)
     above = F.logsigmoid(logits)  # (B, K-1), log P(grade > k)
     below = F.logsigmoid(-logits)  # (B, K-1), log P(grade <= k)
-    apart = (logits[:, :-1] - logits[:, 1:]).clamp(min=closest)  # (B, K-2)
-    between = torch.log(-torch.expm1(-apart))
+    gaps = (logits[:, :-1] - logits[:, 1:]).clamp(min=min_gap)  # (B, K-2)
+    between = torch.log(-torch.expm1(-gaps))
     return F.pad(above, (1, 0)) + F.pad(below, (0, 1)) + F.pad(between, (1, 1))

@@ -29,16 +29,16 @@ class LogitAdjustment(Loss):
         UserError: tau is out of range.
     """
 
-    handicap: Tensor
+    adjustment: Tensor
 
     def __init__(self, counts: Sequence[int], tau: float = 1.0) -> None:
         super().__init__(counts)
         tau = in_range("tau", tau, 0, math.inf)
         photos = torch.tensor(counts, dtype=torch.float64).clamp(min=1)
-        self.register_buffer("handicap", tau * (photos / photos.sum()).log().float(), persistent=False)  # (K,)
+        self.register_buffer("adjustment", tau * (photos / photos.sum()).log().float(), persistent=False)  # (K,)
 
     def prior(self, drawn: Tensor) -> Tensor:
-        return (drawn.log() - self.handicap.to(drawn)).softmax(dim=0)
+        return (drawn.log() - self.adjustment.to(drawn)).softmax(dim=0)
 
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
-        return F.cross_entropy(logits + self.handicap, grades, reduction="none")
+        return F.cross_entropy(logits + self.adjustment, grades, reduction="none")

@@ -19,7 +19,7 @@ class SoftTargetCrossEntropy(Loss):
         target: (K, K), true grade in rows; each row sums to 1.
     """
 
-    blurs = True
+    soft_targets = True
 
     target: Tensor
 

@@ -29,13 +29,13 @@ class TriangularLabels(SoftTargetCrossEntropy):
 
     def __init__(self, counts: Sequence[int], alpha: float = 0.05) -> None:
         alpha = in_range("alpha", alpha, 0, 2 / 9)
-        overhang = torch.full((len(counts),), alpha)  # (K,), of each grade's triangle on each side
-        overhang[[0, -1]] = overhang_at_the_ends(alpha)
-        target = overhang[:-1].diag(1) + overhang[1:].diag(-1)  # (K, K)
+        neighbour_mass = torch.full((len(counts),), alpha)  # (K,), of each grade's triangle on each side
+        neighbour_mass[[0, -1]] = end_neighbour_mass(alpha)
+        target = neighbour_mass[:-1].diag(1) + neighbour_mass[1:].diag(-1)  # (K, K)
         super().__init__(counts, target + (1 - target.sum(dim=1)).diag())
 
 
-def overhang_at_the_ends(alpha: float) -> float:
+def end_neighbour_mass(alpha: float) -> float:
     """The target mass next to the lowest or highest grade, which has half a triangle: alpha_1 of the source."""
     root = math.sqrt(2 * alpha)
     return ((math.sqrt(1 + 4 * (1 - root**2) * (root - root**2)) - 1) / 2) ** 2

@@ -15,7 +15,7 @@ from torch import Tensor
 from multiskin.schema import MISSING
 
 RESAMPLES = 2000
-AT_ONCE = 100  # resamples, so that ten thousand photos take only megabytes
+CHUNK = 100  # resamples, so that ten thousand photos take only megabytes
 LIMITS = (2.5, 97.5)  # percentiles
 
 
@@ -42,8 +42,8 @@ def unit_weights(number: int, resamples: int, seed: int) -> Iterator[np.ndarray]
     """
     yield np.ones((1, number))
     random = np.random.default_rng(seed)
-    for start in range(0, resamples, AT_ONCE):
-        shape = (min(AT_ONCE, resamples - start), number)
+    for start in range(0, resamples, CHUNK):
+        shape = (min(CHUNK, resamples - start), number)
         drawn = random.multinomial(number, np.full(number, 1 / number), shape[0]) if number > 1 else np.nan
         yield np.full(shape, drawn, dtype=float)
 
@@ -84,7 +84,7 @@ def _counts_by_unit(grades: np.ndarray, decisions: np.ndarray, units: np.ndarray
     return counts
 
 
-def of_each(metric: Callable[[Tensor], Tensor], confusions: Tensor) -> np.ndarray:
+def metric_values(metric: Callable[[Tensor], Tensor], confusions: Tensor) -> np.ndarray:
     """A metric computed from each confusion matrix: (1 + R, K, K) to (1 + R,)."""
     return torch.vmap(metric)(confusions).numpy()
 

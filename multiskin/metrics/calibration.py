@@ -18,54 +18,54 @@ import numpy as np
 from multiskin.metrics.bootstrap import LIMITS, Interval
 
 BINS = 10
-PHOTOS_A_BIN = 10  # where photos are too few for that, there are fewer bins
+MIN_PHOTOS_PER_BIN = 10  # where photos are too few for that, there are fewer bins
 DRAWS = 500
 
 
-class Questions(NamedTuple):
+class BinaryEvents(NamedTuple):
     """What can be asked of N photos, Q questions each.
 
     Attributes:
         predicted: (N, Q) the probability that the answer is yes.
-        yes: (N, Q) bool, whether it is.
+        observed: (N, Q) bool, whether it is.
     """
 
     predicted: np.ndarray
-    yes: np.ndarray
+    observed: np.ndarray
 
 
-Ask = Callable[[np.ndarray, np.ndarray], Questions]  # of probabilities (N, K) and grades (N,)
+ToEvents = Callable[[np.ndarray, np.ndarray], BinaryEvents]  # of probabilities (N, K) and grades (N,)
 
 
-def cuts(probabilities: np.ndarray, grades: np.ndarray) -> Questions:
+def cuts(probabilities: np.ndarray, grades: np.ndarray) -> BinaryEvents:
     """Whether the grade is higher than k, for each k < K-1: (N, K) and (N,)."""
     above = probabilities[:, ::-1].astype(float).cumsum(axis=1)[:, -2::-1]  # (N, K-1), P(grade > k)
-    return Questions(above, grades[:, None] > np.arange(above.shape[1]))
+    return BinaryEvents(above, grades[:, None] > np.arange(above.shape[1]))
 
 
-def classes(probabilities: np.ndarray, grades: np.ndarray) -> Questions:
+def classes(probabilities: np.ndarray, grades: np.ndarray) -> BinaryEvents:
     """Whether the grade is k, for each k: (N, K) and (N,)."""
-    return Questions(probabilities.astype(float), grades[:, None] == np.arange(probabilities.shape[1]))
+    return BinaryEvents(probabilities.astype(float), grades[:, None] == np.arange(probabilities.shape[1]))
 
 
-def calibration_error(probabilities: np.ndarray, grades: np.ndarray, ask: Ask = cuts) -> float:
+def calibration_error(probabilities: np.ndarray, grades: np.ndarray, to_events: ToEvents = cuts) -> float:
     """How far probabilities are from the truth on average, 0 to 1; NaN without a photo.
 
     Args:
         probabilities: (N, K).
         grades: (N,) int64 in 0..K-1.
-        ask: the questions: cuts for ordered grades, classes for nominal ones.
+        to_events: the questions: cuts for ordered grades, classes for nominal ones.
     """
-    questions = ask(probabilities, grades)
-    return _error(questions, _bins(questions.predicted))
+    events = to_events(probabilities, grades)
+    return _error(events, _bins(events.predicted))
 
 
-def noise_floor(probabilities: np.ndarray, ask: Ask = cuts, draws: int = DRAWS, seed: int = 0) -> Interval:
+def noise_floor(probabilities: np.ndarray, to_events: ToEvents = cuts, draws: int = DRAWS, seed: int = 0) -> Interval:
     """The calibration error that probabilities (N, K) have if they are true: its mean and its central 95 %.
 
     Args:
         probabilities: (N, K).
-        ask: the questions, as for the error.
+        to_events: the events, as for the error.
         draws: how often grades are drawn from them.
         seed: seed of the draws.
     """
@@ -73,29 +73,29 @@ def noise_floor(probabilities: np.ndarray, ask: Ask = cuts, draws: int = DRAWS, 
         return Interval(np.nan, np.nan, np.nan)
     random = np.random.default_rng(seed)
     reached = probabilities.astype(float).cumsum(axis=1)[:, :-1]  # (N, K-1), P(grade <= k)
-    bins = _bins(ask(probabilities, np.zeros(len(probabilities), np.int64)).predicted)
+    bins = _bins(to_events(probabilities, np.zeros(len(probabilities), np.int64)).predicted)
     errors = []
     for _ in range(draws):
         grades = (random.random((len(reached), 1)) >= reached).sum(axis=1)
-        errors.append(_error(ask(probabilities, grades), bins))
+        errors.append(_error(to_events(probabilities, grades), bins))
     return Interval(float(np.mean(errors)), *np.percentile(errors, LIMITS).tolist())
 
 
 def _bins(predicted: np.ndarray) -> np.ndarray:
     """Each answer's bin (N, Q): bins of a question hold about equally many photos, equal predictions share one."""
     photos = len(predicted)
-    number = min(BINS, max(photos // PHOTOS_A_BIN, 1))
+    number = min(BINS, max(photos // MIN_PHOTOS_PER_BIN, 1))
     first = [np.searchsorted(np.sort(column), column) for column in predicted.T]  # the rank of the first of equals
     return np.stack(first, axis=1) * number // max(photos, 1)
 
 
-def _error(questions: Questions, bins: np.ndarray) -> float:
+def _error(events: BinaryEvents, bins: np.ndarray) -> float:
     """Mean over questions of the sum over bins of |share of yes - mean prediction|, by the share of photos there."""
-    if not questions.yes.size:
+    if not events.observed.size:
         return np.nan
     cells = bins + BINS * np.arange(bins.shape[1])  # every question has bins of its own
-    gaps = np.bincount(cells.ravel(), (questions.yes - questions.predicted).ravel())
-    return float(np.abs(gaps).sum() / questions.yes.size)
+    gaps = np.bincount(cells.ravel(), (events.observed - events.predicted).ravel())
+    return float(np.abs(gaps).sum() / events.observed.size)
 
 
 class Bin(NamedTuple):
@@ -104,20 +104,20 @@ class Bin(NamedTuple):
     Attributes:
         predicted: the mean of the predictions.
         observed: the share of yes.
-        answers: how many there are.
+        size: how many there are.
     """
 
     predicted: float
     observed: float
-    answers: int
+    size: int
 
 
-def reliability(questions: Questions, number: int = BINS) -> list[Bin]:
+def reliability(events: BinaryEvents, number: int = BINS) -> list[Bin]:
     """The answers to all questions in bins of equal width, without empty bins."""
-    predicted, yes = questions.predicted.ravel(), questions.yes.ravel()
+    predicted, observed = events.predicted.ravel(), events.observed.ravel()
     place = np.minimum((predicted * number).astype(int), number - 1)
     return [
-        Bin(float(predicted[here].mean()), float(yes[here].mean()), int(here.sum()))
+        Bin(float(predicted[here].mean()), float(observed[here].mean()), int(here.sum()))
         for here in (place == each for each in range(number))
         if here.any()
     ]

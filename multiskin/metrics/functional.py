@@ -139,9 +139,9 @@ def spearman(confusion: Tensor) -> Tensor:
     Where truth or decisions are constant it is 0/0 and is given as 0.0: a constant orders nothing.
     """
     counts = _counts(confusion)
-    of_truth, of_decision = counts.sum(1), counts.sum(0)
-    truth, decision = _centred_ranks(of_truth), _centred_ranks(of_decision)
-    variances = (of_truth @ truth.square()) * (of_decision @ decision.square())
+    true_counts, decision_counts = counts.sum(1), counts.sum(0)
+    truth, decision = _centred_ranks(true_counts), _centred_ranks(decision_counts)
+    variances = (true_counts @ truth.square()) * (decision_counts @ decision.square())
     return _zero_for_constants(truth @ counts @ decision / variances.sqrt(), counts)
 
 

@@ -110,8 +110,8 @@ def summarise(confusion: Tensor, rps_sums: Tensor, schema: Schema) -> dict[str, 
     heads = {}
     for head, attribute in enumerate(schema):
         k = attribute.grades
-        judge = _ordinal if attribute.ordinal else _nominal
-        heads[attribute.name] = judge(confusion[head, :k, :k], rps_sums[head, :k])
+        metrics_of = _ordinal if attribute.ordinal else _nominal
+        heads[attribute.name] = metrics_of(confusion[head, :k, :k], rps_sums[head, :k])
     averaged = [heads[attribute.name] for attribute in schema if attribute.ordinal] or list(heads.values())
     means = {metric: torch.stack([head[metric] for head in averaged]).nanmean() for metric in averaged[0]}
     del means["n"]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def _absent(name: str) -> Iterator[None]:
+def _hidden_from_imports(name: str) -> Iterator[None]:
     """Hides a package from code that imports it only if it is installed, unless it has been imported before."""
     if name in sys.modules:
         yield
@@ -18,5 +18,5 @@ def _absent(name: str) -> Iterator[None]:
         del sys.modules[name]
 
 
-with _absent("wandb"):  # only timm's own scripts log to it; importing it would delay one photo's score by most of 1 s
+with _hidden_from_imports("wandb"):  # used only by timm's scripts, and importing it takes most of a second
     import timm  # noqa: F401

@@ -20,11 +20,11 @@ class Stage(NamedTuple):
     """A map that a backbone makes on its way to the final one.
 
     Attributes:
-        place: its position among the backbone's stages.
+        index: its position among the backbone's stages.
         channels: C_s.
     """
 
-    place: int
+    index: int
     channels: int
 
 
@@ -51,15 +51,15 @@ class Backbone(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         maps = self.net.forward_features(images)
         features = self.net.forward_head(maps, pre_logits=True)  # (B, C')
-        return self._as_picture(maps), features
+        return self._to_nchw(maps), features
 
     def with_stages(self, images: Tensor, strides: Collection[int]) -> tuple[Tensor, Tensor, dict[int, Tensor]]:
         """The final map and the features, as forward gives them, and the stages (B, C_s, h_s, w_s) of these strides."""
         stages, ordered = self.finer_stages, sorted(strides)  # in the order in which timm returns them
-        indices = [stages[stride].place for stride in ordered]
+        indices = [stages[stride].index for stride in ordered]
         maps, found = self.net.forward_intermediates(images, indices=indices)
         features = self.net.forward_head(maps, pre_logits=True)
-        return self._as_picture(maps), features, dict(zip(ordered, found, strict=True))
+        return self._to_nchw(maps), features, dict(zip(ordered, found, strict=True))
 
     @property
     def finer_stages(self) -> dict[int, Stage]:
@@ -71,7 +71,7 @@ class Backbone(nn.Module):
             return {}
         stages = [(info["reduction"], info["num_chs"]) for info in self.net.feature_info]
         coarsest, _ = stages[-1]
-        return {stride: Stage(place, channels) for place, (stride, channels) in enumerate(stages) if stride < coarsest}
+        return {stride: Stage(index, channels) for index, (stride, channels) in enumerate(stages) if stride < coarsest}
 
     def require_stage(self, stride: int, option: str) -> Stage:
         """The finer stage of a stride that was given as this option.
@@ -88,7 +88,7 @@ class Backbone(nn.Module):
             f"map; {remedy}, or leave the option out"
         )
 
-    def _as_picture(self, maps: Tensor) -> Tensor:
+    def _to_nchw(self, maps: Tensor) -> Tensor:
         """The final map as (B, C, h, w), also from channels-last maps and from tokens."""
         if maps.ndim == 4:
             channels_last = getattr(self.net, "output_fmt", "NCHW") == "NHWC"
@@ -114,23 +114,23 @@ def pretrained_backbone(config: ModelConfig, *, offline: bool = False) -> Backbo
         UserError: as create_backbone; a backbone that cannot do what the config asks; or weights that are not available
             or do not fit.
     """
-    backbone = _to_train(create_backbone(config), config)
-    _try_out(backbone, config)  # before anything is fetched
+    backbone = _prepare_for_training(create_backbone(config), config)
+    _check_forward(backbone, config)  # before anything is fetched
     path = find_weights(config.weights, backbone.net.pretrained_cfg, offline=offline)
     if path is not None:
-        return _to_train(Backbone(_create_filled_net(config, path)), config)
-    _start_as_identity(backbone.net)
+        return _prepare_for_training(Backbone(_create_pretrained_net(config, path)), config)
+    _zero_init_residuals(backbone.net)
     return backbone
 
 
-def _to_train(backbone: Backbone, config: ModelConfig) -> Backbone:
+def _prepare_for_training(backbone: Backbone, config: ModelConfig) -> Backbone:
     """Applies what a config asks for in training only."""
     if config.gradient_checkpointing:
         recompute_blocks(backbone.net, config.backbone)
     return backbone
 
 
-def _start_as_identity(net: nn.Module) -> None:
+def _zero_init_residuals(net: nn.Module) -> None:
     """Makes random residual blocks of EfficientNet and its kin begin as the identity, as timm's ResNets already do.
 
     The network begins shallow and learns sooner: Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1.
@@ -141,7 +141,7 @@ def _start_as_identity(net: nn.Module) -> None:
             nn.init.zeros_(norms[-1].weight)
 
 
-def _try_out(backbone: Backbone, config: ModelConfig) -> None:
+def _check_forward(backbone: Backbone, config: ModelConfig) -> None:
     """Runs one forward pass: many networks fail only then, and EfficientNet accepts any output stride."""
     name, size, stride = config.backbone, config.input_size, config.output_stride
     try:
@@ -160,28 +160,28 @@ def _try_out(backbone: Backbone, config: ModelConfig) -> None:
         )
 
 
-def _create_filled_net(config: ModelConfig, path: Path) -> Any:
+def _create_pretrained_net(config: ModelConfig, path: Path) -> Any:
     """The network with the tensors of a file.
 
-    It is made twice, since timm silently skips what a file lacks: a twin gets all numbers raised by one, and whatever
-    is not one higher in the twin did not come from the file.
+    It is created twice, since timm silently skips tensors that the file lacks: the second network is loaded with all
+    numbers increased by one, and a tensor that is not one higher there did not come from the file.
     """
     logging.getLogger("timm").setLevel(logging.ERROR)  # where it warns of names that do not fit, we raise an error
     tensors = read_weights(path)
     remedy = "give the file that belongs to this backbone"
     try:
-        net, twin = (
+        net, shifted_net = (
             _create_net(config, pretrained=True, pretrained_cfg_overlay={"state_dict": numbers})
             for numbers in (dict(tensors), {name: tensor.float() + 1 for name, tensor in tensors.items()})
         )
     except (RuntimeError, KeyError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"model.weights: {path} does not fit {config.backbone}: {reason}; {remedy}") from error
-    raised = twin.state_dict()
+    shifted = shifted_net.state_dict()
     lacking = [
         name
         for name, tensor in net.state_dict().items()
-        if tensor.is_floating_point() and not torch.allclose(raised[name], tensor + 1, rtol=1e-4, atol=1e-3)
+        if tensor.is_floating_point() and not torch.allclose(shifted[name], tensor + 1, rtol=1e-4, atol=1e-3)
     ]
     if lacking:
         raise UserError(f"model.weights: {path} lacks tensors of {config.backbone}, such as {lacking[0]}; {remedy}")
@@ -204,11 +204,11 @@ def _create_net(config: ModelConfig, **pretrained: object) -> Any:
             f"{config.output_stride} ({_first_line(error)}); leave output_stride empty or choose another backbone"
         ) from error
     if not config.dilation:
-        _undilate(net)
+        _remove_dilation(net)
     return net
 
 
-def _undilate(net: nn.Module) -> None:
+def _remove_dilation(net: nn.Module) -> None:
     """Gives each kernel its plain size again, since dilated depthwise convolutions are slow on a CPU."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d) and layer.dilation != (1, 1):

@@ -11,7 +11,7 @@ from multiskin.models.pretrained import read_pretrained
 from multiskin.run import whole
 
 REMEDY = "give a .ckpt file of a run"
-CLOSING = "unexpected pos"  # torch's message when it closes an archive that it could not write
+CLOSE_ERROR = "unexpected pos"  # torch's message when it closes an archive that it could not write
 
 
 def read_checkpoint(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
@@ -55,4 +55,4 @@ def _save(content: dict[str, Any], file: BinaryIO) -> None:
     try:
         torch.save(content, file)
     except RuntimeError as error:
-        raise (CLOSING in str(error) and error.__context__) or error from None
+        raise (CLOSE_ERROR in str(error) and error.__context__) or error from None

@@ -26,10 +26,10 @@ def recompute_blocks(net: Any, name: str) -> None:
         ) from error
     for layer in net.modules():
         if isinstance(layer, _NormBase):
-            layer.register_forward_pre_hook(partial(_count_once, momentum=layer.momentum))
+            layer.register_forward_pre_hook(partial(_update_statistics_once, momentum=layer.momentum))
 
 
-def _count_once(norm: _NormBase, _: tuple[object, ...], momentum: float | None) -> None:
+def _update_statistics_once(norm: _NormBase, _: tuple[object, ...], momentum: float | None) -> None:
     """Counts a batch in the running statistics the first time, not again in the backward pass."""
-    again = torch._C._current_graph_task_id() != -1  # autograd is running; torch's own checkpointing asks the same way
-    norm.momentum = 0.0 if again else momentum
+    recomputing = torch._C._current_graph_task_id() != -1  # in the backward pass; torch's checkpointing checks the same
+    norm.momentum = 0.0 if recomputing else momentum

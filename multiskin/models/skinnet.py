@@ -77,7 +77,7 @@ class SkinNet(nn.Module):
         self.strides = [recipe.stride for recipe in recipes]
         self.backbone = backbone.to(memory_format=torch.channels_last)  # twice as fast on a CPU
         self.heads = nn.ModuleList(
-            create_head(attribute, self._width(attribute, recipe), recipe, count)
+            create_head(attribute, self._in_features(attribute, recipe), recipe, count)
             for attribute, recipe, count in zip(schema, recipes, counts, strict=True)
         )
 
@@ -88,12 +88,12 @@ class SkinNet(nn.Module):
         return list(zip(self.schema.names, self.heads, strict=True))  # type: ignore[arg-type]
 
     def forward(self, images: Tensor) -> SkinOutput:
-        maps, features, stages = self._look(images.contiguous(memory_format=torch.channels_last))
+        maps, features, stages = self._run_backbone(images.contiguous(memory_format=torch.channels_last))
         read = {stride: head_features(features, stages, stride) for stride in set(self.strides)}
         heads = zip(self.named_heads(), self.strides, strict=True)
         return SkinOutput(maps, features, {name: head(read[stride]) for (name, head), stride in heads}, stages)
 
-    def _look(self, images: Tensor) -> tuple[Tensor, Tensor, Mapping[int, Tensor]]:
+    def _run_backbone(self, images: Tensor) -> tuple[Tensor, Tensor, Mapping[int, Tensor]]:
         strides = {stride for stride in self.strides if stride is not None}
         if strides:
             return self.backbone.with_stages(images, strides)
@@ -121,7 +121,7 @@ class SkinNet(nn.Module):
         """One grade per head (B, H) from probabilities (B, H, Kmax), each by its own rule."""
         return decide_heads(probabilities, self.rules())
 
-    def _width(self, attribute: Attribute, recipe: Recipe) -> int:
+    def _in_features(self, attribute: Attribute, recipe: Recipe) -> int:
         """C, how many features a head reads."""
         if recipe.stride is None:
             return self.backbone.num_features

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from multiskin.metrics.bootstrap import Interval, interval, of_each
+from multiskin.metrics.bootstrap import Interval, interval, metric_values
 from multiskin.metrics.functional import f1, precision, recall
 from multiskin.reports.graded import GradedPredictions
 from multiskin.schema import Attribute
@@ -69,7 +69,7 @@ def head_mistakes(predictions: GradedPredictions) -> list[HeadMistakes]:
 def _by_grade(attribute: Attribute, confusions: Tensor) -> list[GradeRecall]:
     """From confusion matrices (1 + R, K, K): of all photos, and of R bootstrap resamples."""
     counts = confusions[0].numpy()  # (K, K)
-    scores = [of_each(measure, confusions) for measure in (recall, precision, f1)]  # (1 + R, K) each
+    scores = [metric_values(measure, confusions) for measure in (recall, precision, f1)]  # (1 + R, K) each
     return [
         _grade(attribute, grade, counts[grade], [interval(score[:, grade]) for score in scores])
         for grade in range(attribute.grades)

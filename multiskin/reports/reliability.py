@@ -144,7 +144,7 @@ def _draw_diagram(axes: Axes, title: str, bins: Sequence[Bin]) -> None:
 
 def _draw_counts(axes: Axes, bins: Sequence[Bin]) -> None:
     """On a square-root scale, so that small counts stay visible beside large ones."""
-    heights = [each.answers**0.5 for each in bins]
+    heights = [each.size**0.5 for each in bins]
     axes.bar([each.predicted for each in bins], heights, 0.06, color=SERIES[0], alpha=0.6)
     axes.set(yticks=[])
     axes.spines["left"].set_visible(False)
@@ -154,7 +154,7 @@ def _draw_counts(axes: Axes, bins: Sequence[Bin]) -> None:
 def _description(panels: dict[str, list[Bin]]) -> str:
     parts = (
         f"{title or 'as they are'}: "
-        + "; ".join(f"{each.predicted:.2f} observed {each.observed:.2f}, {each.answers} answers" for each in bins)
+        + "; ".join(f"{each.predicted:.2f} observed {each.observed:.2f}, {each.size} answers" for each in bins)
         for title, bins in panels.items()
     )
     return f"Predicted probabilities and observed shares, {'. '.join(parts)}"

@@ -8,7 +8,7 @@ import pandas as pd
 from torch import Tensor
 
 from multiskin.metrics import functional as of
-from multiskin.metrics.bootstrap import Interval, interval, of_each
+from multiskin.metrics.bootstrap import Interval, interval, metric_values
 from multiskin.reports.graded import GradedPredictions
 from multiskin.schema import MISSING, Attribute, Schema
 
@@ -71,7 +71,7 @@ def _panel(
     kind: str, heads: list[int], predictions: GradedPredictions, second: Mapping[str, Mapping[str, Any]]
 ) -> Panel:
     metrics = METRICS[kind]
-    values = [[of_each(metric, predictions.confusions[h]) for metric in metrics.values()] for h in heads]
+    values = [[metric_values(metric, predictions.confusions[h]) for metric in metrics.values()] for h in heads]
     rows = []
     for h, of_head in zip(heads, values, strict=True):
         attribute, confusion = predictions.schema.attributes[h], predictions.confusions[h][0]
@@ -166,7 +166,7 @@ def _natural(value: str) -> tuple[float, str]:
 
 def _group(title: str, predictions: GradedPredictions) -> Group:
     first = [next(iter(METRICS[head.kind].values())) for head in predictions.schema]
-    scores = [interval(of_each(m, matrices)) for m, matrices in zip(first, predictions.confusions, strict=True)]
+    scores = [interval(metric_values(m, matrices)) for m, matrices in zip(first, predictions.confusions, strict=True)]
     return Group(title, len(predictions), (predictions.grades != MISSING).sum(axis=0).tolist(), scores)
 
 

@@ -105,7 +105,7 @@ def credit_in_doubt(config: FitConfig, schema: Schema) -> str:
 
 def _distorts(loss: Loss) -> bool:
     """Whether a loss learns something other than the probabilities of the grades."""
-    return loss.blurs or not loss.proper
+    return loss.soft_targets or not loss.proper
 
 
 def check_weights(config: FitConfig) -> None:

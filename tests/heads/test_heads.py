@@ -51,7 +51,7 @@ def test_probabilities_sum_to_one_and_score_is_their_mean(
     d = len(head.readout)
     row = st.lists(st.floats(-1e4, 1e4, width=32), min_size=d, max_size=d)
     logits = torch.tensor(data.draw(st.lists(row, min_size=1, max_size=5))).to(dtype)
-    if head.logits == "cumulative":
+    if head.logit_kind == "cumulative":
         logits = logits.sort(dim=1, descending=True).values
     probabilities = head.probabilities(logits)
     assert probabilities.dtype == torch.float32
@@ -157,8 +157,8 @@ def test_every_loss_gets_the_head_that_it_needs(name: str) -> None:
 @pytest.mark.parametrize("kind", HEADS)
 def test_a_loss_that_takes_other_logits_is_refused(kind: str, loss: str) -> None:
     given = create_loss(loss, Attribute("tone", 3), COUNTS[3])
-    if given.logits == kind:
+    if given.logit_kind == kind:
         assert HEADS[kind](C, given, 0.0).loss is given
         return
-    with pytest.raises(UserError, match=rf"gives {kind} logits and the loss .* takes {given.logits} ones; choose"):
+    with pytest.raises(UserError, match=rf"gives {kind} logits and the loss .* takes {given.logit_kind} ones; choose"):
         HEADS[kind](C, given, 0.0)

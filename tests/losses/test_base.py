@@ -13,7 +13,7 @@ from multiskin.config import Recipe
 from multiskin.errors import UserError
 from multiskin.heads import create_head
 from multiskin.losses import LOSSES, Loss, create_loss, in_range
-from multiskin.losses.cdw_ce import LARGEST
+from multiskin.losses.cdw_ce import MAX_WEIGHT
 from multiskin.schema import MISSING, Attribute
 
 COUNTS = {2: (3, 40), 3: (700, 0, 12), 5: (26, 735, 1501, 413, 35)}  # by K; one grade was never seen
@@ -28,7 +28,7 @@ def build(name: str, k: int = 5) -> Loss:
 
 def fit(name: str, logits: Tensor) -> Tensor:
     """As many of the logits (B, K) as the loss takes, in the order that it needs."""
-    kind = LOSSES[name].logits
+    kind = LOSSES[name].logit_kind
     if kind == "categorical":
         return logits
     return logits[:, 1:].sort(dim=1, descending=True).values if kind == "cumulative" else logits[:, 1:]
@@ -124,7 +124,7 @@ def test_a_batch_without_grades_gives_zero_and_a_gradient_of_zeros(name: str, ju
 @pytest.mark.parametrize("size", [20.0, 1e4])
 @pytest.mark.parametrize("k", sorted(COUNTS))
 def test_extreme_logits_give_finite_losses_and_gradients(name: str, size: float, k: int) -> None:
-    certain = 2 * torch.eye(k) - 1 if LOSSES[name].logits == "categorical" else 1 - 2 * torch.ones(k, k - 1).triu()
+    certain = 2 * torch.eye(k) - 1 if LOSSES[name].logit_kind == "categorical" else 1 - 2 * torch.ones(k, k - 1).triu()
     logits = (size * certain).repeat_interleave(k, dim=0)  # each grade certain, right and wrong
     grades = torch.arange(k).repeat(k)
     loss = build(name, k)
@@ -134,7 +134,7 @@ def test_extreme_logits_give_finite_losses_and_gradients(name: str, size: float,
 
 def steepest(k: int) -> float:
     """The largest alpha of cdw_ce for so many grades."""
-    return min(9.99, math.log(LARGEST) / math.log(max(k - 1, 2)) - 1e-9)
+    return min(9.99, math.log(MAX_WEIGHT) / math.log(max(k - 1, 2)) - 1e-9)
 
 
 EXTREMES: dict[str, Callable[[int], list[dict[str, float]]]] = {  # of K grades, beside the default options

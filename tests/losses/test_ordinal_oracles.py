@@ -111,7 +111,7 @@ def test_equals_the_loop(
     loss: type, oracle: Callable[..., float], drawn: dict[str, st.SearchStrategy[float]], data: st.DataObject, k: int
 ) -> None:
     options = data.draw(st.fixed_dictionaries({}, optional=drawn))
-    if loss.logits == "categorical":
+    if loss.logit_kind == "categorical":
         logits = data.draw(st.lists(st.floats(-8, 8, width=32), min_size=k, max_size=k))
     else:
         steps = data.draw(st.lists(st.floats(0.125, 3), min_size=k - 2, max_size=k - 2))

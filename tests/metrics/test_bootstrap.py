@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multiskin.metrics import functional as of
-from multiskin.metrics.bootstrap import Interval, interval, of_each, resampled_confusions, sampling_units
+from multiskin.metrics.bootstrap import Interval, interval, metric_values, resampled_confusions, sampling_units
 
 
 def graded(photos: int, heads: int, grades: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +45,7 @@ def test_resamples_count_every_photo_as_often_as_its_subject_is_drawn(resamples:
 def test_the_interval_is_that_of_a_slow_bootstrap(metric) -> None:
     grades, decisions = graded(60, 1, 3)
     subjects = np.arange(60) // 4
-    value, low, high = interval(of_each(metric, resampled_confusions(grades, decisions, subjects, 3)[:, 0]))
+    value, low, high = interval(metric_values(metric, resampled_confusions(grades, decisions, subjects, 3)[:, 0]))
     random, slow = np.random.default_rng(99), []
     for _ in range(600):
         photos = np.concatenate([np.flatnonzero(subjects == drawn) for drawn in random.integers(0, 15, 15)])
@@ -71,7 +71,7 @@ def test_of_one_subject_nothing_is_known_but_the_value() -> None:
     grades, decisions = graded(9, 1, 3)
     confusions = resampled_confusions(grades, decisions, np.zeros(9, int), 3)
     for metric in (of.p_recall, of.quadratic_kappa, of.mae):
-        value, low, high = interval(of_each(metric, confusions[:, 0]))
+        value, low, high = interval(metric_values(metric, confusions[:, 0]))
         assert np.isfinite(value)
         assert np.isnan([low, high]).all()
 

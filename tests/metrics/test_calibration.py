@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multiskin.metrics.calibration import (
-    Ask,
+    ToEvents,
     calibration_error,
     classes,
     cuts,
@@ -51,13 +51,13 @@ def test_the_error_is_that_of_a_loop(number: int, k: int, seed: int) -> None:
     )
 
 
-@pytest.mark.parametrize("ask", [cuts, classes])
-def test_the_order_of_photos_is_of_no_account(ask: Ask) -> None:
+@pytest.mark.parametrize("to_events", [cuts, classes])
+def test_the_order_of_photos_is_of_no_account(to_events: ToEvents) -> None:
     probabilities, grades = photos(90, 4, 0)
     order = np.random.default_rng(1).permutation(90)
-    error = calibration_error(probabilities, grades, ask)
+    error = calibration_error(probabilities, grades, to_events)
     assert 0 < error < 1
-    assert calibration_error(probabilities[order], grades[order], ask) == pytest.approx(error)
+    assert calibration_error(probabilities[order], grades[order], to_events) == pytest.approx(error)
 
 
 def test_certain_answers_are_as_far_off_as_they_are_wrong() -> None:
@@ -67,17 +67,17 @@ def test_certain_answers_are_as_far_off_as_they_are_wrong() -> None:
     assert calibration_error(np.eye(2)[1 - grades % 2], grades % 2) == 1
 
 
-@pytest.mark.parametrize("ask", [cuts, classes])
+@pytest.mark.parametrize("to_events", [cuts, classes])
 @pytest.mark.parametrize("k", [2, 5])
-def test_true_probabilities_lie_within_their_noise_floor_nineteen_times_in_twenty(ask: Ask, k: int) -> None:
+def test_true_probabilities_lie_within_their_noise_floor_nineteen_times_in_twenty(to_events: ToEvents, k: int) -> None:
     random = np.random.default_rng(3)
     probabilities = random.dirichlet(np.ones(k), 150)
-    floor = noise_floor(probabilities, ask, draws=400)
+    floor = noise_floor(probabilities, to_events, draws=400)
     assert floor.low < floor.value < floor.high
     errors = []
     for _ in range(300):
         grades = (probabilities.cumsum(axis=1)[:, :-1] < random.random((150, 1))).sum(axis=1)
-        errors.append(calibration_error(probabilities, grades, ask))
+        errors.append(calibration_error(probabilities, grades, to_events))
     assert np.mean(errors) == pytest.approx(floor.value, rel=0.03)
     assert np.mean([floor.low <= error <= floor.high for error in errors]) == pytest.approx(0.95, abs=0.035)
 
@@ -103,11 +103,11 @@ def test_without_photos_there_is_no_error() -> None:
 
 def test_the_diagram_shares_all_answers_out() -> None:
     probabilities, grades = photos(70, 4, 5)
-    questions = cuts(probabilities, grades)
-    bins = reliability(questions)
-    assert sum(each.answers for each in bins) == 70 * 3
-    assert sum(each.observed * each.answers for each in bins) == pytest.approx(questions.yes.sum())
-    answers = list(zip(questions.predicted.ravel().tolist(), questions.yes.ravel().tolist(), strict=True))
+    events = cuts(probabilities, grades)
+    bins = reliability(events)
+    assert sum(each.size for each in bins) == 70 * 3
+    assert sum(each.observed * each.size for each in bins) == pytest.approx(events.observed.sum())
+    answers = list(zip(events.predicted.ravel().tolist(), events.observed.ravel().tolist(), strict=True))
     tenths = [[(p, yes) for p, yes in answers if min(int(p * 10), 9) == tenth] for tenth in range(10)]
     expected = [tuple(np.mean(each, axis=0)) for each in tenths if each]
     assert [each[:2] for each in bins] == [pytest.approx(means) for means in expected]
