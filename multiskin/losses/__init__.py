@@ -1,4 +1,4 @@
-"""Losses by name: each is a function of (logits, grades, weight) that knows nothing about heads."""
+"""Losses by name: functions of (logits, grades, weight) that are independent of the heads."""
 
 from collections.abc import Sequence
 from inspect import signature
@@ -51,17 +51,17 @@ LOSSES: dict[str, type[Loss]] = {
 
 
 def create_loss(name: str, attribute: Attribute, counts: Sequence[int], /, **options: float) -> Loss:
-    """The named loss for an attribute.
+    """Creates the named loss for an attribute.
 
     Args:
         name: one of LOSSES.
-        attribute: what is graded.
+        attribute: the graded attribute.
         counts: how many training photos have each grade of the attribute, length K.
-        **options: what the loss's constructor takes besides the counts.
+        **options: keyword arguments of the loss's constructor, except counts.
 
     Raises:
-        UserError: an unknown loss or option, an option out of range, or a loss that needs an order for an attribute
-            that has none.
+        UserError: an unknown loss or option, an option out of range, or a loss for ordered grades with a nominal
+            attribute.
     """
     if len(counts) != attribute.grades:
         raise ValueError(f"{len(counts)} counts for the {attribute.grades} grades of {attribute.name!r}")
@@ -71,7 +71,7 @@ def create_loss(name: str, attribute: Attribute, counts: Sequence[int], /, **opt
     loss, where = LOSSES[name], f"{where} {name!r}"
     if loss.needs_order and not attribute.ordinal:
         others = [other for other, kind in LOSSES.items() if not kind.needs_order]
-        raise UserError(f"{where}: needs ordered grades and these are nominal; choose one of {', '.join(others)}")
+        raise UserError(f"{where}: needs ordered grades, but these are nominal; choose one of {', '.join(others)}")
     known = [option for option in signature(loss).parameters if option != "counts"]
     for option in options:
         if option not in known:

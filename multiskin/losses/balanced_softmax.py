@@ -1,4 +1,4 @@
-"""Balanced softmax: in training each grade's term of the softmax is multiplied by its number of photos."""
+"""Balanced softmax: during training, each term of the softmax is weighted by the grade's number of photos."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ from multiskin.losses.logit_adjustment import LogitAdjustment
 
 
 class BalancedSoftmax(LogitAdjustment):
-    """-log of n_grade exp(logit_grade) / sum over k of n_k exp(logit_k), n the counts of training photos.
+    """-log(n_grade exp(logit_grade) / sum over k of n_k exp(logit_k)), where n_k is the count of training photos.
 
-    Ren et al., Balanced Meta-Softmax for Long-Tailed Visual Recognition, NeurIPS 2020. It is logit adjustment with
-    tau = 1; see there what the probabilities mean.
+    Ren et al., Balanced Meta-Softmax for Long-Tailed Visual Recognition, NeurIPS 2020. This is `LogitAdjustment` with
+    tau = 1, which also explains what the probabilities mean.
 
     Args:
         counts: how many training photos have each grade, length K.

@@ -1,4 +1,4 @@
-"""What all losses share: rows without a grade add nothing, and the sum is divided by the number of all rows."""
+"""The base class of losses: rows without a grade contribute nothing, and the sum is divided by the batch size."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,34 +13,34 @@ from multiskin.schema import MISSING
 
 LogitKind = Literal[
     "categorical",  # (B, K), one per grade, for a softmax
-    "cumulative",  # (B, K-1), the log odds that the grade is above k; they never rise with k
-    "continuation",  # (B, K-1), the log odds that the grade is above k, given that it is at least k
+    "cumulative",  # (B, K-1), the log-odds that the grade is above k, non-increasing in k
+    "continuation",  # (B, K-1), the log-odds that the grade is above k, given that it is at least k
 ]
 
 
 class Loss(nn.Module, ABC):
     """The loss of one head: sum over rows of weight * loss(row), divided by the number of rows in the batch.
 
-    Rows that only other heads have grades for stay in the divisor. A batch drawn from q with weight p/q then has the
-    expected loss of a batch drawn from p, E_q[w l] = E_p[l] (importance sampling); dividing by the sum of the weights
-    or by the number of graded rows would bias it.
+    Rows that are graded only for other heads count in the divisor. The loss of a batch drawn from q with weights p/q is
+    then an unbiased estimate of the expected loss under p, E_q[w l] = E_p[l] (importance sampling); dividing by the sum
+    of the weights or by the number of graded rows would bias it.
 
-    What a loss derives from its options and counts is kept in buffers outside the state dict, so that a checkpoint
-    holds the network's weights and nothing else.
+    Tensors derived from options and counts are non-persistent buffers, so that a checkpoint contains only the network's
+    weights.
 
     Args:
         counts: how many training photos have each grade, length K.
 
     Attributes:
-        proper: whether the expected loss is lowest where the probabilities are what `prior` makes of the true shares of
-            the grades, and only there. Where `prior` leaves them as they are, that is a strictly proper scoring rule:
-            Gneiting and Raftery, Strictly Proper Scoring Rules, Prediction, and Estimation, Journal of the American
-            Statistical Association 102, 2007.
+        proper: whether the expected loss has its unique minimum where the probabilities are `prior` of the true
+            probabilities of the grades. If `prior` is the identity, the loss is a strictly proper scoring rule
+            (Gneiting and Raftery, Strictly Proper Scoring Rules, Prediction, and Estimation, Journal of the American
+            Statistical Association 102, 2007).
     """
 
-    needs_order: ClassVar[bool] = False  # True if it makes no sense for nominal grades
-    soft_targets: ClassVar[bool] = False  # True if its targets spread over several grades, which calibration undoes
-    logit_kind: ClassVar[LogitKind] = "categorical"  # the kind that it takes, and that a head must give
+    needs_order: ClassVar[bool] = False  # True if it is meaningless for nominal grades
+    soft_targets: ClassVar[bool] = False  # True if targets spread over several grades, which calibration undoes
+    logit_kind: ClassVar[LogitKind] = "categorical"  # the kind that the loss takes
 
     proper: bool = True
 
@@ -49,41 +49,41 @@ class Loss(nn.Module, ABC):
         self.num_grades = len(counts)  # K
 
     def forward(self, logits: Tensor, grades: Tensor, weight: Tensor) -> Tensor:
-        """The batch's loss, a scalar of float32, or of float64 if the logits are.
+        """The batch's loss, a scalar: float64 if the logits are, else float32.
 
-        A row whose grade is -1 or whose weight is 0 gives exactly zero loss and exactly zero gradient, whatever its
-        logits. A batch of only such rows gives 0.0, and a gradient of zeros rather than none, as DDP needs.
+        A row whose grade is -1 or whose weight is 0 has exactly zero loss and gradient, even if its logits are infinite
+        or NaN. A batch of only such rows gives 0.0 with a gradient of zeros rather than none, as DDP requires.
 
         Args:
-            logits: (B, D), of any floating type.
-            grades: (B,) int64 in 0..K-1, or -1 where nobody gave one.
+            logits: (B, D), of any floating-point type.
+            grades: (B,) int64 in 0..K-1, or -1 where missing.
             weight: (B,) the weight of each row.
         """
         counted = (grades != MISSING) & (weight != 0)  # (B,)
-        # Masked before the loss, not after it: 0 * inf is NaN. And with where, not by boolean indexing, which waits for
-        # the GPU and gives every batch another shape.
+        # Masked before the loss, since 0 * inf would be NaN, and with where instead of boolean indexing, which would
+        # synchronize with the GPU and vary the shape from batch to batch.
         logits = torch.where(counted[:, None], logits, 0.0)
         grades = torch.where(counted, grades, 0)
         weight = torch.where(counted, weight, 0.0)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # autocast hands over half precision
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # half precision under autocast
         return (weight * self.per_row(logits, grades)).mean()
 
     def prior(self, drawn: Tensor) -> Tensor:
-        """The probabilities (K,) that a network that knows nothing ends with, given the shares of grades drawn (K,).
+        """The probabilities (K,) that a network without any input learns if grades are drawn with these shares (K,).
 
-        These are the drawn shares themselves where the loss is lowest for the true ones, as cross entropy is. For a
-        loss that is not `proper` they are only the nearest simple answer. A grade that is never drawn has 0, whatever
-        its probability would end at.
+        They minimize the expected loss: for cross entropy, they are the drawn shares themselves. For a loss that is not
+        `proper` they are only an approximation. A grade that is never drawn has 0, even if its learned probability is
+        higher.
         """
         return drawn
 
     @classmethod
     def calibrated_prior(cls, prior: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-        """What the probabilities stand for (K,) once calibration has made them as sure as they should be.
+        """The grade distribution (K,) that the probabilities refer to after calibration.
 
         Args:
-            prior: (K,) what they stand for as trained.
-            drawn: (K,) the shares of the grades that were drawn.
+            prior: (K,) the one that they refer to as trained.
+            drawn: (K,) the shares of the grades drawn in training.
         """
         return drawn if cls.soft_targets else prior
 
@@ -91,15 +91,15 @@ class Loss(nn.Module, ABC):
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
         """The loss (B,) of each row from logits (B, D) and grades (B,) in 0..K-1.
 
-        It must be finite, gradient included, at logits 0 and grade 0, which stand in for rows that do not count.
+        The loss and its gradient must be finite at logits 0 and grade 0, which replace masked rows.
         """
 
 
 def in_range(option: str, value: object, low: float, high: float) -> float:
-    """The value of an option, if it is a number with low <= value < high.
+    """The value of an option as a float, if low <= value < high.
 
     Raises:
-        UserError: it is not.
+        UserError: the value is not a number or out of range.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < high:
         raise UserError(f"{option} is {value!r}; give a number of at least {low:g} and less than {high:.3g}")

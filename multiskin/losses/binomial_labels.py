@@ -10,11 +10,11 @@ from multiskin.losses.soft_target import SoftTargetCrossEntropy
 
 
 class BinomialLabels(SoftTargetCrossEntropy):
-    """Cross entropy against Binomial(K - 1, (grade + 1/2) / K): with K = 5, for grade 0: 0.66, 0.29, 0.05, 0, 0.
+    """Cross entropy against Binomial(K - 1, (grade + 1/2) / K): with K = 5 and grade 0, 0.66, 0.29, 0.05, 0.00, 0.00.
 
-    Liu et al., Unimodal Regularized Neuron Stick-Breaking for Ordinal Classification, Neurocomputing 2020. The
-    published chances run from 0.1 to 0.9 for any K; these do so for K = 5, and have their mode at the true grade for
-    any K.
+    Liu et al., Unimodal Regularized Neuron Stick-Breaking for Ordinal Classification, Neurocomputing 388, 2020. The
+    published success probabilities range from 0.1 to 0.9 for any K; these do so for K = 5, but put the mode at the true
+    grade for any K.
 
     Args:
         counts: how many training photos have each grade, length K.

@@ -1,4 +1,4 @@
-"""Class-balanced losses: rare grades count more, by the effective number of their photos."""
+"""Class-balanced losses: grades are weighted inversely to the effective number of their photos."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from multiskin.losses.focal import Focal
 
 
 def effective_number_weights(counts: Sequence[int], beta: float) -> list[float]:
-    """A weight for each grade, inverse to the effective number of its photos, (1 - beta^n) / (1 - beta).
+    """Each grade's weight, inversely proportional to the effective number of its photos, (1 - beta^n) / (1 - beta).
 
     Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, equation 2 and section 4.1. As
-    there, the weights sum to the number of grades, here of those present: a grade without photos has weight 0.
+    there, the weights sum to the number of grades, but only those with photos count; the others have weight 0.
     """
     effective = [(1 - beta**n) / (1 - beta) for n in counts]
     inverse = [1 / number if number else 0.0 for number in effective]
@@ -25,15 +25,15 @@ def effective_number_weights(counts: Sequence[int], beta: float) -> list[float]:
 class ClassBalanced(Loss):
     """Another loss times the weight of the true grade.
 
-    The weights average 1 over the grades, not over the photos: with skewed grades, drawn as they come, the loss is a
-    fraction of the one it wraps, and the head counts that much less in the sum over heads.
+    The weights average 1 over the grades, not over the photos: with imbalanced grades and no resampling, the loss is
+    smaller than the one it wraps, and so is the head's share of the sum over heads.
 
     Args:
-        loss: the loss to weigh.
+        loss: the loss to weight.
         counts: how many training photos have each grade, length K.
-        beta: 0 weighs all grades alike; towards 1 they are weighed inversely to their counts. A grade never counts as
-            more than 1 / (1 - beta) photos: at the default's 1000, tens and hundreds are weighed differently, thousands
-            alike.
+        beta: 0 weights all grades equally; as it approaches 1, the weights become inversely proportional to the counts.
+            The effective number is at most 1 / (1 - beta), by default 1000, so that grades with several thousand photos
+            have nearly equal weights.
 
     Raises:
         UserError: beta is out of range.

@@ -1,4 +1,4 @@
-"""CORAL: one binary question for each cut of the scale, all along one direction of the features."""
+"""CORAL: one binary classifier per cut between grades, all with the same weights."""
 
 import torch
 import torch.nn.functional as F
@@ -8,11 +8,11 @@ from multiskin.losses.base import Loss
 
 
 class Coral(Loss):
-    """-sum over k < K - 1 of the log-likelihood of whether the grade is higher than k.
+    """Sum over k < K-1 of the binary cross entropy of P(grade > k) = sigmoid(logit_k).
 
     Cao, Mirjalili and Raschka, Rank Consistent Ordinal Regression for Neural Networks with Application to Age
-    Estimation, Pattern Recognition Letters 140, 2020, with all cuts equally important. By its Theorem 1 the cut points
-    are in order where the loss is lowest; the head used with it has them in order at every step.
+    Estimation, Pattern Recognition Letters 140, 2020, with equal weights for all cuts. By its Theorem 1, the cut points
+    are in order where the loss is minimal; those of `CumulativeHead` always are.
     """
 
     needs_order = True

@@ -1,4 +1,4 @@
-"""Cumulative link: one number per photo, cut into grades by ordered points; the proportional-odds model."""
+"""Cumulative link: a latent score per photo, divided into grades by cut points; the proportional-odds model."""
 
 import torch
 import torch.nn.functional as F
@@ -6,14 +6,14 @@ from torch import Tensor
 
 from multiskin.losses.base import Loss
 
-MIN_GAP = 2.0**-14  # two cuts to the loss, whose slope is one over that: half precision holds up to four times as much
+MIN_GAP = 2.0**-14  # between cut points; the slope of the loss is up to its inverse, a quarter of the largest float16
 
 
 class CumulativeLink(Loss):
     """-log P(grade), where P(grade > k) = sigmoid(logit_k) = sigmoid(f(photo) - cut_k).
 
     McCullagh, Regression Models for Ordinal Data, Journal of the Royal Statistical Society B 42, 1980, with his logit
-    link. Cuts that are closer than MIN_GAP are treated as that far apart.
+    link. Cut points closer than MIN_GAP are treated as that far apart.
     """
 
     needs_order = True
@@ -24,10 +24,10 @@ class CumulativeLink(Loss):
 
 
 def cumulative_log_probabilities(logits: Tensor, min_gap: float = 0.0) -> Tensor:
-    """The log-probability (B, K) of each grade from the log odds (B, K-1) of a higher one, which never rise.
+    """The log-probability (B, K) of each grade from the log-odds (B, K-1) of P(grade > k), non-increasing in k.
 
-    sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)) has no cancellation and no overflow. Two cuts that
-    rounding has merged are treated as one unit of rounding apart, or `min_gap` where that is more.
+    Computed as sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)), without cancellation or overflow. Two
+    logits closer than `min_gap`, or than the machine epsilon if that is larger, are treated as that far apart.
     """
     min_gap = max(min_gap, torch.finfo(logits.dtype).eps)
     above = F.logsigmoid(logits)  # (B, K-1), log P(grade > k)

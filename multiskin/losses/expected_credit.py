@@ -1,4 +1,4 @@
-"""Expected credit: what P-Recall takes off for a grade drawn from the probabilities, with rare grades weighed up."""
+"""Expected credit: a differentiable P-Recall, where grades are drawn from the predicted probabilities."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from multiskin.metrics.functional import credit_matrix
 
 
 class CreditLoss(Loss):
-    """Sum over k of p_k (1 - credit[grade, k]), p = softmax(logits), plus a share of cross entropy.
+    """Sum over k of p_k (1 - credit[grade, k]), p = softmax(logits), plus weighted cross entropy.
 
     Args:
         counts: how many training photos have each grade, length K.
@@ -32,23 +32,23 @@ class CreditLoss(Loss):
         self.register_buffer("credit", credit_matrix(len(counts)).float(), persistent=False)  # (K, K)
 
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
-        lost = (logits.softmax(dim=1) * (1 - self.credit[grades])).sum(dim=1)  # (B,), exact where hardly any is
+        lost = (logits.softmax(dim=1) * (1 - self.credit[grades])).sum(dim=1)  # (B,), accurate even near 0
         return lost + self.cross_entropy * F.cross_entropy(logits, grades, reduction="none")
 
 
 class ExpectedCredit(ClassBalanced):
-    """The credit expected to be lost, class-balanced, plus a share of cross entropy.
+    """The expected loss of credit plus weighted cross entropy, class-balanced.
 
-    Credit is that of `multiskin.metrics.functional.credit_matrix`. The expected credit alone is highest for certainty
-    about one grade, and has hardly any gradient where the network is sure and wrong; cross entropy adds a gradient and
-    keeps the probabilities from collapsing. They are still sharper than the truth: calibrate them before trusting more
-    than their order.
+    The credit is that of `multiskin.metrics.functional.credit_matrix`. The expected credit alone is linear in the
+    probabilities, so that its optimum puts all probability on one grade, and its gradient vanishes where the network is
+    confidently wrong. Cross entropy mitigates both, but the probabilities are still overconfident: calibrate them
+    before relying on more than their order.
 
     Args:
         counts: how many training photos have each grade, length K.
         cross_entropy: weight of the cross entropy; 0 for none.
-        beta: how rare grades are weighed, as in `ClassBalanced`: by default no grade counts as more than 1000 photos.
-            Towards 1 the balance becomes that of P-Recall.
+        beta: how rare grades are weighted, as in `ClassBalanced`; as it approaches 1, all grades count equally, as in
+            P-Recall.
 
     Raises:
         UserError: an option is out of range.

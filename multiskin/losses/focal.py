@@ -1,4 +1,4 @@
-"""Focal loss: cross entropy with less weight on rows that the network already gets right."""
+"""Focal loss: cross entropy with less weight on rows that are already well classified."""
 
 import math
 from collections.abc import Sequence
@@ -13,12 +13,13 @@ from multiskin.losses.base import Loss, in_range
 class Focal(Loss):
     """-(1 - p)^gamma log p of the true grade, p = softmax(logits).
 
-    Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, equation 4, with softmax in place of their sigmoid.
-    The probabilities are less sure than the true ones, except for gamma = 0.
+    Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, equation 4, with softmax instead of sigmoid. For
+    gamma > 0, the probabilities are typically underconfident (Charoenphakdee et al., On Focal Loss for Class-Posterior
+    Probability Estimation, CVPR 2021).
 
     Args:
         counts: how many training photos have each grade, length K.
-        gamma: how fast a row's weight fades as p grows; 0 gives cross entropy.
+        gamma: how fast a row's weight decreases as p grows; 0 gives cross entropy.
 
     Raises:
         UserError: gamma is out of range.
@@ -32,5 +33,5 @@ class Focal(Loss):
     def per_row(self, logits: Tensor, grades: Tensor) -> Tensor:
         cross_entropy = F.cross_entropy(logits, grades, reduction="none")  # -log p, (B,)
         miss = -torch.expm1(-cross_entropy)  # 1 - p without cancellation
-        # At p = 1 the slope of miss^gamma is infinite for gamma < 1; a clamp has none.
+        # For gamma < 1 the slope of miss^gamma is infinite at p = 1; that of the clamp is 0.
         return miss.clamp(min=torch.finfo(miss.dtype).tiny) ** self.gamma * cross_entropy

@@ -1,4 +1,4 @@
-"""Label smoothing: a little of the target mass lies on every other grade."""
+"""Label smoothing: a little of the target mass is spread evenly over the other grades."""
 
 from collections.abc import Sequence
 
@@ -9,15 +9,15 @@ from multiskin.losses.soft_target import SoftTargetCrossEntropy
 
 
 class LabelSmoothing(SoftTargetCrossEntropy):
-    """Cross entropy against 1 - epsilon on the true grade and epsilon / (K - 1) on each other one.
+    """Cross entropy against 1 - epsilon on the true grade and epsilon / (K - 1) on each other grade.
 
-    Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016, section 7, and torch spread
-    their epsilon over all K grades, the true one included; an epsilon here is theirs times (K - 1) / K. With K = 5 the
-    default 0.1 puts 0.9 on the truth and 0.025 on each other grade.
+    Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016, section 7, and PyTorch spread
+    their epsilon over all K grades including the true one; the epsilon here is theirs times (K - 1) / K. With K = 5,
+    the default 0.1 puts 0.9 on the true grade and 0.025 on each other grade.
 
     Args:
         counts: how many training photos have each grade, length K.
-        epsilon: target mass off the true grade; below 0.5, so that the true grade keeps the most for any K.
+        epsilon: target mass off the true grade; below 0.5, so that the true grade has the most for any K.
 
     Raises:
         UserError: epsilon is out of range.

@@ -1,4 +1,4 @@
-"""LDAM: the true grade has to win by a margin, which is larger the rarer the grade is."""
+"""LDAM: the true grade's logit has to win by a margin, which is larger for rarer grades."""
 
 import math
 from collections.abc import Sequence
@@ -11,18 +11,18 @@ from multiskin.losses.base import Loss, in_range
 
 
 class LDAM(Loss):
-    """Cross entropy with margin_grade subtracted from the true grade's logit; margin_k is inverse to n_k^(1/4).
+    """Cross entropy after subtracting margin_grade from the true grade's logit, margin_k proportional to n_k^(-1/4).
 
-    Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019. There
-    features and weights have length 1 and logits are multiplied by 30; a linear layer finds its own scale, and the
-    margin is in units of its logits.
+    Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019. There, features
+    and weights are normalized and logits multiplied by 30; here, the linear layer learns the scale of the logits, in
+    which the margin is given.
 
-    The probabilities are softmax(logits), without margins. They lean towards rare grades by an amount that has no
-    closed form: calibrate them before trusting more than their order.
+    The probabilities are softmax(logits), without margins. They are biased towards rare grades by an amount without a
+    closed form: calibrate them before relying on more than their order.
 
     Args:
         counts: how many training photos have each grade, length K.
-        max_margin: the margin of the rarest grade that occurs.
+        max_margin: the margin of the rarest grade with photos.
 
     Raises:
         UserError: max_margin is out of range.

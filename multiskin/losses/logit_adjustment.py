@@ -1,4 +1,4 @@
-"""Logit adjustment: a handicap by each grade's frequency is added to the logits, so that they learn free of it."""
+"""Logit adjustment: the log frequencies of the grades are added to the logits, which then do not have to learn them."""
 
 import math
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ from multiskin.losses.base import Loss, in_range
 class LogitAdjustment(Loss):
     """Cross entropy of softmax(logits + tau log share), where share is each grade's share of the training photos.
 
-    Menon et al., Long-tail Learning via Logit Adjustment, ICLR 2021, equation 10. A grade without photos counts as one
-    with one photo, so that the logarithm is finite.
+    Menon et al., Long-tail Learning via Logit Adjustment, ICLR 2021, equation 10. A grade without photos is treated as
+    if it had one, so that the logarithm is finite.
 
-    The probabilities are softmax(logits), without the handicap: at tau = 1 and with grades drawn as they come they are
-    those for a photo among equally many of each grade, and their argmax makes the least balanced error. They are not
-    those of the drawn grades, which softmax(logits + tau log share) gives: that is cross entropy with an extra bias.
-    `prior` says what they stand for under any sampler; a sampler that evens out the grades does the same again.
+    The probabilities are softmax(logits), without the adjustment: with tau = 1 and without resampling, they refer to
+    equally frequent grades, and their argmax minimizes the balanced error. The probabilities for the drawn grades would
+    be softmax(logits + tau log share), those of plain cross entropy. `prior` is the distribution that the probabilities
+    refer to under any sampler; a sampler that balances the grades corrects for their frequencies a second time.
 
     Args:
         counts: how many training photos have each grade, length K.
-        tau: how far to adjust; 0 gives cross entropy.
+        tau: strength of the adjustment; 0 gives cross entropy.
 
     Raises:
         UserError: tau is out of range.

@@ -1,4 +1,4 @@
-"""Masked label smoothing: a little of the target mass lies on the adjacent grades, none further away."""
+"""Masked label smoothing: a little of the target mass is on the adjacent grades and none beyond them."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from multiskin.losses.soft_target import SoftTargetCrossEntropy
 class MaskedLabelSmoothing(SoftTargetCrossEntropy):
     """Cross entropy against epsilon on each adjacent grade and the rest on the true one.
 
-    At the default 0.05 a grade inside the scale has the target 0.05, 0.9, 0.05; the lowest and the highest, with one
-    neighbour each, have 0.95 and 0.05.
+    With the default 0.05, the target of an inner grade is 0.05, 0.9, 0.05; the lowest and the highest grade have one
+    neighbour and the target 0.95, 0.05.
 
     Args:
         counts: how many training photos have each grade, length K.
-        epsilon: target mass on each neighbour; below 1/3, so that the true grade keeps the most.
+        epsilon: target mass on each neighbour; below 1/3, so that the true grade has the most.
 
     Raises:
         UserError: epsilon is out of range.

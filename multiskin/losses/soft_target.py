@@ -1,4 +1,4 @@
-"""What losses with soft targets share: each true grade has a distribution over the grades, a row of one table."""
+"""Cross entropy with soft targets: each true grade has a target distribution over the grades."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from multiskin.losses.base import Loss
 class SoftTargetCrossEntropy(Loss):
     """-sum over k of target[grade, k] * log p_k, p = softmax(logits).
 
-    The probabilities are those of the targets, not of the grades: even a perfect network's are as blurred as these.
+    The probabilities predict the targets, not the grades, and so are as spread out even for a perfect network.
 
     Args:
         counts: how many training photos have each grade, length K.

@@ -1,4 +1,4 @@
-"""SORD: the target falls off exponentially with the distance from the true grade."""
+"""SORD: the target decreases exponentially with a power of the distance from the true grade."""
 
 import math
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ from multiskin.metrics.functional import distance_matrix
 
 
 class SORD(SoftTargetCrossEntropy):
-    """Cross entropy against softmax over k of -alpha |k - grade|^power.
+    """Cross entropy against the softmax over k of -alpha |k - grade|^power.
 
-    Diaz and Marathe, Soft Labels for Ordinal Regression, CVPR 2019. At the defaults a grade inside a long
-    scale has the target 0.01, 0.21, 0.56, 0.21, 0.01.
+    Diaz and Marathe, Soft Labels for Ordinal Regression, CVPR 2019. With the defaults and K = 5, the target of grade 2
+    is 0.01, 0.21, 0.56, 0.21, 0.01.
 
     Args:
         counts: how many training photos have each grade, length K.
-        alpha: how steeply the target falls.
-        power: exponent of the distance: 1 for absolute, 2 for squared.
+        alpha: how steeply the target decreases.
+        power: exponent of the distance.
 
     Raises:
         UserError: an option is out of range.

@@ -1,4 +1,4 @@
-"""Squared earth mover's distance of cumulative probabilities, so that an error costs more the further off it is."""
+"""Squared earth mover's distance between cumulative distributions, which penalizes errors by their distance."""
 
 import math
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from multiskin.losses.base import Loss, in_range
 
 
 class SquaredEMD(Loss):
-    """Sum over k of (P(grade <= k) - 1[true grade <= k])^2, plus a share of cross entropy.
+    """Sum over k of (P(grade <= k) - 1[true grade <= k])^2, plus weighted cross entropy.
 
     Hou, Yu and Samaras, Squared Earth Mover's Distance-based Loss for Training Deep Neural Networks, 2016,
-    https://arxiv.org/abs/1611.05916; up to the factor K - 1 it is the ranked probability score (Epstein 1969). Alone it
-    has hardly any gradient where the network is sure and wrong; cross entropy adds one.
+    https://arxiv.org/abs/1611.05916. The sum is K - 1 times the ranked probability score (Epstein, 1969). Its gradient
+    vanishes where the network is confidently wrong; that of cross entropy does not.
 
     Args:
         counts: how many training photos have each grade, length K.

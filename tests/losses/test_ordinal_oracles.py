@@ -190,7 +190,7 @@ def test_only_losses_without_an_order_take_nominal_grades(name: str) -> None:
     if name in (*NOMINAL, "balanced_softmax", "logit_adjustment", "ldam"):
         create_loss(name, kind, COUNTS[3])
     else:
-        with pytest.raises(UserError, match=r"heads\.kind\.loss .*needs ordered grades and these are nominal"):
+        with pytest.raises(UserError, match=r"heads\.kind\.loss .*needs ordered grades, but these are nominal"):
             create_loss(name, kind, COUNTS[3])
 
 
