@@ -1,4 +1,4 @@
-"""Heads: each owns its layers, loss, probabilities and linear read-out for maps; none knows about another."""
+"""Heads: each has its own layers and loss, turns logits into probabilities, and is independent of the others."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,10 +12,8 @@ from multiskin.schema import Attribute
 
 __all__ = ["HEADS", "CategoricalHead", "ContinuationHead", "CumulativeHead", "Head", "create_head"]
 
-MAX_HIDDEN = 65536  # units; more is a typing error
-HEADS: dict[
-    LogitKind, Callable[[int, Loss, float, int | None], Head]
-] = {  # by the kind of logits that the loss takes
+MAX_HIDDEN = 65536  # units; more is probably a typing error
+HEADS: dict[LogitKind, Callable[[int, Loss, float, int | None], Head]] = {  # by the kind of logits that the loss takes
     "categorical": CategoricalHead,
     "cumulative": CumulativeHead,
     "continuation": ContinuationHead,
@@ -27,12 +25,12 @@ def create_head(attribute: Attribute, in_features: int, recipe: Recipe, counts: 
 
     Args:
         attribute: what the head predicts.
-        in_features: C, the pooled features that the head reads.
-        recipe: how it learns; its loss, loss_options, dropout and hidden are used here.
+        in_features: C, the number of pooled features that the head reads.
+        recipe: the head's recipe, of which loss, loss_options, dropout and hidden are used here.
         counts: how many training photos have each grade of the attribute, length K.
 
     Raises:
-        UserError: an impossible loss, option, dropout or hidden layer; the message names the attribute.
+        UserError: an invalid loss, loss option, dropout or hidden layer; the message names the attribute.
     """
     dropout = in_range(f"heads.{attribute.name}.dropout", recipe.dropout, 0, 1)
     if recipe.hidden is not None:

@@ -1,4 +1,4 @@
-"""What all heads share: an optional small layer, dropout, a linear layer, and a loss."""
+"""The base class of heads: an optional hidden layer, dropout, a linear layer, and a loss."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -13,25 +13,26 @@ from multiskin.losses import LOSSES, LogitKind, Loss
 class Head(nn.Module, ABC):
     """Predicts one attribute from pooled features.
 
-    `loss(logits, grades, weight)` is the head's loss, a scalar; see `multiskin.losses.Loss`. Only the loss and
-    `probabilities` know what the logits mean; all that comes after sees probabilities.
+    `loss(logits, grades, weight)` is the head's loss, a scalar; see `multiskin.losses.Loss`. The meaning of the logits
+    matters only to the loss and to `probabilities`; everything downstream uses the probabilities.
 
     Args:
-        in_features: C, the channels of the features.
-        out_features: outputs of the linear layer; D, the number of logits, unless the head makes more logits of them.
-        loss: what the head is trained with.
-        dropout: share of the linear layer's inputs that is set to zero in training.
-        hidden: units of a layer between features and linear layer; None for none.
+        in_features: C, the number of features.
+        out_features: outputs of the linear layer: D, the number of logits, unless the head computes the logits from
+            fewer outputs.
+        loss: the loss that the head is trained with.
+        dropout: probability of dropping each input of the linear layer during training.
+        hidden: number of units of a layer between the features and the linear layer; None for no such layer.
 
     Attributes:
-        hidden: that layer with its GELU (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415), which is smooth,
-            so that maps by its derivative are smooth, too; the identity where there is none.
+        hidden: the hidden layer followed by GELU (Hendrycks and Gimpel, 2016, https://arxiv.org/abs/1606.08415), whose
+            smooth derivative gives smooth gradient-based maps; the identity without a hidden layer.
 
     Raises:
-        UserError: the loss needs another kind of logits than this head gives.
+        UserError: the loss takes another kind of logits than this head outputs.
     """
 
-    logit_kind: ClassVar[LogitKind]  # the kind that it gives
+    logit_kind: ClassVar[LogitKind]  # the kind that the head outputs
 
     def __init__(self, in_features: int, out_features: int, loss: Loss, dropout: float, hidden: int | None) -> None:
         super().__init__()
@@ -45,8 +46,8 @@ class Head(nn.Module, ABC):
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(in_features if hidden is None else hidden, out_features)
         self.loss = loss
-        # Weights of the same small size for any backbone, and no bias: training starts near equal probabilities with a
-        # loss near log K, and an untrained head disturbs the pretrained backbone little.
+        # Small weights, whatever the backbone, and zero bias: training starts near equal probabilities, with a cross
+        # entropy near log K, and the first gradients change the pretrained backbone little.
         nn.init.normal_(self.linear.weight, std=0.01)
         nn.init.zeros_(self.linear.bias)
 
@@ -56,25 +57,25 @@ class Head(nn.Module, ABC):
 
     @property
     def readout(self) -> Tensor:
-        """The weight (D, U) of U hidden units in the logits: in eval mode, logits = hidden(features) @ readout.T + c.
+        """The weights (D, U) of the U hidden units: in eval mode, logits = hidden(features) @ readout.T + constant.
 
-        Without a hidden layer the units are the C features. Average pooling then commutes with the read-out, so that
-        the maps of the logits are readout times the feature maps.
+        Without a hidden layer, the units are the C features. Average pooling then commutes with the readout, so that
+        the maps of the logits are the readout times the feature maps.
         """
         return self.linear.weight
 
     @abstractmethod
     def probabilities(self, logits: Tensor) -> Tensor:
-        """The probability (B, K) of each grade from logits (B, D); float32, rows sum to 1."""
+        """The probabilities (B, K) of the grades from logits (B, D); float32, rows sum to 1."""
 
     def score(self, probabilities: Tensor) -> Tensor:
         """The expected grade (B,) in [0, K-1] under probabilities (B, K); meaningful for ordered grades only."""
         grades = torch.arange(probabilities.shape[1], device=probabilities.device)  # (K,)
-        return (probabilities * grades).sum(dim=1)  # not a matrix product: autocast would use half precision
+        return (probabilities * grades).sum(dim=1)  # autocast would compute a matrix product in half precision
 
 
 def _hidden_layer(in_features: int, units: int) -> nn.Module:
-    """Starts with outputs of the same scale as the features: He et al. 2015, https://arxiv.org/abs/1502.01852."""
+    """A layer that initially preserves the scale of its inputs (He et al., 2015, https://arxiv.org/abs/1502.01852)."""
     linear = nn.Linear(in_features, units)
     nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
     nn.init.zeros_(linear.bias)

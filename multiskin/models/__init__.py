@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def _hidden_from_imports(name: str) -> Iterator[None]:
-    """Hides a package from code that imports it only if it is installed, unless it has been imported before."""
+    """Hides a package from code that imports it only if it is installed, unless it is already imported."""
     if name in sys.modules:
         yield
         return
-    sys.modules[name] = None  # type: ignore[assignment]  # how Python marks a module as absent
+    sys.modules[name] = None  # type: ignore[assignment]  # makes an import raise ModuleNotFoundError
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Any timm backbone, cut where its final map enters the pool."""
+"""Any timm network as a backbone that returns its final feature map and the pooled features."""
 
 import logging
 import math
@@ -17,11 +17,11 @@ from multiskin.models.weights import find_weights, read_weights
 
 
 class Stage(NamedTuple):
-    """A map that a backbone makes on its way to the final one.
+    """An intermediate feature map of a backbone.
 
     Attributes:
         index: its position among the backbone's stages.
-        channels: C_s.
+        channels: C_s, the number of its channels.
     """
 
     index: int
@@ -29,18 +29,18 @@ class Stage(NamedTuple):
 
 
 class Backbone(nn.Module):
-    """A timm network without its classifier: images (B, 3, H, W) to the final map (B, C, h, w) and features (B, C').
+    """A timm network without its classifier: images (B, 3, S, S) to the final map (B, C, h, w) and features (B, C').
 
-    C' is C wherever the network ends in pool and linear, as EfficientNet does. The map of a network of tokens is laid
-    out as a picture, too: a square one, as all images are here.
+    C' equals C if the network ends in pooling and a linear classifier, as EfficientNet does. The tokens of a
+    transformer are returned as a square map, since all images here are square.
 
     Attributes:
-        num_features: C', the features of the final map.
-        mean: per channel on the scale 0..1, as the first weights were trained with.
-        std: likewise.
+        num_features: C', the number of features.
+        mean: mean of each colour channel in pretraining, on the scale 0..1, by which images are normalized.
+        std: standard deviation, likewise.
     """
 
-    def __init__(self, net: Any) -> None:  # timm's networks have no common type
+    def __init__(self, net: Any) -> None:  # timm's networks have no common base class
         super().__init__()
         self.net: Any = net
         self.num_features: int = net.head_hidden_size
@@ -54,7 +54,7 @@ class Backbone(nn.Module):
         return self._to_nchw(maps), features
 
     def with_stages(self, images: Tensor, strides: Collection[int]) -> tuple[Tensor, Tensor, dict[int, Tensor]]:
-        """The final map and the features, as forward gives them, and the stages (B, C_s, h_s, w_s) of these strides."""
+        """The final map and the features, as from forward, and the stages (B, C_s, h_s, w_s) of these strides."""
         stages, ordered = self.finer_stages, sorted(strides)  # in the order in which timm returns them
         indices = [stages[stride].index for stride in ordered]
         maps, found = self.net.forward_intermediates(images, indices=indices)
@@ -63,9 +63,9 @@ class Backbone(nn.Module):
 
     @property
     def finer_stages(self) -> dict[int, Stage]:
-        """The deepest stage of each stride (input pixels per map pixel) that is finer than the final map, by stride.
+        """The deepest stage of each stride (input pixels per map pixel) below that of the final map, by stride.
 
-        A network of tokens on one grid has none.
+        Plain vision transformers, whose tokens stay on one grid, have none.
         """
         if not hasattr(self.net, "forward_intermediates"):
             return {}
@@ -74,22 +74,22 @@ class Backbone(nn.Module):
         return {stride: Stage(index, channels) for index, (stride, channels) in enumerate(stages) if stride < coarsest}
 
     def require_stage(self, stride: int, option: str) -> Stage:
-        """The finer stage of a stride that was given as this option.
+        """The finer stage with a stride, which was set by this option.
 
         Raises:
-            UserError: the backbone has none.
+            UserError: the backbone has no such stage.
         """
         stages = self.finer_stages
         if stride in stages:
             return stages[stride]
         remedy = f"give one of {', '.join(map(str, stages))}" if stages else "choose another backbone"
         raise UserError(
-            f"{option} is {stride}; no stage of this stride in this {type(self.net).__name__} is finer than its final "
-            f"map; {remedy}, or leave the option out"
+            f"{option} is {stride}; this {type(self.net).__name__} has no stage of this stride that is finer than its "
+            f"final map; {remedy}, or leave the option out"
         )
 
     def _to_nchw(self, maps: Tensor) -> Tensor:
-        """The final map as (B, C, h, w), also from channels-last maps and from tokens."""
+        """The final map as (B, C, h, w), from a map of either memory layout or from tokens."""
         if maps.ndim == 4:
             channels_last = getattr(self.net, "output_fmt", "NCHW") == "NHWC"
             return maps.permute(0, 3, 1, 2) if channels_last else maps
@@ -99,23 +99,23 @@ class Backbone(nn.Module):
 
 
 def create_backbone(config: ModelConfig) -> Backbone:
-    """The backbone of a config with random weights, for a checkpoint's weights to be loaded into.
+    """Creates the backbone of a config with random weights, into which a checkpoint can be loaded.
 
     Raises:
-        UserError: a name that timm does not know, or an output stride that this backbone does not have.
+        UserError: a name unknown to timm, or an output stride or input size that the network does not support.
     """
     return Backbone(_create_net(config))
 
 
 def pretrained_backbone(config: ModelConfig, *, offline: bool = False) -> Backbone:
-    """The backbone of a config with the weights that training starts from.
+    """Creates the backbone of a config with the weights that training starts from.
 
     Raises:
-        UserError: as create_backbone; a backbone that cannot do what the config asks; or weights that are not available
-            or do not fit.
+        UserError: as create_backbone; gradient checkpointing that the network does not support; or weights that are not
+            available or do not fit.
     """
     backbone = _prepare_for_training(create_backbone(config), config)
-    _check_forward(backbone, config)  # before anything is fetched
+    _check_forward(backbone, config)  # before downloading weights
     path = find_weights(config.weights, backbone.net.pretrained_cfg, offline=offline)
     if path is not None:
         return _prepare_for_training(Backbone(_create_pretrained_net(config, path)), config)
@@ -124,16 +124,16 @@ def pretrained_backbone(config: ModelConfig, *, offline: bool = False) -> Backbo
 
 
 def _prepare_for_training(backbone: Backbone, config: ModelConfig) -> Backbone:
-    """Applies what a config asks for in training only."""
+    """Applies the settings that only matter in training."""
     if config.gradient_checkpointing:
         recompute_blocks(backbone.net, config.backbone)
     return backbone
 
 
 def _zero_init_residuals(net: nn.Module) -> None:
-    """Makes random residual blocks of EfficientNet and its kin begin as the identity, as timm's ResNets already do.
+    """Initializes residual blocks of EfficientNet and related networks as the identity, as timm does for ResNets.
 
-    The network begins shallow and learns sooner: Goyal et al. 2017, https://arxiv.org/abs/1706.02677, section 5.1.
+    This eases the start of training (Goyal et al., 2017, https://arxiv.org/abs/1706.02677, section 5.1).
     """
     for block in net.modules():
         norms = [getattr(block, name) for name in ("bn2", "bn3") if hasattr(block, name)]
@@ -142,31 +142,31 @@ def _zero_init_residuals(net: nn.Module) -> None:
 
 
 def _check_forward(backbone: Backbone, config: ModelConfig) -> None:
-    """Runs one forward pass: many networks fail only then, and EfficientNet accepts any output stride."""
+    """Runs one forward pass, since many networks fail only then, and EfficientNet accepts any output stride."""
     name, size, stride = config.backbone, config.input_size, config.output_stride
     try:
         with torch.no_grad():
             maps, _ = backbone.eval()(torch.zeros(1, 3, size, size))
-    except Exception as error:  # every network raises its own kinds
+    except Exception as error:  # networks raise all kinds of errors
         raise UserError(
-            f"model: {name} makes no map of {size} x {size} pixels ({_first_line(error)}); "
+            f"model: {name} cannot process images of {size} x {size} pixels ({_first_line(error)}); "
             "set another model.input_size or choose another backbone"
         ) from error
     backbone.train()
     if stride is not None and maps.shape[-1] != -(-size // stride):
         raise UserError(
-            f"model.output_stride: {name} does not have {stride}: its map of {size} x {size} pixels would be "
+            f"model.output_stride: {name} does not support {stride}: its map of {size} x {size} pixels would be "
             f"{maps.shape[-2]} x {maps.shape[-1]}; give 8, 16 or 32"
         )
 
 
 def _create_pretrained_net(config: ModelConfig, path: Path) -> Any:
-    """The network with the tensors of a file.
+    """Creates the network with the weights of a file.
 
     It is created twice, since timm silently skips tensors that the file lacks: the second network is loaded with all
     numbers increased by one, and a tensor that is not one higher there did not come from the file.
     """
-    logging.getLogger("timm").setLevel(logging.ERROR)  # where it warns of names that do not fit, we raise an error
+    logging.getLogger("timm").setLevel(logging.ERROR)  # we raise an error where it would warn of unexpected names
     tensors = read_weights(path)
     remedy = "give the file that belongs to this backbone"
     try:
@@ -185,7 +185,7 @@ def _create_pretrained_net(config: ModelConfig, path: Path) -> Any:
     ]
     if lacking:
         raise UserError(f"model.weights: {path} lacks tensors of {config.backbone}, such as {lacking[0]}; {remedy}")
-    del net.pretrained_cfg["state_dict"]  # a second copy of all weights
+    del net.pretrained_cfg["state_dict"]  # it would keep a second copy of all weights
     return net
 
 
@@ -200,7 +200,7 @@ def _create_net(config: ModelConfig, **pretrained: object) -> Any:
         net = timm.create_model(name, num_classes=0, **size, **stride, **pretrained)
     except (TypeError, ValueError, NotImplementedError, AssertionError) as error:
         raise UserError(
-            f"model: {name} cannot be made with input_size {config.input_size} and output_stride "
+            f"model: {name} cannot be created with input_size {config.input_size} and output_stride "
             f"{config.output_stride} ({_first_line(error)}); leave output_stride empty or choose another backbone"
         ) from error
     if not config.dilation:
@@ -209,7 +209,7 @@ def _create_net(config: ModelConfig, **pretrained: object) -> Any:
 
 
 def _remove_dilation(net: nn.Module) -> None:
-    """Gives each kernel its plain size again, since dilated depthwise convolutions are slow on a CPU."""
+    """Replaces dilated convolutions by plain ones, since dilated depthwise convolutions are slow on CPUs."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d) and layer.dilation != (1, 1):
             layer.dilation = (1, 1)
@@ -217,7 +217,7 @@ def _remove_dilation(net: nn.Module) -> None:
 
 
 def _needs_size(name: str) -> bool:
-    """Whether the network is built for one input size, as most transformers are."""
+    """Whether the network has a fixed input size, as most transformers have."""
     config = timm.get_pretrained_cfg(name)
     return bool(config and config.fixed_input_size)
 

@@ -1,4 +1,4 @@
-"""All it takes to build a network again, in plain containers: the part of a checkpoint that is not weights."""
+"""The description from which a checkpoint's network is rebuilt before its weights are loaded."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,15 +12,15 @@ from multiskin.schema import Schema
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What a network is made of.
+    """The description of a network.
 
     Attributes:
         schema: the attributes, in the order of the heads.
-        model: the backbone.
+        model: the backbone's configuration.
         recipes: one per head.
         counts: how many training photos have each grade, (K,) per attribute.
-        parts: the parts of the face or body on which each attribute is graded in training, by its name; an attribute
-            without an entry may be graded on all, since nobody said on which.
+        parts: by attribute name, the parts of the face or body on which it was graded in training; an attribute without
+            an entry may be graded on all parts, since none were specified.
     """
 
     schema: Schema
@@ -30,7 +30,7 @@ class Blueprint:
     parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def build(self, backbone: Backbone | None = None) -> SkinNet:
-        """The network, on a backbone with random weights unless one is given."""
+        """Creates the network, on a backbone with random weights unless one is given."""
         return SkinNet(backbone or create_backbone(self.model), self.schema, self.recipes, self.counts)
 
     def to_dict(self) -> dict[str, Any]:

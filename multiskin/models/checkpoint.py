@@ -1,4 +1,4 @@
-"""Checkpoint files: read with care, and written whole or not at all."""
+"""Checkpoint files, read without running code from them and written atomically."""
 
 import os
 from pathlib import Path
@@ -11,18 +11,18 @@ from multiskin.models.pretrained import read_pretrained
 from multiskin.run import whole
 
 REMEDY = "give a .ckpt file of a run"
-CLOSE_ERROR = "unexpected pos"  # torch's message when it closes an archive that it could not write
+CLOSE_ERROR = "unexpected pos"  # in torch's message when it closes an archive after a failed write
 
 
 def read_checkpoint(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
-    """The content of a run's checkpoint, or of a folder for the hub, on the CPU.
+    """Reads a checkpoint file, or a folder in the Hugging Face Hub's format, onto the CPU.
 
     Args:
         path: the file or folder.
-        remedy: what to do where a file cannot be read.
+        remedy: what the error message suggests if the file cannot be read.
 
     Raises:
-        UserError: no such file, or not one of multiskin's.
+        UserError: no such file, or not a checkpoint of multiskin.
     """
     if path.is_dir():
         return read_pretrained(path)
@@ -30,15 +30,15 @@ def read_checkpoint(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(f"checkpoint {path}: {error.strerror or error}; {remedy}") from error
-    except Exception as error:  # on other files torch's unpickler raises nearly every kind there is
+    except Exception as error:  # torch's unpickler raises nearly any kind of error
         raise UserError(f"checkpoint {path}: not readable ({type(error).__name__}); {remedy}") from error
     if not isinstance(content, dict) or not {"blueprint", "preprocessing", "state_dict"} <= content.keys():
-        raise UserError(f"checkpoint {path}: not one of multiskin's; {remedy}")
+        raise UserError(f"checkpoint {path}: not a checkpoint of multiskin; {remedy}")
     return content
 
 
 def write_checkpoint(content: dict[str, Any], path: Path) -> None:
-    """Writes next to the path and then moves: if the run is killed or the disk is full, the earlier checkpoint stays.
+    """Writes a checkpoint atomically: if the process is killed or the disk is full, the previous file remains.
 
     Raises:
         OSError: no space, or no permission to write.
@@ -51,7 +51,7 @@ def write_checkpoint(content: dict[str, Any], path: Path) -> None:
 
 
 def _save(content: dict[str, Any], file: BinaryIO) -> None:
-    """Raises what stopped torch: it then closes its archive, fails at that too, and would report only that."""
+    """Saves, raising the original error of a failed write; torch reports that of closing its archive instead."""
     try:
         torch.save(content, file)
     except RuntimeError as error:

@@ -1,6 +1,6 @@
-"""A trained model as a folder for the Hugging Face hub: weights as safetensors, all else as JSON.
+"""A trained model as a folder for the Hugging Face Hub: weights as safetensors, everything else as JSON.
 
-Nothing in such a folder is ever unpickled, so it may come from anybody.
+Nothing in such a folder is unpickled, so it is safe to load from untrusted sources.
 """
 
 import json
@@ -17,14 +17,14 @@ from multiskin.run import PRETRAINED, whole
 
 CONFIG = "config.json"
 README = "README.md"
-STATE = "state_dict"  # what a checkpoint calls the weights
+STATE = "state_dict"  # a checkpoint's key for the weights
 LIBRARY = "multiskin"
-REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")  # on the hub: owner and name
+REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")  # on the Hub: owner and name
 REMEDY = "give a folder that 'multiskin export' wrote, or the name of a repository with one: owner/name"
 
 
 def write_pretrained(folder: Path, config: Mapping[str, Any], state: Mapping[str, Tensor], readme: str) -> None:
-    """Writes a checkpoint's weights, its other sections, and a model card into a folder, the weights last.
+    """Writes a checkpoint's weights and other sections and a model card into a folder, the weights last.
 
     Raises:
         OSError: no space, or no permission to write.
@@ -41,10 +41,10 @@ def write_pretrained(folder: Path, config: Mapping[str, Any], state: Mapping[str
 
 
 def read_pretrained(folder: Path) -> dict[str, Any]:
-    """The content of such a folder, in the form of a checkpoint.
+    """Reads such a folder into the form of a checkpoint.
 
     Raises:
-        UserError: no such folder, or not one of multiskin's.
+        UserError: no such folder, or not a model of multiskin.
     """
     from safetensors.torch import load_file
 
@@ -52,21 +52,21 @@ def read_pretrained(folder: Path) -> dict[str, Any]:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         ours = isinstance(config, dict) and config.pop("library_name", None) == LIBRARY
         if not ours or not {"blueprint", "preprocessing"} <= config.keys():
-            raise UserError(f"{folder}: not one of multiskin's; {REMEDY}")
+            raise UserError(f"{folder}: not a model of multiskin; {REMEDY}")
         return config | {STATE: load_file(folder / PRETRAINED)}
     except OSError as error:
         raise UserError(f"{error.filename or folder}: {error.strerror or error}; {REMEDY}") from error
     except UserError:
         raise
-    except Exception as error:  # safetensors raises its own kinds
+    except Exception as error:  # including those of safetensors
         raise UserError(f"{folder}: damaged ({type(error).__name__}); {REMEDY}") from error
 
 
 def find_pretrained(name: str, *, offline: bool = False) -> Path:
-    """The folder of that name on this machine, or else that of a hub repository, which is fetched once.
+    """The local folder of that name, or else the cached folder of a repository on the Hub, downloaded if necessary.
 
     Raises:
-        UserError: neither exists, or the hub cannot be reached.
+        UserError: neither exists, or the Hub cannot be reached.
     """
     if Path(name).is_dir():
         return Path(name)
@@ -83,17 +83,17 @@ def find_pretrained(name: str, *, offline: bool = False) -> Path:
     print(f"fetching {name} from {constants.ENDPOINT}", file=sys.stderr)
     try:
         return Path(snapshot_download(name, allow_patterns=files))
-    except Exception as error:  # errors of the hub, its client or the disk
+    except Exception as error:  # of the Hub, its client or the disk
         raise UserError(f"{name}: could not be fetched ({type(error).__name__}); {REMEDY}") from error
 
 
 def _cached_snapshot(name: str, files: list[str]) -> Path | None:
-    """The folder in the hub's cache, if it has all files."""
+    """The repository's folder in the Hub's cache, if it has all files."""
     from huggingface_hub import snapshot_download
 
     try:
         folder = Path(snapshot_download(name, allow_patterns=files, local_files_only=True))
     except Exception:  # not in the cache, or known to be incomplete
         return None
-    # The client also returns a folder that lacks files, as after an interrupted download.
+    # The client may also return an incomplete folder, as after an interrupted download.
     return folder if all((folder / file).is_file() for file in files) else None

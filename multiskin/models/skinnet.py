@@ -1,4 +1,4 @@
-"""The whole network: one backbone, one head per attribute. Plain PyTorch, exportable, independent of Lightning."""
+"""The whole network, one backbone with one head per attribute, in plain PyTorch that can be exported."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -17,13 +17,13 @@ from multiskin.schema import Attribute, Schema
 
 
 class SkinOutput(NamedTuple):
-    """One forward pass.
+    """The output of a forward pass.
 
     Attributes:
-        maps: (B, C, h, w), the final map that enters the pool.
-        features: (B, C'), the features of the final map, which all heads read.
-        logits: (B, *) by attribute.
-        stages: (B, C_s, h_s, w_s) by stride, the finer maps that some heads read, too.
+        maps: (B, C, h, w), the backbone's final map before pooling.
+        features: (B, C'), the backbone's pooled features, which all heads read.
+        logits: (B, D) by attribute.
+        stages: (B, C_s, h_s, w_s) by stride, the finer maps that some heads read as well.
     """
 
     maps: Tensor
@@ -33,13 +33,12 @@ class SkinOutput(NamedTuple):
 
 
 def head_features(features: Tensor, stages: Mapping[int, Tensor], stride: int | None) -> Tensor:
-    """What a head reads (B, C): the features (B, C') followed by the mean of the stage of its stride, if any.
+    """The input of a head: the features (B, C') followed by the mean (B, C_s) of the stage of its stride, if any.
 
-    The stage is added to the final map, not put in its place: the stage is sharp but shallow, the final map coarse but
-    deep. Both together have served better than either wherever locations had to be told apart (Long et al. 2015,
-    https://arxiv.org/abs/1411.4038; Hariharan et al. 2015, https://arxiv.org/abs/1411.5752), and with small first
-    weights a head loses nothing by features that it does not need. A mean, like the final map's own pool, keeps the
-    class-activation map exact on the grid of the stage.
+    The stage is fine but shallow, the final map coarse but deep; networks that localize do so better with both than
+    with either (Long et al., 2015, https://arxiv.org/abs/1411.4038; Hariharan et al., 2015,
+    https://arxiv.org/abs/1411.5752). Because initial weights are small, unneeded features do no harm. Average pooling,
+    as of the final map, keeps class-activation maps exact on the grid of the stage.
     """
     if stride is None:
         return features
@@ -50,20 +49,20 @@ class SkinNet(nn.Module):
     """Backbone and heads.
 
     Args:
-        backbone: what all heads share.
+        backbone: the backbone that all heads share.
         schema: the attributes, in the order of the heads.
         recipes: one per head.
-        counts: how many training photos have each grade, (K,) per attribute; class-balanced losses and priors use them.
+        counts: how many training photos have each grade, (K,) per attribute; used by some losses and for the priors.
 
     Attributes:
-        strides: the stride of the finer stage that each head reads, None for none.
+        strides: the stride of the finer stage that each head reads as well, None for none.
 
     Raises:
-        UserError: a recipe that cannot be followed, or a stage that the backbone does not have.
+        UserError: an invalid recipe, or a stage that the backbone does not have.
     """
 
-    priors: Tensor  # (H, Kmax), what each head's probabilities stand for
-    credit: Tensor  # (H, Kmax, Kmax), what each head's decisions earn, true grade in rows
+    priors: Tensor  # (H, Kmax), the grade distribution that each head's probabilities refer to
+    credit: Tensor  # (H, Kmax, Kmax), the credit of each head's decisions, true grade in rows
 
     def __init__(
         self, backbone: Backbone, schema: Schema, recipes: Sequence[Recipe], counts: Sequence[Sequence[int]]
@@ -100,36 +99,36 @@ class SkinNet(nn.Module):
         return *self.backbone(images), {}
 
     def losses(self, logits: dict[str, Tensor], grades: Tensor, weight: Tensor) -> Tensor:
-        """Each head's loss (H,) on grades (B, H) with -1 for missing and weights (B, H)."""
+        """Each head's loss (H,), given grades (B, H), -1 where missing, and weights (B, H)."""
         return torch.stack(
             [head.loss(logits[name], grades[:, h], weight[:, h]) for h, (name, head) in enumerate(self.named_heads())]
         )
 
     def probabilities(self, logits: dict[str, Tensor]) -> Tensor:
-        """Every head's probabilities side by side (B, H, Kmax), 0 beyond a head's own K."""
+        """The probabilities of all heads (B, H, Kmax), 0 beyond a head's own K."""
         width = self.schema.max_grades
         rows = [head.probabilities(logits[name]) for name, head in self.named_heads()]  # (B, K) each
         return torch.stack([nn.functional.pad(row, (0, width - row.shape[1])) for row in rows], dim=1)
 
     def rules(self) -> list[Rule]:
-        """How each head decides from the probabilities that it was trained to give."""
+        """The decision rule of each head, for uncalibrated probabilities."""
         sizes = [attribute.grades for attribute in self.schema]
         each = zip(self.decisions, self.priors, self.credit, sizes, strict=True)
         return [Rule(decision, prior[:k], credit[:k, :k]) for decision, prior, credit, k in each]
 
     def decide(self, probabilities: Tensor) -> Tensor:
-        """One grade per head (B, H) from probabilities (B, H, Kmax), each by its own rule."""
+        """One grade per head (B, H) from probabilities (B, H, Kmax), each by the head's own rule."""
         return decide_heads(probabilities, self.rules())
 
     def _in_features(self, attribute: Attribute, recipe: Recipe) -> int:
-        """C, how many features a head reads."""
+        """The number of features that a head reads."""
         if recipe.stride is None:
             return self.backbone.num_features
         stage = self.backbone.require_stage(recipe.stride, f"heads.{attribute.name}.stride")
         return self.backbone.num_features + stage.channels
 
     def _priors(self, recipes: Sequence[Recipe], counts: Sequence[Sequence[int]]) -> Tensor:
-        """What each head's probabilities stand for (H, Kmax): the grades' shares as drawn and as its loss counts."""
+        """The grade distribution (H, Kmax) that each head's probabilities refer to, given its sampling and its loss."""
         priors = torch.zeros(len(self.schema), self.schema.max_grades)
         for h, (attribute, recipe, count) in enumerate(zip(self.schema, recipes, counts, strict=True)):
             if any(count):
@@ -138,7 +137,7 @@ class SkinNet(nn.Module):
         return priors
 
     def _credit(self, recipes: Sequence[Recipe]) -> Tensor:
-        """What each head's decisions earn (H, Kmax, Kmax), 0 beyond a head's own K."""
+        """The credit of each head's decisions (H, Kmax, Kmax), 0 beyond a head's own K."""
         credit = torch.zeros(len(self.schema), self.schema.max_grades, self.schema.max_grades)
         for own, attribute, recipe in zip(credit, self.schema, recipes, strict=True):
             own[: attribute.grades, : attribute.grades] = credit_of(attribute, recipe.credit)

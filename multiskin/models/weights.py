@@ -1,4 +1,4 @@
-"""Where a backbone's first weights come from: timm's published file, fetched once, or your own file."""
+"""The pretrained weights of a backbone: those published for timm, downloaded once, or a local file."""
 
 import sys
 from http.client import HTTPException
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from multiskin.errors import UserError
 
-TIMEOUT = 5  # seconds to wait for the hub's first answer
+TIMEOUT = 5  # seconds to wait for the Hub's first response
 REMEDY = "give a local file under model.weights, or 'none' to start from random weights"
 
 
@@ -22,10 +22,10 @@ def find_weights(weights: str, published: dict[str, Any], *, offline: bool) -> P
     Args:
         weights: 'auto', 'none' or a path.
         published: the backbone's pretrained configuration in timm.
-        offline: never access the network; a file fetched before is still used.
+        offline: never access the network; a cached file is still used.
 
     Raises:
-        UserError: no such file, nothing published for this backbone, or the hub cannot be reached.
+        UserError: no such file, no published weights for this backbone, or the Hub cannot be reached.
     """
     if weights == "none":
         return None
@@ -53,28 +53,28 @@ def _published_weights(published: dict[str, Any], *, offline: bool) -> Path:
     _require_reachable(constants.ENDPOINT)
     try:
         return Path(hf_hub_download(repository, constants.SAFETENSORS_SINGLE_FILE, etag_timeout=TIMEOUT))
-    except Exception as error:  # the hub's kinds, its client's, and the disk's
+    except Exception as error:  # of the Hub, its client or the disk
         raise UserError(
             f"model.weights: {repository} could not be fetched ({type(error).__name__}); {REMEDY}"
         ) from error
 
 
 def _require_reachable(host: str) -> None:
-    """Checks briefly before the hub's client is asked, which would retry for half a minute."""
+    """Checks for a response of the Hub first, since its client would retry for half a minute."""
     try:
         urlopen(Request(host, method="HEAD"), timeout=TIMEOUT).close()
     except HTTPError:
-        return  # it answered
-    except (OSError, HTTPException, ValueError) as error:  # ValueError: an endpoint that is not an address
+        return  # it responded
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: the endpoint is not a URL
         reason = getattr(error, "reason", error)
-        raise UserError(f"model.weights: {host} is out of reach ({reason}); {REMEDY}") from error
+        raise UserError(f"model.weights: {host} cannot be reached ({reason}); {REMEDY}") from error
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors or .pth file; nothing else in it is ever unpickled.
+    """The tensors of a .safetensors or .pth file; nothing else in it is unpickled.
 
     Raises:
-        UserError: the file holds anything but tensors by name.
+        UserError: the file cannot be read, or contains anything but tensors by name.
     """
     try:
         if path.suffix == ".safetensors":
@@ -82,11 +82,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # every reader raises its own kinds
+    except Exception as error:  # readers raise all kinds of errors
         raise UserError(
             f"model.weights: {path} is not readable as weights ({type(error).__name__}); {REMEDY}"
         ) from error
     tensors = content.get("state_dict", content) if isinstance(content, dict) else None
     if not tensors or not all(isinstance(value, Tensor) for value in tensors.values()):
-        raise UserError(f"model.weights: {path} does not hold tensors by name; {REMEDY}")
+        raise UserError(f"model.weights: {path} does not contain tensors by name; {REMEDY}")
     return tensors

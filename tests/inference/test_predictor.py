@@ -70,8 +70,8 @@ def damaged(content: dict, change: str) -> bytes:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ("no blueprint", "not one of multiskin's"),
-        ("no mapping", "not one of multiskin's"),
+        ("no blueprint", "not a checkpoint of multiskin"),
+        ("no mapping", "not a checkpoint of multiskin"),
         ("cut short", "not readable"),
         ("a weight less", "damaged, or of another version"),
         ("an option unknown", "damaged, or of another version"),

@@ -129,7 +129,7 @@ def test_a_backbone_that_makes_no_map_is_refused_before_weights_are_fetched(
     name: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("multiskin.models.backbone.find_weights", lambda *_, **__: pytest.fail("looked for weights"))
-    with pytest.raises(UserError, match=rf"{name} makes no map of {size} x {size} pixels"):
+    with pytest.raises(UserError, match=rf"{name} cannot process images of {size} x {size} pixels"):
         pretrained_backbone(ModelConfig(name, input_size=size))
 
 

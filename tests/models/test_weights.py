@@ -139,7 +139,7 @@ def test_other_files_are_one_error(file: str, content: bytes, tmp_path: Path) ->
 @pytest.mark.parametrize("content", [{}, {"epoch": 3}, [torch.zeros(2)], torch.zeros(2)])
 def test_a_file_without_named_tensors_is_an_error(content: object, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "weights.pth")
-    with pytest.raises(UserError, match="does not hold tensors by name"):
+    with pytest.raises(UserError, match="does not contain tensors by name"):
         start_from(tmp_path / "weights.pth")
 
 
@@ -216,7 +216,7 @@ def test_a_hub_that_does_not_answer_is_named_first_and_one_error_soon(
 ) -> None:
     monkeypatch.setattr(module, "TIMEOUT", 0.2)
     start = time.monotonic()
-    with pytest.raises(UserError, match=rf"{deaf_host} is out of reach .*timed out.*local file.*'none'"):
+    with pytest.raises(UserError, match=rf"{deaf_host} cannot be reached .*timed out.*local file.*'none'"):
         find_weights("auto", PUBLISHED, offline=False)
     assert time.monotonic() - start < 3
     assert capsys.readouterr().err == f"fetching the weights somebody/something from {deaf_host}\n"
@@ -227,7 +227,7 @@ def test_a_hub_that_does_not_answer_is_named_first_and_one_error_soon(
 def test_a_hub_that_is_not_there_is_one_error(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
     monkeypatch.setenv("no_proxy", "*")
-    with pytest.raises(UserError, match=f"{endpoint} is out of reach"):
+    with pytest.raises(UserError, match=f"{endpoint} cannot be reached"):
         find_weights("auto", PUBLISHED, offline=False)
 
 
