@@ -1,6 +1,6 @@
 """Decisions: from probabilities (B, K) to one grade per row (B,), int64.
 
-Each row must be non-negative and sum to 1; a row with NaN gets an arbitrary grade, not an error. All decisions except
+Rows must be non-negative and sum to 1; a row with NaN gets an arbitrary grade instead of an error. All decisions except
 argmax need ordered grades; nominal attributes are always decided by argmax.
 """
 
@@ -17,18 +17,18 @@ from multiskin.schema import Attribute
 
 
 def argmax(probabilities: Tensor) -> Tensor:
-    """The most probable grade (B,) of probabilities (B, K), the lowest in a tie: minimises errors."""
+    """The most probable grade (B,) under probabilities (B, K), the lowest in a tie: minimizes the error rate."""
     return probabilities.argmax(dim=1)
 
 
 def median(probabilities: Tensor) -> Tensor:
-    """The lowest grade (B,) at which cumulative probabilities (B, K) reach 1/2: minimises absolute error."""
+    """The median (B,) of probabilities (B, K), the lowest k with P(grade <= k) >= 1/2: minimizes absolute error."""
     below = probabilities.cumsum(dim=1) < 0.5 - ROUNDING  # (B, K)
     return below[:, :-1].sum(dim=1)
 
 
 def expectation(probabilities: Tensor) -> Tensor:
-    """The grade (B,) nearest to the mean of probabilities (B, K), the lower in a tie: minimises squared error."""
+    """The grade (B,) nearest to the mean under probabilities (B, K), the lower in a tie: minimizes squared error."""
     highest = probabilities.shape[1] - 1
     grades = torch.arange(highest + 1, device=probabilities.device)  # (K,)
     expected = (probabilities.double() * grades).sum(dim=1)  # (B,)
@@ -38,14 +38,15 @@ def expectation(probabilities: Tensor) -> Tensor:
 def expected_credit(probabilities: Tensor, prior: Tensor, credit: Tensor) -> Tensor:
     """The grade (B,) with the highest expected credit: argmax_j sum_k credit[k, j] p(k) / prior(k).
 
-    Credit is averaged by true grade, as in P-Recall, so a grade counts by how much likelier it is on this photo than on
-    average.
+    Credit is averaged by true grade, as in P-Recall, so that a grade is weighted by how much more likely it is for this
+    photo than on average. The prior is first shrunk slightly towards a uniform one, so that very rare grades are not
+    overrated.
 
     Args:
         probabilities: (B, K).
-        prior: (K,) the mean of the probabilities over the data whose distribution they represent, 0 for a grade that
-            never occurred in training. Such a grade is never assumed to be the true one, but as it lies between its
-            neighbours, it may still have the highest credit.
+        prior: (K,) the mean of the probabilities over the data whose distribution they refer to, 0 for a grade that
+            never occurred in training. Such a grade is never assumed to be the true one, but it may be chosen if its
+            neighbours' credit makes it the best decision.
         credit: (K, K) the credit of each decision, true grade in rows.
     """
     seen = prior > 0
@@ -63,16 +64,16 @@ DECISIONS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 
 
 def decide(name: str, probabilities: Tensor, prior: Tensor, credit: Tensor | None = None) -> Tensor:
-    """The grade (B,) that the named decision chooses for probabilities (B, K).
+    """Decides on a grade (B,) for each row of probabilities (B, K).
 
     Args:
         name: one of DECISIONS.
         probabilities: (B, K).
-        prior: (K,) their mean.
+        prior: (K,) as for expected_credit.
         credit: (K, K) the credit of each decision, true grade in rows; default: that of P-Recall.
 
     Raises:
-        UserError: no decision has that name.
+        UserError: an unknown name.
     """
     if name not in DECISIONS:
         raise unknown("decision", name, DECISIONS)
@@ -83,8 +84,8 @@ class Rule(NamedTuple):
     """The decision of one head and its parameters.
 
     Attributes:
-        decision: its name.
-        prior: (K,) the mean of the probabilities.
+        decision: one of DECISIONS.
+        prior: (K,) as for expected_credit.
         credit: (K, K) the credit of each decision, true grade in rows.
     """
 
@@ -94,7 +95,7 @@ class Rule(NamedTuple):
 
 
 def decide_heads(probabilities: Tensor, rules: Sequence[Rule]) -> Tensor:
-    """One grade per head (B, H) from probabilities (B, H, Kmax), each by its own rule."""
+    """One grade per head (B, H) from probabilities (B, H, Kmax), each by the head's own rule."""
     columns = [
         decide(rule.decision, probabilities[:, h, : len(rule.prior)], rule.prior, rule.credit)
         for h, rule in enumerate(rules)
@@ -103,9 +104,9 @@ def decide_heads(probabilities: Tensor, rules: Sequence[Rule]) -> Tensor:
 
 
 def credit_of(attribute: Attribute, custom: Sequence[Sequence[float]] | None) -> Tensor:
-    """The credit matrix (K, K) of an attribute, true grade in rows: the one asked for, else that of P-Recall.
+    """The credit matrix (K, K) of an attribute, true grade in rows: `custom` if given, else that of P-Recall.
 
-    For a nominal attribute, which is decided by argmax, `custom` is ignored.
+    For a nominal attribute, which is always decided by argmax, `custom` is ignored.
 
     Raises:
         UserError: not K x K numbers of at most rules.MOST in absolute value.

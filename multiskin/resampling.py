@@ -1,4 +1,4 @@
-"""The grade distributions that heads are trained on; a head's probabilities then refer to that distribution."""
+"""Resampled grade distributions for training; a head's probabilities then refer to that distribution."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ RESAMPLES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "natural": lambda counts: counts,
     "balanced": lambda counts: (counts > 0).astype(float),
     "square_root": np.sqrt,
-    # effective number of n samples, Cui et al. 2019, https://arxiv.org/abs/1901.05555
+    # effective number of n samples, Cui et al., 2019, https://arxiv.org/abs/1901.05555
     "effective_number": lambda counts: (1 - EFFECTIVE_NUMBER_BETA**counts) / (1 - EFFECTIVE_NUMBER_BETA),
 }
 
@@ -22,7 +22,7 @@ def grade_distribution(resample: str | Sequence[float], counts: np.ndarray, attr
     """The share of each grade (K,) that a head is trained on, given its training counts (K,).
 
     Raises:
-        UserError: an unknown name, or a list of shares that does not fit the grades of the training photos.
+        UserError: an unknown name, a list of shares that does not fit the training grades, or no graded photo at all.
     """
     where = f"heads.{attribute.name}.resample"
     if not counts.any():
@@ -46,5 +46,5 @@ def _listed_shares(listed: Sequence[float], counts: np.ndarray, where: str) -> n
         raise UserError(f"{where}: shares are {list(listed)}; give finite numbers from 0 up, not all 0")
     absent = np.flatnonzero((shares > 0) & (counts == 0))
     if absent.size:
-        raise UserError(f"{where}: asks for grade {absent[0]}, which no training photo has; give it a share of 0")
+        raise UserError(f"{where}: grade {absent[0]} has a share but no training photos; set its share to 0")
     return shares

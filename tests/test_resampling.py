@@ -54,7 +54,7 @@ def test_a_list_of_shares_is_followed_in_any_unit():
         ([1, float("nan"), 1], [1, 1, 1], "give finite numbers from 0 up"),
         ([1, float("inf"), 1], [1, 1, 1], "give finite numbers from 0 up"),
         ([0, 0, 0], [1, 1, 1], "not all 0"),
-        ([1, 1, 1], [4, 0, 1], "asks for grade 1, which no training photo has; give it a share of 0"),
+        ([1, 1, 1], [4, 0, 1], "grade 1 has a share but no training photos; set its share to 0"),
         ("natural", [0, 0, 0], "no training photo is graded for x"),
     ],
 )

@@ -1,1 +1,1 @@
-"""How good grades are: pure functions of a confusion matrix, and one metric object that feeds them."""
+"""Metrics of grades and probabilities: functions of confusion matrices, bootstrap intervals, calibration errors."""

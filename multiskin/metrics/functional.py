@@ -1,8 +1,8 @@
-"""Pure functions of one (K, K) confusion matrix of counts, true grade in rows, K >= 2.
+"""Metrics as functions of a (K, K) confusion matrix of counts, true grade in rows, K >= 2.
 
-Unless a function says otherwise it returns a 0-d float64 tensor on the matrix's device, leaves grades without a true
-sample out of averages over grades, and is NaN where there is no sample at all. Nothing here waits for the device. A
-matrix that is not (K, K) with K >= 2 raises ValueError.
+Unless documented otherwise, a metric is a 0-d float64 tensor on the matrix's device, leaves absent grades (true grades
+without samples) out of averages over grades, is NaN without any samples, and raises ValueError unless the matrix is
+(K, K) with K >= 2. Nothing here synchronizes with the device.
 """
 
 from typing import Literal, get_args
@@ -19,22 +19,22 @@ Absent = Literal["present", "zero"]  # average over the grades present, or count
 def confusion_matrix(grades: Tensor, decisions: Tensor, num_grades: int) -> Tensor:
     """Counts of (true grade, decision) over the first dimension of both: (N, ...) and (N, ...) to (..., K, K) int64.
 
-    A sample without a grade is not counted, nor is one with a grade or a decision outside 0..K-1.
+    Samples without a grade, or with a grade or decision outside 0..K-1, are not counted.
     """
     grade = torch.arange(num_grades, device=grades.device)
-    truth = grades.unsqueeze(-1) == grade  # (N, ..., K), without any True where the grade is missing
+    truth = grades.unsqueeze(-1) == grade  # (N, ..., K), all False where the grade is missing
     decided = decisions.unsqueeze(-1) == grade  # (N, ..., K)
     return (truth.unsqueeze(-1) & decided.unsqueeze(-2)).sum(0)
 
 
 def distance_matrix(num_grades: int, device: torch.device | None = None) -> Tensor:
-    """How many grades each two are apart: |i - j|, (K, K) float64."""
+    """The distance |i - j| of each pair of grades: (K, K) float64."""
     grade = torch.arange(num_grades, dtype=torch.float64, device=device)
     return (grade.unsqueeze(1) - grade).abs()
 
 
 def credit_matrix(num_grades: int, device: torch.device | None = None) -> Tensor:
-    """P-Recall's credit for each (true grade, decision): 1 at distance 0, 0.5 at 1, then -0.5 (d - 1); (K, K) float64.
+    """P-Recall's credit for each (true grade, decision): 1 at distance 0, 0.5 at 1, else -0.5 (d - 1); (K, K) float64.
 
     Source: boostcampaitech3/final-project-level3-cv-18, 2022.
     """
@@ -49,26 +49,26 @@ def mean_by_grade(confusion: Tensor, value: Tensor) -> Tensor:
 
 
 def recall(confusion: Tensor) -> Tensor:
-    """Share of each true grade that is answered exactly: (K,), NaN for a grade without a sample."""
+    """Share of the samples of each true grade with the correct decision: (K,), NaN for an absent grade."""
     return mean_by_grade(confusion, _distance(confusion) == 0)
 
 
 def precision(confusion: Tensor) -> Tensor:
-    """Share of the samples with each decision that truly have that grade: (K,), NaN for a grade never decided."""
+    """Share of correct ones among the samples with each decision: (K,), NaN for a grade that is never decided."""
     return recall(_counts(confusion).T)
 
 
 def f1(confusion: Tensor) -> Tensor:
-    """Harmonic mean of each grade's precision and recall: (K,), NaN for a grade that is never true nor decided."""
+    """Harmonic mean of each grade's precision and recall: (K,), NaN for a grade that is neither true nor decided."""
     counts = _counts(confusion)
     return 2 * counts.diagonal() / (counts.sum(0) + counts.sum(1))
 
 
 def p_recall(confusion: Tensor, absent: Absent = "present") -> Tensor:
-    """Credit averaged over the samples of each true grade, then over grades; at most 1, with K = 5 at least -1.1.
+    """Credit averaged over the samples of each true grade, then over grades; at most 1, and at least -1.1 for K = 5.
 
-    With "present" the average is over the grades present. With "zero" an absent grade counts 0 and still divides by K,
-    as in the metric's source (see credit_matrix), so the highest possible value is the share of grades present.
+    With "present", the average is over the grades present. With "zero", absent grades count as 0, as in the metric's
+    source (see credit_matrix), so that the highest possible value is the share of grades that are present.
 
     Raises:
         UserError: another rule for absent grades.
@@ -77,23 +77,23 @@ def p_recall(confusion: Tensor, absent: Absent = "present") -> Tensor:
 
 
 def p_recall_constant(confusion: Tensor, absent: Absent = "present") -> Tensor:
-    """The P-Recall of the best constant answer to these true grades: what a model must beat to have learned anything.
+    """The P-Recall of the best constant decision for these true grades, a baseline that a useful model must exceed.
 
     Raises:
         UserError: another rule for absent grades.
     """
     present = _counts(confusion).sum(1, keepdim=True) > 0  # (K, 1)
-    by_grade = _credit(confusion).where(present, torch.nan)  # (K, K): of each true grade, under each constant answer
+    by_grade = _credit(confusion).where(present, torch.nan)  # (K, K): of each true grade for each constant decision
     return _mean_over_grades(by_grade, absent).max()
 
 
 def accuracy(confusion: Tensor) -> Tensor:
-    """Share of samples answered exactly."""
+    """Share of samples with the correct decision."""
     return _mean(confusion, _distance(confusion) == 0)
 
 
 def within_one(confusion: Tensor) -> Tensor:
-    """Share of samples answered with the true grade or one next to it (one-off accuracy)."""
+    """Share of samples with a decision at most one grade off (one-off accuracy)."""
     return _mean(confusion, _distance(confusion) <= 1)
 
 
@@ -113,10 +113,10 @@ def macro_recall(confusion: Tensor) -> Tensor:
 
 
 def macro_f1(confusion: Tensor) -> Tensor:
-    """F1 of each grade, averaged over the grades that occur in truth or in decisions.
+    """F1 of each grade, averaged over the grades that occur as true grades or as decisions.
 
     This is the mean of F1 scores, not the F1 of mean precision and recall (Opitz and Burst, 2019). A grade that is
-    only decided, never true, counts 0, since every such decision is wrong.
+    decided but never true counts as 0.
     """
     return _mean_over_grades(f1(confusion))
 
@@ -124,8 +124,8 @@ def macro_f1(confusion: Tensor) -> Tensor:
 def quadratic_kappa(confusion: Tensor) -> Tensor:
     """Agreement beyond chance, disagreement weighted by squared distance (Cohen, 1968).
 
-    Where truth and decisions are one and the same constant it is 0/0 and is given as 0.0: nothing about agreement
-    beyond chance has been shown.
+    If true grades and decisions are the same constant, it is 0/0 and defined as 0.0: no agreement beyond chance is
+    shown.
     """
     counts = _counts(confusion)
     weight = _distance(confusion).square()
@@ -134,15 +134,15 @@ def quadratic_kappa(confusion: Tensor) -> Tensor:
 
 
 def spearman(confusion: Tensor) -> Tensor:
-    """Rank correlation of truth and decisions, ties given their mid-rank (Spearman, 1904).
+    """Rank correlation of true grades and decisions, with mid-ranks for ties (Spearman, 1904).
 
-    Where truth or decisions are constant it is 0/0 and is given as 0.0: a constant orders nothing.
+    If true grades or decisions are constant, it is 0/0 and defined as 0.0.
     """
     counts = _counts(confusion)
     true_counts, decision_counts = counts.sum(1), counts.sum(0)
-    truth, decision = _centred_ranks(true_counts), _centred_ranks(decision_counts)
-    variances = (true_counts @ truth.square()) * (decision_counts @ decision.square())
-    return _zero_for_constants(truth @ counts @ decision / variances.sqrt(), counts)
+    true_ranks, decision_ranks = _centred_ranks(true_counts), _centred_ranks(decision_counts)
+    variances = (true_counts @ true_ranks.square()) * (decision_counts @ decision_ranks.square())
+    return _zero_for_constants(true_ranks @ counts @ decision_ranks / variances.sqrt(), counts)
 
 
 def squared_cdf_error(probabilities: Tensor, grades: Tensor) -> Tensor:
@@ -152,12 +152,12 @@ def squared_cdf_error(probabilities: Tensor, grades: Tensor) -> Tensor:
 
 
 def ranked_probability_score(probabilities: Tensor, grades: Tensor) -> Tensor:
-    """Squared distance of the predicted cumulative distribution from the true one: (N, K) and (N,) to (N,) float64.
+    """Squared error of the predicted cumulative distribution: (N, K) and (N,) to (N,) float64.
 
-    Averaged over the K-1 cuts between grades, so that 0 is certain and right, 1 certain of the wrong end of the scale.
-    NaN where the grade is missing. Source: Epstein, 1969.
+    It is averaged over the K-1 cuts between grades, so that 0 means certain and correct, and 1 certain of the wrong end
+    of the scale. NaN where the grade is missing. Source: Epstein, 1969.
     """
-    score = squared_cdf_error(probabilities, grades)[..., :-1].mean(-1)  # beyond the last cut both reach 1
+    score = squared_cdf_error(probabilities, grades)[..., :-1].mean(-1)  # for k = K-1, both are 1
     return score.masked_fill(grades == MISSING, torch.nan)
 
 
@@ -182,7 +182,7 @@ def _mean(confusion: Tensor, value: Tensor) -> Tensor:
 
 
 def _mean_over_grades(by_grade: Tensor, absent: Absent = "present") -> Tensor:
-    """Mean over the first dimension, (K, ...) to (...), of values that are NaN for an absent grade."""
+    """Mean over the first dimension, (K, ...) to (...), of values that are NaN for absent grades."""
     if absent not in get_args(Absent):
         raise unknown("rule for absent grades", absent, get_args(Absent))
     mean = by_grade.nanmean(0)
@@ -191,10 +191,10 @@ def _mean_over_grades(by_grade: Tensor, absent: Absent = "present") -> Tensor:
 
 
 def _centred_ranks(counts: Tensor) -> Tensor:
-    """Each grade's mid-rank among all samples, less the mean rank: (K,) and (K,)."""
+    """Each grade's mid-rank among all samples minus the mean rank: (K,) counts to (K,)."""
     return counts.cumsum(0) - (counts + counts.sum()) / 2
 
 
 def _zero_for_constants(value: Tensor, counts: Tensor) -> Tensor:
-    """0.0 in place of the NaN that 0/0 gave, unless there was no sample."""
+    """Replaces NaN from 0/0 by 0.0, unless there are no samples."""
     return value.masked_fill(value.isnan() & (counts.sum() > 0), 0.0)

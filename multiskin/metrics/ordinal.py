@@ -1,4 +1,4 @@
-"""One metric object for all heads: it keeps counts and sums, and everything it reports follows from them."""
+"""A torchmetrics object for all heads, which accumulates the sums that every metric is computed from."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from torchmetrics import Metric
 from multiskin.metrics import functional
 from multiskin.schema import Schema
 
-# What a model can improve; n and the P-Recall of constant answers depend on the true grades alone.
+# Without n and the P-Recall of constant decisions, which depend on the true grades alone.
 HIGHER_IS_BETTER = {
     "p_recall": True,
     "p_recall_zero": True,
@@ -26,13 +26,14 @@ HIGHER_IS_BETTER = {
 
 
 class GradeMetrics(Metric):
-    """What summarise reports about every head of a schema, over all batches since the last reset.
+    """The metrics of `summarise` for every head of a schema, over all batches since the last reset.
 
-    The state is a sum, so batches may come in any order and any split, on any number of processes.
+    The state consists of sums, so the result does not depend on the order or size of batches or on how they are
+    distributed over processes.
     """
 
     is_differentiable = False
-    higher_is_better = None  # it gives many metrics; see HIGHER_IS_BETTER
+    higher_is_better = None  # differs by metric; see HIGHER_IS_BETTER
     full_state_update = False
 
     confusion: Tensor  # (H, Kmax, Kmax) int64, true grade in rows
@@ -49,7 +50,7 @@ class GradeMetrics(Metric):
         self.register_buffer("highest_grade", highest_grade, persistent=False)
 
     def update(self, probabilities: Tensor, decisions: Tensor, grades: Tensor) -> None:
-        """Adds one batch; a row counts for the heads that it has grades for. Never waits for the device.
+        """Adds a batch; a row counts for the heads that it is graded for. Never synchronizes with the device.
 
         Args:
             probabilities: (B, H, Kmax), zero beyond a head's own K.
@@ -57,21 +58,21 @@ class GradeMetrics(Metric):
             grades: (B, H) int64, within each head's 0..K-1, or -1 where missing.
 
         Raises:
-            ValueError: other shapes, or grades or decisions that are not integers. Their range is not checked.
+            ValueError: wrong shapes, or grades or decisions that are not integers. Their range is not checked.
         """
         self._check(probabilities, decisions, grades)
         width = self.schema.max_grades
         self.confusion = self.confusion + functional.confusion_matrix(grades, decisions, width)
-        # Not in place: so the sum becomes float64 even where the module was cast to half precision.
+        # Not in place, so that the sum is promoted to float64 even if the module was cast to half precision.
         self.rps_sums = self.rps_sums + self._rps_by_grade(probabilities, grades)
 
     def compute(self) -> dict[str, Tensor]:
         return summarise(self.confusion, self.rps_sums, self.schema)
 
     def _rps_by_grade(self, probabilities: Tensor, grades: Tensor) -> Tensor:
-        """Sums over the batch of the ranked probability scores of each true grade: (H, Kmax)."""
+        """Sums of the batch's ranked probability scores by true grade: (H, Kmax)."""
         grade = torch.arange(self.schema.max_grades, device=grades.device)
-        is_cut = grade < self.highest_grade.unsqueeze(1)  # (H, Kmax): the K-1 cuts that a head has
+        is_cut = grade < self.highest_grade.unsqueeze(1)  # (H, Kmax): the K-1 cuts of each head
         errors = functional.squared_cdf_error(probabilities, grades).where(is_cut, 0.0)  # (B, H, Kmax)
         scores = errors.sum(-1) / self.highest_grade  # (B, H)
         truth = grades.unsqueeze(-1) == grade  # (B, H, Kmax)
@@ -95,9 +96,8 @@ class GradeMetrics(Metric):
 def summarise(confusion: Tensor, rps_sums: Tensor, schema: Schema) -> dict[str, Tensor]:
     """Every metric of every head as "HEAD/METRIC", and their means over heads as "mean/METRIC".
 
-    The means are over the ordinal heads that have a value, without nominal heads; only a schema of nominal heads alone
-    has the means of those. Of the four kinds of P-Recall, "zero" counts an absent grade as 0, and "constant" is what
-    the best constant answer scores.
+    The means are over the ordinal heads with a value, or over the nominal heads if there are no ordinal ones. Of the
+    four kinds of P-Recall, "zero" counts absent grades as 0, and "constant" is that of the best constant decision.
 
     Args:
         confusion: (H, Kmax, Kmax) counts, true grade in rows.
@@ -105,7 +105,7 @@ def summarise(confusion: Tensor, rps_sums: Tensor, schema: Schema) -> dict[str, 
         schema: the H heads.
 
     Returns:
-        0-d float64 tensors, NaN where a head has no graded row; n is the number of graded rows.
+        0-d float64 tensors, NaN for a head without graded rows; n is the number of graded rows.
     """
     heads = {}
     for head, attribute in enumerate(schema):
