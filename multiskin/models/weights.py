@@ -87,6 +87,6 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"model.weights: {path} is not readable as weights ({type(error).__name__}); {REMEDY}"
         ) from error
     tensors = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not tensors or not all(isinstance(value, Tensor) for value in tensors.values()):
+    if not isinstance(tensors, dict) or not tensors or not all(isinstance(each, Tensor) for each in tensors.values()):
         raise UserError(f"model.weights: {path} does not contain tensors by name; {REMEDY}")
     return tensors

@@ -136,7 +136,9 @@ def test_other_files_are_one_error(file: str, content: bytes, tmp_path: Path) ->
         start_from(tmp_path / file)
 
 
-@pytest.mark.parametrize("content", [{}, {"epoch": 3}, [torch.zeros(2)], torch.zeros(2)])
+@pytest.mark.parametrize(
+    "content", [{}, {"epoch": 3}, [torch.zeros(2)], torch.zeros(2), {"state_dict": torch.zeros(2)}, {"state_dict": [1]}]
+)
 def test_a_file_without_named_tensors_is_an_error(content: object, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "weights.pth")
     with pytest.raises(UserError, match="does not contain tensors by name"):
