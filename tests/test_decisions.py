@@ -14,7 +14,7 @@ from multiskin.metrics.functional import confusion_matrix, credit_matrix, p_reca
 from multiskin.rules import SHRINKAGE
 from multiskin.schema import Attribute
 
-shares = st.lists(st.integers(0, 40), min_size=2, max_size=9).filter(any)  # a row of probabilities, times its sum
+shares = st.lists(st.integers(0, 40), min_size=2, max_size=9).filter(any)  # a row of unnormalized probabilities
 
 
 def loop_argmax(row: list[Fraction]) -> int:
@@ -35,7 +35,7 @@ def loop_median(row: list[Fraction]) -> int:
 
 
 def loop_expectation(row: list[Fraction]) -> int:
-    """The grade nearest to the expected one, the lower of two."""
+    """The grade nearest to the expected grade, the lower in a tie."""
     expected = sum(k * p for k, p in enumerate(row))
     return min(range(len(row)), key=lambda k: (abs(k - expected), k))
 
@@ -53,13 +53,13 @@ def exact(row: list[int]) -> list[Fraction]:
 
 
 def test_every_decision_has_an_oracle() -> None:
-    assert set(DECISIONS) == {*ORACLES, "credit"}  # which has one of its own, for it knows ties only up to rounding
+    assert set(DECISIONS) == {*ORACLES, "credit"}  # tested separately, since its ties depend on rounding
 
 
 @pytest.mark.parametrize("name", ORACLES)
 @settings(max_examples=300, deadline=None)
 @given(row=shares)
-def test_decides_as_exact_arithmetic_does(name: str, row: list[int]) -> None:
+def test_equals_exact_arithmetic(name: str, row: list[int]) -> None:
     probabilities = torch.tensor([[float(p) for p in exact(row)]], dtype=torch.float64)
     grade = decide(name, probabilities, even(len(row)))
     assert (grade.shape, grade.dtype) == ((1,), torch.int64)
@@ -68,7 +68,7 @@ def test_decides_as_exact_arithmetic_does(name: str, row: list[int]) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(row=shares)
-def test_credit_has_the_most_expected_credit_where_grades_are_even(row: list[int]) -> None:
+def test_credit_maximizes_expected_credit_for_equally_frequent_grades(row: list[int]) -> None:
     p = exact(row)
     earned = [sum(q * loop_credit(abs(j - k)) for k, q in enumerate(p)) for j in range(len(p))]
     probabilities = torch.tensor([[float(q) for q in p]], dtype=torch.float64)
@@ -99,8 +99,8 @@ def test_the_rounded_expectation_has_the_least_expected_squared_distance(row: li
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), row=shares)
-def test_credit_knows_any_matrix_and_any_prior(data: st.DataObject, row: list[int]) -> None:
-    """The sum of the definition over all grades, for every decision; true grades in rows."""
+def test_credit_maximizes_expected_credit_for_any_matrix_and_prior(data: st.DataObject, row: list[int]) -> None:
+    """By the definition's sum over all grades, for every decision."""
     k, numbers = len(row), st.integers(-9, 9)
     credit = data.draw(st.lists(st.lists(numbers, min_size=k, max_size=k), min_size=k, max_size=k))
     drawn = data.draw(st.lists(st.integers(0, 9), min_size=k, max_size=k).filter(any))
@@ -119,7 +119,7 @@ def test_credit_knows_any_matrix_and_any_prior(data: st.DataObject, row: list[in
 
 
 @pytest.mark.parametrize("name", DECISIONS)
-def test_what_is_no_number_or_of_half_precision_gets_some_grade(name: str) -> None:
+def test_nan_and_half_precision_give_valid_grades(name: str) -> None:
     rows = torch.tensor([[torch.nan] * 3, [0.1, 0.2, 0.7], [0.0, 0.0, 1.0]])
     for probabilities in (rows, rows.half(), rows.bfloat16()):
         decided = decide(name, probabilities, even(3))
@@ -133,20 +133,20 @@ def test_a_certain_row_is_decided_for_its_grade(k: int) -> None:
         assert decide(name, torch.eye(k), even(k)).tolist() == list(range(k))
 
 
-def test_a_median_reached_up_to_rounding_counts_as_reached() -> None:
-    row = torch.tensor([[0.1] * 10])  # five of them fall short of or exceed one half in float32
+def test_one_half_up_to_rounding_counts_as_one_half() -> None:
+    row = torch.tensor([[0.1] * 10])  # in float32, the sum of five may differ from one half
     nudged = row.clone()
     nudged[0, 0] -= 2e-7
     assert decide("median", row, even(10)).tolist() == decide("median", nudged, even(10)).tolist() == [4]
 
 
-def test_an_expectation_halfway_up_to_rounding_is_the_lower_grade() -> None:
+def test_an_expectation_halfway_up_to_rounding_gives_the_lower_grade() -> None:
     row = torch.tensor([[0.5, 0.5, 0.0, 0.0]])
     nudged = torch.tensor([[0.5 - 1e-7, 0.5 + 1e-7, 0.0, 0.0]])
     assert decide("expectation", row, even(4)).tolist() == decide("expectation", nudged, even(4)).tolist() == [0]
 
 
-def test_rows_are_decided_alone() -> None:
+def test_rows_are_decided_independently() -> None:
     rows = torch.tensor([[0.4, 0.3, 0.3], [0.0, 0.1, 0.9], [0.6, 0.2, 0.2]])
     assert decide("argmax", rows, even(3)).tolist() == [0, 2, 0]
     assert decide("median", rows, even(3)).tolist() == [1, 2, 0]
@@ -158,20 +158,20 @@ def test_an_unknown_decision_is_refused() -> None:
         decide("medain", torch.eye(2), even(2))
 
 
-def test_credit_counts_a_rare_grade_by_how_much_likelier_it_has_become() -> None:
+def test_credit_weights_a_rare_grade_by_how_much_likelier_it_is_than_usual() -> None:
     prior = torch.tensor([0.9, 0.05, 0.05])
-    as_ever, likelier = torch.tensor([[0.9, 0.05, 0.05]]), torch.tensor([[0.5, 0.1, 0.4]])
-    assert decide("credit", as_ever, prior).tolist() == [1]  # nothing is known, and the middle is never far off
+    as_prior, likelier = torch.tensor([[0.9, 0.05, 0.05]]), torch.tensor([[0.5, 0.1, 0.4]])
+    assert decide("credit", as_prior, prior).tolist() == [1]  # uninformative, and the middle is never far off
     assert decide("credit", likelier, prior).tolist() == [2]
     assert decide("argmax", likelier, prior).tolist() == [0]
 
 
-def test_credit_leaves_out_a_grade_that_was_never_trained_on() -> None:
+def test_credit_ignores_a_grade_that_was_never_trained_on() -> None:
     decided = decide("credit", torch.tensor([[0.5, 0.2, 0.3]]), torch.tensor([0.5, 0.5, 0.0]))
     assert decided.tolist() == [0]
 
 
-def test_credit_may_decide_for_a_grade_between_two_that_were_trained_on() -> None:
+def test_credit_may_choose_an_untrained_grade_between_two_trained_ones() -> None:
     decided = decide("credit", torch.tensor([[0.45, 0.1, 0.45]]), torch.tensor([0.5, 0.0, 0.5]))
     assert decided.tolist() == [1]
 
@@ -183,11 +183,11 @@ def earned(truth: torch.Tensor, decided: torch.Tensor) -> float:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000))
-def test_no_rule_earns_more_credit_than_credit_does(seed: int) -> None:
+def test_no_other_decision_earns_more_credit(seed: int) -> None:
     """Photos with known probabilities, and a prior that hardly needs shrinking."""
     random = torch.Generator().manual_seed(seed)
     photos = -torch.rand(400, 5, generator=random, dtype=torch.float64).log()
-    photos /= photos.sum(1, keepdim=True)  # Dirichlet, all even
+    photos /= photos.sum(1, keepdim=True)  # from a flat Dirichlet distribution
     weight = torch.rand(400, 1, generator=random, dtype=torch.float64)
     truth = weight * photos  # joint probability of photo and grade, up to a factor
     prior = truth.sum(0) / truth.sum()
@@ -197,7 +197,7 @@ def test_no_rule_earns_more_credit_than_credit_does(seed: int) -> None:
 
 
 @pytest.mark.parametrize("sharpness", [0.3, 1.0])
-def test_credit_wins_where_grades_are_drawn_from_the_probabilities(sharpness: float) -> None:
+def test_credit_wins_if_grades_are_drawn_from_the_probabilities(sharpness: float) -> None:
     """Realised P-Recall in many simulations of skewed grades with calibrated probabilities."""
     random = np.random.default_rng(0)
     gains = []
@@ -216,11 +216,11 @@ def test_credit_wins_where_grades_are_drawn_from_the_probabilities(sharpness: fl
     assert (gain > -0.02).all()
 
 
-SKEWED = ((3.0, 1.5, 0.8, 0.5, 0.3), (5.0, 1.0, 0.4, 0.2, 0.1))  # the rarest grade has a twentieth, a hundredth
+SKEWED = ((3.0, 1.5, 0.8, 0.5, 0.3), (5.0, 1.0, 0.4, 0.2, 0.1))  # the rarest grade has a share of 1/20 and of 1/67
 
 
 def world(random: np.random.Generator, shares: Sequence[float], photos: int) -> torch.Tensor:
-    """True probabilities (N, K) of photos, by a Dirichlet distribution."""
+    """True probabilities (N, K) of photos, from a Dirichlet distribution."""
     drawn = random.dirichlet(shares, photos).clip(1e-12)
     return torch.from_numpy(drawn / drawn.sum(axis=1, keepdims=True))
 
@@ -232,7 +232,7 @@ def by_credit(photos: torch.Tensor, prior: torch.Tensor, shrinkage: float) -> to
 
 
 def loop_most(photos: torch.Tensor) -> float:
-    """An upper bound for all rules: for each photo, the credit that its best grade adds."""
+    """An upper bound for all decisions: the credit of the best grade, summed over photos."""
     rows = photos.tolist()
     k, prior = len(rows[0]), [math.fsum(column) for column in zip(*rows, strict=True)]
     best = [
@@ -243,8 +243,8 @@ def loop_most(photos: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize("shares", [*SKEWED, (0.02, 0.9), (0.1, 3.0, 0.02), (2.0, 0.1, 0.1, 0.02, 0.1, 1.0, 0.3)])
-def test_credit_earns_the_most_that_can_be_where_all_is_known(shares: Sequence[float]) -> None:
-    """Probabilities and prior are exact, without shrinkage; every other rule is worse."""
+def test_credit_is_optimal_for_known_probabilities_and_prior(shares: Sequence[float]) -> None:
+    """Probabilities and prior are exact, and there is no shrinkage; every other decision is worse."""
     random = np.random.default_rng(0)
     for _ in range(10):
         photos = world(random, shares, 300)
@@ -255,9 +255,7 @@ def test_credit_earns_the_most_that_can_be_where_all_is_known(shares: Sequence[f
 
 
 @pytest.mark.parametrize(("shares", "on_average", "at_most"), [(SKEWED[0], 0.01, 0.02), (SKEWED[1], 0.05, 0.1)])
-def test_a_prior_that_is_known_loses_little_by_shrinking(
-    shares: Sequence[float], on_average: float, at_most: float
-) -> None:
+def test_shrinking_a_known_prior_loses_little(shares: Sequence[float], on_average: float, at_most: float) -> None:
     random = np.random.default_rng(0)
     lost = []
     for _ in range(100):
@@ -268,14 +266,14 @@ def test_a_prior_that_is_known_loses_little_by_shrinking(
     assert -1e-12 < min(lost) <= max(lost) < at_most
 
 
-def test_a_prior_that_50_photos_tell_gains_by_shrinking() -> None:
-    """Where the rarest grade is a twentieth; one of a hundredth is not seen, or seen too often, and gains nothing."""
+def test_shrinking_a_prior_estimated_from_50_photos_gains() -> None:
+    """If the rarest grade has a share of 1/20; a much rarer one is unseen or overestimated, and gains nothing."""
     random = np.random.default_rng(0)
     gained = []
     for _ in range(300):
         photos = world(random, SKEWED[0], 1000)
-        told = torch.from_numpy(random.multinomial(50, photos.mean(dim=0).numpy()) / 50)
-        whole, shrunk = (earned(photos, by_credit(photos, told, by)) for by in (0.0, SHRINKAGE))
+        estimated = torch.from_numpy(random.multinomial(50, photos.mean(dim=0).numpy()) / 50)
+        whole, shrunk = (earned(photos, by_credit(photos, estimated, by)) for by in (0.0, SHRINKAGE))
         gained.append(shrunk - whole)
     assert np.mean(gained) > 3 * np.std(gained) / len(gained) ** 0.5
 
@@ -283,16 +281,16 @@ def test_a_prior_that_50_photos_tell_gains_by_shrinking() -> None:
 KIND = Attribute("kind", 3, kind="nominal")
 
 
-def test_credit_is_p_recalls_unless_another_is_asked_for() -> None:
+def test_credit_is_that_of_p_recall_by_default() -> None:
     shine, asked = Attribute("shine", 2), [[1, -3], [0.5, 2]]
     assert credit_of(shine, None).tolist() == [[1.0, 0.5], [0.5, 1.0]]
     assert credit_of(shine, asked).tolist() == asked
-    assert credit_of(KIND, asked).shape == (3, 3)  # a shared recipe's, which is not for it
+    assert credit_of(KIND, asked).shape == (3, 3)  # from a shared recipe, ignored for nominal grades
 
 
 @pytest.mark.parametrize(
     "asked", [[], [[1, 0], [0, 1]], [[1, 0, 0], [0, 1], [0, 0, 1]], [[1, 0, 0], [0, float("nan"), 0], [0, 0, 1]]]
 )
-def test_a_credit_that_is_no_matrix_of_the_grades_is_refused(asked: list[list[float]]) -> None:
+def test_a_credit_that_is_not_a_k_by_k_matrix_is_refused(asked: list[list[float]]) -> None:
     with pytest.raises(UserError, match=r"heads\.shine\.credit: give 3 rows, one per true grade, of 3 numbers from"):
         credit_of(Attribute("shine", 3), asked)

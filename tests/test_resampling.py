@@ -1,4 +1,4 @@
-"""A head asks its sampler for the grades that its recipe says, by name or by a list."""
+"""Heads are trained on the grade distribution of their recipe, given by name or as a list."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from multiskin.schema import Attribute
 
 
 def slow_distribution(resample, counts):
-    """What a head asks for, from the definitions."""
+    """The distributions from their definitions."""
     volume = {
         "natural": lambda n: n,
         "balanced": lambda n: 1 if n else 0,
@@ -24,7 +24,7 @@ def slow_distribution(resample, counts):
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 300), min_size=2, max_size=6).filter(any), st.sampled_from(list(RESAMPLES)))
-def test_a_head_asks_for_what_its_recipe_says(counts, resample):
+def test_the_distribution_is_that_of_the_recipe(counts, resample):
     asked = grade_distribution(resample, np.array(counts), Attribute("x", len(counts)))
     assert asked.tolist() == pytest.approx(slow_distribution(resample, counts))
 
@@ -35,10 +35,12 @@ def test_known_distributions():
     np.testing.assert_allclose(asked["natural"], counts / 30)
     np.testing.assert_allclose(asked["balanced"], [0, 0.25, 0.25, 0.25, 0.25])
     np.testing.assert_allclose(asked["square_root"], [0, 0.1, 0.2, 0.3, 0.4])
-    np.testing.assert_allclose(asked["effective_number"], counts / 30, atol=0.005)  # few photos hardly overlap
+    np.testing.assert_allclose(
+        asked["effective_number"], counts / 30, atol=0.005
+    )  # with few photos, the effective number is nearly the number
 
 
-def test_a_list_of_shares_is_followed_in_any_unit():
+def test_a_list_of_shares_is_normalized():
     asked = grade_distribution([3, 0, 1], np.array([2, 5, 7]), Attribute("x", 3))
     assert asked.tolist() == [0.75, 0.0, 0.25]
 
@@ -58,7 +60,7 @@ def test_a_list_of_shares_is_followed_in_any_unit():
         ("natural", [0, 0, 0], "no training photo is graded for x"),
     ],
 )
-def test_what_cannot_be_asked_for_is_named(resample, counts, said):
+def test_the_message_on_invalid_shares_says_what_is_wrong(resample, counts, said):
     with pytest.raises(UserError, match=said) as caught:
         grade_distribution(resample, np.array(counts), Attribute("x", 3))
     assert str(caught.value).startswith("heads.x.resample: ")

@@ -14,7 +14,7 @@ from multiskin.schema import MISSING, Attribute
 
 C = 6
 COUNTS = {2: (5, 3), 3: (4, 0, 9), 5: (1, 7, 9, 4, 2)}
-KINDS = ["cross_entropy", "coral", "corn", "cumulative_link"]  # a loss for every kind of head
+KINDS = ["cross_entropy", "coral", "corn", "cumulative_link"]  # one loss for each kind of head
 of_every_kind = pytest.mark.parametrize("loss", KINDS)
 
 
@@ -28,7 +28,7 @@ def noise(*shape: int) -> Tensor:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_head_of_every_loss_gives_logits_probabilities_and_a_loss(name: str) -> None:
+def test_a_head_with_any_loss_gives_logits_probabilities_and_a_loss(name: str) -> None:
     head = build(3, name)
     logits = head(noise(4, C))
     grades, weight = torch.tensor([0, MISSING, 2, 0]), torch.tensor([1.0, 1.0, 0.5, 0.0])
@@ -44,7 +44,7 @@ def test_a_head_of_every_loss_gives_logits_probabilities_and_a_loss(name: str) -
     k=st.sampled_from(sorted(COUNTS)),
     dtype=st.sampled_from([torch.float32, torch.bfloat16, torch.float16]),
 )
-def test_probabilities_sum_to_one_and_score_is_their_mean(
+def test_probabilities_sum_to_one_and_the_score_is_the_expected_grade(
     loss: str, data: st.DataObject, k: int, dtype: torch.dtype
 ) -> None:
     head = build(k, loss)
@@ -120,7 +120,7 @@ def test_a_row_without_a_grade_gives_its_features_no_gradient(loss: str) -> None
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_checkpoint_holds_the_linear_layer_and_cut_points_only(name: str) -> None:
+def test_a_checkpoint_contains_only_the_linear_layer_and_cut_points(name: str) -> None:
     head = build(loss=name)
     cut_points = {"paced_gaps"} if isinstance(head, CumulativeHead) else set()
     assert set(head.state_dict()) == {"linear.weight", "linear.bias"} | cut_points
@@ -135,7 +135,7 @@ def test_the_recipe_reaches_the_head() -> None:
 
 
 @pytest.mark.parametrize("dropout", [-0.1, 1.0, "much", None])
-def test_a_dropout_that_cannot_be_names_the_attribute(dropout: object) -> None:
+def test_the_message_on_an_invalid_dropout_names_the_attribute(dropout: object) -> None:
     with pytest.raises(UserError, match=r"heads\.tone\.dropout is .*at least 0 and less than 1"):
         build(dropout=dropout)
 
@@ -148,7 +148,7 @@ def test_exports_with_any_batch_size(loss: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_every_loss_gets_the_head_that_it_needs(name: str) -> None:
+def test_every_loss_gets_the_head_for_its_logits(name: str) -> None:
     expected = {"coral": CumulativeHead, "cumulative_link": CumulativeHead, "corn": ContinuationHead}
     assert type(build(loss=name)) is expected.get(name, CategoricalHead)
 

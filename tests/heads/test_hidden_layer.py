@@ -1,4 +1,4 @@
-"""A head with a small layer of its own: any kind of head has it, and all that is asked of heads holds of it."""
+"""Heads of every kind with a hidden layer behave as those without."""
 
 import math
 
@@ -12,7 +12,7 @@ from multiskin.heads import CumulativeHead, Head, create_head
 from multiskin.schema import MISSING, Attribute
 
 C, UNITS = 6, 4
-KINDS = ["cross_entropy", "coral", "corn", "cumulative_link"]  # a loss for every kind of head
+KINDS = ["cross_entropy", "coral", "corn", "cumulative_link"]  # one loss for each kind of head
 of_every_kind = pytest.mark.parametrize("loss", KINDS)
 of_any_grades = pytest.mark.parametrize("k", [2, 3, 5])
 
@@ -30,7 +30,7 @@ def gelu(x: float) -> float:
     return x * (1 + math.erf(x / math.sqrt(2))) / 2
 
 
-def test_the_logits_are_those_of_two_layers_by_hand() -> None:
+def test_the_logits_equal_those_of_two_layers_by_hand() -> None:
     head = build("cross_entropy", 3).eval()
     torch.nn.init.normal_(head.linear.weight)
     (first, first_bias), (last, last_bias) = (
@@ -66,7 +66,7 @@ def test_training_starts_near_equal_probabilities(loss: str, k: int) -> None:
     assert (probabilities.std(dim=0) > 0).all()
 
 
-def test_the_hidden_units_begin_as_large_as_the_features_are() -> None:
+def test_the_hidden_units_start_at_the_scale_of_the_features() -> None:
     torch.manual_seed(0)
     head = create_head(Attribute("tone", 3), 1280, Recipe(hidden=256), (1,) * 3)
     for size in (0.1, 10.0):
@@ -74,10 +74,12 @@ def test_the_hidden_units_begin_as_large_as_the_features_are() -> None:
         assert units.square().mean().sqrt().item() == pytest.approx(size, rel=0.4)
 
 
-def test_dropout_stands_between_the_layers_and_works_in_training_only() -> None:
+def test_dropout_is_between_the_layers_and_in_training_only() -> None:
     head, features = build("cross_entropy", dropout=0.5), torch.ones(200, C)
     torch.nn.init.normal_(head.linear.weight)
-    kept = head.hidden(features[0]) * head.linear.weight / 0.5  # (K, U), what each unit that is not dropped adds
+    kept = (
+        head.hidden(features[0]) * head.linear.weight / 0.5
+    )  # (K, U), the contribution of each unit that is not dropped
     masks = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * UNITS)  # (2 ** U, U)
     possible = masks @ kept.T + head.linear.bias
     assert (head(features)[:, None] - possible).abs().amax(dim=2).amin(dim=1).max() < 1e-4
@@ -95,7 +97,7 @@ def test_a_batch_without_grades_gives_all_layers_a_gradient_of_zeros(loss: str) 
 
 
 @of_every_kind
-def test_a_checkpoint_holds_the_layer_more_and_nothing_where_there_is_none(loss: str) -> None:
+def test_a_checkpoint_contains_the_layer_if_there_is_one(loss: str) -> None:
     cut_points = {"paced_gaps"} if isinstance(build(loss), CumulativeHead) else set()
     last = {"linear.weight", "linear.bias"} | cut_points
     assert set(build(loss).state_dict()) == last | {"hidden.0.weight", "hidden.0.bias"}
@@ -103,8 +105,8 @@ def test_a_checkpoint_holds_the_layer_more_and_nothing_where_there_is_none(loss:
 
 
 @of_every_kind
-def test_it_learns_what_is_linear_in_no_feature(loss: str) -> None:
-    """Exclusive or: two grades that no line parts."""
+def test_it_learns_a_nonlinear_function(loss: str) -> None:
+    """Exclusive or, which is not linearly separable."""
     torch.manual_seed(0)
     head = create_head(Attribute("tone", 2), 2, Recipe(loss=loss, dropout=0.0, hidden=16), (2, 2))
     features, grades = torch.tensor([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]), torch.tensor([0, 1, 1, 0])
@@ -117,7 +119,7 @@ def test_it_learns_what_is_linear_in_no_feature(loss: str) -> None:
 
 
 @pytest.mark.parametrize("hidden", [0, -8, True, 10**9])
-def test_a_number_of_units_that_cannot_be_names_the_attribute(hidden: int) -> None:
+def test_the_message_on_an_invalid_number_of_units_names_the_attribute(hidden: int) -> None:
     with pytest.raises(UserError, match=r"heads\.tone\.hidden is .*at least 1 and less than"):
         build("cross_entropy", hidden=hidden)
 

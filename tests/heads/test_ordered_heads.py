@@ -1,4 +1,4 @@
-"""Heads of ordered grades: what their logits say of the grades, at any number of them and in any precision."""
+"""Heads of ordered grades: what their logits mean, for any number of grades and in any precision."""
 
 import math
 
@@ -42,7 +42,7 @@ def scatter(head: Head, size: float) -> Head:
 
 @pytest.mark.parametrize("k", [2, 3, 7])
 @of_ordered
-def test_cumulated_probabilities_are_those_of_the_logits(loss: str, k: int) -> None:
+def test_cumulative_probabilities_follow_from_the_logits(loss: str, k: int) -> None:
     head = scatter(build(loss, k), 1.0)
     logits = head(noise(5, C))
     assert logits.shape == (5, k - 1)
@@ -54,10 +54,10 @@ def test_cumulated_probabilities_are_those_of_the_logits(loss: str, k: int) -> N
 
 
 @cumulative
-def test_some_hundred_steps_are_enough_for_cut_points_to_make_a_middle_grade_likely(loss: str) -> None:
+def test_a_few_hundred_steps_suffice_for_middle_grades_to_become_likely(loss: str) -> None:
     head, grades = create_head(Attribute("tone", 5), 1, Recipe(loss=loss, dropout=0), (1,) * 5), torch.arange(5)
     nn.init.ones_(head.linear.weight)
-    features = 3.0 * (grades[:, None] - 2)  # far apart for whoever knows where to cut
+    features = 3.0 * (grades[:, None] - 2)  # far apart, given the right cut points
     optimizer = torch.optim.AdamW(head.parameters(), lr=1e-3)
     for _ in range(300):
         optimizer.zero_grad()
@@ -67,7 +67,7 @@ def test_some_hundred_steps_are_enough_for_cut_points_to_make_a_middle_grade_lik
 
 
 @pytest.mark.parametrize("loss", ["corn", "cumulative_link"])
-def test_the_loss_is_the_surprise_at_the_true_grade(loss: str) -> None:
+def test_the_loss_is_the_negative_log_likelihood(loss: str) -> None:
     head = scatter(build(loss, 5), 1.0)
     logits, grades = head(noise(20, C)), torch.arange(20) % 5
     surprise = -head.probabilities(logits)[torch.arange(20), grades].log()
@@ -77,7 +77,7 @@ def test_the_loss_is_the_surprise_at_the_true_grade(loss: str) -> None:
 @cumulative
 @pytest.mark.parametrize("size", [1.0, 30.0, 1e4])
 @pytest.mark.parametrize("k", [2, 3, 7])
-def test_cut_points_are_in_order_whatever_the_parameters_are(loss: str, size: float, k: int) -> None:
+def test_cut_points_are_in_order_for_any_parameters(loss: str, size: float, k: int) -> None:
     head = scatter(build(loss, k), size)
     logits = head(noise(5, C))
     assert (logits.diff(dim=1) <= 0).all()
@@ -112,8 +112,8 @@ def test_losses_and_gradients_of_all_parameters_are_finite(loss: str, size: floa
 
 @cumulative
 @pytest.mark.parametrize("autocast", [True, False])
-def test_half_precision_brings_no_cut_points_together(loss: str, autocast: bool) -> None:
-    """At 300, numbers of bfloat16 are 2 apart and cut points less than 1."""
+def test_half_precision_merges_no_cut_points(loss: str, autocast: bool) -> None:
+    """Near 300, bfloat16 has a spacing of 2, whereas cut points are less than 1 apart."""
     head, features = build(loss, 5), torch.full((2, C), 75.0)
     nn.init.ones_(head.linear.weight)
     expected = head(features).diff(dim=1)
@@ -126,7 +126,7 @@ def test_half_precision_brings_no_cut_points_together(loss: str, autocast: bool)
 @pytest.mark.parametrize("k", [2, 5])
 @of_ordered
 def test_a_step_of_the_optimizer_moves_towards_the_grades_and_keeps_their_order(loss: str, k: int) -> None:
-    """Two grades have no gap between cut points, and an empty parameter."""
+    """With two grades there is no gap between cut points, and the parameter is empty."""
     head = build(loss, k)
     optimizer = torch.optim.AdamW(head.parameters(), lr=0.05)
     features, grades = noise(12, C), torch.zeros(12, dtype=torch.int64)
@@ -141,7 +141,7 @@ def test_a_step_of_the_optimizer_moves_towards_the_grades_and_keeps_their_order(
     assert head.probabilities(head(features))[:, 0].mean() > 1 / k
 
 
-def test_a_grade_that_is_never_seen_loses_its_part_of_the_scale() -> None:
+def test_the_gap_of_a_grade_without_photos_shrinks() -> None:
     head = build("cumulative_link", 3)
     optimizer = torch.optim.LBFGS(head.parameters(), max_iter=100, line_search_fn="strong_wolfe")
     features, grades = torch.zeros(8, C), torch.tensor([0, 2] * 4)
@@ -177,7 +177,7 @@ def net() -> SkinNet:
 
 
 @pytest.mark.parametrize("scalar", [score, probability(1), more_than(0)], ids=["score", "p1", ">0"])
-def test_maps_in_closed_form_are_captums_grad_cam(net: SkinNet, scalar: Scalar) -> None:
+def test_maps_in_closed_form_equal_grad_cam_of_captum(net: SkinNet, scalar: Scalar) -> None:
     photos = noise(2, 3, 64, 64)
     found = closed_form(net, net(photos), scalar)
     [pool] = [layer for layer in net.modules() if isinstance(layer, SelectAdaptivePool2d)]
@@ -189,7 +189,7 @@ def test_maps_in_closed_form_are_captums_grad_cam(net: SkinNet, scalar: Scalar) 
         assert (found.maps[:, h] - expected).abs().max() <= 1e-5 * scale
 
 
-def test_a_class_logit_is_asked_of_a_head_without_one_in_vain(net: SkinNet) -> None:
+def test_a_class_logit_of_a_head_without_one_is_refused(net: SkinNet) -> None:
     with pytest.raises(UserError, match="has 1 logits for 2 grades"):
         closed_form(net, net(noise(1, 3, 64, 64)), class_logit(1))
 

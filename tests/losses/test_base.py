@@ -1,4 +1,4 @@
-"""What every loss promises about weights, missing grades, numbers and devices, whatever it computes."""
+"""What holds for every loss: how it treats weights, missing grades, extreme values and half precision."""
 
 import math
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from multiskin.losses import LOSSES, Loss, create_loss, in_range
 from multiskin.losses.cdw_ce import MAX_WEIGHT
 from multiskin.schema import MISSING, Attribute
 
-COUNTS = {2: (3, 40), 3: (700, 0, 12), 5: (26, 735, 1501, 413, 35)}  # by K; one grade was never seen
+COUNTS = {2: (3, 40), 3: (700, 0, 12), 5: (26, 735, 1501, 413, 35)}  # by K; one grade has no photos
 every_loss = pytest.mark.parametrize("name", LOSSES)
 rows = st.integers(1, 12)
 seeds = st.integers(0, 2**31)
@@ -27,7 +27,7 @@ def build(name: str, k: int = 5) -> Loss:
 
 
 def fit(name: str, logits: Tensor) -> Tensor:
-    """As many of the logits (B, K) as the loss takes, in the order that it needs."""
+    """The logits (B, D) of the kind that the loss takes, made from (B, K)."""
     kind = LOSSES[name].logit_kind
     if kind == "categorical":
         return logits
@@ -35,7 +35,7 @@ def fit(name: str, logits: Tensor) -> Tensor:
 
 
 def draw(name: str, seed: int, b: int, k: int = 5) -> tuple[Tensor, Tensor, Tensor]:
-    """A batch with missing grades and zero weights among the rows."""
+    """A batch in which some grades are missing and some weights are 0."""
     random = torch.Generator().manual_seed(seed)
     logits = fit(name, 3 * torch.randn(b, k, generator=random))
     grades = torch.randint(MISSING, k, (b,), generator=random)
@@ -97,7 +97,7 @@ def test_the_order_of_the_rows_does_not_matter(name: str, seed: int, b: int) -> 
 
 @every_loss
 @pytest.mark.parametrize("junk", [0.0, 1e38, math.inf, -math.inf, math.nan])
-def test_rows_that_do_not_count_have_exactly_no_gradient_whatever_their_logits(name: str, junk: float) -> None:
+def test_masked_rows_have_exactly_zero_gradient_whatever_their_logits(name: str, junk: float) -> None:
     loss = build(name)
     logits = fit(name, torch.randn(4, 5, generator=torch.Generator().manual_seed(0)))
     logits[1:3] = junk
@@ -132,12 +132,12 @@ def test_extreme_logits_give_finite_losses_and_gradients(name: str, size: float,
     assert gradient(loss, logits, grades, torch.ones(k * k)).isfinite().all()
 
 
-def steepest(k: int) -> float:
-    """The largest alpha of cdw_ce for so many grades."""
+def largest_alpha(k: int) -> float:
+    """The largest alpha that cdw_ce allows for K grades."""
     return min(9.99, math.log(MAX_WEIGHT) / math.log(max(k - 1, 2)) - 1e-9)
 
 
-EXTREMES: dict[str, Callable[[int], list[dict[str, float]]]] = {  # of K grades, beside the default options
+EXTREMES: dict[str, Callable[[int], list[dict[str, float]]]] = {  # for K grades, besides the defaults
     "label_smoothing": lambda k: [{"epsilon": 0}, {"epsilon": 0.49}],
     "focal": lambda k: [{"gamma": 0}, {"gamma": 0.01}, {"gamma": 50}],
     "class_balanced_cross_entropy": lambda k: [{"beta": 0}, {"beta": 0.999999}],
@@ -148,7 +148,10 @@ EXTREMES: dict[str, Callable[[int], list[dict[str, float]]]] = {  # of K grades,
     "sord": lambda k: [{"alpha": 0.1, "power": 1}, {"alpha": 100, "power": 10}],
     "triangular_labels": lambda k: [{"alpha": 0}, {"alpha": 0.22}],
     "squared_emd": lambda k: [{"cross_entropy": 0}, {"cross_entropy": 100}],
-    "cdw_ce": lambda k: [{"alpha": 0, "margin": 0.49}, *({"alpha": steepest(k), "margin": m} for m in (0, 1e-6, 0.1))],
+    "cdw_ce": lambda k: [
+        {"alpha": 0, "margin": 0.49},
+        *({"alpha": largest_alpha(k), "margin": m} for m in (0, 1e-6, 0.1)),
+    ],
     "expected_credit": lambda k: [{"cross_entropy": 0, "beta": 0}, {"cross_entropy": 100, "beta": 0.999999}],
 }
 
@@ -173,14 +176,16 @@ def test_losses_and_gradients_of_any_option_stay_finite(
 
 @every_loss
 @pytest.mark.parametrize("apart", [0.0, 6e-8, 1e-6, 1e-5, 1e-4])
-def test_logits_that_hardly_differ_have_a_gradient_in_half_precision(name: str, apart: float) -> None:
+def test_nearly_equal_logits_have_a_finite_gradient_in_half_precision(name: str, apart: float) -> None:
     logits = fit(name, apart * torch.arange(5.0)[None].repeat(5, 1)).half()
     assert gradient(build(name), logits, torch.arange(5), torch.full((5,), 5.0)).isfinite().all()
 
 
 @pytest.mark.parametrize(("alpha", "k"), [(7, 5), (8.8, 4), (4.4, 10), (9.9, 2), (9.9, 3)])
 @pytest.mark.parametrize("margin", [0.0, 1e-4])
-def test_the_steepest_cdw_ce_has_a_gradient_in_half_precision(alpha: float, k: int, margin: float) -> None:
+def test_the_largest_alpha_of_cdw_ce_has_a_finite_gradient_in_half_precision(
+    alpha: float, k: int, margin: float
+) -> None:
     loss = create_loss("cdw_ce", Attribute("tone", k), (1,) * k, alpha=alpha, margin=margin)
     for size in [*torch.linspace(0, 20, 81).tolist(), 1e4]:
         logits = torch.zeros(1, k, dtype=torch.float16)
@@ -202,35 +207,35 @@ def test_half_precision_logits_are_computed_in_float32(name: str, dtype: torch.d
 
 
 @every_loss
-def test_the_gradient_is_that_of_finite_differences(name: str) -> None:
+def test_the_gradient_equals_finite_differences(name: str) -> None:
     loss, (logits, grades, weight) = build(name), draw(name, seed=3, b=6)
     doubles = logits.double().requires_grad_()
     assert torch.autograd.gradcheck(lambda z: loss(z, grades, weight.double()), doubles)
 
 
 @every_loss
-def test_holds_nothing_that_a_checkpoint_would_carry(name: str) -> None:
+def test_adds_nothing_to_a_checkpoint(name: str) -> None:
     loss = build(name)
     assert not loss.state_dict()
     assert not list(loss.parameters())
 
 
 @every_loss
-def test_compiles_to_one_graph_without_a_break(name: str) -> None:
+def test_compiles_without_graph_breaks(name: str) -> None:
     loss, batch = build(name), draw(name, seed=7, b=6)
-    torch.compiler.reset()  # what it compiled for other losses counts against a limit
+    torch.compiler.reset()  # compilations of other losses count towards a limit
     compiled = torch.compile(loss, backend="eager", fullgraph=True)
     torch.testing.assert_close(compiled(*batch), loss(*batch))
 
 
 @pytest.mark.parametrize("value", [0, 0.0, 0.25, 1])
-def test_in_range_passes_a_number_on_as_a_float(value: float) -> None:
+def test_in_range_returns_a_number_as_a_float(value: float) -> None:
     result = in_range("rate", value, 0, 2)
     assert (result, type(result)) == (value, float)
 
 
 @pytest.mark.parametrize("value", [-0.1, 2, math.nan, math.inf, "1", None, True, [1]])
-def test_in_range_refuses_all_else(value: object) -> None:
+def test_in_range_refuses_anything_else(value: object) -> None:
     with pytest.raises(UserError, match=r"rate is .*at least 0 and less than 2"):
         in_range("rate", value, 0, 2)
 
@@ -241,7 +246,7 @@ PHOTOS = {2: (40, 9), 5: (856, 1029, 510, 104, 21)}  # by K
 
 
 def learned(loss: str, options: dict[str, float], truth: Tensor) -> tuple[Loss, Tensor]:
-    """What a head that sees nothing ends with (K,), if grades are drawn by these shares (K,); and its loss."""
+    """The loss of a head without input, and the probabilities (K,) that it learns if grades have these shares (K,)."""
     k = len(truth)
     head = create_head(Attribute("x", k), 1, Recipe(loss=loss, loss_options=options), PHOTOS[k]).double()
     nothing = torch.zeros(k, 1, dtype=torch.float64)
@@ -271,15 +276,15 @@ def learned(loss: str, options: dict[str, float], truth: Tensor) -> tuple[Loss, 
         ("logit_adjustment", {"tau": 0.5}),
     ],
 )
-def test_is_proper_exactly_if_it_is_lowest_where_its_prior_says(name: str, options: dict[str, float], k: int) -> None:
-    apart = 0.0
+def test_is_proper_exactly_if_its_minimum_is_at_its_prior(name: str, options: dict[str, float], k: int) -> None:
+    distance = 0.0
     for shares in TRUTHS[k]:
         truth = torch.tensor(shares, dtype=torch.float64)
         loss, found = learned(name, options, truth)
         prior = loss.prior(truth)
         assert prior.sum().item() == pytest.approx(1)
-        apart = max(apart, (found - prior).abs().max().item())
-    assert apart < 1e-3 if loss.proper else apart > 0.01
+        distance = max(distance, (found - prior).abs().max().item())
+    assert distance < 1e-3 if loss.proper else distance > 0.01
 
 
 def test_losses_that_are_not_proper_are_known() -> None:

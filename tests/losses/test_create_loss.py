@@ -13,13 +13,13 @@ COUNTS = (4, 9, 2)
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_makes_every_loss_by_its_name(name: str) -> None:
+def test_creates_every_loss_by_its_name(name: str) -> None:
     loss = create_loss(name, ROUGHNESS, COUNTS)
     assert type(loss) is LOSSES[name]
     assert loss.num_grades == 3
 
 
-def test_hands_options_and_counts_to_the_loss() -> None:
+def test_passes_options_and_counts_to_the_loss() -> None:
     loss = create_loss("class_balanced_focal", ROUGHNESS, COUNTS, gamma=1.5, beta=0.9)
     expected = ClassBalancedFocal(COUNTS, beta=0.9, gamma=1.5)
     assert loss.grade_weight.tolist() == expected.grade_weight.tolist()
@@ -39,7 +39,7 @@ def test_hands_options_and_counts_to_the_loss() -> None:
         ("class_balanced_focal", {"beta": True}, "(options: beta, gamma)"),
     ],
 )
-def test_says_what_is_wrong_with_a_recipe(name: str, options: dict, message: str) -> None:
+def test_the_message_says_what_is_wrong_with_a_recipe(name: str, options: dict, message: str) -> None:
     with pytest.raises(UserError, match=re.escape(message)):
         create_loss(name, ROUGHNESS, COUNTS, **options)
 

@@ -1,4 +1,4 @@
-"""Each loss against a slow loop written from its definition, and against torch where torch has it."""
+"""Each loss against a slow loop written from its definition, and against PyTorch where it has the loss."""
 
 import math
 from collections.abc import Callable
@@ -94,7 +94,7 @@ def loop_squared_emd(logits: list[float], grade: int, cross_entropy: float = 0.5
 
 
 BETAS = st.sampled_from([0.0, 0.9, 0.99, 0.999, 0.9999])
-ORACLES = [  # with what the options are drawn from
+ORACLES = [  # with the strategies of the options
     (CrossEntropy, loop_cross_entropy, {}),
     (LabelSmoothing, loop_label_smoothing, {"epsilon": st.floats(0, 0.49)}),
     (MaskedLabelSmoothing, loop_masked_label_smoothing, {"epsilon": st.floats(0, 0.33)}),
@@ -127,19 +127,19 @@ def batch() -> tuple[Tensor, Tensor]:
     return 3 * torch.randn(20, 5, generator=random), torch.randint(5, (20,), generator=random)
 
 
-def test_label_smoothing_is_that_of_torch_with_epsilon_over_all_grades(batch: tuple[Tensor, Tensor]) -> None:
+def test_label_smoothing_equals_that_of_torch_with_epsilon_over_all_grades(batch: tuple[Tensor, Tensor]) -> None:
     of_torch = F.cross_entropy(*batch, reduction="none", label_smoothing=0.2 * 5 / 4)
     torch.testing.assert_close(LabelSmoothing(COUNTS[5], epsilon=0.2).per_row(*batch), of_torch)
 
 
-def test_class_balanced_cross_entropy_is_that_of_torch_with_weights(batch: tuple[Tensor, Tensor]) -> None:
+def test_class_balanced_cross_entropy_equals_that_of_torch_with_weights(batch: tuple[Tensor, Tensor]) -> None:
     weight = torch.tensor(effective_number_weights(COUNTS[5], 0.99))
     of_torch = F.cross_entropy(*batch, weight=weight, reduction="none")
     torch.testing.assert_close(ClassBalancedCrossEntropy(COUNTS[5], beta=0.99).per_row(*batch), of_torch)
 
 
 @pytest.mark.parametrize("loss", [LabelSmoothing, MaskedLabelSmoothing])
-def test_smoothing_by_nothing_is_cross_entropy(loss: type, batch: tuple[Tensor, Tensor]) -> None:
+def test_without_smoothing_it_is_cross_entropy(loss: type, batch: tuple[Tensor, Tensor]) -> None:
     torch.testing.assert_close(loss(COUNTS[5], epsilon=0).per_row(*batch), CrossEntropy(COUNTS[5]).per_row(*batch))
 
 
@@ -170,7 +170,7 @@ def test_masked_label_smoothing_has_the_published_table(table: list[list[float]]
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 5.0])
-def test_focal_takes_any_gamma_even_where_the_network_is_certain(gamma: float) -> None:
+def test_focal_is_finite_for_any_gamma_even_if_the_network_is_certain(gamma: float) -> None:
     logits = torch.tensor([[0.3, -1.0, 2.0], [60.0, 0.0, 0.0], [0.0, 60.0, 0.0]], requires_grad=True)
     grades = torch.tensor([0, 0, 0])
     value = Focal(COUNTS[3], gamma).per_row(logits, grades)
@@ -184,7 +184,7 @@ def test_focal_takes_any_gamma_even_where_the_network_is_certain(gamma: float) -
     counts=st.lists(st.integers(0, 5000), min_size=2, max_size=9),
     beta=st.sampled_from([0.0, 0.9, 0.99, 0.999, 0.9999, 1 - 1e-9]),
 )
-def test_class_weights_sum_to_the_grades_present_and_favour_the_rare(counts: list[int], beta: float) -> None:
+def test_class_weights_sum_to_the_number_of_grades_present_and_favour_rare_ones(counts: list[int], beta: float) -> None:
     weights = effective_number_weights(counts, beta)
     assert sum(weights) == pytest.approx(sum(n > 0 for n in counts))
     assert [weight == 0 for weight in weights] == [n == 0 for n in counts]
@@ -192,7 +192,7 @@ def test_class_weights_sum_to_the_grades_present_and_favour_the_rare(counts: lis
     assert all(w >= v * (1 - 1e-6) for (_, w), (_, v) in pairwise(seen))
 
 
-def test_class_weights_run_from_alike_to_inverse_counts() -> None:
+def test_class_weights_range_from_equal_to_inverse_counts() -> None:
     assert effective_number_weights([1, 10, 100], 0.0) == pytest.approx([1, 1, 1])
     assert effective_number_weights([1, 10, 100], 1 - 1e-9) == pytest.approx([3 / 1.11, 0.3 / 1.11, 0.03 / 1.11])
 
@@ -213,14 +213,16 @@ def test_an_option_out_of_range_is_refused(build: Callable[[], object], message:
         build()
 
 
-def test_squared_emd_alone_is_the_ranked_probability_score_times_its_cuts(batch: tuple[Tensor, Tensor]) -> None:
+def test_squared_emd_alone_is_the_ranked_probability_score_times_the_number_of_cuts(
+    batch: tuple[Tensor, Tensor],
+) -> None:
     logits, grades = batch
     score = ranked_probability_score(logits.double().softmax(dim=1), grades)
     loss = SquaredEMD(COUNTS[5], cross_entropy=0).per_row(logits.double(), grades)
     torch.testing.assert_close(loss, 4 * score)
 
 
-def test_squared_emd_costs_more_the_further_off() -> None:
+def test_squared_emd_grows_with_the_distance() -> None:
     sure_of_0 = torch.tensor([[9.0, 0, 0, 0, 0]]).expand(5, 5)
     loss = SquaredEMD(COUNTS[5]).per_row(sure_of_0, torch.arange(5))
     assert (loss.diff() > 0.9).all()

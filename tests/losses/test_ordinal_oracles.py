@@ -1,4 +1,4 @@
-"""Ordinal and long-tailed losses against slow loops, against published numbers, and where a known library is wrong."""
+"""Ordinal and long-tailed losses against slow loops and published numbers, and where a known library is wrong."""
 
 import math
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def loop_logit_adjustment(logits: list[float], grade: int, tau: float = 1.0) -> 
 
 
 def loop_ldam(logits: list[float], grade: int, max_margin: float = 0.5) -> float:
-    """The margin is C / n^(1/4), with C such that the rarest grade that occurs has the largest."""
+    """The margin is C / n^(1/4), where C gives the rarest grade with photos max_margin."""
     counts = COUNTS[len(logits)]
     rarest = min(n for n in counts if n > 0)
     margin = max_margin * rarest**0.25 / counts[grade] ** 0.25 if counts[grade] else max_margin
@@ -78,7 +78,7 @@ def loop_coral(logits: list[float], grade: int) -> float:
 
 
 def loop_corn(logits: list[float], grade: int) -> float:
-    """Of its conditional training sets a grade is in those of the cuts that it reaches."""
+    """A grade belongs to the conditional training sets of the cuts that it reaches."""
     loss = 0.0
     for k, z in enumerate(logits):
         if grade >= k:
@@ -91,7 +91,7 @@ def loop_cumulative_link(logits: list[float], grade: int) -> float:
     return -math.log(above[grade] - above[grade + 1])
 
 
-ORACLES = [  # with what the options are drawn from
+ORACLES = [  # with the strategies of the options
     (SORD, loop_sord, {"alpha": st.floats(0.1, 3), "power": st.floats(1, 3)}),
     (BinomialLabels, loop_binomial, {}),
     (CDWCE, loop_cdw_ce, {"alpha": st.floats(0, 6.9), "margin": st.floats(0, 0.49)}),
@@ -124,7 +124,7 @@ def test_equals_the_loop(
 
 
 def test_cdw_ce_is_right_where_a_library_overflows() -> None:
-    """dlordinal 2.7.0 takes exp(logits) as they are: of the first row it makes NaN, of the second 76.84."""
+    """dlordinal 2.7.0 computes exp(logits) directly and gives NaN for the first row and 76.84 for the second."""
     logits = torch.tensor([[100.0, 0, 0], [20.0, 0, 0]])
     loss = CDWCE(COUNTS[3], alpha=1.0).per_row(logits, torch.tensor([2, 2]))
     assert loss.tolist() == pytest.approx([2 * (100 - math.log(2)), 2 * (20 - math.log(2))], rel=1e-6)
@@ -132,12 +132,12 @@ def test_cdw_ce_is_right_where_a_library_overflows() -> None:
 
 @pytest.mark.parametrize("logits", [[0.3, -0.4, 1.1, 0.0, -2.0], [9.0, 0, 0, 0, 0], [0, 0, 0, 0, 50.0]])
 def test_the_margin_of_cdw_ce_is_added_to_wrong_grades_and_stays_finite(logits: list[float]) -> None:
-    """A library, dlordinal 2.7.0, takes it from them: of the first row its loss falls from 3.378 to 2.486."""
+    """dlordinal 2.7.0 subtracts it instead, which lowers its loss of the first row from 3.378 to 2.486."""
     z = torch.tensor([logits], dtype=torch.float64, requires_grad=True)
     loss = CDWCE(COUNTS[5], margin=0.05).per_row(z, torch.tensor([3]))
     loss.backward()
     assert loss.item() == pytest.approx(loop_cdw_ce(logits, 3, margin=0.05))
-    assert loss.item() > loop_cdw_ce(logits, 3)  # of the first row 4.360 and 3.378
+    assert loss.item() > loop_cdw_ce(logits, 3)  # for the first row, 4.360 and 3.378
     assert z.grad.isfinite().all()
 
 
@@ -154,10 +154,10 @@ def test_without_adjustment_or_margin_it_is_cross_entropy(loss: LogitAdjustment 
     torch.testing.assert_close(loss.per_row(logits, grades), CrossEntropy(COUNTS[3]).per_row(logits, grades))
 
 
-def test_logit_adjusted_probabilities_stand_for_equally_many_photos_of_each_grade() -> None:
+def test_logit_adjusted_probabilities_refer_to_equally_frequent_grades() -> None:
     drawn = torch.tensor(COUNTS[5]) / sum(COUNTS[5])
     torch.testing.assert_close(LogitAdjustment(COUNTS[5]).prior(drawn), torch.full((5,), 0.2))
-    twice = LogitAdjustment(COUNTS[5]).prior(torch.full((5,), 0.2))  # and the sampler evens them out too
+    twice = LogitAdjustment(COUNTS[5]).prior(torch.full((5,), 0.2))  # with a sampler that balances the grades as well
     torch.testing.assert_close(twice, (1 / drawn) / (1 / drawn).sum())
 
 
@@ -185,7 +185,7 @@ NOMINAL = ["cross_entropy", "label_smoothing", "focal", "class_balanced_cross_en
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_only_losses_without_an_order_take_nominal_grades(name: str) -> None:
+def test_only_losses_that_need_no_order_accept_nominal_grades(name: str) -> None:
     kind = Attribute("kind", 3, kind="nominal")
     if name in (*NOMINAL, "balanced_softmax", "logit_adjustment", "ldam"):
         create_loss(name, kind, COUNTS[3])

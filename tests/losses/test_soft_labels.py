@@ -1,4 +1,4 @@
-"""The targets that soft labels put over the grades: their shape, the published ones, and where a library is wrong."""
+"""The targets of soft labels: their shape, published values, and where a library is wrong."""
 
 import math
 
@@ -17,7 +17,7 @@ FIVE = (26, 735, 1501, 413, 35)
 
 @pytest.mark.parametrize("name", LABELS)
 @pytest.mark.parametrize("k", [2, 3, 4, 5, 10, 30])
-def test_labels_have_one_mode_at_the_true_grade_and_are_the_same_from_both_ends(name: str, k: int) -> None:
+def test_labels_have_one_mode_at_the_true_grade_and_are_symmetric(name: str, k: int) -> None:
     target = create_loss(name, Attribute("x", k), (1,) * k).target
     torch.testing.assert_close(target.sum(dim=1), torch.ones(k))
     torch.testing.assert_close(target, target.flip(0, 1))
@@ -27,14 +27,14 @@ def test_labels_have_one_mode_at_the_true_grade_and_are_the_same_from_both_ends(
         assert (target[grade, grade:].diff() <= 0).all()
 
 
-def test_binomial_labels_are_the_published_ones_of_five_grades() -> None:
-    """Published chances from 0.1 to 0.9 have another mode than the true grade with 12: 0.31, 0.38, ... for grade 0."""
+def test_binomial_labels_of_five_grades_are_the_published_ones() -> None:
+    """With 12 grades, the published range from 0.1 to 0.9 misplaces the mode: for grade 0, 0.31, 0.38, ..."""
     published = [[0.6561, 0.2916, 0.0486, 0.0036, 0.0001], [0.2401, 0.4116, 0.2646, 0.0756, 0.0081]]
     torch.testing.assert_close(BinomialLabels(FIVE).target[:2], torch.tensor(published))
     assert BinomialLabels((1,) * 12).target.argmax(dim=1).tolist() == list(range(12))
 
 
-def test_beta_labels_are_the_published_ones_of_three_and_five_grades() -> None:
+def test_beta_labels_of_three_and_five_grades_are_the_published_ones() -> None:
     torch.testing.assert_close(torch.tensor(beta_shapes(3)).float(), torch.tensor([[1.0, 4], [4, 4], [4, 1]]))
     torch.testing.assert_close(torch.tensor(beta_shapes(5)[:3]).float(), torch.tensor([[1.0, 8], [6, 14], [12, 12]]))
     published = [0.16306230596, 0.67401521198, 0.15985465218, 0.00306715018, 6.796952e-07]
@@ -43,7 +43,7 @@ def test_beta_labels_are_the_published_ones_of_three_and_five_grades() -> None:
 
 @pytest.mark.parametrize("k", range(2, 8))
 def test_beta_labels_are_the_areas_under_beta_densities(k: int) -> None:
-    """By the middles of thin strips; inside the scale the shapes are those of a mean and a standard deviation."""
+    """By the midpoint rule; the shapes of inner grades follow from a mean and a standard deviation."""
     target = BetaLabels((1,) * k).target
     x = (torch.arange(4000 * k, dtype=torch.float64) + 0.5) / (4000 * k)
     for grade in range(k):
@@ -54,8 +54,8 @@ def test_beta_labels_are_the_areas_under_beta_densities(k: int) -> None:
         torch.testing.assert_close(target[grade], (area / area.sum()).float(), atol=1e-6, rtol=0)
 
 
-def test_beta_labels_of_fourteen_grades_are_as_narrow_as_any_where_a_library_has_wide_ones() -> None:
-    """dlordinal 2.7.0 has 0.68 on the true one in the middle of 13 grades and 0.39 of 14, from a table of shapes."""
+def test_beta_labels_of_fourteen_grades_are_as_narrow_as_of_thirteen() -> None:
+    """With the table of shapes in dlordinal 2.7.0, a middle grade has 0.68 on itself for K = 13 but 0.39 for K = 14."""
     middle = [BetaLabels((1,) * k).target[6, 6].item() for k in (13, 14)]
     assert middle == pytest.approx([0.68, 0.68], abs=0.01)
 
@@ -63,8 +63,8 @@ def test_beta_labels_of_fourteen_grades_are_as_narrow_as_any_where_a_library_has
 @pytest.mark.parametrize("k", [2, 3, 5])
 @pytest.mark.parametrize("alpha", [0.0, 0.01, 0.05, 0.2])
 def test_triangular_labels_are_the_areas_of_triangles(k: int, alpha: float) -> None:
-    """Inside, a triangle over (middle - half, middle + half); at the ends, half a one from the end to a base."""
-    half = 0.5 / (1 - math.sqrt(2 * alpha))  # in parts of the scale
+    """For inner grades, a triangle over (middle - half, middle + half); for the others, half a triangle."""
+    half = 0.5 / (1 - math.sqrt(2 * alpha))  # in units of one grade
     target = TriangularLabels((1,) * k, alpha).target
     for grade in range(1, k - 1):
         x = torch.linspace(0, k, 30001 * k, dtype=torch.float64)
@@ -77,7 +77,7 @@ def test_triangular_labels_are_the_areas_of_triangles(k: int, alpha: float) -> N
     assert target[0, 0].item() == pytest.approx(1 - side)
 
 
-def test_triangular_labels_of_both_ends_are_alike_where_a_library_has_them_apart() -> None:
-    """dlordinal 2.7.0 gives 0.98845494 to grade 0 and 0.99494475 to grade 4 of five, at the same alpha."""
+def test_triangular_labels_of_both_ends_are_mirror_images() -> None:
+    """dlordinal 2.7.0 gives 0.98845494 to grade 0 but 0.99494475 to grade 4, at the same alpha."""
     target = TriangularLabels(FIVE, alpha=0.01).target
     assert target[[0, 4], [0, 4]].tolist() == pytest.approx([0.98845494, 0.98845494], abs=1e-6)

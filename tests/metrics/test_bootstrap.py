@@ -1,4 +1,4 @@
-"""The bootstrap against one that draws subject by subject, photo by photo."""
+"""The bootstrap against a slow one that draws subject by subject."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,13 @@ from multiskin.metrics.bootstrap import Interval, interval, metric_values, resam
 
 
 def graded(photos: int, heads: int, grades: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Partial grades, and decisions that are mostly near them."""
+    """Grades, some missing, and decisions at most one grade off."""
     random = np.random.default_rng(seed)
     true = random.integers(-1, grades, (photos, heads))
     return true, np.clip(true + random.integers(-1, 2, true.shape), 0, grades - 1)
 
 
-def test_what_has_one_name_is_drawn_as_one() -> None:
+def test_photos_with_the_same_name_belong_to_one_unit() -> None:
     assert sampling_units(["kim", "a", "lee", "kim", "b"]).tolist() == [0, 1, 2, 0, 3]
     assert sampling_units([]).tolist() == []
 
@@ -42,7 +42,7 @@ def test_resamples_count_every_photo_as_often_as_its_subject_is_drawn(resamples:
 
 
 @pytest.mark.parametrize("metric", [of.p_recall, of.quadratic_kappa, of.mae, of.accuracy, of.macro_recall, of.macro_f1])
-def test_the_interval_is_that_of_a_slow_bootstrap(metric) -> None:
+def test_the_interval_equals_that_of_a_slow_bootstrap(metric) -> None:
     grades, decisions = graded(60, 1, 3)
     subjects = np.arange(60) // 4
     value, low, high = interval(metric_values(metric, resampled_confusions(grades, decisions, subjects, 3)[:, 0]))
@@ -58,7 +58,7 @@ def test_the_interval_is_that_of_a_slow_bootstrap(metric) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 3), st.integers(2, 6), st.integers(0, 99))
-def test_the_same_seed_draws_the_same_and_every_draw_is_whole(photos: int, heads: int, k: int, seed: int) -> None:
+def test_the_same_seed_draws_the_same_resamples_of_the_full_size(photos: int, heads: int, k: int, seed: int) -> None:
     grades, decisions = graded(photos, heads, k, seed)
     every = resampled_confusions(np.abs(grades), decisions, np.arange(photos), k, 5, seed)
     again = resampled_confusions(np.abs(grades), decisions, np.arange(photos), k, 5, seed)
@@ -67,7 +67,7 @@ def test_the_same_seed_draws_the_same_and_every_draw_is_whole(photos: int, heads
         assert (every.sum((2, 3)) == photos).all()
 
 
-def test_of_one_subject_nothing_is_known_but_the_value() -> None:
+def test_a_single_subject_has_a_value_without_an_interval() -> None:
     grades, decisions = graded(9, 1, 3)
     confusions = resampled_confusions(grades, decisions, np.zeros(9, int), 3)
     for metric in (of.p_recall, of.quadratic_kappa, of.mae):
@@ -76,5 +76,5 @@ def test_of_one_subject_nothing_is_known_but_the_value() -> None:
         assert np.isnan([low, high]).all()
 
 
-def test_resamples_without_a_value_are_left_out() -> None:
+def test_resamples_without_a_value_are_ignored() -> None:
     assert interval(np.array([0.5, 1.0, np.nan, 1.0])) == Interval(0.5, 1.0, 1.0)

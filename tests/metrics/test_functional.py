@@ -1,4 +1,4 @@
-"""Metrics against slow oracles over expanded samples, against other libraries, and against numbers known by hand."""
+"""Metrics against slow loops over the samples, against other libraries, and against numbers computed by hand."""
 
 import warnings
 from itertools import pairwise
@@ -33,7 +33,7 @@ SCALARS = {
 
 @st.composite
 def confusions(draw: st.DrawFn) -> Tensor:
-    """Counts with at least one sample; small numbers and whole rows of zeros are frequent."""
+    """Counts with at least one sample, often small, and often with rows of zeros."""
     k = draw(st.integers(2, 6))
     cells = draw(st.lists(st.integers(0, 4), min_size=k * k, max_size=k * k))
     for grade in draw(st.sets(st.integers(0, k - 1), max_size=k - 1)):
@@ -101,7 +101,7 @@ def test_equals_loops_over_the_samples(confusion: Tensor) -> None:
 def test_equals_scikit_learn_and_scipy(confusion: Tensor) -> None:
     truth, decided = (list(side) for side in zip(*samples(confusion), strict=True))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # both complain about constants and about grades that are decided, never true
+        warnings.simplefilter("ignore")  # both warn about constants and about grades that are decided but never true
         kappa = sklearn_metrics.cohen_kappa_score(
             truth, decided, weights="quadratic", labels=list(range(len(confusion)))
         )
@@ -129,7 +129,7 @@ def test_recall_equals_scikit_learn(confusion: Tensor) -> None:
 def test_ranges_hold(confusion: Tensor) -> None:
     value = {name: function(confusion).item() for name, function in SCALARS.items()}
     k, slack = len(confusion), 1e-12
-    worst = functional.credit_matrix(k).min(1).values.mean().item()  # every grade answered by the one farthest away
+    worst = functional.credit_matrix(k).min(1).values.mean().item()  # every grade decided as the farthest one
     for name in ("accuracy", "within_one", "macro_recall", "macro_f1"):
         assert 0 <= value[name] <= 1 + slack
     for name in ("quadratic_kappa", "spearman"):
@@ -171,14 +171,14 @@ def test_what_is_no_confusion_matrix_is_refused(name: str, shape: tuple[int, ...
 
 
 @pytest.mark.parametrize("k", [2, 3, 5, 9])
-def test_perfect_answers(k: int) -> None:
+def test_perfect_decisions(k: int) -> None:
     perfect = torch.diag(torch.arange(1, k + 1))
     value = {name: function(perfect).item() for name, function in SCALARS.items() if "constant" not in name}
     assert value == {name: 0.0 if "mae" in name else 1.0 for name in value}
 
 
 @pytest.mark.parametrize("absent", ["present", "zero"])
-def test_a_constant_right_answer_shows_no_agreement_beyond_chance(absent: str) -> None:
+def test_a_correct_constant_decision_shows_no_agreement_beyond_chance(absent: str) -> None:
     confusion = counted([3, 3, 3], [3, 3, 3], 5)
     assert functional.accuracy(confusion) == 1
     assert functional.quadratic_kappa(confusion) == 0
@@ -200,7 +200,7 @@ def test_credit_by_distance() -> None:
     assert functional.credit_matrix(2).tolist() == [[1.0, 0.5], [0.5, 1.0]]
 
 
-def test_p_recall_of_known_answers() -> None:
+def test_p_recall_of_known_decisions() -> None:
     everything_2, farthest = torch.zeros(5, 5), torch.zeros(5, 5)
     everything_2[:, 2] = torch.tensor([7, 1, 30, 4, 2])
     farthest[[0, 1, 2, 3, 4], [4, 4, 0, 0, 0]] = 1
@@ -210,7 +210,7 @@ def test_p_recall_of_known_answers() -> None:
     assert functional.p_recall(farthest).item() == near(-1.1)
 
 
-def test_an_absent_grade_counts_as_the_caller_says() -> None:
+def test_an_absent_grade_counts_as_specified() -> None:
     without_4 = torch.diag(torch.tensor([8, 210, 215, 29, 0]))
     assert functional.p_recall(without_4) == 1
     assert functional.p_recall(without_4, absent="zero").item() == near(0.8)
@@ -225,18 +225,18 @@ def test_another_rule_for_absent_grades_is_refused(function) -> None:
 
 
 def test_macro_mae_keeps_distances_where_grades_are_absent() -> None:
-    """A library that builds its matrix from the grades it happens to see says 0.5."""
+    """A library that builds its matrix only from the grades that occur gives 0.5."""
     assert functional.macro_mae(counted([0, 4, 4, 0], [4, 4, 0, 0], 5)) == 2.0
 
 
 def test_within_one_counts_decisions_that_are_never_true() -> None:
-    """A library that drops grades outside those of the truth says 1.0."""
+    """A library that drops grades that are never true gives 1.0."""
     assert functional.within_one(counted([0, 0, 1, 1], [0, 4, 1, 4], 5)) == 0.5
 
 
 @settings(max_examples=30, deadline=None)
 @given(confusions(), st.integers(0, 3))
-def test_counting_the_samples_gives_the_matrix_back(confusion: Tensor, missing: int) -> None:
+def test_counting_the_samples_restores_the_matrix(confusion: Tensor, missing: int) -> None:
     truth, decided = zip(*samples(confusion), strict=True)
     again = counted([-1] * missing + list(truth), [0] * missing + list(decided), len(confusion))
     assert again.dtype == torch.int64
@@ -276,7 +276,7 @@ def test_ranked_probability_score_of_known_forecasts() -> None:
 
 
 def test_ranked_probability_score_is_proper() -> None:
-    """In expectation under the true distribution nothing scores better than that distribution itself."""
+    """In expectation under the true distribution, no other distribution scores better."""
     true = torch.tensor([0.1, 0.4, 0.2, 0.3], dtype=torch.float64)
 
     def expected_score(forecast: Tensor) -> float:

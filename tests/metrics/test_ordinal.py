@@ -1,4 +1,4 @@
-"""The metric of all heads against slow loops over rows, and what makes it safe to split and merge."""
+"""The metric of all heads against slow loops over rows, and its independence of how rows are batched."""
 
 import math
 from itertools import pairwise
@@ -125,7 +125,7 @@ def test_everything_is_a_float64_scalar() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.permutations(range(12)), st.sets(st.integers(1, 11), max_size=4), st.integers(0, 5))
-def test_any_order_and_any_split_give_the_same(order: list[int], cuts: set[int], seed: int) -> None:
+def test_any_order_and_any_split_give_the_same_result(order: list[int], cuts: set[int], seed: int) -> None:
     batch = batch_of(MIXED, 12, seed)
     edges = [0, *sorted(cuts), 12]
     parts = [rows_of(batch, order[start:stop]) for start, stop in pairwise(edges)]
@@ -156,7 +156,7 @@ def test_merged_states_equal_one_metric_over_everything() -> None:
     assert {key: value.item() for key, value in ranks[0].compute().items()} == near(measured(MIXED, *batches))
 
 
-def test_forward_gives_the_batch_and_keeps_the_sum() -> None:
+def test_forward_returns_the_batch_value_and_accumulates() -> None:
     metric = GradeMetrics(MIXED)
     batches = [batch_of(MIXED, 10, seed) for seed in range(2)]
     for batch in batches:
@@ -164,7 +164,7 @@ def test_forward_gives_the_batch_and_keeps_the_sum() -> None:
     assert {key: value.item() for key, value in metric.compute().items()} == near(measured(MIXED, *batches))
 
 
-def test_reset_forgets() -> None:
+def test_reset_clears_the_state() -> None:
     metric = GradeMetrics(MIXED)
     metric.update(*batch_of(MIXED, 10, seed=1))
     metric.reset()
@@ -180,7 +180,7 @@ def test_a_module_in_half_precision_still_sums_exactly() -> None:
     assert {key: value.item() for key, value in metric.compute().items()} == near(measured(MIXED, batch, batch))
 
 
-def test_a_padded_head_is_scored_as_if_alone() -> None:
+def test_padding_does_not_change_the_scores_of_a_head() -> None:
     """Probabilities that sum to 1 only roughly must not leak into the cuts a head does not have."""
     alone = Schema((Attribute("two", 2),))
     rough = torch.tensor([[[0.2, 0.7, 0.0, 0.0, 0.0]]])
@@ -192,7 +192,7 @@ def test_a_padded_head_is_scored_as_if_alone() -> None:
     assert measured(beside, (padded, decisions, grades))["two/rps"] == pytest.approx(expected, abs=1e-15)
 
 
-def test_perfect_answers() -> None:
+def test_perfect_decisions() -> None:
     grades = torch.tensor([[0, 0, 0, 0], [1, 1, 1, 1], [2, -1, 2, 2], [3, -1, 3, -1], [4, -1, -1, -1]])
     decisions = grades.clamp(min=0)
     probabilities = torch.eye(5)[decisions]
@@ -201,7 +201,7 @@ def test_perfect_answers() -> None:
     assert all(values[key] == float(higher) for key, higher in better.items() if higher is not None)
 
 
-def test_a_head_without_a_grade_has_no_value_and_stays_out_of_the_mean() -> None:
+def test_a_head_without_grades_is_nan_and_left_out_of_the_mean() -> None:
     probabilities, decisions, grades = batch_of(MIXED, 20, missing=0.0)
     grades[:, MIXED.index("five")] = -1
     values = measured(MIXED, (probabilities, decisions, grades))
@@ -217,7 +217,7 @@ def test_nothing_graded_gives_nan_and_no_error() -> None:
         assert all(value == 0 if key.endswith("/n") else value.isnan() for key, value in empty.items())
 
 
-def test_nominal_heads_are_judged_apart() -> None:
+def test_nominal_heads_have_their_own_metrics() -> None:
     keys = measured(MIXED, batch_of(MIXED, 20)).keys()
     assert {key for key in keys if key.startswith("kind/")} == {
         "kind/n",
@@ -229,7 +229,7 @@ def test_nominal_heads_are_judged_apart() -> None:
     assert "mean/n" not in keys
 
 
-def test_nominal_heads_alone_have_means_of_their_own() -> None:
+def test_nominal_heads_alone_have_means() -> None:
     values = measured(NOMINAL, batch_of(NOMINAL, 20))
     means = {key for key in values if key.startswith("mean/")}
     assert means == {"mean/accuracy", "mean/balanced_accuracy", "mean/macro_f1"}

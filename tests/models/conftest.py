@@ -1,3 +1,3 @@
 import torch
 
-torch.set_num_threads(1)  # networks this small only wait for their threads
+torch.set_num_threads(1)  # networks this small gain nothing from threads

@@ -1,4 +1,4 @@
-"""Every family of networks ends in a map that lies as the image does, and in the features that it says it has."""
+"""Backbones of every family give a map that is oriented as the image, and as many features as they declare."""
 
 from functools import cache
 
@@ -11,14 +11,14 @@ from multiskin.config import ModelConfig
 from multiskin.errors import UserError
 from multiskin.models.backbone import Backbone, create_backbone, pretrained_backbone
 
-FAMILIES = {  # name -> pixels, side of the map
+FAMILIES = {  # name -> side of the image in pixels, side of the map
     "test_efficientnet": (64, 2),  # convolution, average pool
     "test_resnet": (64, 2),
-    "mobilenetv3_small_050": (64, 2),  # a convolution stands between pool and classifier
-    "test_convnext": (64, 2),  # a norm stands there
+    "mobilenetv3_small_050": (64, 2),  # a convolution between pool and classifier
+    "test_convnext": (64, 2),  # a norm between them
     "test_mambaout": (64, 2),  # channels last
-    "test_vit": (96, 6),  # tokens, the first of them for the class
-    "test_vit2": (96, 6),  # tokens, pooled by their mean
+    "test_vit": (96, 6),  # tokens, the first of which is the class token
+    "test_vit2": (96, 6),  # tokens, average-pooled
     "levit_128s": (96, 2),  # tokens, on a coarser grid than the patches
 }
 
@@ -42,8 +42,8 @@ def test_maps_and_features_of_every_family(name: str, size: int, side: int) -> N
 @pytest.mark.parametrize(("row", "column"), [(0, 1), (1, 0)])
 @pytest.mark.parametrize("name", ["test_mambaout", "test_vit", "test_vit2"])
 @torch.no_grad()
-def test_a_map_that_had_to_be_laid_out_lies_as_the_image_does(name: str, row: int, column: int) -> None:
-    """Noise in one quarter of the image moves that quarter of the map most."""
+def test_a_map_made_from_other_layouts_is_oriented_as_the_image(name: str, row: int, column: int) -> None:
+    """Noise in one quadrant of the image changes that quadrant of the map most."""
     images, noise = torch.randn(2, 4, 3, 96, 96, generator=torch.Generator().manual_seed(1))
     noise[:, :, (1 - row) * 48 : (2 - row) * 48] = 0
     noise[:, :, :, (1 - column) * 48 : (2 - column) * 48] = 0
@@ -62,7 +62,7 @@ def test_the_features_of_efficientnet_are_the_mean_of_its_map(name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["efficientnet_b0", "resnet18"])
-def test_without_dilation_the_map_is_as_fine_and_every_kernel_plain(name: str) -> None:
+def test_without_dilation_the_map_is_as_fine_and_no_kernel_is_dilated(name: str) -> None:
     plain = create_backbone(ModelConfig(name, weights="none", input_size=64, output_stride=16, dilation=False))
     dilated = create_backbone(ModelConfig(name, weights="none", input_size=64, output_stride=16))
     images = torch.rand(1, 3, 64, 64)
@@ -95,12 +95,12 @@ def test_normalisation_is_that_of_the_published_weights(
 
 
 @pytest.mark.parametrize("name", ["efficientnetb0", "efficientnet_b0.no_such_weights"])
-def test_an_unknown_backbone_names_one_that_is_known(name: str) -> None:
+def test_the_message_on_an_unknown_backbone_suggests_a_known_one(name: str) -> None:
     with pytest.raises(UserError, match=rf"model\.backbone: unknown backbone '{name}'.* efficientnet_b0\b"):
         create_backbone(ModelConfig(name))
 
 
-def test_the_name_of_published_weights_is_a_name_too() -> None:
+def test_the_name_of_published_weights_is_accepted() -> None:
     backbone = create_backbone(ModelConfig("test_efficientnet.r160_in1k"))
     assert backbone.net.pretrained_cfg["tag"] == "r160_in1k"
 
@@ -109,11 +109,11 @@ def test_the_name_of_published_weights_is_a_name_too() -> None:
     ("name", "stride"),
     [
         ("test_vit", 16),  # has no such option
-        ("test_resnet", 3),  # has, and refuses
-        ("efficientnet_b0", 7),  # takes anything, and gives what it can
+        ("test_resnet", 3),  # has it, and refuses
+        ("efficientnet_b0", 7),  # accepts anything and gives a stride that it has
     ],
 )
-def test_an_output_stride_that_a_backbone_lacks_is_an_error(name: str, stride: int) -> None:
+def test_an_unsupported_output_stride_is_an_error(name: str, stride: int) -> None:
     with pytest.raises(UserError, match=rf"model.*output_stride.*{stride}"):
         build(name, 64, stride)
 
@@ -121,11 +121,11 @@ def test_an_output_stride_that_a_backbone_lacks_is_an_error(name: str, stride: i
 @pytest.mark.parametrize(
     ("name", "size"),
     [
-        ("test_vit", 100),  # no multiple of its patch
+        ("test_vit", 100),  # not a multiple of its patch size
         ("crossvit_9_240", 240),  # two grids of tokens, not one
     ],
 )
-def test_a_backbone_that_makes_no_map_is_refused_before_weights_are_fetched(
+def test_a_backbone_that_cannot_process_images_is_refused_before_weights_are_fetched(
     name: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("multiskin.models.backbone.find_weights", lambda *_, **__: pytest.fail("looked for weights"))
@@ -143,7 +143,7 @@ def test_a_fresh_backbone_is_in_training_mode_and_untouched() -> None:
 
 
 @torch.no_grad()
-def test_random_residual_blocks_begin_as_the_identity() -> None:
+def test_random_residual_blocks_start_as_the_identity() -> None:
     config = ModelConfig("efficientnet_b0", weights="none", input_size=64)
     blocks = [block for block in pretrained_backbone(config).net.modules() if getattr(block, "has_skip", False)]
     assert len(blocks) == 9
@@ -152,7 +152,7 @@ def test_random_residual_blocks_begin_as_the_identity() -> None:
         torch.testing.assert_close(block.eval()(maps), maps)
 
 
-STAGES = {  # name -> channels by stride, as the papers or timm's own tables have them
+STAGES = {  # name -> channels by stride, from the papers or timm's tables
     "efficientnet_b0": {2: 16, 4: 24, 8: 40, 16: 112},
     "resnet18": {2: 64, 4: 64, 8: 128, 16: 256},
     "test_convnext": {4: 24, 8: 32, 16: 48},
@@ -163,7 +163,7 @@ STAGES = {  # name -> channels by stride, as the papers or timm's own tables hav
 
 @pytest.mark.parametrize("name", STAGES)
 @torch.no_grad()
-def test_finer_stages_come_with_the_very_same_final_map_and_features(name: str) -> None:
+def test_finer_stages_do_not_change_the_final_map_and_features(name: str) -> None:
     backbone, images = build(name, 64), torch.randn(2, 3, 64, 64)
     assert {stride: stage.channels for stride, stage in backbone.finer_stages.items()} == STAGES[name]
     maps, features, stages = backbone.with_stages(images, {16, 8, 4})
@@ -176,7 +176,7 @@ def test_finer_stages_come_with_the_very_same_final_map_and_features(name: str) 
 
 
 @torch.no_grad()
-def test_a_stage_is_what_its_last_block_gives() -> None:
+def test_a_stage_is_the_output_of_its_last_block() -> None:
     backbone, images = build("efficientnet_b0", 64), torch.randn(1, 3, 64, 64)
     given = {}
     blocks = backbone.net.blocks
@@ -192,7 +192,7 @@ def test_a_stage_is_what_its_last_block_gives() -> None:
 
 
 @pytest.mark.parametrize("stride", [16, 8])
-def test_a_finer_final_map_leaves_fewer_stages_that_are_finer_still(stride: int) -> None:
+def test_a_finer_final_map_leaves_fewer_finer_stages(stride: int) -> None:
     backbone = create_backbone(ModelConfig("efficientnet_b0", weights="none", input_size=64, output_stride=stride))
     assert set(backbone.finer_stages) == {2, 4, 8, 16} - {stride, 16}
 
@@ -205,13 +205,13 @@ def test_a_finer_final_map_leaves_fewer_stages_that_are_finer_still(stride: int)
         ("test_vit", 8, r"VisionTransformer .*finer than its final map; choose another backbone, or leave"),
     ],
 )
-def test_a_stage_that_is_not_there_is_an_error_that_names_those_that_are(name: str, stride: int, words: str) -> None:
+def test_the_message_on_a_missing_stage_names_those_that_exist(name: str, stride: int, words: str) -> None:
     backbone = create_backbone(ModelConfig(name, weights="none", input_size=96))
     with pytest.raises(UserError, match=rf"^heads\.lines\.stride is {stride}; .*{words}"):
         backbone.require_stage(stride, "heads.lines.stride")
 
 
-def test_a_network_that_does_not_give_its_stages_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_without_forward_intermediates_has_no_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = create_backbone(ModelConfig("test_resnet"))
     monkeypatch.delattr(type(backbone.net), "forward_intermediates")
     assert backbone.finer_stages == {}

@@ -1,4 +1,4 @@
-"""A blueprint and a state dict are all that it takes to have a network again."""
+"""A network can be rebuilt from a blueprint and a state dict."""
 
 import io
 from dataclasses import replace
@@ -36,7 +36,7 @@ def through_a_checkpoint(content: dict) -> dict:
     return torch.load(file, weights_only=True)
 
 
-def test_survives_a_checkpoint_that_is_read_with_care() -> None:
+def test_survives_a_checkpoint_loaded_with_weights_only() -> None:
     assert Blueprint.from_dict(through_a_checkpoint(BLUEPRINT.to_dict())) == BLUEPRINT
 
 
@@ -44,13 +44,13 @@ def test_survives_yaml() -> None:
     assert Blueprint.from_dict(yaml.safe_load(yaml.safe_dump(BLUEPRINT.to_dict()))) == BLUEPRINT
 
 
-def test_one_that_was_kept_before_parts_were_has_none() -> None:
+def test_a_blueprint_saved_before_parts_existed_has_none() -> None:
     content = BLUEPRINT.to_dict()
     del content["parts"]
     assert Blueprint.from_dict(content) == replace(BLUEPRINT, parts={})
 
 
-def test_the_network_built_again_gives_the_very_same_logits() -> None:
+def test_the_rebuilt_network_gives_the_same_logits() -> None:
     torch.manual_seed(0)
     net = BLUEPRINT.build().eval()
     saved = through_a_checkpoint({"blueprint": BLUEPRINT.to_dict(), "state_dict": net.state_dict()})
@@ -64,7 +64,7 @@ def test_the_network_built_again_gives_the_very_same_logits() -> None:
     assert again.decisions == net.decisions == ["median", "credit", "argmax"]
 
 
-def test_the_losses_built_again_weigh_by_the_same_counts() -> None:
+def test_the_rebuilt_losses_have_the_same_counts() -> None:
     net, again = BLUEPRINT.build(), Blueprint.from_dict(BLUEPRINT.to_dict()).build()
     logits = {attribute.name: torch.randn(4, attribute.grades) for attribute in BLUEPRINT.schema}
     grades, weight = torch.tensor([[0, 0, 1], [4, -1, 0], [2, 2, -1], [1, 1, 1]]), torch.rand(4, 3)
@@ -74,6 +74,6 @@ def test_the_losses_built_again_weigh_by_the_same_counts() -> None:
     assert not torch.equal(uneven.losses(logits, grades, weight)[2], net.losses(logits, grades, weight)[2])
 
 
-def test_a_given_backbone_is_the_one_that_is_built_on() -> None:
+def test_a_given_backbone_is_used() -> None:
     backbone = BLUEPRINT.build().backbone
     assert BLUEPRINT.build(backbone).backbone is backbone

@@ -1,4 +1,4 @@
-"""A checkpoint is written whole or not at all, and whatever stops it is said as what it is."""
+"""A checkpoint is written whole or not at all, and the original error of a failed write is reported."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -11,14 +11,14 @@ from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
 CONTENT = {"blueprint": {}, "preprocessing": {}, "state_dict": {"net.weight": torch.ones(2)}}
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_a_written_checkpoint_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "new" / "model.ckpt"
     write_checkpoint(CONTENT, path)
     assert read_checkpoint(path)["state_dict"]["net.weight"].tolist() == [1, 1]
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_full_disk_is_told_though_torch_complains_of_its_archive(
+def test_a_full_disk_is_reported_although_torch_complains_about_its_archive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "model.ckpt"
@@ -37,13 +37,11 @@ def test_a_full_disk_is_told_though_torch_complains_of_its_archive(
     assert read_checkpoint(path).keys() == CONTENT.keys()
 
 
-def test_what_stops_torch_is_told_and_not_what_it_was_about_to_mend(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_raised_while_another_is_handled_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(*_: object) -> None:
         try:
             raise KeyError("a default")
-        except KeyError:  # as a signal comes that says a process was lost
+        except KeyError:  # as a signal handler does that reports a lost process
             raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")  # noqa: B904
 
     monkeypatch.setattr(torch, "save", stopped)

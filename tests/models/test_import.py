@@ -1,4 +1,4 @@
-"""What importing the network does not bring along."""
+"""What importing the network does not import."""
 
 import subprocess
 import sys
@@ -17,14 +17,14 @@ print(wandb.__version__)
 
 @pytest.fixture(scope="module")
 def said():
-    """What a new process says that imports what scores, and then wandb."""
+    """The output of a new process that imports the predictor, and then wandb."""
     done = subprocess.run([sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True)
     return done.stdout.splitlines()
 
 
-def test_scoring_imports_nothing_that_it_does_not_need(said):
+def test_scoring_imports_no_heavy_package_that_it_does_not_need(said):
     assert HEAVY.isdisjoint(said[0].split())
 
 
-def test_wandb_can_be_imported_all_the_same(said):
+def test_wandb_can_still_be_imported(said):
     assert said[1]

@@ -1,4 +1,4 @@
-"""What is passed through twice for its gradients gives the same gradients and statistics, in less memory."""
+"""Gradient checkpointing gives the same gradients and running statistics, with less memory."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ SIZES = {"test_vit": 160}
 
 
 def trained_step(name, recomputing):
-    """Two backward passes through one forward pass, and the bytes that were kept for them."""
+    """The network after two backward passes through one forward pass, and the bytes stored for them."""
     torch.manual_seed(0)
     backbone = pretrained_backbone(ModelConfig(name, "none", SIZES.get(name, 64), gradient_checkpointing=recomputing))
     images = torch.rand(3, 3, SIZES.get(name, 64), SIZES.get(name, 64))
@@ -25,7 +25,7 @@ def trained_step(name, recomputing):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_gradients_and_statistics_are_those_of_the_plain_network(name):
+def test_gradients_and_statistics_equal_those_without_it(name):
     plain, much = trained_step(name, False)
     again, little = trained_step(name, True)
     assert little < 0.6 * much
@@ -33,15 +33,15 @@ def test_gradients_and_statistics_are_those_of_the_plain_network(name):
         torch.testing.assert_close(one.grad, other.grad)
     state = again.state_dict()
     for key, tensor in plain.state_dict().items():
-        if not key.endswith("num_batches_tracked"):  # counts, of which nothing follows
+        if not key.endswith("num_batches_tracked"):  # a count that has no effect
             torch.testing.assert_close(state[key], tensor)
 
 
-def test_a_network_to_be_used_recomputes_nothing():
+def test_a_network_for_inference_recomputes_nothing():
     backbone = create_backbone(ModelConfig("test_resnet", "none", 64, gradient_checkpointing=True))
     assert not backbone.net.grad_checkpointing
 
 
-def test_a_network_that_cannot_is_a_users_mistake():
+def test_a_network_that_does_not_support_it_is_refused():
     with pytest.raises(UserError, match=r"model\.gradient_checkpointing: legacy_xception does not support it"):
         pretrained_backbone(ModelConfig("legacy_xception", "none", 64, gradient_checkpointing=True))

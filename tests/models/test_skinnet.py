@@ -1,4 +1,4 @@
-"""One network, several heads: what each gives and learns is its own, and the map's gradient is in closed form."""
+"""One network with several heads: each predicts and learns on its own, and map gradients have a closed form."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ SCHEMA = Schema(
 RECIPES = (
     Recipe(loss="focal", loss_options={"gamma": 1.5}, decision="median"),
     Recipe(loss="class_balanced_cross_entropy", decision="argmax"),
-    Recipe(decision="median"),  # which grades without an order cannot follow
+    Recipe(decision="median"),  # which nominal grades cannot use
     Recipe(loss="label_smoothing"),
 )
 COUNTS = ((9, 4, 1, 0, 2), (5, 5, 1), (1, 2, 3, 4), (7, 1))
@@ -27,7 +27,7 @@ H, WIDTH = len(SCHEMA), SCHEMA.max_grades
 
 
 def build(name: str = "test_efficientnet") -> SkinNet:
-    """With heads that tell photos apart, as trained ones do."""
+    """A network whose heads distinguish photos, as trained ones do."""
     torch.manual_seed(0)
     net = Blueprint(SCHEMA, ModelConfig(name, input_size=64), RECIPES, COUNTS).build()
     for _, head in net.named_heads():
@@ -68,7 +68,7 @@ def test_an_output_has_maps_features_and_named_logits(net: SkinNet, images: Tens
         torch.testing.assert_close(logits[name], head(features))
 
 
-def test_probabilities_stand_side_by_side_with_nothing_beyond_a_heads_own_grades(net: SkinNet, images: Tensor) -> None:
+def test_probabilities_are_padded_with_zeros_beyond_a_heads_own_grades(net: SkinNet, images: Tensor) -> None:
     logits = net(images).logits
     probabilities = net.probabilities(logits)
     assert probabilities.shape == (6, H, WIDTH)
@@ -102,7 +102,7 @@ def test_each_heads_loss_is_that_of_its_recipe_on_its_own_column(net: SkinNet, i
         assert losses[h].item() == pytest.approx(total / 6, rel=1e-5)
 
 
-def test_a_head_without_a_grade_learns_nothing_and_harms_nothing(net: SkinNet, images: Tensor, grades: Tensor) -> None:
+def test_a_head_without_grades_learns_nothing_and_does_no_harm(net: SkinNet, images: Tensor, grades: Tensor) -> None:
     net.train()
     grades[:, 1] = MISSING
     losses = net.losses(net(images).logits, grades, torch.ones(6, H))
@@ -132,13 +132,13 @@ def test_heads_learn_from_their_own_loss_alone(net: SkinNet, images: Tensor, gra
         assert [bool(gradient.any()) for gradient in gradients] == [other == h for other in range(H)]
 
 
-def test_the_state_dict_holds_weights_and_nothing_that_recipes_derive(net: SkinNet) -> None:
+def test_the_state_dict_contains_only_weights(net: SkinNet) -> None:
     beside = {name for name in net.state_dict() if not name.startswith("backbone.net.")}
     assert beside == {f"heads.{h}.linear.{part}" for h in range(H) for part in ("weight", "bias")}
 
 
 @pytest.mark.parametrize("name", ["efficientnet_b0", "test_resnet"])
-def test_the_gradient_of_an_expected_grade_on_the_map_is_in_closed_form(name: str, images: Tensor) -> None:
+def test_the_gradient_of_the_expected_grade_on_the_map_has_a_closed_form(name: str, images: Tensor) -> None:
     """ds/dmap_c(y, x) = sum over k of ds/dlogit_k W_kc / (h w), with ds/dlogit_k = p_k (k - s) for s = E[k]."""
     net = build(name).eval()
     maps, _, logits, _ = net(images[:2])
@@ -169,7 +169,7 @@ def build_finer(name: str = "test_efficientnet", recipes: tuple[Recipe, ...] = F
     return Blueprint(SCHEMA, ModelConfig(name, input_size=64), recipes, COUNTS).build().eval()
 
 
-def test_a_head_reads_the_mean_of_its_stage_behind_the_features(images: Tensor) -> None:
+def test_a_head_reads_the_mean_of_its_stage_after_the_features(images: Tensor) -> None:
     net = build_finer()
     output = net(images)
     assert {stride: tuple(stage.shape) for stride, stage in output.stages.items()} == {
@@ -181,7 +181,7 @@ def test_a_head_reads_the_mean_of_its_stage_behind_the_features(images: Tensor) 
         torch.testing.assert_close(output.logits[name], head(torch.cat([output.features, *pooled], dim=1)))
 
 
-def test_a_head_that_reads_no_stage_says_what_it_says_in_a_network_without_any(images: Tensor) -> None:
+def test_a_head_that_reads_no_stage_is_unaffected_by_the_stages_of_others(images: Tensor) -> None:
     net, plain = build_finer(), build_finer(recipes=RECIPES)
     plain.backbone.load_state_dict(net.backbone.state_dict())
     plain.heads[0].load_state_dict(net.heads[0].state_dict())
@@ -189,7 +189,7 @@ def test_a_head_that_reads_no_stage_says_what_it_says_in_a_network_without_any(i
     assert net.state_dict().keys() == plain.state_dict().keys()
 
 
-def test_a_head_teaches_its_stage_without_the_layers_behind_it(images: Tensor, grades: Tensor) -> None:
+def test_the_gradient_of_a_stage_skips_the_layers_after_it(images: Tensor, grades: Tensor) -> None:
     net = build_finer()
     with torch.no_grad():
         net.heads[1].linear.weight[:, : net.backbone.num_features] = 0
@@ -204,14 +204,14 @@ def test_a_head_teaches_its_stage_without_the_layers_behind_it(images: Tensor, g
     ]
 
 
-def test_a_stage_that_the_backbone_lacks_names_the_head_and_its_option() -> None:
+def test_the_message_on_a_missing_stage_names_the_head_and_its_option() -> None:
     with pytest.raises(UserError, match=r"^heads\.lines\.stride is 8; .*VisionTransformer"):
         build_finer("test_vit")
     with pytest.raises(UserError, match=r"^heads\.on\.stride is 3; .*give one of 2, 4, 8, 16"):
         build_finer(recipes=(*RECIPES[:3], replace(RECIPES[3], stride=3)))
 
 
-def test_with_finer_stages_and_small_layers_exports_with_any_batch_size(images: Tensor) -> None:
+def test_with_finer_stages_and_hidden_layers_exports_with_any_batch_size(images: Tensor) -> None:
     net = build_finer(recipes=tuple(replace(recipe, hidden=8) for recipe in FINER))
     program = torch.export.export(net, (images,), dynamic_shapes=({0: torch.export.Dim("batch")},))
     expected, found = net(images[:3]), program.module()(images[:3])

@@ -1,4 +1,4 @@
-"""First weights: whole and of the right network, or one error; never code from a file, never the network unasked."""
+"""Pretrained weights: complete and of the right network, or one error; no code from files, no unwanted download."""
 
 import pickle
 import socket
@@ -30,7 +30,7 @@ def start_from(weights: str | Path, name: str = NAME) -> Backbone:
 
 @pytest.fixture
 def tensors() -> dict[str, Tensor]:
-    """Of a whole network, classifier and all."""
+    """The state dict of a complete network, including its classifier."""
     torch.manual_seed(1)
     return timm.create_model(NAME).state_dict()
 
@@ -52,7 +52,7 @@ def nothing_cached(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def deaf_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A hub that takes the connection and never answers."""
+    """A hub that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         host = f"http://127.0.0.1:{server.getsockname()[1]}"
         monkeypatch.setattr(constants, "ENDPOINT", host)
@@ -72,7 +72,7 @@ def test_none_starts_from_random_weights() -> None:
 
 @pytest.mark.parametrize("file", ["weights.safetensors", "weights.pth", "nested.pth"])
 @pytest.mark.usefixtures("no_network")
-def test_a_file_gives_its_very_tensors_without_the_classifier(
+def test_a_file_gives_exactly_its_tensors_without_the_classifier(
     file: str, tensors: dict[str, Tensor], tmp_path: Path
 ) -> None:
     path = tmp_path / file
@@ -89,7 +89,7 @@ def test_a_file_gives_its_very_tensors_without_the_classifier(
 
 
 @pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
-def test_a_file_of_half_the_precision_is_a_whole_file(
+def test_a_file_in_half_precision_is_complete(
     precision: torch.dtype, tensors: dict[str, Tensor], tmp_path: Path
 ) -> None:
     tensors["bn1.running_var"] = torch.linspace(0, 900, len(tensors["bn1.running_var"]))
@@ -100,7 +100,7 @@ def test_a_file_of_half_the_precision_is_a_whole_file(
 
 
 class Bait:
-    """Makes a file when it is unpickled without care."""
+    """Creates a file when it is unpickled unsafely."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -113,7 +113,7 @@ def test_a_pickle_runs_no_code(tmp_path: Path) -> None:
     path, sprung = tmp_path / "weights.pth", tmp_path / "sprung"
     torch.save({"conv_stem.weight": torch.zeros(1), "bait": Bait(sprung)}, path)
     torch.load(path, weights_only=False)
-    assert sprung.exists(), "the bait does not work, so this test says nothing"
+    assert sprung.exists(), "the bait does not work, so this test proves nothing"
     sprung.unlink()
     with pytest.raises(UserError, match=r"weights\.pth is not readable as weights"):
         start_from(path)
@@ -148,7 +148,7 @@ def test_a_file_without_named_tensors_is_an_error(content: object, tmp_path: Pat
 @pytest.mark.parametrize(
     "change", ["another network", "half of it", "no norms", "a prefix before each name", "other names"]
 )
-def test_a_file_that_does_not_fill_the_backbone_is_an_error(
+def test_a_file_that_does_not_fit_the_backbone_is_an_error(
     change: str, tensors: dict[str, Tensor], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     content = {
@@ -170,7 +170,7 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         start_from(tmp_path / "gone.pth")
 
 
-def test_the_home_folder_may_be_written_as_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     (tmp_path / "weights.pth").touch()
@@ -181,7 +181,7 @@ def test_the_home_folder_may_be_written_as_a_tilde(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.usefixtures("no_network")
-def test_what_was_fetched_before_is_used_without_the_network(
+def test_cached_weights_are_used_without_the_network(
     tensors: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     save_file(tensors, tmp_path / "model.safetensors")
@@ -200,7 +200,7 @@ def test_what_was_fetched_before_is_used_without_the_network(
 
 @pytest.mark.parametrize("how", ["--offline", "HF_HUB_OFFLINE"])
 @pytest.mark.usefixtures("no_network", "nothing_cached")
-def test_offline_with_nothing_fetched_is_one_error(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_without_cached_weights_is_one_error(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", how == "HF_HUB_OFFLINE")
     with pytest.raises(UserError, match=rf"somebody/something .*{how}.*local file.*'none'"):
         find_weights("auto", PUBLISHED, offline=how == "--offline")
@@ -213,7 +213,7 @@ def test_a_backbone_without_published_weights_is_an_error() -> None:
 
 
 @pytest.mark.usefixtures("nothing_cached")
-def test_a_hub_that_does_not_answer_is_named_first_and_one_error_soon(
+def test_a_hub_that_does_not_respond_is_named_and_soon_one_error(
     deaf_host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "TIMEOUT", 0.2)
@@ -226,7 +226,7 @@ def test_a_hub_that_does_not_answer_is_named_first_and_one_error_soon(
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:1", "no address at all"])
 @pytest.mark.usefixtures("nothing_cached")
-def test_a_hub_that_is_not_there_is_one_error(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_hub_is_one_error(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
     monkeypatch.setenv("no_proxy", "*")
     with pytest.raises(UserError, match=f"{endpoint} cannot be reached"):
