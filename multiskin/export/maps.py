@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from multiskin.explain.cam import weighted_maps, with_stages
 from multiskin.explain.features import matches_features
 from multiskin.heads import Head
-from multiskin.losses import Logits
+from multiskin.losses import LogitKind
 from multiskin.models.skinnet import SkinNet, SkinOutput, head_features
 from multiskin.schema import Attribute
 
@@ -69,7 +69,7 @@ def _continuation(logits: Tensor) -> Tensor:
     return (-logits).sigmoid() * from_here
 
 
-DERIVATIVES: dict[Logits, Callable[[Tensor], Tensor]] = {  # of the expected grade, (B, D) to (B, D)
+DERIVATIVES: dict[LogitKind, Callable[[Tensor], Tensor]] = {  # of the expected grade, (B, D) to (B, D)
     "categorical": _categorical,
     "cumulative": _cumulative,
     "continuation": _continuation,
