@@ -20,11 +20,11 @@ class Stage(NamedTuple):
     """An intermediate feature map of a backbone.
 
     Attributes:
-        index: its position among the backbone's stages.
+        level: its position among the backbone's stages.
         channels: C_s, the number of its channels.
     """
 
-    index: int
+    level: int
     channels: int
 
 
@@ -56,7 +56,7 @@ class Backbone(nn.Module):
     def with_stages(self, images: Tensor, strides: Collection[int]) -> tuple[Tensor, Tensor, dict[int, Tensor]]:
         """The final map and the features, as from forward, and the stages (B, C_s, h_s, w_s) of these strides."""
         stages, ordered = self.finer_stages, sorted(strides)  # in the order in which timm returns them
-        indices = [stages[stride].index for stride in ordered]
+        indices = [stages[stride].level for stride in ordered]
         maps, found = self.net.forward_intermediates(images, indices=indices)
         features = self.net.forward_head(maps, pre_logits=True)
         return self._to_nchw(maps), features, dict(zip(ordered, found, strict=True))
@@ -71,7 +71,7 @@ class Backbone(nn.Module):
             return {}
         stages = [(info["reduction"], info["num_chs"]) for info in self.net.feature_info]
         coarsest, _ = stages[-1]
-        return {stride: Stage(index, channels) for index, (stride, channels) in enumerate(stages) if stride < coarsest}
+        return {stride: Stage(level, channels) for level, (stride, channels) in enumerate(stages) if stride < coarsest}
 
     def require_stage(self, stride: int, option: str) -> Stage:
         """The finer stage with a stride, which was set by this option.
