@@ -225,8 +225,8 @@ class TestCalibrate:
     @pytest.mark.parametrize(
         ("content", "arguments", "words"),
         [
-            ("", [], "give rows of numbers by attribute"),
-            ("- 1", [], "give rows of numbers by attribute"),
+            ("", [], "give a matrix for each attribute, with one row per true grade"),
+            ("- 1", [], "give a matrix for each attribute, with one row per true grade"),
             ("shin: [[1]]", [], "unknown attribute 'shin': did you mean 'shine'?"),
             ("shine: [[1, 2], [3, 4]]", [], "--credit: shine: give 5 rows, one per true grade, of 5 numbers from"),
             ("shine: 1", ["--decision", "shine=median"], "--decision shine=median: --credit has a matrix for shine"),

@@ -143,7 +143,7 @@ def test_mistakes_get_one_message(model: Path, folder: Path, capsys: pytest.Capt
     for arguments, words in {
         ("gone.onnx", photo): "gone.onnx: no such file",
         (folder / "not.onnx", photo): "not a valid ONNX file",
-        (model, photo, "--device", "cuda"): "--device cuda: an .onnx file is run on the CPU",
+        (model, photo, "--device", "cuda"): "--device cuda: .onnx files run on the CPU",
         (model, photo, "--decision", "shin=median"): "unknown attribute 'shin'",
         (model, folder / "4a.png"): "none of 1 photos could be read",
     }.items():
