@@ -20,7 +20,7 @@ from multiskin.data.manifest import Manifest
 from multiskin.data.transforms import Preprocessing, evaluation_transform
 from multiskin.models.backbone import Backbone, pretrained_backbone
 from multiskin.models.weights import find_weights
-from multiskin.run import whole
+from multiskin.run import atomic_path
 from multiskin.schema import Schema
 
 BATCH = 32
@@ -95,7 +95,7 @@ def _cached_features(path: Path, photos: Manifest, config: FitConfig, backbone: 
         start = time.process_time()
         features = _compute_features(photos, config, backbone)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as part, part.open("wb") as file:  # as a file object, since numpy appends .npz to names
+        with atomic_path(path) as part, part.open("wb") as file:  # as a file object, since numpy appends .npz to names
             np.savez(file, features=features, seconds=time.process_time() - start)
     with np.load(path) as kept:
         return kept["features"], float(kept["seconds"])

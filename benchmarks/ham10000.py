@@ -27,7 +27,7 @@ from multiskin.data.transforms import PhotoTransform, Preprocessing, evaluation_
 from multiskin.metrics import bootstrap
 from multiskin.metrics.functional import macro_recall
 from multiskin.models.backbone import pretrained_backbone
-from multiskin.run import whole
+from multiskin.run import atomic_path
 from multiskin.schema import Attribute, Schema
 from multiskin.training.schedule import warmup_cosine
 
@@ -88,7 +88,7 @@ def plain_predictions(args: argparse.Namespace, seed: int, beside: Path) -> pd.D
     path = beside.with_name(f"{beside.name}-plain-{origin(beside)['commit'][:8]}.csv")
     if not path.exists():
         predictions = Loop(args, seed).predictions()
-        with whole(path) as part:
+        with atomic_path(path) as part:
             predictions.to_csv(part, index=False)
     return pd.read_csv(path, dtype={"subject": str, "image": str})
 

@@ -24,7 +24,7 @@ from readings import BASELINE, RESAMPLES, Study, ranked
 from seeds import RESULTS, commit, machine, threads
 
 from multiskin.losses import LOSSES
-from multiskin.run import whole, write_json
+from multiskin.run import atomic_path, write_json
 from multiskin.schema import Schema
 
 CONFIGS = {"isic_abc": "configs/isic_abc.yaml", "skin5": "configs/skin5_drawn.yaml"}
@@ -77,7 +77,7 @@ def train_and_save(
     start, of_heads = time.process_time(), zip(schema, *(sides[name] for name in SIDES), strict=True)
     heads = [choose(loss, attribute, of_head, seeds) for attribute, *of_head in of_heads]
     plain = [([*setting], *rest) for setting, *rest in heads]
-    with whole(path) as part:
+    with atomic_path(path) as part:
         torch.save({"heads": plain, "seconds": time.process_time() - start}, part)
 
 

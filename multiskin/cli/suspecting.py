@@ -24,7 +24,7 @@ def suspects(arguments: list[str]) -> None:
     from multiskin.compare.folds import MIN_FOLDS, graded_photos, out_of_fold, plan_folds
     from multiskin.compare.runs import Runs
     from multiskin.explain.suspects import rank_suspects
-    from multiskin.run import write_whole
+    from multiskin.run import write_atomically
     from multiskin.training.checks import check, check_weights
 
     for option in ("--ckpt_path", "--test"):
@@ -45,7 +45,7 @@ def suspects(arguments: list[str]) -> None:
         table = rank_suspects(photos.manifest, out_of_fold(runs, planned, photos.manifest))
         ranked, text = root / "suspects.csv", table.to_csv(index=False, float_format="%.4g")
         _keep_previous(ranked, text)
-        write_whole(ranked, text)
+        write_atomically(ranked, text)
     _print_counts(table)
     print(f"all labels, the most doubtful first: {ranked}")
     print(f"check the labels with yes, clear it for correct ones, and train without the rest: --data.exclude {ranked}")

@@ -123,11 +123,11 @@ def _command(arguments: list[str], config: "FitConfig", root: Path) -> str:
 def _write_wandb_sweep(path: Path, content: dict[str, Any], config: "FitConfig") -> None:
     import yaml
 
-    from multiskin.run import write_whole
+    from multiskin.run import write_atomically
 
     if path.exists():
         raise UserError(f"--wandb {path}: already exists; name another file or remove this one")
     if config.offline:
         raise UserError("--wandb: W&B's agents need the network; leave --offline out")
-    write_whole(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000))
+    write_atomically(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000))
     print(f"run: wandb sweep {path}\nthen start the 'wandb agent' that it prints in this folder, as often as you like")

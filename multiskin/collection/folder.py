@@ -12,7 +12,7 @@ from pyarrow import dataset, parquet
 
 from multiskin.collection.plan import Plan
 from multiskin.errors import UserError
-from multiskin.run import RunFolder, require_writable, whole, write_json
+from multiskin.run import RunFolder, atomic_path, require_writable, write_json
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class CollectionFolder:
             return False
 
     def write(self, number: int, rows: pa.Table) -> None:
-        with whole(self.part(number)) as file:
+        with atomic_path(self.part(number)) as file:
             parquet.write_table(rows, file, compression="zstd")
 
     def finish(self) -> int:
@@ -114,7 +114,7 @@ class CollectionFolder:
         reason = dataset.field("error")
         columns = {"path": dataset.field("image"), "reason": reason}
         rows = dataset.dataset(files).to_table(columns, filter=reason.is_valid())
-        with whole(self.failed) as file:
+        with atomic_path(self.failed) as file:
             parquet.write_table(rows, file)
         write_json(self.record, self._content() | {"failed": len(rows)})
         return len(rows)

@@ -14,7 +14,7 @@ from multiskin.documents import to_yaml
 from multiskin.errors import UserError
 from multiskin.inference.predictor import CALIBRATION, CONFORMAL, CREDITS, DECISIONS
 from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
-from multiskin.run import RunFolder, write_whole
+from multiskin.run import RunFolder, write_atomically
 
 ADDED_AFTER_TRAINING = (CALIBRATION, CONFORMAL, CREDITS, DECISIONS)  # added to a checkpoint after training
 
@@ -55,7 +55,7 @@ def _copy(trained: RunFolder, run: PlannedRun, folder: RunFolder) -> None:
         _copy_training(trained, part, run)
         settings = yaml.safe_load(trained.config.read_text(encoding="utf-8"))
         settings |= {"recipe": asdict(run.config.recipe), "heads": run.config.heads, "out": str(folder.root.resolve())}
-        write_whole(part.config, to_yaml(settings))
+        write_atomically(part.config, to_yaml(settings))
         part.root.rename(folder.root)
     finally:
         shutil.rmtree(part.root, ignore_errors=True)

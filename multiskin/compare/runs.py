@@ -16,7 +16,7 @@ from multiskin.compare.process import FitProcess, threads_each
 from multiskin.data.workers import worker_count
 from multiskin.documents import to_yaml
 from multiskin.errors import UserError
-from multiskin.run import RunFolder, require_writable, write_whole
+from multiskin.run import RunFolder, require_writable, write_atomically
 
 INPUTS = "inputs"
 MARKER = ".multiskin"  # marks a folder as ours and names the command that made it
@@ -50,7 +50,7 @@ class Runs:
             raise UserError(f"--out {self.root}: holds the runs of another command; name another folder")
         with require_writable(self.root):
             (self.root / INPUTS).mkdir(parents=True, exist_ok=True)
-            write_whole(marker, self.command)
+            write_atomically(marker, self.command)
         with RunFolder(self.root).locked():
             yield
 
@@ -122,9 +122,9 @@ class Runs:
             model=replace(run.config.model, weights=str(weights.resolve()) if weights else run.config.model.weights),
             test=self.side == "test",
         )
-        write_whole(table, text)
+        write_atomically(table, text)
         run.schema.save(schema)
-        write_whole(settings, to_yaml(asdict(config)))
+        write_atomically(settings, to_yaml(asdict(config)))
         return settings
 
 

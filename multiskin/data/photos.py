@@ -16,7 +16,7 @@ from multiskin.data.splits import make_split, split_table
 from multiskin.data.table import Problem, read_table
 from multiskin.data.validation import Progress, second_headings
 from multiskin.errors import UserError
-from multiskin.run import whole
+from multiskin.run import atomic_path
 from multiskin.schema import MISSING, Schema
 
 
@@ -42,11 +42,11 @@ class Photos:
 
     def save(self, split: Path, skipped: Path) -> None:
         """Writes the split and, if any, the rows that were left out, as CSV files."""
-        with whole(split) as part:
+        with atomic_path(split) as part:
             split_table(self.manifest, self.split).to_csv(part, index=False)
         if self.skipped:
             rows = [(problem.row, problem.column, problem.message) for problem in self.skipped]
-            with whole(skipped) as part:
+            with atomic_path(skipped) as part:
                 pd.DataFrame(rows, columns=["row", "column", "problem"]).to_csv(part, index=False)
 
 

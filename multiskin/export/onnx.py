@@ -15,7 +15,7 @@ from multiskin.portable.card import Card
 from multiskin.portable.decisions import Rule
 from multiskin.portable.pixels import Pixels
 from multiskin.portable.predictor import INSTALL, OnnxPredictor
-from multiskin.run import whole
+from multiskin.run import atomic_path
 
 
 def export_onnx(predictor: Predictor, path: Path, photos: Sequence[np.ndarray]) -> Agreement:
@@ -39,7 +39,7 @@ def export_onnx(predictor: Predictor, path: Path, photos: Sequence[np.ndarray]) 
     backbone = type(predictor.net.backbone.net).__name__
     model = onnx_graph(traceable(predictor), card.preprocessing.input_size, backbone)
     onnx.helper.set_model_props(model, card.to_metadata())
-    with whole(path) as part:
+    with atomic_path(path) as part:
         onnx.save(model, part)
         found = agreement(predictor, OnnxPredictor.from_file(part, detector), photos)
         require_same(found, str(path))
@@ -62,7 +62,7 @@ def export_int8(
     """
     detector = predictor.preprocessing.skin.detector
     pixels = OnnxPredictor.from_file(source, detector).pixels
-    with whole(path) as part:
+    with atomic_path(path) as part:
         quantise(source, part, np.stack([pixels(photo) for photo in learned]))
         _describe(part, replace(card_of(predictor), conformal=None))
         return agreement(predictor, OnnxPredictor.from_file(part, detector), photos)

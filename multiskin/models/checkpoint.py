@@ -8,7 +8,7 @@ import torch
 
 from multiskin.errors import UserError
 from multiskin.models.pretrained import read_pretrained
-from multiskin.run import whole
+from multiskin.run import atomic_path
 
 REMEDY = "give a .ckpt file of a run"
 CLOSE_ERROR = "unexpected pos"  # in torch's message when it closes an archive after a failed write
@@ -44,7 +44,7 @@ def write_checkpoint(content: dict[str, Any], path: Path) -> None:
         OSError: no space, or no permission to write.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with whole(path) as part, part.open("wb") as file:
+    with atomic_path(path) as part, part.open("wb") as file:
         _save(content, file)
         file.flush()
         os.fsync(file.fileno())

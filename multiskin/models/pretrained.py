@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from multiskin.errors import UserError
-from multiskin.run import PRETRAINED, whole
+from multiskin.run import PRETRAINED, atomic_path
 
 CONFIG = "config.json"
 README = "README.md"
@@ -34,9 +34,9 @@ def write_pretrained(folder: Path, config: Mapping[str, Any], state: Mapping[str
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"library_name": LIBRARY, **config}, indent=2, ensure_ascii=False) + "\n"
     for name, content in ((CONFIG, text), (README, readme)):
-        with whole(folder / name) as part:
+        with atomic_path(folder / name) as part:
             part.write_text(content, encoding="utf-8")
-    with whole(folder / PRETRAINED) as part:
+    with atomic_path(folder / PRETRAINED) as part:
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, part, {"format": "pt"})
 
 

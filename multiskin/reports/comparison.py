@@ -46,7 +46,7 @@ from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.html import write_page
 from multiskin.reports.styles import page_style, picture_style
 from multiskin.reports.svg import to_svg
-from multiskin.run import whole, write_whole
+from multiskin.run import atomic_path, write_atomically
 
 FILES = ("results.json", "table.csv", "table.md", "figures", "report.html")  # the record comes first
 DESCRIPTIONS = {
@@ -71,9 +71,9 @@ def write_comparison(comparison: Comparison, root: Path) -> Path:
     """
     no_cost = with_relative_paths({"cost": comparison.no_cost}, root)["cost"]
     comparison = replace(comparison, missing=with_relative_paths(comparison.missing, root), no_cost=no_cost)
-    write_whole(root / "results.json", results_json(comparison))
-    write_whole(root / "table.csv", comparison.results.to_csv(index=False))
-    write_whole(root / "table.md", comparison_table_markdown(comparison))
+    write_atomically(root / "results.json", results_json(comparison))
+    write_atomically(root / "table.csv", comparison.results.to_csv(index=False))
+    write_atomically(root / "table.md", comparison_table_markdown(comparison))
     write_comparison_figures(comparison, root / "figures")
     page = root / "report.html"
     write_page(page, "comparison", _content(comparison))
@@ -108,7 +108,7 @@ def write_comparison_figures(comparison: Comparison, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with picture_style():
         for name, figure in _figures(lines, comparison.cost):
-            with whole(folder / f"{name}.png") as part:
+            with atomic_path(folder / f"{name}.png") as part:
                 figure.savefig(part, format="png")
 
 

@@ -17,7 +17,7 @@ from multiskin.data.statistics import Pair, pairs, patterns
 from multiskin.reports.formats import number, percent
 from multiskin.reports.grade_counts import HeadCounts, Side, Slice, head_counts, sides
 from multiskin.reports.tables import ASCII, print_grades
-from multiskin.run import write_whole
+from multiskin.run import write_atomically
 from multiskin.schema import Attribute, Schema
 
 SHOWN = 12  # combinations of attributes in a table; patterns.csv has all
@@ -116,7 +116,7 @@ def write_tables(tables: GradeTables, root: Path) -> list[Path]:
     paths = []
     for name, frame in tables.frames().items():
         paths.append(root / f"{name}.csv")
-        write_whole(paths[-1], frame.to_csv(index=False, float_format="%.4f"))
+        write_atomically(paths[-1], frame.to_csv(index=False, float_format="%.4f"))
     return paths
 
 

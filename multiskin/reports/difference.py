@@ -17,7 +17,7 @@ from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.html import write_page
 from multiskin.reports.markdown import markdown_table
 from multiskin.reports.paired import PairedRuns, Regraded
-from multiskin.run import RunFolder, write_whole
+from multiskin.run import RunFolder, write_atomically
 from multiskin.schema import Schema
 
 COLUMNS = {"candidate": "second", "baseline": "first"}  # new names for columns of statistics.compare
@@ -154,9 +154,9 @@ def write_difference(found: Difference, folder: Path) -> Path:
         folder: the folder to write to.
     """
     results = found.results.rename(columns=COLUMNS)
-    write_whole(folder / "difference.csv", results.to_csv(index=False, float_format="%.6g"))
-    write_whole(folder / "difference_photos.csv", found.changes.to_csv(index=False))
-    write_whole(folder / "difference.md", difference_markdown(found))
+    write_atomically(folder / "difference.csv", results.to_csv(index=False, float_format="%.6g"))
+    write_atomically(folder / "difference_photos.csv", found.changes.to_csv(index=False))
+    write_atomically(folder / "difference.md", difference_markdown(found))
     page = folder / "difference.html"
     write_page(page, "difference", _content(found))
     return page

@@ -10,7 +10,7 @@ from multiskin.reports.graded import GradedPredictions
 from multiskin.reports.html import write_page
 from multiskin.reports.page import prediction_content, settings_of
 from multiskin.reports.thumbnails import probability_of_truth, worst_misses
-from multiskin.run import RunFolder, write_whole
+from multiskin.run import RunFolder, write_atomically
 
 
 def write_errors(run: RunFolder, side: str, photos: Path, examples: int) -> Path:
@@ -28,7 +28,7 @@ def write_errors(run: RunFolder, side: str, photos: Path, examples: int) -> Path
     predictions = GradedPredictions.of_run(run, side)
     page = run.root / ("errors.html" if side == "test" else f"errors-{side}.html")
     listed = page.with_suffix(".csv")
-    write_whole(listed, error_table(predictions).to_csv(index=False, float_format="%.4f"))
+    write_atomically(listed, error_table(predictions).to_csv(index=False, float_format="%.4f"))
     content = prediction_content(run, side, predictions, settings_of(run), photos, examples)
     write_page(page, "errors", {"listed": listed.name, **content})
     return page

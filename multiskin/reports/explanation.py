@@ -13,7 +13,7 @@ from multiskin.explain.measures import DRAWS, THRESHOLD, TOLERANCE
 from multiskin.reports.explanation_tables import SMALL, Cell, Measured, Panel, panels_of
 from multiskin.reports.html import write_page
 from multiskin.reports.markdown import markdown_table
-from multiskin.run import write_json, write_whole
+from multiskin.run import write_atomically, write_json
 
 UNMASKED = "There are no masks of where the attributes show, so nothing is said here on whether the maps lie there."
 
@@ -32,13 +32,13 @@ def write_map_evaluation(evaluation: MapEvaluation, folder: Path) -> Path:
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    write_whole(path, table.to_csv(index=False, float_format="%.6g"))
+    write_atomically(path, table.to_csv(index=False, float_format="%.6g"))
 
 
 def write_panels(folder: Path, words: Sequence[str], panels: Sequence[Panel]) -> Path:
     """Writes the tables as explanation.html and explanation.md; returns the page's path."""
     page = folder / "explanation.html"
-    write_whole(folder / "explanation.md", _markdown(words, panels))
+    write_atomically(folder / "explanation.md", _markdown(words, panels))
     write_page(page, "explanation", {"words": words, "panels": panels})
     return page
 

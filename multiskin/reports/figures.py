@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 from multiskin.reports.fonts import drawable, families
-from multiskin.run import whole
+from multiskin.run import atomic_path
 from multiskin.schema import Attribute, Schema
 
 MOST_COLUMNS = 3  # panels side by side
@@ -125,5 +125,5 @@ def drawable_text(text: str, fallback: str) -> str:
 
 def save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
-    with whole(path) as part:
+    with atomic_path(path) as part:
         figure.savefig(part, dpi=120, format="png")

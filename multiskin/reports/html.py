@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from multiskin import __version__
 from multiskin.reports import formats
 from multiskin.reports.styles import DARK, LIGHT
-from multiskin.run import write_whole
+from multiskin.run import write_atomically
 
 FILTERS = (
     formats.number,
@@ -32,7 +32,7 @@ def write_page(path: Path, template: str, content: Mapping[str, Any]) -> None:
     """
     written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     page = _environment().get_template(f"{template}.html.jinja")
-    write_whole(path, page.render(content, written=written, version=__version__, light=LIGHT, dark=DARK))
+    write_atomically(path, page.render(content, written=written, version=__version__, light=LIGHT, dark=DARK))
 
 
 def _environment() -> Environment:

@@ -8,7 +8,7 @@ import pandas as pd
 from multiskin.inference.evaluate import Evaluation
 from multiskin.reports.classification import classification_report
 from multiskin.reports.figures import draw_confusions
-from multiskin.run import RunFolder, move_results, whole, write_json
+from multiskin.run import RunFolder, atomic_path, move_results, write_json
 
 
 def record(run: RunFolder, name: str, evaluation: Evaluation) -> None:
@@ -25,7 +25,7 @@ def record(run: RunFolder, name: str, evaluation: Evaluation) -> None:
     _write(run.uncalibrated(name), None if before is None else replace(evaluation, prediction=before).table())
     _write(run.persons(name), evaluation.table_of_persons())
     draw_confusions(evaluation.confusion, evaluation.schema, run.figure(f"confusion_{name}"))
-    with whole(run.classification(name)) as part:
+    with atomic_path(run.classification(name)) as part:
         classification_report(evaluation.confusion, evaluation.schema).to_csv(part, index=False, float_format="%.4f")
     write_json(run.metrics, metrics)  # last: it marks the evaluation as complete
 
@@ -35,7 +35,7 @@ def _write(path: Path, table: pd.DataFrame | None) -> None:
     if table is None:
         path.unlink(missing_ok=True)
         return
-    with whole(path) as part:
+    with atomic_path(path) as part:
         table.to_csv(part, index=False)
 
 

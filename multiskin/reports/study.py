@@ -14,7 +14,7 @@ from multiskin.reports.comparison_lines import JUDGED_BY, METRICS, difference, l
 from multiskin.reports.comparison_missing import missing_markdown, with_relative_paths
 from multiskin.reports.formats import amount, number
 from multiskin.reports.markdown import markdown_table
-from multiskin.run import write_json, write_whole
+from multiskin.run import write_atomically, write_json
 
 FILES = ("study.json", "table.md", "results.csv", "by_grade.csv", "costs.csv")  # what a study writes, its record first
 
@@ -44,9 +44,9 @@ def write_findings(findings: Findings, root: Path) -> Path:
         },
     )
     for name in ("results", "by_grade", "costs"):
-        write_whole(root / f"{name}.csv", getattr(findings, name).to_csv(index=False, float_format="%.6g"))
+        write_atomically(root / f"{name}.csv", getattr(findings, name).to_csv(index=False, float_format="%.6g"))
     table = root / "table.md"
-    write_whole(table, findings_markdown(findings))
+    write_atomically(table, findings_markdown(findings))
     return table
 
 

@@ -25,7 +25,7 @@ from multiskin.data.splits import split_table
 from multiskin.data.workers import worker_count
 from multiskin.documents import to_yaml
 from multiskin.errors import UserError
-from multiskin.run import RunFolder, require_writable, write_whole
+from multiskin.run import RunFolder, require_writable, write_atomically
 from multiskin.search.space import Choices, Range, Space, with_options
 from multiskin.training.checkpoints import changes, deciding_settings
 
@@ -191,7 +191,7 @@ class Sweep:
 
     def _save(self) -> None:
         """Writes the table of all trials, and the config of the best one."""
-        write_whole(self.root / "trials.csv", self.table().to_csv(index=False))
+        write_atomically(self.root / "trials.csv", self.table().to_csv(index=False))
         for best in self.finished()[:1]:
             config = with_options(self.config, self._options(best.params))
             schema = f"{self.settings.name}/schema.yaml"
@@ -235,7 +235,7 @@ def trial_name(number: int) -> str:
 
 
 def _write(config: FitConfig, path: Path) -> Path:
-    write_whole(path, to_yaml(asdict(config)))
+    write_atomically(path, to_yaml(asdict(config)))
     return path
 
 

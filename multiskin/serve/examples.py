@@ -8,7 +8,7 @@ import cv2
 
 from multiskin.data.render.photo import Shot, photograph
 from multiskin.data.render.plan import plan_shots
-from multiskin.run import whole
+from multiskin.run import atomic_path
 
 SEED, PERSONS = 7, range(6)  # one person of each skin tone
 SHOWN = (1, 3, 4)  # persons shown: of different tones, with pronounced conditions
@@ -52,7 +52,7 @@ def example_pictures(folder: Path) -> list[Example]:
 def _drawn(shot: Shot, path: Path) -> Path:
     if not path.exists():
         _, encoded = cv2.imencode(".jpg", photograph(shot).pixels[..., ::-1], QUALITY)  # OpenCV's order is BGR
-        with whole(path) as part:
+        with atomic_path(path) as part:
             part.write_bytes(encoded.tobytes())
     return path
 

@@ -14,7 +14,7 @@ from multiskin.data.preprocessing import Preprocessing
 from multiskin.documents import to_yaml
 from multiskin.models.backbone import pretrained_backbone
 from multiskin.models.blueprint import Blueprint
-from multiskin.run import RunFolder, first_process, whole, write_whole
+from multiskin.run import RunFolder, atomic_path, first_process, write_atomically
 from multiskin.training.checkpoints import find_checkpoint, finished_epochs, require_same_run
 from multiskin.training.checks import check, check_validation, monitor_mode
 from multiskin.training.interrupts import interruptible
@@ -102,8 +102,8 @@ def _start(run: RunFolder, config: FitConfig, photos: Photos) -> Path | None:
 
 def _save_inputs(run: RunFolder, config: FitConfig, photos: Photos) -> None:
     """Saves what is needed to reproduce the run, the settings last: a folder that has them holds a run."""
-    with whole(run.schema) as part:
+    with atomic_path(run.schema) as part:
         photos.manifest.schema.save(part)
     photos.save(run.split, run.skipped)
     settings = asdict(config) | {"schema": run.schema.name, "ckpt_path": None}
-    write_whole(run.config, to_yaml(settings))
+    write_atomically(run.config, to_yaml(settings))

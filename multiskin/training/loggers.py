@@ -18,7 +18,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from multiskin.config import FitConfig, LogConfig
 from multiskin.disclosure import without_paths
 from multiskin.errors import UserError
-from multiskin.run import RunFolder, first_process, write_json, write_whole
+from multiskin.run import RunFolder, first_process, write_atomically, write_json
 
 
 def check_loggers(config: LogConfig) -> None:
@@ -60,7 +60,7 @@ class Curves(Logger):
         writer = csv.DictWriter(text, sorted(set().union(*self.rows)))
         writer.writeheader()
         writer.writerows(self.rows)
-        write_whole(self.path, text.getvalue())
+        write_atomically(self.path, text.getvalue())
 
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
         """Logs nothing: they are in config.yaml."""

@@ -28,7 +28,7 @@ from multiskin.data.first_config import config_text
 from multiskin.data.proposal import Proposal
 from multiskin.data.validation import Progress
 from multiskin.errors import UserError
-from multiskin.run import whole, write_whole
+from multiskin.run import atomic_path, write_atomically
 from multiskin.schema import Schema
 
 IMAGE, SPLIT = "image", "split"
@@ -100,7 +100,7 @@ def import_labels(layout: Layout, source: Path, out: Path, progress: Progress | 
     config = out / "config.yaml"
     if not config.exists():
         proposal = _proposal(schema, source, table, sides, reader, layout.parts)
-        write_whole(config, config_text(proposal))
+        write_atomically(config, config_text(proposal))
     return Imported(table, rows, listed, config, report.lines())
 
 
@@ -108,9 +108,9 @@ def _rules(layout: Layout, source: Path, out: Path) -> tuple[Schema, Mapping]:
     """The existing schema and mapping; writes the layout's own first if there are none."""
     schema, mapping = out / "schema.yaml", out / "mapping.yaml"
     if not schema.exists():
-        write_whole(schema, layout.schema_text(source))
+        write_atomically(schema, layout.schema_text(source))
     if not mapping.exists():
-        write_whole(mapping, layout.mapping_text())
+        write_atomically(mapping, layout.mapping_text())
     attributes = Schema.load(schema)
     return attributes, Mapping.load(mapping, attributes)
 
@@ -202,7 +202,7 @@ def _row(found: Sequence[Found], graded: Sequence[Found], report: Report) -> _Ro
 def _write(path: Path, headings: Sequence[str], rows: Iterable[_Row]) -> int:
     """Writes the table and returns the number of its rows."""
     number = 0
-    with whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         lines = csv.DictWriter(file, [IMAGE, *headings], restval="", lineterminator="\n")
         lines.writeheader()
         for row in rows:

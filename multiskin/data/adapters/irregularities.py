@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from multiskin.run import whole
+from multiskin.run import atomic_path
 
 LEFT_OUT, BLANKED, MENDED, NOTED = "left out", "left blank", "mended", "noted"
 
@@ -85,7 +85,7 @@ class Report:
     @contextmanager
     def written(cls, path: Path) -> Iterator["Report"]:
         """A report whose file replaces `path` when it is complete."""
-        with whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        with atomic_path(path) as part, part.open("w", encoding="utf-8", newline="") as file:
             yield cls(file)
 
     def add(self, file: str, kind: Kind, detail: str = "") -> None:
