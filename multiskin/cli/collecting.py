@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from multiskin.cli.adjusting import with_options
 from multiskin.cli.exporting import ONNX
-from multiskin.cli.parsers import whole
+from multiskin.cli.parsers import int_at_least
 from multiskin.cli.terminal import progress, warn
 from multiskin.errors import UserError, unknown
 
@@ -32,10 +32,12 @@ PREDICTION_OPTIONS = ("decision", "credit", "tta", "group", "detector")
 def add_engine_options(parser: ArgumentParser) -> None:
     parser.add_argument("--engine", choices=["ray"], help="ray: many processes, which write parts to the folder --out")
     only = "with --engine ray: "
-    parser.add_argument("--part_rows", type=whole(1), help=f"{only}photos per part, one file; default: {PART_ROWS}")
+    parser.add_argument(
+        "--part_rows", type=int_at_least(1), help=f"{only}photos per part, one file; default: {PART_ROWS}"
+    )
     parser.add_argument("--address", help=f"{only}address of a running cluster; default: start one on this machine")
     waiting = "MiB for decoded photos that wait for a GPU, not with --address"
-    parser.add_argument("--memory", type=whole(100), help=f"{only}{waiting}; default: {MEMORY}")
+    parser.add_argument("--memory", type=int_at_least(100), help=f"{only}{waiting}; default: {MEMORY}")
 
 
 def require_no_engine_options(options: Namespace) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from multiskin.cli.parsers import Parser, summary, whole
+from multiskin.cli.parsers import Parser, int_at_least, summary
 from multiskin.cli.photos import checked_photos, with_photos_drawn
 from multiskin.cli.settings import fit_config, is_given, parse
 from multiskin.cli.terminal import console, status_printer
@@ -102,8 +102,8 @@ def _study_parser() -> Parser:
     parser = Parser("multiskin study", description=f"{summary(study)} Options of 'fit' apply to all variants.")
     parser.add_argument("--config", type=Path, required=True, help="the study, a YAML file such as configs/studies/*")
     parser.add_argument("--full", action="store_true", help="use what the file lists under 'full', which takes longer")
-    parser.add_argument("--seeds", type=whole(0), nargs="+", help="seeds of each variant; default: the file's")
-    parser.add_argument("--jobs", type=whole(1), default=1, help="runs at the same time; they share the cores")
+    parser.add_argument("--seeds", type=int_at_least(0), nargs="+", help="seeds of each variant; default: the file's")
+    parser.add_argument("--jobs", type=int_at_least(1), default=1, help="runs at the same time; they share the cores")
     parser.add_argument("--out", type=Path, help="folder for the runs and tables; default: runs/NAME")
     return parser
 

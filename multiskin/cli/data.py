@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from shlex import quote
 
-from multiskin.cli.parsers import Parser, summary, whole
+from multiskin.cli.parsers import Parser, int_at_least, summary
 from multiskin.cli.photos import checked_photos, faces_in, with_photos_drawn
 from multiskin.cli.settings import fit_config, is_given
 from multiskin.cli.terminal import ask, console, progress, take_default
@@ -87,15 +87,15 @@ def data_render(arguments: list[str]) -> None:
     parser.add_argument("out", type=Path, help="a new folder: images/, masks/, labels.csv, truth.csv")
     parser.add_argument(
         "--persons",
-        type=whole(0),
+        type=int_at_least(0),
         nargs=3,
         default=default.persons,
         metavar=("TRAIN", "VAL", "TEST"),
         help=f"number of persons, five photos each; default: {' '.join(map(str, default.persons))}",
     )
     size = f"height and width in pixels; default: {default.size}"
-    parser.add_argument("--size", type=whole(1), default=default.size, help=size)
-    parser.add_argument("--seed", type=whole(0), default=default.seed, help="random seed; default: 0")
+    parser.add_argument("--size", type=int_at_least(1), default=default.size, help=size)
+    parser.add_argument("--seed", type=int_at_least(0), default=default.seed, help="random seed; default: 0")
     parser.add_argument(
         "--faces",
         help="a folder of face photographs to draw on, with faces.csv and landmarks.json; default: faces are drawn, "

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from multiskin.cli.maps import measure_maps
-from multiskin.cli.parsers import Parser, add_inference_options, summary, whole
+from multiskin.cli.parsers import Parser, add_inference_options, int_at_least, summary
 from multiskin.cli.photos import SIDES, data_of, photos_of_side
 from multiskin.cli.settings import is_given
 from multiskin.cli.terminal import progress, warn
@@ -89,7 +89,11 @@ def _parser() -> Parser:
         help="detect skin: show maps only on skin, and report how much of them lies outside it",
     )
     parser.add_argument(
-        "--worst", type=whole(1), default=0, metavar="N", help="explain the N worst errors of each head in the run"
+        "--worst",
+        type=int_at_least(1),
+        default=0,
+        metavar="N",
+        help="explain the N worst errors of each head in the run",
     )
     parser.add_argument(
         "--side", default="test", help="the photos for --worst and --evaluate: test or val; default: test"
@@ -99,7 +103,7 @@ def _parser() -> Parser:
     parser.add_argument("--evaluate", action="store_true", help="measure the quality of the maps on the run's photos")
     parser.add_argument(
         "--sample",
-        type=whole(0),
+        type=int_at_least(0),
         default=40,
         metavar="N",
         help="photos for the slow parts of --evaluate: deletion, insertion and randomised networks; default: 40",

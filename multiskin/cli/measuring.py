@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from multiskin.cli.adjusting import add_group_option, add_views_option, with_options
 from multiskin.cli.collecting import add_engine_options, predict_collection, require_no_engine_options
 from multiskin.cli.exporting import load_model
-from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, summary, whole
+from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, int_at_least, summary
 from multiskin.cli.photos import SIDES, data_of, photos_of_side, photos_of_table
 from multiskin.cli.terminal import console, warn
 from multiskin.errors import UserError, unknown
@@ -85,7 +85,9 @@ def errors(arguments: list[str]) -> None:
         "--side", default="test", help="which photos: test or val, which writes errors-val.*; default: test"
     )
     parser.add_argument("--root", help="the folder of the photos, if they have moved")
-    parser.add_argument("--examples", type=whole(0), default=12, help="worst errors per head, with maps; default: 12")
+    parser.add_argument(
+        "--examples", type=int_at_least(0), default=12, help="worst errors per head, with maps; default: 12"
+    )
     options = parser.parse_args(arguments)
     from multiskin.reports.errors import write_errors
     from multiskin.reports.page import settings_of
@@ -103,7 +105,9 @@ def report(arguments: list[str]) -> None:
     parser = Parser("multiskin report", description=summary(report))
     parser.add_argument("run", help="the run folder")
     parser.add_argument("--root", help="the folder of the photos, if they have moved")
-    parser.add_argument("--examples", type=whole(0), default=4, help="photos per head and kind; 0: none; default: 4")
+    parser.add_argument(
+        "--examples", type=int_at_least(0), default=4, help="photos per head and kind; 0: none; default: 4"
+    )
     options = parser.parse_args(arguments)
     from multiskin.reports.page import settings_of, write_report
     from multiskin.run import RunFolder

@@ -23,7 +23,7 @@ def summary(command: Callable[..., Any]) -> str:
     return (command.__doc__ or "").splitlines()[0]
 
 
-def whole(lowest: int) -> Callable[[str], int]:
+def int_at_least(lowest: int) -> Callable[[str], int]:
     """An argument type: a whole number of at least `lowest`."""
 
     def number(text: str) -> int:
@@ -37,9 +37,9 @@ def whole(lowest: int) -> Callable[[str], int]:
 def add_inference_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; default: auto")
     parser.add_argument("--detector", help="the YuNet .onnx file, for a model trained with one, if it has moved")
-    parser.add_argument("--batch_size", type=whole(1), default=32, help="photos per batch; default: 32")
+    parser.add_argument("--batch_size", type=int_at_least(1), default=32, help="photos per batch; default: 32")
     parser.add_argument(
-        "--num_workers", type=whole(0), help="processes that read photos; default: by the number of cores"
+        "--num_workers", type=int_at_least(0), help="processes that read photos; default: by the number of cores"
     )
 
 

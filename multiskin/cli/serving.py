@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from multiskin.cli.parsers import Parser, summary, whole
+from multiskin.cli.parsers import Parser, int_at_least, summary
 from multiskin.cli.terminal import warn
 from multiskin.errors import UserError
 
@@ -35,7 +35,9 @@ def _options(arguments: list[str]) -> Namespace:
         "model", nargs="?", help="a run folder or a .ckpt file; without one, the page offers to train a model"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; default: this machine only")
-    parser.add_argument("--port", type=whole(0), default=7860, help="port to listen on; default: 7860; 0: any free one")
+    parser.add_argument(
+        "--port", type=int_at_least(0), default=7860, help="port to listen on; default: 7860; 0: any free one"
+    )
     parser.add_argument(
         "--root-path", default="", metavar="PATH", help="path that a proxy serves the demo under, such as /skin"
     )
@@ -47,10 +49,18 @@ def _options(arguments: list[str]) -> Namespace:
     )
     parser.add_argument("--members-only", action="store_true", help="require an account to score a photo")
     parser.add_argument(
-        "--max-upload", type=whole(1), default=20, metavar="MB", help="maximum size of one request; default: 20 MB"
+        "--max-upload",
+        type=int_at_least(1),
+        default=20,
+        metavar="MB",
+        help="maximum size of one request; default: 20 MB",
     )
     parser.add_argument(
-        "--max-accounts", type=whole(0), default=1000, metavar="N", help="maximum number of accounts; default: 1000"
+        "--max-accounts",
+        type=int_at_least(0),
+        default=1000,
+        metavar="N",
+        help="maximum number of accounts; default: 1000",
     )
     parser.add_argument(
         "--training",
