@@ -2,11 +2,14 @@
 
 import csv
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -417,6 +420,37 @@ class TestProgram:
         monkeypatch.setitem(COMMANDS, "fit", lambda _: Lost()[0])
         assert main(["fit"]) == 2
         assert capsys.readouterr().err.startswith("multiskin: error: Connection reset by peer; the same command")
+
+    @pytest.mark.parametrize(
+        ("stop", "status", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+    )
+    @pytest.mark.parametrize("sending", [False, True])
+    def test_a_worker_that_was_stopped_along_with_the_command_is_no_lost_one(
+        self, stop, status, said, sending, monkeypatch, capsys
+    ):
+        class Stopped(torch.utils.data.Dataset):
+            def __len__(self):
+                return 1
+
+            def __getitem__(self, _):
+                with suppress(KeyboardInterrupt):  # as Python does in destructors and at a fork
+                    os.kill(os.getpid(), stop)
+                if sending:
+                    raise ConnectionResetError(104, "Connection reset by peer")
+                raise RuntimeError("DataLoader worker (pid 7) exited unexpectedly")
+
+        monkeypatch.setitem(COMMANDS, "fit", lambda _: [*torch.utils.data.DataLoader(Stopped())])
+        assert main(["fit"]) == status
+        assert capsys.readouterr().err.startswith(f"multiskin: {said}; the same command with --ckpt_path last")
+
+    def test_an_interrupt_that_the_shell_had_switched_off_stays_off(self, monkeypatch):
+        """As a shell does for commands in the background."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            monkeypatch.setitem(COMMANDS, "fit", lambda _: os.kill(os.getpid(), signal.SIGINT))
+            assert main(["fit"]) == 0
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def test_a_gpu_without_enough_memory_gets_one_message(self, monkeypatch, capsys):
         def predict(_):

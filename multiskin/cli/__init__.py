@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0 success, 2 user error, 130 interrupted, 143 terminated."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     resume = RESUME_HINTS.get(arguments[0], "") if arguments else ""
-    with _sigterm_interrupts() as terminated:
+    with _stops_recorded() as stops:
         try:
             _run(arguments)
         except UserError as error:
@@ -54,15 +54,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else closing it would fail again
         except OSError as error:
             if _is_lost_connection_to_worker(error):
+                if stops:
+                    return _end_stopped(stops, resume)
                 return _end(2, f"error: DataLoader worker is gone ({error.strerror}), {WORKER_REMEDY}{resume}")
             place = f"{error.filename}: " if error.filename else ""
             remedy = "; free some space or choose another place" if error.errno in UNWRITABLE else ""
             return _end(2, f"error: {place}{error.strerror or error}{remedy}{resume}")
         except (KeyboardInterrupt, EOFError, RuntimeError) as error:
-            if terminated:  # SLURM also stops the DataLoader workers, for which torch raises a RuntimeError
-                return _end(143, f"terminated{resume}")
-            if not isinstance(error, RuntimeError):
-                return _end(130, f"interrupted{resume}")
+            if stops or not isinstance(error, RuntimeError):  # stopped along with us, workers are no lost ones
+                return _end_stopped(stops, resume)
             shortage = _memory_shortage(error, resume)
             if shortage is None:
                 raise
@@ -100,20 +100,33 @@ def _end(status: int, message: str) -> int:
     return status
 
 
+def _end_stopped(stops: Sequence[int], resume: str) -> int:
+    return _end(143, f"terminated{resume}") if signal.SIGTERM in stops else _end(130, f"interrupted{resume}")
+
+
 @contextmanager
-def _sigterm_interrupts() -> Iterator[list[int]]:
-    """Makes SIGTERM, which docker and SLURM send, end a command as Ctrl-C does; the list then contains the signal."""
+def _stops_recorded() -> Iterator[list[int]]:
+    """Makes SIGTERM, which docker and SLURM send, end a command as Ctrl-C does; the list then contains the signals.
+
+    They are recorded because Python ignores an exception that a signal raises in a destructor or at a fork. An
+    interrupt that the shell has switched off, as for commands in the background, stays off.
+    """
     received: list[int] = []
 
     def interrupt(number: int, _: object) -> NoReturn:
         received.append(number)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    before = {
+        number: signal.signal(number, interrupt)
+        for number in (signal.SIGTERM, *([signal.SIGINT] if interruptible else []))
+    }
     try:
         yield received
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _message(error: UserError) -> str:
