@@ -22,9 +22,7 @@ from multiskin.serve.sessions import Session, Sessions
 from multiskin.serve.settings import Settings
 
 MOST_LARGE = 64  # concurrent requests with photos, from first byte to answer
-SESSION_THREADS = (
-    8  # threads that look up sessions, separate from scoring threads, which may all be waiting for the network
-)
+SESSION_THREADS = 8  # for looking up sessions, apart from scoring threads, which may all be waiting for the network
 # The server evaluates proxy headers, from trusted proxies only; Gradio would believe them from anybody.
 DROPPED_HEADERS = (*OF_PROXIES, b"x-gradio-")
 
