@@ -63,6 +63,12 @@ FIT = """\
 """
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("processes"):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_collection_finish():
     gc.freeze()
     gc.enable()

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 HEAVY = {"wandb", "scipy.stats", "scipy.optimize", "pandas", "sklearn", "matplotlib", "pytorch_lightning", "gradio"}
 PROGRAM = """
 import sys

@@ -28,7 +28,7 @@ from multiskin.run import RunFolder
 from multiskin.training.fit import fit
 
 resource = pytest.importorskip("resource", reason="file sizes are limited as Unix does it")
-slow = pytest.mark.slow
+slow, processes = pytest.mark.slow, pytest.mark.processes
 
 GO_ON = "the same command with --ckpt_path last resumes it\n"
 ENDS = {
@@ -173,14 +173,9 @@ def curves(run):
     return pd.read_csv(run.curves).drop(columns=["step", "train/seconds"]).groupby("epoch").first()
 
 
-@pytest.mark.parametrize(
-    ("stop", "workers"),
-    [
-        (signal.SIGINT, 0),
-        pytest.param(signal.SIGTERM, 0, marks=slow),
-        *(pytest.param(stop, workers, marks=slow) for stop in ENDS for workers in (1, 2)),
-    ],
-)
+@processes
+@pytest.mark.parametrize("stop", ENDS)
+@pytest.mark.parametrize("workers", [0, 1, 2])
 def test_a_run_that_is_stopped_says_how_it_goes_on(stop, workers, start, tmp_path, assert_goes_on):
     fitting = start(tmp_path / "run", "--data.num_workers", workers).after_an_epoch()
     fitting.stop(stop)
@@ -223,7 +218,8 @@ def test_the_program_is_interrupted_in_a_terminal(arguments, tmp_path, assert_go
 
 
 # smaller than the split, the first curves and best.ckpt
-@pytest.mark.parametrize("largest_file", [pytest.param(600, marks=slow), 1450, pytest.param(1_000_000, marks=slow)])
+@processes
+@pytest.mark.parametrize("largest_file", [600, 1450, 1_000_000])
 def test_a_file_that_has_no_room_is_named(largest_file, start, tmp_path, assert_goes_on):
     fitting = start(tmp_path / "run", largest_file=largest_file)
     status, said = fitting.end()
@@ -234,8 +230,9 @@ def test_a_file_that_has_no_room_is_named(largest_file, start, tmp_path, assert_
     assert_goes_on(fitting.run)
 
 
+@processes
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="Linux alone limits another process")
-@pytest.mark.parametrize("largest_file", [1000, pytest.param(1_000_000, marks=slow)])
+@pytest.mark.parametrize("largest_file", [1000, 1_000_000])
 def test_what_an_earlier_epoch_left_stays_when_room_runs_out(largest_file, start, tmp_path, assert_goes_on):
     fitting = start(tmp_path / "run").after_an_epoch()
     resource.prlimit(fitting.process.pid, resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY))
@@ -260,7 +257,8 @@ def small_disk(tmp_path):
     subprocess.run(["umount", place], capture_output=True)
 
 
-@pytest.mark.parametrize("size", ["3600k", *(pytest.param(size, marks=slow) for size in ("4k", "12k", "100k", "2m"))])
+@processes
+@pytest.mark.parametrize("size", ["4k", "12k", "100k", "2m", "3600k"])
 def test_a_full_disk(size, small_disk, start, assert_goes_on):
     """The largest disk has room for the checkpoints, but not for a second copy of one."""
     fitting = start(small_disk(f"size={size}") / "run")
@@ -272,6 +270,7 @@ def test_a_full_disk(size, small_disk, start, assert_goes_on):
     assert_goes_on(fitting.run)
 
 
+@processes
 def test_a_folder_that_cannot_be_written(small_disk, start):
     out = small_disk("size=1m") / "run"
     out.mkdir()
@@ -284,6 +283,7 @@ def test_a_folder_that_cannot_be_written(small_disk, start):
     assert list(out.iterdir()) == []
 
 
+@processes
 def test_a_worker_that_the_system_kills(start, tmp_path, assert_goes_on):
     fitting = start(tmp_path / "run", "--data.num_workers", 2).after_an_epoch()
     command = ["pgrep", "-P", str(fitting.process.pid)]
@@ -298,7 +298,8 @@ def test_a_worker_that_the_system_kills(start, tmp_path, assert_goes_on):
     assert_goes_on(fitting.run)
 
 
-@pytest.mark.parametrize("workers", [2, pytest.param(0, marks=slow)])
+@processes
+@pytest.mark.parametrize("workers", [0, 2])
 def test_a_photo_that_vanishes_between_epochs(workers, config, start, tmp_path, assert_goes_on):
     photo, elsewhere = Path(config.data.root) / "images" / "06.png", tmp_path / "06.png"
     fitting = start(tmp_path / "run", "--data.num_workers", workers).after_an_epoch()
@@ -310,6 +311,7 @@ def test_a_photo_that_vanishes_between_epochs(workers, config, start, tmp_path, 
     assert_goes_on(fitting.run)
 
 
+@processes
 def test_of_two_runs_into_one_folder_one_goes_on(start, tmp_path, whole):
     both = [start(tmp_path / "run"), start(tmp_path / "run")]
     (status, silence), (refused, said) = sorted(fitting.end() for fitting in both)

@@ -134,6 +134,7 @@ def test_mlflow_goes_on_with_its_run(resumed):
         assert_same_curve([(metric.step, metric.value) for metric in history], run, key)
 
 
+@pytest.mark.processes
 def test_wandb_goes_on_under_its_name(resumed):
     """Offline, each start has a file of its own; 'wandb sync' appends one to the other."""
     import wandb

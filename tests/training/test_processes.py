@@ -43,7 +43,13 @@ def train(settings, out, backbone, processes):
     return RunFolder(out), done
 
 
-@pytest.fixture(scope="module", params=[LAYER_NORM, pytest.param(BATCH_NORM, marks=pytest.mark.slow)])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(LAYER_NORM, marks=pytest.mark.processes),
+        pytest.param(BATCH_NORM, marks=pytest.mark.slow),
+    ],
+)
 def two(request, settings, tmp_path_factory):
     """The run of two processes, which have different numbers of validation photos and so of batches."""
     return train(settings, tmp_path_factory.mktemp("two") / "run", request.param, 2)

@@ -126,6 +126,7 @@ def test_faces_that_are_too_few_are_named(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.processes
 def test_a_process_killed_from_outside_is_said_so(tmp_path, monkeypatch):
     """Kills its process when it draws, like a system that is short of memory."""
     monkeypatch.setattr(folder_module, "_draw", _die)

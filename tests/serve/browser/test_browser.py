@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 PASSWORD = "a long sentence"
 
 
@@ -38,7 +40,6 @@ def test_a_photo_gets_five_scores_and_five_maps_and_is_gone(visit, photos):
     assert {guest.context.request.get(address).status for address in sent} <= {403, 404}
 
 
-@pytest.mark.slow
 def test_several_photos_make_one_report(visit, photos):
     page = visit().page
     page.click("text=Several photos of one person")
@@ -54,7 +55,6 @@ def test_several_photos_make_one_report(visit, photos):
     assert page.locator(".ms-tray li").last.inner_text().strip().startswith("Chin")
 
 
-@pytest.mark.slow
 def test_what_is_no_photo_is_refused_in_words(visit, tmp_path):
     text = tmp_path / "photo.png"
     text.write_text("no picture")
@@ -64,7 +64,6 @@ def test_what_is_no_photo_is_refused_in_words(visit, tmp_path):
     assert "not a JPEG, PNG or WebP" in guest.page.inner_text("#ms-message")
 
 
-@pytest.mark.slow
 def test_saved_results_are_ones_own(visit, photos):
     mina = visit()
     mina.score(photos[1])
@@ -128,7 +127,6 @@ def test_a_phone_shows_all_without_scrolling_sideways(visit, photos):
     assert phone.sideways == 0
 
 
-@pytest.mark.slow
 def test_korean_is_spoken_where_it_is_read_or_asked_for(visit, photos):
     reader = visit(locale="ko-KR")
     reader.page.wait_for_selector("[role=tab]:has-text('사진 분석')")
@@ -144,7 +142,6 @@ def test_korean_is_spoken_where_it_is_read_or_asked_for(visit, photos):
     asker.page.wait_for_selector("html[lang=ko]")
 
 
-@pytest.mark.slow
 def test_care_is_advised_and_the_nearest_clinics_are_found_without_asking_anybody_else(visit, photos):
     guest = visit(geolocation={"latitude": 37.5663, "longitude": 126.9779}, permissions=["geolocation"])
     guest.score(photos[3])
@@ -163,7 +160,6 @@ def test_care_is_advised_and_the_nearest_clinics_are_found_without_asking_anybod
     page.wait_for_selector(".ms-near li:first-child:has-text('Busan Skin')")
 
 
-@pytest.mark.slow
 def test_whose_browser_tells_no_place_can_enter_one(visit):
     phone = visit(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
     phone.open("Clinics")
@@ -176,7 +172,6 @@ def test_whose_browser_tells_no_place_can_enter_one(visit):
     assert phone.sideways == 0
 
 
-@pytest.mark.slow
 def test_under_a_path_of_a_proxy_and_without_a_model_training_is_offered(visit, without_a_model):
     guest = visit(without_a_model.address)
     guest.page.wait_for_selector("[data-training=start]")
