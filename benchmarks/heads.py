@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from frozen import SIDES, Frozen, frozen
+from probe_metrics import BASELINE, RESAMPLES, Study, ranked
 from probes import DECAYS, RATES, STEPS, Chosen, Graded, Setting, choose
-from readings import BASELINE, RESAMPLES, Study, ranked
 from seeds import RESULTS, commit, machine, threads
 
 from multiskin.losses import LOSSES

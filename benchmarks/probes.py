@@ -90,8 +90,8 @@ def choose(loss: str, attribute: Attribute, sides: Sequence[Graded], seeds: Sequ
     counts = np.bincount(train.grades, minlength=attribute.grades)
     best = None
     for rate, decay in product(RATES, DECAYS):
-        probes = Probes(created(loss, attribute, train.features.shape[1], counts, seeds))
-        for steps in trained(probes, train, subject_weights(train, seeds), rate, decay):
+        probes = Probes(create_heads(loss, attribute, train.features.shape[1], counts, seeds))
+        for steps in train_probes(probes, train, subject_weights(train, seeds), rate, decay):
             probabilities = probes.probabilities(val.features)
             score = balanced_rps(probabilities, val.grades).mean().item()
             if best is None or score < best.score:
@@ -102,7 +102,9 @@ def choose(loss: str, attribute: Attribute, sides: Sequence[Graded], seeds: Sequ
     return best
 
 
-def created(loss: str, attribute: Attribute, channels: int, counts: np.ndarray, seeds: Sequence[int]) -> list[Head]:
+def create_heads(
+    loss: str, attribute: Attribute, channels: int, counts: np.ndarray, seeds: Sequence[int]
+) -> list[Head]:
     """One head per seed, without dropout; early stopping regularises instead."""
     heads = []
     for seed in seeds:
@@ -162,7 +164,7 @@ class Probes(nn.Module):
         return self.heads[0].probabilities(self(features).flatten(0, 1)).unflatten(0, (len(self.heads), -1))  # type: ignore[operator]
 
 
-def begin(probes: Probes, grades: Tensor) -> None:
+def fit_intercepts(probes: Probes, grades: Tensor) -> None:
     """Fits the intercepts to the grade frequencies, which a few small steps of training would not reach.
 
     All photos of a grade are replaced by the mean photo, whose standardised features are 0.
@@ -180,9 +182,9 @@ def begin(probes: Probes, grades: Tensor) -> None:
     optimizer.step(loss)
 
 
-def trained(probes: Probes, photos: Graded, weights: Tensor, rate: float, decay: float) -> Iterator[int]:
+def train_probes(probes: Probes, photos: Graded, weights: Tensor, rate: float, decay: float) -> Iterator[int]:
     """Trains all heads on full batches, and yields the number of steps taken at each of STEPS."""
-    begin(probes, photos.grades)
+    fit_intercepts(probes, photos.grades)
     seeds, matrix = len(weights), {"params": [probes.linear.weight], "weight_decay": decay}
     optimizer = AdamW([matrix, {"params": probes.intercepts, "weight_decay": 0.0}], lr=rate)
     for step in range(1, max(STEPS) + 1):

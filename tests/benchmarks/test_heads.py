@@ -3,12 +3,12 @@
 import frozen
 import numpy as np
 import pandas as pd
+import probe_metrics
 import probes
 import pytest
-import readings
 import torch
+from probe_metrics import Predictions, Study
 from probes import Graded, Probes
-from readings import Answers, Study
 from recalibrated import first_half
 from tables.losses import losses
 
@@ -55,18 +55,18 @@ def test_heads_trained_in_parallel_equal_heads_trained_alone(loss):
     photos = graded(60).known()
     counts = np.bincount(photos.grades, minlength=4)
     weights = probes.subject_weights(photos, SEEDS)
-    together = Probes(probes.created(loss, ATTRIBUTE, C, counts, SEEDS))
-    steps = list(probes.trained(together, photos, weights, rate=0.01, decay=1.0))
+    together = Probes(probes.create_heads(loss, ATTRIBUTE, C, counts, SEEDS))
+    steps = list(probes.train_probes(together, photos, weights, rate=0.01, decay=1.0))
     found = together.probabilities(photos.features)
     for seed in SEEDS:
-        alone = Probes(probes.created(loss, ATTRIBUTE, C, counts, [seed]))
-        assert list(probes.trained(alone, photos, weights[seed : seed + 1], rate=0.01, decay=1.0)) == steps
+        alone = Probes(probes.create_heads(loss, ATTRIBUTE, C, counts, [seed]))
+        assert list(probes.train_probes(alone, photos, weights[seed : seed + 1], rate=0.01, decay=1.0)) == steps
         torch.testing.assert_close(alone.probabilities(photos.features)[0], found[seed], rtol=1e-2, atol=1e-3)
     assert not torch.allclose(found[0], found[1], atol=1e-3)
 
 
 def test_probes_keep_the_probabilities_of_their_heads():
-    heads = probes.created("coral", ATTRIBUTE, C, np.ones(4, int), SEEDS)
+    heads = probes.create_heads("coral", ATTRIBUTE, C, np.ones(4, int), SEEDS)
     features = graded(20).features
     expected = torch.stack([head.probabilities(head(features)) for head in heads])
     torch.testing.assert_close(Probes(heads).probabilities(features), expected.detach())
@@ -75,8 +75,8 @@ def test_probes_keep_the_probabilities_of_their_heads():
 @pytest.mark.parametrize("loss", ["cross_entropy", "corn", "coral", "cumulative_link", "balanced_softmax", "sord"])
 def test_heads_start_from_the_prior_of_their_loss(loss):
     grades = torch.tensor([0] * 2 + [1] * 30 + [2] * 60 + [3] * 8)
-    heads = Probes(probes.created(loss, ATTRIBUTE, C, np.bincount(grades, minlength=4), SEEDS))
-    probes.begin(heads, grades)
+    heads = Probes(probes.create_heads(loss, ATTRIBUTE, C, np.bincount(grades, minlength=4), SEEDS))
+    probes.fit_intercepts(heads, grades)
     at_mean_photo = heads.probabilities(torch.zeros(1, C))[:, 0]  # (S, K)
     expected = heads.loss.prior(torch.tensor([0.02, 0.3, 0.6, 0.08]))
     torch.testing.assert_close(at_mean_photo, expected.expand(3, -1), rtol=0, atol=2e-3)
@@ -118,28 +118,30 @@ def test_choice_has_the_lowest_score_and_does_not_depend_on_test_photos():
     counts = np.bincount(train.known().grades, minlength=4)
     for rate in probes.RATES:
         for decay in probes.DECAYS:
-            heads = Probes(probes.created("squared_emd", ATTRIBUTE, C, counts, SEEDS))
+            heads = Probes(probes.create_heads("squared_emd", ATTRIBUTE, C, counts, SEEDS))
             weights = probes.subject_weights(train.known(), SEEDS)
             tried += [
                 probes.balanced_rps(heads.probabilities(val.features), val.grades).mean().item()
-                for _ in probes.trained(heads, train.known(), weights, rate, decay)
+                for _ in probes.train_probes(heads, train.known(), weights, rate, decay)
             ]
     assert chosen.score == pytest.approx(min(tried))
     assert chosen.test.shape == (3, 44, 4)
 
 
-@pytest.mark.parametrize(("metric", "decision"), [*readings.READ, ("p_recall", "median"), ("kappa", "expectation")])
+@pytest.mark.parametrize(
+    ("metric", "decision"), [*probe_metrics.TEST_METRICS, ("p_recall", "median"), ("kappa", "expectation")]
+)
 def test_metrics_of_a_resample_are_those_of_the_drawn_photos(metric, decision):
     photos = graded(24)
     priors = torch.tensor([[0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4]], dtype=torch.float64).expand(3, 2, 4)
     part = torch.arange(24) % 2
-    answers = Answers(probabilities(photos), priors, part)
-    found = readings.values_of(answers, photos, metric, decision, resamples=6)
+    predictions = Predictions(probabilities(photos), priors, part)
+    found = probe_metrics.values_of(predictions, photos, metric, decision, resamples=6)
     weights = np.concatenate([*unit_weights(photos.units.max() + 1, 6, seed=0)])
     for row, counts in zip(found, weights, strict=True):
         times = torch.from_numpy(counts[photos.units]).long()
         grades = photos.grades.repeat_interleave(times)
-        for value, of_seed in zip(row, answers.probabilities, strict=True):
+        for value, of_seed in zip(row, predictions.probabilities, strict=True):
             drawn = of_seed.repeat_interleave(times, dim=0)
             if metric == "rps_balanced":
                 expected = probes.balanced_rps(drawn[None], grades)[0]
@@ -153,8 +155,8 @@ def test_metrics_of_a_resample_are_those_of_the_drawn_photos(metric, decision):
 
 def test_shares_of_subjects_sum_those_of_their_photos():
     photos = Graded(torch.zeros(4, C), torch.tensor([0, 0, MISSING, 1]), np.array([0, 1, 1, 1]))
-    np.testing.assert_allclose(readings.shares_of(photos, by_grade=False), [1 / 3, 2 / 3])
-    np.testing.assert_allclose(readings.shares_of(photos, by_grade=True), [1 / 4, 3 / 4])
+    np.testing.assert_allclose(probe_metrics.shares_of(photos, by_grade=False), [1 / 3, 2 / 3])
+    np.testing.assert_allclose(probe_metrics.shares_of(photos, by_grade=True), [1 / 4, 3 / 4])
 
 
 @pytest.fixture(scope="module")
@@ -178,9 +180,14 @@ def study():
 def test_table_has_every_decision_on_validation_and_only_those_shown_on_test(study):
     table = study.table()
     of_val = table[table["side"] == "val"]
-    assert len(of_val) == 4 * (len(readings.CALIBRATIONS) * (2 * len(DECISIONS) + 1) + 1)
-    assert set(table.loc[table["side"] == "test", "metric"]) == {"p_recall", "rps_balanced", "kappa", readings.GAIN}
-    assert table["loss"].drop_duplicates().tolist() == readings.ranked(table)
+    assert len(of_val) == 4 * (len(probe_metrics.CALIBRATIONS) * (2 * len(DECISIONS) + 1) + 1)
+    assert set(table.loc[table["side"] == "test", "metric"]) == {
+        "p_recall",
+        "rps_balanced",
+        "kappa",
+        probe_metrics.GAIN,
+    }
+    assert table["loss"].drop_duplicates().tolist() == probe_metrics.ranked(table)
     itself = table[(table["loss"] == "cross_entropy") & table["difference"].notna()]
     assert (itself["difference"] == 0).all()
     assert itself[["difference_low", "difference_high"]].isna().all(axis=None)
@@ -201,14 +208,14 @@ def test_values_are_means_over_attributes_and_seeds_and_differences_are_from_the
     assert row["value"] == pytest.approx(np.mean(expected))
     assert row["difference"] == pytest.approx(row["value"] - base["value"])
     assert row["difference_low"] < row["difference"] < row["difference_high"]
-    gain = table.loc[("coral", readings.GAIN, "credit"), "value"]
+    gain = table.loc[("coral", probe_metrics.GAIN, "credit"), "value"]
     assert gain == pytest.approx(row["value"] - table.loc[("coral", "p_recall", "argmax"), "value"])
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "coral", "sord"])
 def test_temperature_keeps_the_most_probable_grade(study, loss):
     """For losses that learn the natural prior; soft targets only flatten it, which the temperature undoes."""
-    raw, scaled = (study.answers(loss, calibration, "test") for calibration in ("none", "temperature"))
+    raw, scaled = (study.predictions(loss, calibration, "test") for calibration in ("none", "temperature"))
     for before, after in zip(raw, scaled, strict=True):
         assert torch.equal(before.decided("argmax"), after.decided("argmax"))
         assert not torch.allclose(before.probabilities, after.probabilities)
@@ -216,22 +223,22 @@ def test_temperature_keeps_the_most_probable_grade(study, loss):
 
 @pytest.mark.parametrize("method", ["temperature", "cumulative"])
 def test_validation_photos_are_calibrated_only_on_the_other_half_of_the_subjects(study, method):
-    answers = study.answers("coral", method, "val")
-    for h, (found, photos) in enumerate(zip(answers, study.val, strict=True)):
+    predictions = study.predictions("coral", method, "val")
+    for h, (found, photos) in enumerate(zip(predictions, study.val, strict=True)):
         half = first_half(photos.units)
         assert all(len({*half[photos.units == unit]}) == 1 for unit in photos.units)
         for own in (0, 1):
             grades = torch.where(torch.from_numpy(half == own), photos.grades.flip(0), photos.grades)
             val = [photos._replace(grades=grades) if g == h else other for g, other in enumerate(study.val)]
-            without = study._replace(val=val).answers("coral", method, "val")[h]
+            without = study._replace(val=val).predictions("coral", method, "val")[h]
             torch.testing.assert_close(without.probabilities[:, half == own], found.probabilities[:, half == own])
             torch.testing.assert_close(without.priors[:, own], found.priors[:, own])
 
 
 def test_prior_of_calibrated_probabilities_is_close_to_their_mean_on_validation_photos(study):
     chosen = {"sord": [head._replace(test=head.val) for head in study.chosen["sord"]]}
-    answers = study._replace(chosen=chosen, test=study.val).answers("sord", "temperature", "test")
-    for scaled, photos in zip(answers, study.val, strict=True):
+    predictions = study._replace(chosen=chosen, test=study.val).predictions("sord", "temperature", "test")
+    for scaled, photos in zip(predictions, study.val, strict=True):
         average = scaled.probabilities[:, photos.grades != MISSING].mean(dim=1)
         torch.testing.assert_close(scaled.priors[:, 0].float(), average.float(), atol=0.01, rtol=0)  # + pseudo-photos
 
@@ -239,8 +246,8 @@ def test_prior_of_calibrated_probabilities_is_close_to_their_mean_on_validation_
 def test_every_loss_can_be_trained():
     photos = graded(20).known()
     for loss in LOSSES:
-        heads = Probes(probes.created(loss, ATTRIBUTE, C, np.bincount(photos.grades, minlength=4), [0, 1]))
-        *_, last = probes.trained(heads, photos, torch.ones(2, len(photos.grades)), rate=0.01, decay=0.0)
+        heads = Probes(probes.create_heads(loss, ATTRIBUTE, C, np.bincount(photos.grades, minlength=4), [0, 1]))
+        *_, last = probes.train_probes(heads, photos, torch.ones(2, len(photos.grades)), rate=0.01, decay=0.0)
         assert last == max(probes.STEPS)
         assert heads.probabilities(photos.features).isfinite().all()
 
@@ -248,7 +255,11 @@ def test_every_loss_can_be_trained():
 def test_readme_table_has_a_row_per_loss_and_the_gain_of_credit(study):
     table = study.table()
     source = {"command": "python heads.py", "machine": "a machine", "seeds": SEEDS, "interval": "95 %"}
-    source |= {"baseline": "cross_entropy", "ranked": readings.ranked(table), "seconds": {"features": 60, "heads": 120}}
+    source |= {
+        "baseline": "cross_entropy",
+        "ranked": probe_metrics.ranked(table),
+        "seconds": {"features": 60, "heads": 120},
+    }
     lines = losses(source, table)
     rows = [line for line in lines if line.startswith("| ")]
     assert len(rows) == 2 + 4

@@ -31,10 +31,10 @@ P_RECALL, RPS, KAPPA = "p_recall", "rps_balanced", "kappa"
 GAIN, LESS = "credit_less_argmax", "credit_less_baseline"  # differences of P-Recall
 DIFFERENCE = ("difference", "difference_low", "difference_high")  # from the baseline
 CHOSEN_BY = (P_RECALL, "credit")  # metric and decision
-READ = ((P_RECALL, "argmax"), (P_RECALL, "credit"), (RPS, ""), (KAPPA, "argmax"))  # on test photos
+TEST_METRICS = ((P_RECALL, "argmax"), (P_RECALL, "credit"), (RPS, ""), (KAPPA, "argmax"))  # on test photos
 
 
-class Answers(NamedTuple):
+class Predictions(NamedTuple):
     """Predictions of N photos by the heads of one loss for one attribute, one per seed.
 
     Attributes:
@@ -57,14 +57,14 @@ class Answers(NamedTuple):
         return grades
 
 
-def as_trained(chosen: Chosen, side: str, *_: object) -> Answers:
+def uncalibrated(chosen: Chosen, side: str, *_: object) -> Predictions:
     """The uncalibrated predictions."""
     probabilities = getattr(chosen, side)  # (S, N, K)
     seeds, photos, _ = probabilities.shape
-    return Answers(probabilities, chosen.prior.expand(seeds, 1, -1), torch.zeros(photos, dtype=torch.int64))
+    return Predictions(probabilities, chosen.prior.expand(seeds, 1, -1), torch.zeros(photos, dtype=torch.int64))
 
 
-def calibrated(method: str, chosen: Chosen, side: str, loss: str, val: Graded, natural: np.ndarray) -> Answers:
+def calibrated(method: str, chosen: Chosen, side: str, loss: str, val: Graded, natural: np.ndarray) -> Predictions:
     """Predictions calibrated on validation photos, for each seed; validation photos on the other half of the subjects.
 
     Args:
@@ -76,14 +76,14 @@ def calibrated(method: str, chosen: Chosen, side: str, loss: str, val: Graded, n
         natural: (K,) the share of each grade among training photos, which are drawn as they are.
     """
     true, prior = val.grades.numpy(), LOSSES[loss].calibrated_prior(chosen.prior.numpy(), natural)
-    said: Tensor = getattr(chosen, side)  # (S, N, K)
-    part, fitted_to = parts(side, said.shape[1], val)
-    brought, priors = torch.empty_like(said), said.new_empty(len(said), len(fitted_to), len(natural))
+    raw: Tensor = getattr(chosen, side)  # (S, N, K)
+    part, fitted_to = parts(side, raw.shape[1], val)
+    adjusted, priors = torch.empty_like(raw), raw.new_empty(len(raw), len(fitted_to), len(natural))
     for (seed, of_val), (p, rows) in product(enumerate(chosen.val), enumerate(fitted_to)):
         calibrator = fit_calibrator(method, of_val[rows].numpy(), true[rows], prior, natural)
-        brought[seed, part == p] = calibrator(said[seed, part == p])
-        priors[seed, p] = said.new_tensor(calibrator.prior)
-    return Answers(brought, priors, part)
+        adjusted[seed, part == p] = calibrator(raw[seed, part == p])
+        priors[seed, p] = raw.new_tensor(calibrator.prior)
+    return Predictions(adjusted, priors, part)
 
 
 def parts(side: str, photos: int, val: Graded) -> tuple[Tensor, list[np.ndarray]]:
@@ -95,8 +95,8 @@ def parts(side: str, photos: int, val: Graded) -> tuple[Tensor, list[np.ndarray]
     return torch.from_numpy(half), [graded & (half != own) for own in (0, 1)]
 
 
-CALIBRATIONS: dict[str, Callable[..., Answers]] = {
-    AS_TRAINED: as_trained,
+CALIBRATIONS: dict[str, Callable[..., Predictions]] = {
+    AS_TRAINED: uncalibrated,
     "temperature": partial(calibrated, "temperature"),
     CALIBRATED: partial(calibrated, CALIBRATED),
 }
@@ -120,20 +120,22 @@ class Measured(NamedTuple):
 
 
 def measured(
-    answers: Sequence[Answers], photos: Sequence[Graded], metric: str, decision: str, resamples: int
+    predictions: Sequence[Predictions], photos: Sequence[Graded], metric: str, decision: str, resamples: int
 ) -> Measured:
     """A metric averaged over attributes, with the same resamples for all of them."""
-    each = [values_of(*of_head, metric, decision, resamples) for of_head in zip(answers, photos, strict=True)]
+    each = [values_of(*of_head, metric, decision, resamples) for of_head in zip(predictions, photos, strict=True)]
     shares = [shares_of(of_head, by_grade=metric != "kappa") for of_head in photos]
     return Measured(np.nanmean(each, axis=0), np.mean(shares, axis=0))
 
 
-def values_of(answers: Answers, photos: Graded, metric: str, decision: str, resamples: int) -> np.ndarray:
+def values_of(predictions: Predictions, photos: Graded, metric: str, decision: str, resamples: int) -> np.ndarray:
     """A metric of one attribute (1 + R, S)."""
-    grades, k = photos.grades[:, None], answers.probabilities.shape[2]
+    grades, k = photos.grades[:, None], predictions.probabilities.shape[2]
     if metric == RPS:
-        return means_by_grade(of.ranked_probability_score(answers.probabilities, photos.grades).T, photos, k, resamples)
-    decided = answers.decided(decision)  # (N, S)
+        return means_by_grade(
+            of.ranked_probability_score(predictions.probabilities, photos.grades).T, photos, k, resamples
+        )
+    decided = predictions.decided(decision)  # (N, S)
     if metric == P_RECALL:
         return means_by_grade(of.credit_matrix(k)[grades, decided], photos, k, resamples)
     confusions = resampled_confusions(
@@ -186,15 +188,15 @@ class Study(NamedTuple):
         """All combinations on validation photos, and the difference of the deciding metric from the baseline."""
         read, baseline = [*product((P_RECALL, KAPPA), DECISIONS), (RPS, "")], self._decisive(BASELINE)
         for loss, calibration in product(self.chosen, CALIBRATIONS):
-            answers = self.answers(loss, calibration, "val")
+            predictions = self.predictions(loss, calibration, "val")
             for metric, decision in read:
-                values = measured(answers, self.val, metric, decision, resamples=0).values
+                values = measured(predictions, self.val, metric, decision, resamples=0).values
                 yield line(loss, "val", calibration, decision, metric) | {"value": values[0].mean()}
         for loss in self.chosen:
             yield line(loss, "val", CALIBRATED, "credit", LESS) | self._decisive(loss).paired(baseline)
 
     def _decisive(self, loss: str) -> Measured:
-        return measured(self.answers(loss, CALIBRATED, "val"), self.val, *CHOSEN_BY, resamples=RESAMPLES)
+        return measured(self.predictions(loss, CALIBRATED, "val"), self.val, *CHOSEN_BY, resamples=RESAMPLES)
 
     def _tested(self) -> Iterator[dict]:
         """The metrics of test photos that the table shows, with intervals and differences from the baseline."""
@@ -202,15 +204,17 @@ class Study(NamedTuple):
         for loss in self.chosen:
             values = self._test_values(loss)
             for (metric, decision), of_loss in values.items():
-                yield line(loss, "test", CALIBRATED, decision, metric) | beside(of_loss, baseline[metric, decision])
+                yield line(loss, "test", CALIBRATED, decision, metric) | with_difference(
+                    of_loss, baseline[metric, decision]
+                )
             gain = values[P_RECALL, "credit"].paired(values[P_RECALL, "argmax"])
             yield line(loss, "test", CALIBRATED, "credit", GAIN) | gain
 
     def _test_values(self, loss: str) -> dict[tuple[str, str], Measured]:
-        answers = self.answers(loss, CALIBRATED, "test")
-        return {read: measured(answers, self.test, *read, resamples=RESAMPLES) for read in READ}
+        predictions = self.predictions(loss, CALIBRATED, "test")
+        return {read: measured(predictions, self.test, *read, resamples=RESAMPLES) for read in TEST_METRICS}
 
-    def answers(self, loss: str, calibration: str, side: str) -> list[Answers]:
+    def predictions(self, loss: str, calibration: str, side: str) -> list[Predictions]:
         """The predictions for each attribute."""
         return [
             CALIBRATIONS[calibration](chosen, side, loss, *of_head)
@@ -230,7 +234,7 @@ def decisive(table: pd.DataFrame) -> pd.DataFrame:
     return table[(table[list(wanted)] == pd.Series(wanted)).all(axis=1)]
 
 
-def beside(measured: Measured, baseline: Measured) -> dict[str, float]:
+def with_difference(measured: Measured, baseline: Measured) -> dict[str, float]:
     """A metric and its difference from the baseline, with their intervals."""
     return measured.paired() | dict(zip(DIFFERENCE, measured.paired(baseline).values(), strict=True))
 
