@@ -193,7 +193,7 @@ class Store:
         """
         path = Path(folder) / FILE
         _make_private(path)
-        logging.getLogger(f"sqlalchemy.engine.Engine.{LOGGER}").setLevel(logging.INFO)  # DEBUG would log rows
+        logging.getLogger(f"sqlalchemy.engine.Engine.{LOGGER}").addFilter(_without_rows)
         engine = create_engine(
             URL.create("sqlite", database=str(path)),
             connect_args={"timeout": PATIENCE},
@@ -219,6 +219,11 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _without_rows(record: logging.LogRecord) -> bool:
+    """Keeps messages at DEBUG out of logs: they contain the rows that were read."""
+    return record.levelno > logging.DEBUG
 
 
 def _make_private(path: Path) -> None:

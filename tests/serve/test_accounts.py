@@ -440,6 +440,11 @@ def test_an_address_asks_so_often_of_its_own_accounts_too(ask, accounts, anna, w
     assert not isinstance(caught.value, TooManyAttempts)
 
 
+def test_statements_are_logged_only_if_asked_for(accounts, caplog):
+    accounts.sign_up("Anna", PASSWORD)
+    assert caplog.text == ""
+
+
 def test_no_secret_is_shown_logged_or_kept(accounts, store, caplog, tmp_path):
     caplog.set_level(logging.DEBUG)
     for name in ("sqlalchemy.engine", "sqlalchemy.pool", "alembic"):
