@@ -111,6 +111,7 @@ def _serve(settings: "Settings", listener: socket.socket) -> None:
     import uvicorn
 
     from multiskin.serve.application import create_application
+    from multiskin.serve.server import Server
 
     config = uvicorn.Config(
         create_application(settings),
@@ -124,7 +125,7 @@ def _serve(settings: "Settings", listener: socket.socket) -> None:
     logging.getLogger("multiskin.serve").setLevel("INFO")
     print(f"multiskin demo: {_address(settings, listener)} (Ctrl-C to stop)", flush=True)
     with suppress(KeyboardInterrupt):  # the normal way to stop
-        uvicorn.Server(config).run([listener])
+        Server(config).run([listener])
 
 
 def _address(settings: "Settings", listener: socket.socket) -> str:

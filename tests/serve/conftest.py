@@ -216,7 +216,7 @@ class Server:
                 assert self.process.wait(START) == 0
             finally:
                 self.process.kill()
-        assert "Traceback" not in self._log.read_text()
+        assert not re.search("Traceback|ERROR", self._log.read_text())
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
@@ -227,6 +227,14 @@ class Server:
             connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
             answer = connection.getresponse()
             return answer.status, answer.headers, answer.read()
+
+    def open_page(self) -> socket.socket:
+        """The stream that a browser holds for as long as it shows the page."""
+        connection = self.connect()
+        head = f"GET {self._root}/gradio_api/heartbeat/tab HTTP/1.1\r\nHost: localhost\r\nCookie: {self.guest()}"
+        connection.sendall(f"{head}\r\n\r\n".encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        return connection
 
     def guest(self) -> str:
         return self.ask("POST", "/v1/guest")[1]["set-cookie"].partition(";")[0]
@@ -242,11 +250,12 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
         return servers[-1]
 
     yield start
-    for server in servers:
-        assert server.port  # until it is up, Ctrl-C means something else to it
-        server.process.send_signal(signal.SIGINT)
-    for server in servers:
-        server.require_end()
+    with ExitStack() as pages:
+        for server in servers:
+            pages.enter_context(server.open_page())  # until it is up, Ctrl-C means something else to it
+            server.process.send_signal(signal.SIGINT)
+        for server in servers:
+            server.require_end()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from importlib.resources import files
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.routing import Mount
 
 from multiskin.serve.settings import Settings
 
@@ -138,6 +139,13 @@ def mount_page(application: FastAPI, page: gr.Blocks, settings: Settings) -> Non
         # Passed as css=, Gradio would parse it and drop rules that it does not know.
         head=f"<style>{_text('page.css')}</style><script>{_text('page.js')}{_text('clinics.js')}</script>",
     )
+
+
+def end_streams(application: FastAPI) -> None:
+    """Ends the streams by which browsers keep pages alive."""
+    for route in application.routes:
+        if isinstance(route, Mount) and isinstance(route.app, gr.routes.App):
+            route.app.stop_event.set()
 
 
 def _text(name: str) -> str:
