@@ -105,7 +105,7 @@ def send(scoring, tmp_path, jpeg):
 
 
 def agree(age=None, sex=None, photos=False):
-    return age is not None, age or 99, sex is not None, sex or "other", photos
+    return age is not None, age or "99", sex is not None, sex or "other", photos
 
 
 def test_a_photo_is_scored_shown_and_deleted(send):
@@ -131,7 +131,7 @@ def test_a_photo_may_have_as_many_bytes_as_the_owner_says(send, services, jpeg):
 
 
 def test_an_emptied_field_and_a_file_that_is_gone_change_nothing(scoring, tmp_path):
-    assert len(scoring.upload(None, None, ONE, "en", request())) == 6
+    assert len(scoring.upload(None, None, ONE, "en", request())) == 7
     gone = scoring.upload({"path": str(tmp_path / "gone.jpg")}, None, ONE, "en", request())
     assert "did not arrive" in gone.message
 
@@ -193,24 +193,43 @@ def test_a_full_queue_is_told_and_the_last_report_stays(send, services):
 def test_only_what_was_agreed_to_is_saved(send, scoring, services, sign_up):
     mina = sign_up("Mina")
     account = mina.request.state.session.account_id
-    for agreed in (agree(), agree(age=34), agree(sex="female"), agree(photos=True)):
+    for agreed in (agree(), agree(age="34"), agree(sex="female"), agree(photos=True)):
         assert send(mina).saving["visible"] is True
         shown = scoring.save(*agreed, ONE, "en", mina)
-        assert "Saved" in shown.message
+        assert "Saved" in shown.save_message
         assert shown.saving["visible"] is False  # not twice
     kept = services.history.results(account)[::-1]
     assert [(each.age, each.sex) for each in kept] == [(None, None), (34, None), (None, "female"), (None, None)]
     assert [len(services.history.photos(account, each.id)) for each in kept] == [0, 0, 0, 1]
 
 
+@pytest.mark.parametrize(
+    ("agreed", "said"),
+    [
+        ((True, "", False, None, False), "0 to 120"),
+        ((True, None, False, None, False), "0 to 120"),
+        ((True, "121", False, None, False), "0 to 120"),
+        ((True, "old", False, None, False), "0 to 120"),
+        ((False, "", True, None, False), "untick the box"),
+    ],
+)
+def test_a_box_that_is_ticked_asks_for_an_answer(agreed, said, send, scoring, services, sign_up):
+    mina = sign_up("Mina")
+    send(mina)
+    shown = scoring.save(*agreed, ONE, "en", mina)
+    assert said in shown.save_message
+    assert shown.saving["visible"] is True
+    assert services.history.results(mina.request.state.session.account_id) == []
+
+
 def test_guests_and_empty_desks_save_nothing(send, scoring, services, sign_up):
     send(request())
-    assert "nothing to save" in scoring.save(*agree(), ONE, "en", request()).message
+    assert "nothing to save" in scoring.save(*agree(), ONE, "en", request()).save_message
     mina = sign_up("Mina")
-    assert "nothing to save" in scoring.save(*agree(), ONE, "en", mina).message
+    assert "nothing to save" in scoring.save(*agree(), ONE, "en", mina).save_message
     send(mina)
     services.accounts.delete(mina.request.state.session.account_id, PASSWORD)
-    assert "nothing to save" in scoring.save(*agree(), ONE, "en", mina).message
+    assert "nothing to save" in scoring.save(*agree(), ONE, "en", mina).save_message
 
 
 @pytest.mark.parametrize("photos", [1, 2])
@@ -226,7 +245,7 @@ def test_what_a_guest_scored_is_offered_to_the_account_that_takes_it_over(photos
     shown = scoring.show(mode, "en", mina)
     assert "ms-card" in shown.result
     assert shown.saving["visible"] is True
-    assert "Saved" in scoring.save(*agree(), mode, "en", mina).message
+    assert "Saved" in scoring.save(*agree(), mode, "en", mina).save_message
     assert len(services.history.results(mina.request.state.session.account_id)) == 1
     for other in (request(tab="another"), sign_up("Jun")):
         assert "ms-empty" in scoring.show(scoring.first_mode(other), "en", other).result

@@ -46,11 +46,12 @@ class ScoreFields:
     sex: Any
     with_photos: Any
     save: Any
+    save_message: Any
 
     @property
     def shown(self) -> list[Any]:
         """In the order of `Shown`."""
-        return [self.message, self.tray, self.part, self.result, self.saving, self.hint]
+        return [self.message, self.tray, self.part, self.result, self.saving, self.hint, self.save_message]
 
     @property
     def agreed(self) -> list[Any]:
@@ -78,8 +79,10 @@ def lay_out_score(wording: Wording) -> ScoreFields:
             message, tray, examples = panel("message"), panel("tray", clicks=True), panel("examples", clicks=True)
         with gr.Column(scale=7, min_width=280):
             result, hint = panel("result"), panel("hint")
-            saving = _lay_out_saving(wording)
-    return ScoreFields(area, mode, part, photo, message, tray, examples, result, hint, **saving)
+            saving, save_message = _lay_out_saving(wording), panel("save-message")
+    return ScoreFields(
+        area, mode, part, photo, message, tray, examples, result, hint, save_message=save_message, **saving
+    )
 
 
 def _lay_out_saving(wording: Wording) -> dict[str, Any]:
@@ -87,14 +90,9 @@ def _lay_out_saving(wording: Wording) -> dict[str, Any]:
     with gr.Column(visible=False, elem_id="ms-saving") as saving:
         wording.make(gr.Markdown, lambda t: {"value": f"### {t('save.title')}\n{t('save.lead')}"})
         with_age = wording.make(gr.Checkbox, lambda t: {"label": t("save.with_age")}, value=False)
+        # Not gr.Number, which shows 0 while it is empty, and refuses other ages in English.
         age = wording.make(
-            gr.Number,
-            lambda t: {"label": t("save.age")},
-            precision=0,
-            minimum=0,
-            maximum=120,
-            value=None,
-            visible=False,
+            gr.Textbox, lambda t: {"label": t("save.age")}, max_lines=1, max_length=3, visible=False, elem_id="ms-age"
         )
         with_sex = wording.make(gr.Checkbox, lambda t: {"label": t("save.with_sex")}, value=False)
         sex = wording.make(

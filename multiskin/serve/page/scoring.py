@@ -11,7 +11,7 @@ import gradio as gr
 from multiskin.serve.batching import Busy, Closed
 from multiskin.serve.desks import MOST_PHOTOS, Desk
 from multiskin.serve.examples import Example, of_person
-from multiskin.serve.history import HistoryError
+from multiskin.serve.history import AgeError, HistoryError
 from multiskin.serve.page.panels import show_hint, show_message, show_tray
 from multiskin.serve.page.result import show_report
 from multiskin.serve.page.upload import take
@@ -33,6 +33,7 @@ class Shown(NamedTuple):
     result: str
     saving: Any
     hint: str  # for guests, who cannot save
+    save_message: str  # next to the button, which may be far from the photos
 
 
 class Visit(NamedTuple):
@@ -101,7 +102,7 @@ class Scoring:
     def save(
         self,
         with_age: bool,
-        age: int | None,
+        age: str | None,
         with_sex: bool,
         sex: str | None,
         with_photos: bool,
@@ -113,21 +114,21 @@ class Scoring:
         visit = self._visit(mode, language, request)
         desk, said = visit.desk, visit.words
         if visit.account is None or desk.report is None:
-            return self._shown(visit, said("save.nothing"))
+            return self._told(visit, said("save.nothing"))
         try:
             self._services.history.save(
                 visit.account,
                 desk.report.to_dict(),
-                age=age if with_age else None,
-                sex=sex if with_sex else None,
+                age=_years(age) if with_age else None,
+                sex=sex or "" if with_sex else None,  # a box that is ticked asks for an answer
                 photos=desk.photos if with_photos else None,
             )
         except HistoryError as error:
-            return self._shown(visit, said.of("problem", error.code))
+            return self._told(visit, said.of("problem", error.code))
         except LookupError:  # the account was deleted in another browser
-            return self._shown(visit, said("save.nothing"))
+            return self._told(visit, said("save.nothing"))
         desk.saved = True
-        return self._shown(visit, said("save.done"), "done")
+        return self._told(visit, said("save.done"), "done")
 
     def leave(self, request: gr.Request) -> None:
         """Forgets the desk of a tab that was closed."""
@@ -164,17 +165,22 @@ class Scoring:
         visit.desk.put(photos, report)
         return self._shown(visit)
 
-    def _shown(self, visit: Visit, message: str = "", kind: str = "error") -> Shown:
+    def _shown(self, visit: Visit, message: str = "") -> Shown:
         desk, said = visit.desk, visit.words
         can_save = visit.account is not None and desk.report is not None and not desk.saved
         return Shown(
-            show_message(message, kind, said),
+            show_message(message, "error", said),
             show_tray(desk.photos, said) if visit.several else "",
             self._next_part(visit),
             show_report(desk.report, self._services.advice, said),
             gr.update(visible=can_save),
             show_hint(visit.tab, said) if visit.account is None and desk.report is not None else "",
+            show_message("", "done", said),
         )
+
+    def _told(self, visit: Visit, message: str, kind: str = "error") -> Shown:
+        """Shows the desk, and what came of saving it."""
+        return self._shown(visit)._replace(save_message=show_message(message, kind, visit.words))
 
     def _next_part(self, visit: Visit) -> Any:
         """Updates the choice of parts; preselects the first part without a photo."""
@@ -188,3 +194,15 @@ class Scoring:
             label=visit.words("score.part"),
             visible=visit.several and bool(parts),
         )
+
+
+def _years(age: str | None) -> int:
+    """An age as typed.
+
+    Raises:
+        AgeError: not a whole number.
+    """
+    try:
+        return int(age or "")
+    except ValueError:
+        raise AgeError from None

@@ -79,7 +79,7 @@ class Visitor:
 
     def save(self) -> None:
         self.page.click("#ms-save")
-        self.page.wait_for_selector("#ms-message .ms-done")
+        self.page.wait_for_selector("#ms-save-message .ms-done")
         self.page.wait_for_selector("#ms-save", state="hidden")
 
     def open(self, tab: str) -> None:
