@@ -274,8 +274,8 @@ def test_nobody_sees_or_deletes_what_another_saved(send, scoring, saved, service
 
 def test_why_an_account_is_not_deleted_is_said_in_words(saved, sign_up):
     mina = sign_up("Mina")
-    assert "password is wrong" in saved.not_deleted("wrong_credentials", "en", mina).message
-    assert "비밀번호" in saved.not_deleted("wrong_credentials", "ko", mina).message
+    assert "password is wrong" in saved.not_deleted("wrong_credentials", "en", mina).leave_message
+    assert "비밀번호" in saved.not_deleted("wrong_credentials", "ko", mina).leave_message
     assert saved.not_deleted("wrong_credentials", "en", mina).password["value"] == ""  # where the word stood
 
 

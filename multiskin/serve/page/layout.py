@@ -126,12 +126,13 @@ class SavedFields:
     account: Any
     password: Any
     leave: Any
+    leave_message: Any
 
     @property
     def shown(self) -> list[Any]:
         """In the order of `Saved`."""
         fields = [self.message, self.past, self.comparing, self.first, self.second, self.comparison]
-        return [*fields, self.account, self.password]
+        return [*fields, self.account, self.password, self.leave_message]
 
 
 def lay_out_saved(wording: Wording) -> SavedFields:
@@ -149,4 +150,5 @@ def lay_out_saved(wording: Wording) -> SavedFields:
         wording.make(gr.Markdown, lambda t: {"value": t("account.delete_lead")})
         password = wording.make(gr.Textbox, lambda t: {"label": t("account.password")}, type="password", max_lines=1)
         leave = wording.make(gr.Button, lambda t: {"value": t("account.delete")}, variant="stop", elem_id="ms-leave")
-    return SavedFields(message, past, comparing, first, second, comparison, account, password, leave)
+        leave_message = panel("leave-message")
+    return SavedFields(message, past, comparing, first, second, comparison, account, password, leave, leave_message)

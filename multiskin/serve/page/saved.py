@@ -25,6 +25,7 @@ class Saved(NamedTuple):
     comparison: str
     account: Any  # the section for managing the account
     password: Any
+    leave_message: str  # next to the button, which may be far from the other message
 
 
 class SavedResults:
@@ -64,14 +65,16 @@ class SavedResults:
     def not_deleted(self, why: str, language: str, request: gr.Request) -> Saved:
         """Says why an account was not deleted, by the API's error code."""
         said = words(language)
-        return self._shown(request, said, said.of("problem", why))
+        told = show_message(said.of("problem", why), "error", said)
+        return self._shown(request, said)._replace(leave_message=told)
 
     def _shown(self, request: gr.Request, said: Words, message: str = "", kind: str = "error") -> Saved:
-        told, hidden = show_message(message, kind, said), gr.update(visible=False)
+        told, silent = show_message(message, kind, said), show_message("", "error", said)
+        hidden = gr.update(visible=False)
         account = session_of(request).account_id
         if account is None:
             invitation = show_invitation(tab_of(request), said)
-            return Saved(told, invitation, hidden, gr.skip(), gr.skip(), "", hidden, gr.update(value=""))
+            return Saved(told, invitation, hidden, gr.skip(), gr.skip(), "", hidden, gr.update(value=""), silent)
         history = self._services.history
         results = history.results(account)
         numbers = range(len(results), 0, -1)  # so that two in the same minute have different labels
@@ -86,6 +89,7 @@ class SavedResults:
             "" if oldest is None or newest is None else self._comparison(account, oldest, newest, said),
             gr.update(visible=True),
             gr.update(value=""),
+            silent,
         )
 
     def _comparison(self, account: int, first: int, second: int, said: Words) -> str:
