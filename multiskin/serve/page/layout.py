@@ -54,6 +54,10 @@ class ScoreFields:
         return [self.message, self.tray, self.part, self.result, self.saving, self.hint, self.save_message]
 
     @property
+    def boxes(self) -> list[Any]:
+        return [self.with_age, self.with_sex, self.with_photos]
+
+    @property
     def agreed(self) -> list[Any]:
         return [self.with_age, self.age, self.with_sex, self.sex, self.with_photos]
 

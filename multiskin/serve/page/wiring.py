@@ -42,6 +42,7 @@ SHOW_RESULT = """() => {
   const below = result && result.getBoundingClientRect().top > window.innerHeight / 2;
   if (below) result.scrollIntoView({behavior: 'smooth'});
 }"""
+NO_CONSENT = "() => [false, false, false]"  # to saving more than a result, which is given for each one anew
 NAME_LANGUAGE = """() => {
   document.documentElement.lang = document.querySelector('#ms-head [aria-pressed=true]').lang;
   document.dispatchEvent(new Event('ms-language'));
@@ -183,6 +184,8 @@ def _wire_scoring(score: ScoreFields, language: Any, scoring: Scoring, saved: Sa
     for graded in (sent, tried):
         graded.then(None, js=SHOW_RESULT, **QUIET)
     score.tray.click(scoring.remove, asked, score.shown, **busy)
+    for chosen in (score.photo.input, score.examples.click, score.tray.click):
+        chosen(None, None, score.boxes, js=NO_CONSENT, **QUIET)
     score.mode.change(scoring.show, asked, score.shown, **QUIET)
     for box, field in ((score.with_age, score.age), (score.with_sex, score.sex)):
         box.change(lambda ticked: gr.update(visible=ticked), box, field, **QUIET)

@@ -72,9 +72,13 @@ def test_saved_results_are_ones_own(visit, photos):
     mina.save()
     for number, photo in enumerate(photos[2:4], start=2):
         mina.score(photo)
+        mina.page.wait_for_selector("#ms-save")
         if number == 3:
             mina.page.check("label:has-text('Keep the photograph') input")
         mina.save()
+    mina.score(photos[4])
+    mina.page.wait_for_selector("#ms-save")
+    assert not mina.page.is_checked("label:has-text('Keep the photograph') input")  # that was for another result
     mina.open("History")
     mina.page.wait_for_selector("#ms-past tr[data-result] >> nth=2")
     mina.page.wait_for_selector(".ms-curve >> nth=4")
