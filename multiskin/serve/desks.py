@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from multiskin.serve.report import Photo, Report
 
 MINUTES = 15  # without a click, after which photos are forgotten
+CLOSED = 10  # seconds until the desk of a tab that seems closed is forgotten
 MOST_DESKS = 2000  # after which the least recently used one is dropped; most of them are empty
 MOST_PHOTOS = 8  # on one desk
 MOST_IN_ALL = 256  # photos on all desks, 2 GB if all have the maximum size; the least recently used desk is dropped
@@ -29,6 +30,7 @@ class Desk:
         saved: whether the report has been saved.
         last_used: time of last use, by the clock of `Desks`.
         word: the token for taking over a desk that was set aside; "" if none is needed.
+        copied: whether a copy with this report was set aside.
     """
 
     photos: "list[Photo]" = field(default_factory=list)
@@ -36,10 +38,11 @@ class Desk:
     saved: bool = False
     last_used: float = 0.0
     word: str = ""
+    copied: bool = False
 
     def put(self, photos: "list[Photo]", report: "Report | None") -> None:
         """Replaces the photos and the report."""
-        self.photos, self.report, self.saved = photos, report, False
+        self.photos, self.report, self.saved, self.copied = photos, report, False, False
 
 
 class Desks:
@@ -67,9 +70,17 @@ class Desks:
         return desk
 
     def close(self, session: str, tab: str) -> None:
-        """Forgets the desk of a tab that was closed."""
+        """Forgets the desk of a tab that seems closed.
+
+        If no copy was set aside, it waits a little: pages may end before the form that they are left for is asked for,
+        and a connection may break for a moment.
+        """
         with self._lock:
-            self._desks.pop((session, tab), None)
+            desk = self._desks.get((session, tab), Desk())
+            if desk.copied:
+                del self._desks[session, tab]
+            else:
+                desk.last_used = min(desk.last_used, self._clock() - 60 * MINUTES + CLOSED)
 
     def end(self, session: str) -> None:
         """Forgets all desks of a session that has ended."""
@@ -98,7 +109,7 @@ class Desks:
             if shown is None:
                 return ""
             kept = replace(shown, last_used=self._clock(), word=token_urlsafe(16))
-            self._desks[session, ASIDE] = kept
+            self._desks[session, ASIDE], shown.copied = kept, True
             return kept.word
 
     def take_over(self, word: str, before: str, after: str) -> None:

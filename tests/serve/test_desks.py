@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from multiskin.serve import desks as desks_module
-from multiskin.serve.desks import MINUTES, MOST_DESKS, MOST_IN_ALL, MOST_PHOTOS, Desks
+from multiskin.serve.desks import CLOSED, MINUTES, MOST_DESKS, MOST_IN_ALL, MOST_PHOTOS, Desks
 from multiskin.serve.page.upload import take
 from multiskin.serve.report import Photo, Report
 
@@ -43,12 +43,29 @@ def test_a_desk_is_of_one_session_and_one_tab(desks):
     assert desks.of("mina", "other").photos == []
 
 
-def test_it_is_forgotten_when_the_tab_is_closed(desks):
+def test_it_is_forgotten_soon_when_the_tab_is_closed(desks, clock):
     desks.of("mina", "tab").put([PHOTO], None)
     desks.close("jun", "tab")
+    clock[0] += CLOSED + 1
     assert desks.of("mina", "tab").photos
     desks.close("mina", "tab")
+    clock[0] += CLOSED + 1
     assert not desks.of("mina", "tab").photos
+
+
+def test_it_is_not_forgotten_when_the_connection_breaks_for_a_moment(desks, clock):
+    desks.of("mina", "tab").put([PHOTO], None)
+    desks.close("mina", "tab")
+    assert desks.of("mina", "tab").photos
+    clock[0] += CLOSED + 1
+    assert desks.of("mina", "tab").photos
+
+
+def test_a_page_that_ended_before_its_form_was_asked_for_is_set_aside(desks):
+    desks.of("guest", "tab").put([PHOTO], REPORT)
+    desks.close("guest", "tab")
+    desks.take_over(desks.set_aside("guest", "tab"), "guest", "mina")
+    assert desks.of("mina", "tab").report is REPORT
 
 
 def test_it_is_forgotten_when_nobody_comes_back(desks, clock):

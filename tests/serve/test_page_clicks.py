@@ -13,7 +13,7 @@ from multiskin.serve.accounts import Accounts
 from multiskin.serve.advice import Advice
 from multiskin.serve.batching import Busy
 from multiskin.serve.default_model import Progress
-from multiskin.serve.desks import MOST_PHOTOS, Desks
+from multiskin.serve.desks import CLOSED, MOST_PHOTOS, Desks
 from multiskin.serve.examples import Example
 from multiskin.serve.history import History
 from multiskin.serve.page.saved import SavedResults
@@ -164,8 +164,11 @@ def test_each_tab_of_each_session_has_its_own_photos(send, services):
 
 
 def test_a_closed_tab_is_forgotten(send, scoring, services):
+    now = [0.0]
+    services.desks = Desks(lambda: now[0])
     send(request(), SEVERAL)
     scoring.leave(request())
+    now[0] += CLOSED + 1
     send(request(), SEVERAL)
     assert len(services.engine.asked[-1]) == 1
 
