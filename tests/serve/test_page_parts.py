@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -156,6 +157,12 @@ def test_what_comes_from_outside_is_no_html(report, words_):
     ):
         assert EVIL not in html
         assert "&lt;img" in html
+
+
+def test_every_reason_why_a_click_came_to_nothing_has_its_words():
+    code = files("multiskin.serve.page").joinpath("html", "page.js").read_text(encoding="utf-8")
+    reasons = set(re.findall(r'(?:\d{3}: |tell\(|\?\? )"(\w+)"', code))
+    assert set(re.findall(r'data-ms-stop="(\w+)" hidden', show_head(Session("id"), "tab", EN))) == reasons
 
 
 def test_korean_reports_are_korean(report):

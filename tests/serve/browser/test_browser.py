@@ -64,6 +64,26 @@ def test_what_is_no_photo_is_refused_in_words(visit, tmp_path):
     assert "not a JPEG, PNG or WebP" in guest.page.inner_text("#ms-message")
 
 
+def test_why_a_click_came_to_nothing_is_said_in_the_readers_language(visit, photos):
+    reader = visit(locale="ko-KR")
+    reader.score(photos[3])
+    reader.context.set_offline(True)
+    reader.page.click(".ms-examples button >> nth=1")
+    reader.page.wait_for_selector("[data-ms-stop=unreachable]:visible:has-text('연결할 수 없습니다')")
+    reader.context.set_offline(False)
+    reader.page.reload()
+    reader.page.wait_for_selector(".ms-examples img")
+    reader.context.clear_cookies()
+    reader.page.click(".ms-examples button >> nth=1")
+    reader.page.wait_for_selector("[data-ms-stop=ended]:visible:has-text('세션이 끝났습니다')")
+    assert not reader.page.is_visible(".toast-body")
+    reader.page.click("[data-ms-stop=ended] a")
+    reader.page.click(".ms-examples button >> nth=1")
+    reader.page.wait_for_selector(".ms-card")
+    assert not reader.page.is_visible("[data-ms-stop]")
+    reader.noted.clear()  # what the console says of that
+
+
 def test_saved_results_are_ones_own(visit, photos):
     mina = visit()
     mina.score(photos[1])

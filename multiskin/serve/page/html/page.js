@@ -16,3 +16,22 @@ document.addEventListener(
   },
   true,
 );
+/* Why the server did not do what was clicked, which Gradio tells in English, as JSON, or as the one word "Error". */
+(() => {
+  const REASONS = {401: "ended", 404: "ended", 413: "bytes", 503: "busy"}; // by status
+  const ask = window.fetch;
+  const tell = (reason) =>
+    document.querySelectorAll("[data-ms-stop]").forEach((said) => (said.hidden = said.dataset.msStop !== reason));
+
+  window.fetch = async (address, options, ...rest) => {
+    const clicked = options?.method === "POST" && String(address).includes("/gradio_api/");
+    try {
+      const answer = await ask(address, options, ...rest);
+      if (clicked) tell(answer.ok ? "" : REASONS[answer.status] ?? "failed");
+      return answer;
+    } catch (error) {
+      if (clicked && error.name !== "AbortError") tell("unreachable");
+      throw error;
+    }
+  };
+})();
