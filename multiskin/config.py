@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from operator import attrgetter
 from types import NoneType
@@ -338,6 +338,22 @@ def parse_bytes(text: str, option: str) -> float:
     if found is None or found[2] not in SCALES:
         raise UserError(f"{option}: {text!r} is not an amount of memory; give one such as 15GB or 14.5GiB")
     return float(found[1]) * SCALES[found[2]]
+
+
+def with_options(config: FitConfig, values: Mapping[str, Any]) -> FitConfig:
+    """The settings with some options changed, by their dotted names."""
+    for option, value in values.items():
+        config = _changed(config, option.split("."), value)
+    return config
+
+
+def _changed(settings: Any, names: Sequence[str], value: Any) -> Any:
+    if not names:
+        return value
+    first, *rest = names
+    if isinstance(settings, dict):
+        return settings | {first: _changed(settings.get(first) or {}, rest, value)}
+    return replace(settings, **{first: _changed(getattr(settings, first), rest, value)})
 
 
 def head_recipes(config: FitConfig, names: Sequence[str]) -> list[Recipe]:

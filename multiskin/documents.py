@@ -55,12 +55,28 @@ def read_document(path: str | Path, what: str, remedy: str = "", loader: type[ya
     """
     where = f"{what} {path}"
     try:
-        return yaml.load(Path(path).read_bytes().decode("utf-8-sig"), loader)
+        text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise UserError("; ".join(filter(None, [f"{where}: {error.strerror}", remedy]))) from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(f"{where}: line {line} is not UTF-8; save the file as UTF-8") from error
+    return parse_yaml(text, where, loader)
+
+
+def parse_yaml(text: str, where: str, loader: type[yaml.SafeLoader] = Loader) -> Any:
+    """The content of YAML text.
+
+    Args:
+        text: the YAML.
+        where: where it stands, for messages.
+        loader: the YAML loader.
+
+    Raises:
+        UserError: not YAML.
+    """
+    try:
+        return yaml.load(text, loader)
     except BROKEN as error:
         reason = " ".join(str(error).replace('in "<unicode string>", ', "in ").split()) or type(error).__name__
         raise UserError(f"{where}: not readable as YAML: {reason}") from error

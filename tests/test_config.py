@@ -7,7 +7,7 @@ from operator import attrgetter
 import pytest
 import yaml
 
-from multiskin.config import LOWEST, FitConfig, Recipe, TrainerConfig, check_values, head_recipes
+from multiskin.config import LOWEST, FitConfig, Recipe, TrainerConfig, check_values, head_recipes, with_options
 from multiskin.errors import UserError
 
 NAMES = ("oil", "주름", "tone")
@@ -146,3 +146,29 @@ def test_the_weight_of_a_loss_is_finite_and_not_negative(weight):
 def test_at_least_one_loss_has_a_weight():
     with pytest.raises(UserError, match="0 for every head"):
         head_recipes(FitConfig(recipe=Recipe(loss_weight=0.0)), ["a", "b"])
+
+
+def test_only_the_given_options_change():
+    config = FitConfig(
+        heads={"lines": {"share": 2.0, "loss_options": {"gamma": 1.0, "alpha": 3.0}}, "shine": {"loss_options": None}}
+    )
+    before = asdict(config)
+    changed = with_options(
+        config,
+        {
+            "optimizer.lr": 0.5,
+            "heads.lines.loss_options.gamma": 2.0,
+            "heads.shine.dropout": 0.1,
+            "heads.shine.loss_options.gamma": 1.0,
+            "recipe.augment": ["Resize"],
+        },
+    )
+    after = asdict(changed)
+    assert after.pop("optimizer") == before["optimizer"] | {"lr": 0.5}
+    assert after.pop("recipe") == before["recipe"] | {"augment": ["Resize"]}
+    assert after.pop("heads") == {
+        "lines": {"share": 2.0, "loss_options": {"gamma": 2.0, "alpha": 3.0}},
+        "shine": {"dropout": 0.1, "loss_options": {"gamma": 1.0}},
+    }
+    assert asdict(config) == before
+    assert after == {key: before[key] for key in after}

@@ -1,13 +1,14 @@
 """Parses the settings of a training run from config files and options."""
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from multiskin.documents import read_document
+from multiskin.documents import NumberLoader, parse_yaml, read_document
 from multiskin.errors import UserError
 from multiskin.wording import plain_message
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from multiskin.schema import Schema
 
 EMBEDDED = Path(__file__).parents[1] / "embedded" / "config.yaml"
+HEAD_OPTION = r"--heads\.[^.]+\.(loss_options\.)?[^.]+"  # --heads.oil.loss
 
 
 def fit_config(name: str, description: str, arguments: list[str]) -> tuple["FitConfig", "Schema"]:
@@ -33,10 +35,12 @@ def parse(
     A schema that a config file names is looked for next to that file first. Without a config and a schema, the embedded
     config is used, which draws its photos.
     """
+    from multiskin.config import with_options
     from multiskin.schema import Schema
 
     if not any(is_given(option, arguments) for option in ("--config", "--schema", "--help", "-h")):
         arguments = ["--config", str(EMBEDDED), *arguments]
+    arguments, of_heads = _without_head_options(arguments)
     parser = _fit_parser(name, description, add_options)
     for path in values_of("--config", arguments):  # the parser would silently use the last of several equal keys
         read_document(path, "--config", "'multiskin data init TABLE' writes one")
@@ -44,7 +48,7 @@ def parse(
         parsed = parser.parse_args(arguments)
     except argparse.ArgumentError as error:
         raise UserError(f"{plain_message(str(error))}; see '{name} --help'") from error
-    config = _instantiate(parser, parsed)
+    config = with_options(_instantiate(parser, parsed), of_heads)
     for option in ("--data.root", "--data.manifest"):
         if is_given(option, arguments) and config.data.render is not None:
             raise UserError(
@@ -52,6 +56,25 @@ def parse(
                 "'multiskin data init TABLE' writes one"
             )
     return config, Schema.load(_schema_path(config.schema, parsed.config or [], arguments)), parsed
+
+
+def _without_head_options(arguments: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """Separates options of one head by their dotted names, since the parser would drop the others of that head.
+
+    Raises:
+        UserError: an option without a value, or one that is not YAML.
+    """
+    rest, of_heads, words = [], {}, iter(arguments)
+    for word in words:
+        option, equals, value = word.partition("=")
+        if not re.fullmatch(HEAD_OPTION, option):
+            rest.append(word)
+            continue
+        value = value if equals else next(words, "--")
+        if value.startswith("--"):
+            raise UserError(f"{option}: no value; give one")
+        of_heads[option.removeprefix("--")] = parse_yaml(value, f"{option} {value!r}", NumberLoader)
+    return rest, of_heads
 
 
 def is_given(option: str, arguments: Sequence[str]) -> bool:

@@ -67,14 +67,13 @@ def _add_options(parser: "ArgumentParser") -> None:
 
 def _check_space(space: "Space", config: "FitConfig", schema: "Schema", arguments: list[str]) -> None:
     """Checks the values to try now, so that a mistake does not show up after hours of training."""
-    from multiskin.search.space import with_options
+    from multiskin.config import with_options
     from multiskin.training.checks import check
 
     for option, dimension in space.items():
         for value in dimension.bounds:
             try:
-                if not option.startswith("heads."):  # the parser does not take these; `check` validates them
-                    parse(NAME, "", [*arguments, f"--{option}={json.dumps(value, default=str)}"], _add_options)
+                parse(NAME, "", [*arguments, f"--{option}={json.dumps(value, default=str)}"], _add_options)
                 check(with_options(config, {option: value}), schema)
             except UserError as error:
                 raise UserError(f"--space: {option}: {str(error).removeprefix(f'{option}: ')}") from error

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin
@@ -151,39 +151,17 @@ def _number(value: Any, whole: bool, where: str) -> float:
     return value
 
 
-def with_options(config: FitConfig, values: Mapping[str, Any]) -> FitConfig:
-    """The settings with some options changed, by their dotted names."""
-    for option, value in values.items():
-        config = _changed(config, option.split("."), value)
-    return config
-
-
-def _changed(settings: Any, names: Sequence[str], value: Any) -> Any:
-    if not names:
-        return value
-    first, *rest = names
-    if isinstance(settings, dict):
-        return settings | {first: _changed(settings.get(first, {}), rest, value)}
-    return replace(settings, **{first: _changed(getattr(settings, first), rest, value)})
-
-
 def wandb_sweep(space: Space, monitor: str, mode: str, project: str, trials: int, command: str) -> dict[str, Any]:
     """The same search as the content of a W&B sweep file.
 
     Args:
-        space: the options, without those of a head's recipe.
+        space: the options.
         monitor: the metric that trials are compared by.
         mode: min or max.
         project: the W&B project.
         trials: the number of runs of all agents together.
         command: a shell command that trains one run; it has the run's options in "$@" and its id in $WANDB_RUN_ID.
-
-    Raises:
-        UserError: an option of one head, which the command line cannot set by itself.
     """
-    for option in space:
-        if option.startswith("heads."):
-            raise UserError(f"--wandb: {option}: the command line cannot set a single option of a head; leave it out")
     return {
         "program": "multiskin",
         "project": project,

@@ -18,7 +18,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from multiskin.compare.contents import package_versions, photo_digests, short_digest, user_digests
-from multiskin.config import FitConfig
+from multiskin.config import FitConfig, with_options
 from multiskin.data.crops import parse_name
 from multiskin.data.photos import Photos
 from multiskin.data.splits import split_table
@@ -26,7 +26,7 @@ from multiskin.data.workers import worker_count
 from multiskin.documents import to_yaml
 from multiskin.errors import UserError
 from multiskin.run import RunFolder, require_writable, write_atomically
-from multiskin.search.space import Choices, Range, Space, with_options
+from multiskin.search.space import Choices, Range, Space
 from multiskin.training.checkpoints import changes, deciding_settings
 
 MIN_RESULTS = 10  # distinct results; with fewer, importances would be mostly noise

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 import yaml
 
+from multiskin.cli.settings import fit_config
 from multiskin.config import FitConfig
 from multiskin.wording import NULL
 
@@ -56,3 +57,40 @@ def test_a_file_gets_the_same_message(content, failure, tmp_path) -> None:
     path.write_text(yaml.safe_dump(content))
     assert "Union" not in failure("fit", "--config", path)
     assert "Union" not in failure("fit", *(f"--{group}={yaml.safe_dump(value)}" for group, value in content.items()))
+
+
+HEADS = "heads: {lines: {resample: balanced, loss_options: {gamma: 1}}, shine: {share: 2}}\n"
+BALANCED = {"resample": "balanced", "loss_options": {"gamma": 1}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (["--heads.lines.loss", "focal"], BALANCED | {"loss": "focal"}),
+        (
+            ["--heads.lines.share=1e-1", "--heads.lines.augment=[Resize]"],
+            BALANCED | {"share": 0.1, "augment": ["Resize"]},
+        ),
+        (["--heads.lines.loss_options.alpha", "2"], BALANCED | {"loss_options": {"gamma": 1, "alpha": 2}}),
+        (["--heads.lines={share: 3}", "--heads.lines.loss=focal"], {"share": 3, "loss": "focal"}),
+        (["--heads.lines", "{share: 3}"], {"share": 3}),
+    ],
+)
+def test_an_option_of_a_head_leaves_its_others_as_they_are(arguments, lines, tmp_path, write_settings) -> None:
+    path = write_settings(tmp_path)
+    path.write_text(path.read_text() + HEADS)
+    config, _ = fit_config("multiskin fit", "", ["--config", str(path), *arguments])
+    assert config.heads == {"lines": lines, "shine": {"share": 2}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--heads.oil.loss"], "--heads.oil.loss: no value"),
+        (["--heads.oil.loss", "--test", "false"], "--heads.oil.loss: no value"),
+        (["--heads.oil.augment", "[Resize"], "--heads.oil.augment '[Resize': not readable as YAML"),
+        (["--heads.oil.loss.gamma", "2"], "heads.oil: unknown option 'loss.gamma'"),
+    ],
+)
+def test_an_option_of_a_head_that_has_no_meaning(arguments, message, failure) -> None:
+    assert message in failure("fit", *arguments)

@@ -138,13 +138,13 @@ def test_a_wandb_agent_trains_each_run_in_its_own_folder(folder, monkeypatch):
     """The command that the agent makes from the file is run by a program that prints its arguments."""
     utils = pytest.importorskip("wandb.sdk.launch.sweeps.utils")  # which takes seconds
     monkeypatch.setattr("multiskin.cli.sweeping.find_spec", lambda name: None)  # which it takes no other package for
-    (folder / "space.yaml").write_text(SPACE + CHOICES)
+    (folder / "space.yaml").write_text(SPACE + CHOICES + "heads.lines.share: {low: 1, high: 2}\n")
     sweep(given("--wandb", "w.yaml", "--trials=7", "--out", "my runs", "--trainer.patience", "3"))
     content = yaml.safe_load((folder / "w.yaml").read_text())
     assert content["metric"] == {"name": MONITOR, "goal": "minimize"}
     assert content["run_cap"] == 7
     assert not (folder / "my runs").exists()
-    drawn = {"optimizer.lr": 0.0012, "data.batch_size": 4, "trainer.ema_decay": "null"}
+    drawn = {"optimizer.lr": 0.0012, "data.batch_size": 4, "trainer.ema_decay": "null", "heads.lines.share": 1.5}
     flags = utils.create_sweep_command_args({"args": {option: {"value": value} for option, value in drawn.items()}})
     command = []
     for word in utils.create_sweep_command(content["command"]):
@@ -159,7 +159,7 @@ def test_a_wandb_agent_trains_each_run_in_its_own_folder(folder, monkeypatch):
     config = fit_config("fit", "", words[3:])[0]
     assert (config.out, config.test, config.log.logger) == ("my runs/a1b2", False, ["wandb"])
     assert (config.optimizer.lr, config.data.batch_size, config.trainer.ema_decay) == (0.0012, 4, None)
-    assert config.trainer.patience == 3
+    assert (config.trainer.patience, config.heads) == (3, {"lines": {"share": 1.5}})
 
 
 @pytest.mark.slow

@@ -1,13 +1,12 @@
 """Search space files: how they are read, and what is refused before training."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from multiskin.config import FitConfig
 from multiskin.errors import UserError
-from multiskin.search.space import Choices, Range, load_space, wandb_sweep, with_options
+from multiskin.search.space import Choices, Range, load_space, wandb_sweep
 
 SWEEPS = sorted((Path(__file__).parents[2] / "configs" / "sweeps").glob("*.yaml"))
 MONITOR = "val/mean/rps_balanced"
@@ -90,29 +89,6 @@ def test_trials_with_different_losses_are_not_compared_by_val_loss(tmp_path, opt
         load(tmp_path, text, "val/loss")
 
 
-def test_only_the_given_options_change():
-    config = FitConfig(heads={"lines": {"share": 2.0, "loss_options": {"gamma": 1.0, "alpha": 3.0}}, "shine": {}})
-    before = asdict(config)
-    changed = with_options(
-        config,
-        {
-            "optimizer.lr": 0.5,
-            "heads.lines.loss_options.gamma": 2.0,
-            "heads.shine.dropout": 0.1,
-            "recipe.augment": ["Resize"],
-        },
-    )
-    after = asdict(changed)
-    assert after.pop("optimizer") == before["optimizer"] | {"lr": 0.5}
-    assert after.pop("recipe") == before["recipe"] | {"augment": ["Resize"]}
-    assert after.pop("heads") == {
-        "lines": {"share": 2.0, "loss_options": {"gamma": 2.0, "alpha": 3.0}},
-        "shine": {"dropout": 0.1},
-    }
-    assert asdict(config) == before
-    assert after == {key: before[key] for key in after}
-
-
 def test_labels_map_back_to_choices_of_any_kind():
     choices = Choices((None, True, 0.5, "a", ["Resize"], [{"Resize": {"size": 3}}], [{"Resize": {"size": 4}}]))
     assert [choices.value(label) for label in choices.labels] == list(choices.values)
@@ -148,9 +124,3 @@ def test_a_wandb_sweep_searches_the_same(tmp_path):
         "trainer.ema_decay": {"values": ["null", 0.99]},
     }
     assert wandb_sweep(space, "val/loss", "min", "skin", 30, "")["metric"]["goal"] == "minimize"
-
-
-def test_options_of_a_head_are_refused_for_wandb(tmp_path):
-    space = load(tmp_path, "heads.lines.share: {low: 1, high: 2}")
-    with pytest.raises(UserError, match=r"--wandb: heads\.lines\.share"):
-        wandb_sweep(space, MONITOR, "min", "skin", 30, "")
