@@ -12,10 +12,11 @@ import optuna
 import pandas as pd
 from filelock import BaseFileLock, FileLock, Timeout
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import StorageInternalError
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from multiskin.compare.contents import package_versions, photo_digests, short_digest, user_digests
 from multiskin.config import FitConfig, with_options
@@ -29,6 +30,9 @@ from multiskin.run import RunFolder, require_writable, write_atomically
 from multiskin.search.space import Choices, Range, Space
 from multiskin.training.checkpoints import changes, deciding_settings
 
+ANEW = "name another folder with --out"
+RESUME = "the same command resumes the sweep when no other program uses this file and the disk is not full"
+BUSY_SECONDS = 60.0  # to wait for another program that is using the database
 MIN_RESULTS = 10  # distinct results; with fewer, importances would be mostly noise
 STATES = {TrialState.COMPLETE: "finished", TrialState.FAIL: "failed", TrialState.RUNNING: "unfinished"}
 
@@ -78,10 +82,10 @@ class Sweep:
         self.space = space
         self.mode = mode
         self.taken: set[int] = set()  # trials of this process, which takes none twice
-        database = root / "sweep.db"
-        self._make_folder(database)
+        self.database = root / "sweep.db"
+        self._make_folder()
         with self.locked():
-            self.study = _study(database, StudyDirection.MINIMIZE if mode == "min" else StudyDirection.MAXIMIZE)
+            self.study = _study(self.database, StudyDirection.MINIMIZE if mode == "min" else StudyDirection.MAXIMIZE)
             self._require_same(photos)
             photos.manifest.schema.save(self.settings / "schema.yaml")
             self.earlier = len(self._trials())
@@ -89,16 +93,16 @@ class Sweep:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Locks the study and the results; never hold it for long."""
-        with FileLock(self.root / ".lock"):
+        with FileLock(self.root / ".lock"), _database_errors(self.database):
             yield
 
-    def _make_folder(self, database: Path) -> None:
+    def _make_folder(self) -> None:
         """Makes the folder; the database is created first and marks it as a sweep's."""
-        if self.root.exists() and not database.exists():
+        if self.root.exists() and not self.database.exists():
             RunFolder.require_free(self.root)
         with require_writable(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            database.touch()
+            self.database.touch()
             self.settings.mkdir(exist_ok=True)
 
     def _require_same(self, photos: Photos) -> None:
@@ -113,7 +117,8 @@ class Sweep:
             raise UserError(f"--out {self.root}: another sweep: {'; '.join(changed)}; name another folder")
 
     def _trials(self) -> list[FrozenTrial]:
-        return self.study.get_trials(deepcopy=False)
+        with _database_errors(self.database):
+            return self.study.get_trials(deepcopy=False)
 
     def finished(self) -> list[FrozenTrial]:
         """The trials that have a value, from the best to the worst."""
@@ -251,7 +256,21 @@ def _study(database: Path, direction: StudyDirection) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = URL.create("sqlite", database=str(database))  # escapes the path, which may contain a question mark
     try:
-        storage = optuna.storages.RDBStorage(url.render_as_string(), {"connect_args": {"timeout": 60}})  # seconds
+        storage = optuna.storages.RDBStorage(url.render_as_string(), {"connect_args": {"timeout": BUSY_SECONDS}})
         return optuna.create_study(storage=storage, study_name="sweep", direction=direction, load_if_exists=True)
-    except (RuntimeError, SQLAlchemyError) as error:  # Optuna raises RuntimeError for another version's database
-        raise UserError(f"{database}: {' '.join(str(error).split())}; name another folder with --out") from error
+    except RuntimeError as error:  # Optuna raises it for another version's database
+        raise UserError(f"{database}: {' '.join(str(error).split())}; {ANEW}") from error
+
+
+@contextmanager
+def _database_errors(database: Path) -> Iterator[None]:
+    """Turns an error of the database into a UserError.
+
+    SQLite's operational errors, such as a lock or a full disk, leave the database intact.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+        remedy = RESUME if isinstance(cause, OperationalError) else ANEW
+        raise UserError(f"{database}: {getattr(cause, 'orig', cause)}; {remedy}") from error

@@ -4,7 +4,9 @@ import json
 import math
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -267,6 +269,26 @@ class TestFolder:
         (tmp_path / "sweep" / "sweep.db").write_text("no database, but long enough to be looked at" * 10)
         with pytest.raises(UserError, match=r"sweep\.db: .*not a database.*name another folder"):
             begin()
+
+    def test_a_damaged_database_is_named(self, begin, tmp_path):
+        begin().take(1)
+        database = tmp_path / "sweep" / "sweep.db"
+        head = database.read_bytes()[:4096]  # SQLite's first page, which names the tables
+        database.write_bytes(head + bytes(range(256)) * ((database.stat().st_size - len(head)) // 256))
+        with pytest.raises(UserError, match=r"sweep\.db: .*malformed; name another folder"):
+            begin()
+
+    def test_a_database_that_another_program_holds_is_named_and_resumed_later(self, begin, tmp_path, monkeypatch):
+        monkeypatch.setattr("multiskin.search.sweep.BUSY_SECONDS", 0.01)
+        sweep = begin()
+        trial = sweep.take(1)
+        with closing(sqlite3.connect(tmp_path / "sweep" / "sweep.db")) as other:
+            other.execute("begin exclusive")
+            for work in (begin, sweep.finished, partial(sweep.take, 2), partial(train, sweep, trial)):
+                with pytest.raises(UserError, match=r"sweep\.db: database is locked; .*the same command resumes"):
+                    work()
+        trial.lock.release()
+        assert begin().take(1).number == trial.number
 
     def test_a_folder_may_have_any_name(self, begin, tmp_path):
         root = tmp_path / "피부? {x} 100%25 #1"
