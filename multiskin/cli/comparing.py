@@ -69,7 +69,6 @@ def study(arguments: list[str]) -> None:
     from multiskin.compare.runs import Runs
     from multiskin.compare.study import Study, plan_study
     from multiskin.reports.study import FILES, write_findings
-    from multiskin.training.checks import check, check_weights
 
     for option in ("--seed", "--ckpt_path", "--schema"):
         if is_given(option, fit_arguments):
@@ -79,9 +78,6 @@ def study(arguments: list[str]) -> None:
     seeds = options.seeds or definition.seeds
     check_seeds(seeds)
     configs, schema = _variants(definition, options.config, fit_arguments)
-    for config in configs.values():
-        check(config, schema)
-        check_weights(config)
     baseline = with_photos_drawn(configs[definition.baseline])
     configs = {row: replace(each, data=replace(each.data, root=baseline.data.root)) for row, each in configs.items()}
     photos = checked_photos(baseline, schema)
@@ -115,17 +111,20 @@ def _variants(definition: "Study", file: Path, fit_arguments: list[str]) -> tupl
         UserError: wrong settings, or variants with different photos.
     """
     from multiskin.compare.study import require_same_photos
+    from multiskin.training.checks import check, check_weights
 
     base = ["--config", str(file.parent / definition.config)] if definition.config else []
-    parsed = {}
+    configs, schemas = {}, {}
     for row in definition.rows:
         try:
-            parsed[row] = fit_config("multiskin fit", "", [*base, *definition.arguments(row), *fit_arguments])
+            config, schema = fit_config("multiskin fit", "", [*base, *definition.arguments(row), *fit_arguments])
+            check(config, schema)
+            check_weights(config)
         except UserError as error:
             raise UserError(f"study {file}: row {row}: {error}") from error
-    configs = {row: config for row, (config, _) in parsed.items()}
+        configs[row], schemas[row] = config, schema
     require_same_photos(configs)
-    return configs, parsed[definition.baseline][1]
+    return configs, schemas[definition.baseline]
 
 
 def _print_if_any(what: str) -> None:

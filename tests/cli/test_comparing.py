@@ -69,13 +69,17 @@ class TestMistakes:
         assert run("compare", "--config", folder / "config.yaml", "--out", folder) == 2
         assert "there is something already" in capsys.readouterr().err
 
-    def test_a_row_with_an_unknown_option_is_named(self, folder, tmp_path, capsys):
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [({"recipe.lose": "focal"}, r"recipe\.lose"), ({"recipe.loss": "fokal"}, r"'fokal': did you mean 'focal'")],
+    )
+    def test_a_row_with_a_wrong_option_is_named(self, folder, tmp_path, capsys, options, words):
         study = yaml.safe_load((folder / "study.yaml").read_text())
         study["config"] = str(folder / "config.yaml")
-        study["rows"]["focal"] = {"recipe.lose": "focal"}
+        study["rows"]["focal"] = options
         (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
         assert run("study", "--config", tmp_path / "study.yaml", "--out", tmp_path / "out") == 2
-        assert re.search(r"study\.yaml: row focal: .*recipe\.lose", capsys.readouterr().err)
+        assert re.search(rf"study\.yaml: row focal: .*{words}", capsys.readouterr().err)
 
 
 @pytest.mark.slow
