@@ -200,6 +200,7 @@ def test_files_tables_and_page_say_the_same(runs, tmp_path, read_page):
         assert number in said
     mended = str((found.changes.loc[found.changes["attribute"] == "shine", "change"] == "mended").sum())
     assert page.rows("shine")[-1][1] == mended
+    assert page.tags.count(("td", {"class": "words"})) == len(table)  # verdicts, which are read from the left
     assert f"| shine | {mended} |" in text
     for note in found.notes():
         assert note in text
