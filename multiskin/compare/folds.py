@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from multiskin.compare.plan import SPLIT, Experiment, PlannedRun
+from multiskin.compare.plan import Experiment, PlannedRun
 from multiskin.compare.runs import Runs
 from multiskin.config import FitConfig
 from multiskin.data.manifest import Manifest
@@ -58,11 +58,12 @@ def _fold_run(fold: int, whole: PlannedRun, config: FitConfig, fold_of: np.ndarr
     """The run that holds out a fold as its test set, derived from the run on all photos."""
     sides = np.select([fold_of == fold, fold_of == (fold + 1) % folds], ["test", "val"], "train")
     draws = config.data.draws_per_epoch or int((sides == "train").sum())
+    split = str(whole.config.data.columns.split)  # a planned run always has one
     return replace(
         whole,
         model=f"fold-{fold + 1}",
         config=replace(whole.config, data=replace(whole.config.data, draws_per_epoch=draws)),
-        table=whole.table.assign(**{SPLIT: sides}),
+        table=whole.table.assign(**{split: sides}),
         image_passes=draws * config.trainer.max_epochs,
     )
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +29,7 @@ Protocol = Literal["equal-epochs", "equal-compute"]
 SHARED = "shared"
 UNSAFE_CHARACTERS = r"[^\w.+-]+"  # replaced in file names
 MAX_NAME_BYTES = 100  # bytes of a model's name in file names, which may have 255 in total
-SPLIT = "split"  # the column added to a table that has no split of its own
+SPLIT = "split"  # the column added to a table that has no split of its own, unless another one has this name
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +120,9 @@ class Experiment:
         self.config = config
         self.manifest = photos.manifest
         self.cells = read_table(Path(config.data.root) / config.data.manifest).cells.loc[photos.manifest.rows]
+        self.split = config.data.columns.split or self._free_name()
         if config.data.columns.split is None:
-            self.cells = self.cells.assign(**{SPLIT: photos.split})
+            self.cells = self.cells.assign(**{self.split: photos.split})
         self.cells = _regraded(self.cells, self.manifest)
         self.grades = photos.side("train").grades  # (N, H)
         self.graded = self.grades != MISSING
@@ -156,11 +158,11 @@ class Experiment:
         return max(round(self.draws * by_head[head] / whole), 1)
 
     def _run(self, model: str, config: FitConfig, schema: Schema, rows: np.ndarray, draws: int) -> PlannedRun:
-        table = self.cells.loc[rows, self._headings(schema)]
+        table = self.cells.loc[rows, self._headings(schema, self.split)]
         second = config.data.columns.second_rater
         columns = replace(
             config.data.columns,
-            split=config.data.columns.split or SPLIT,
+            split=self.split,
             ignore=[],
             second_rater=second if any(name in table for name in second_headings(schema, second)) else None,
         )
@@ -170,11 +172,16 @@ class Experiment:
         grades = self.grades[:, [self.manifest.schema.index(name) for name in schema.names]]
         return PlannedRun(model, config, schema, table, grades, draws * config.trainer.max_epochs, self.contents)
 
-    def _headings(self, schema: Schema) -> list[str]:
+    def _free_name(self) -> str:
+        """A name for the column of the split that no other column in use has."""
+        taken = self._headings(self.manifest.schema)
+        return next(name for number in count() if (name := f"{SPLIT}{number or ''}") not in taken)
+
+    def _headings(self, schema: Schema, split: str = "") -> list[str]:
         """The columns of the table that concern these attributes."""
         columns = self.config.data.columns
         place = [columns.image, *(columns.box or ())]
-        known = [*place, columns.subject, columns.part, *columns.groups, columns.split or SPLIT]
+        known = [*place, columns.subject, columns.part, *columns.groups, split]
         second = [name for name in second_headings(schema, columns.second_rater) if name in self.cells]
         grades = [attribute.heading for attribute in schema]
         return list(dict.fromkeys([*filter(None, known), *grades, *second]))

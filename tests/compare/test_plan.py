@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from multiskin.compare import plan
+from multiskin.compare.folds import plan_folds
 from multiskin.compare.plan import (
     Experiment,
     check_seeds,
@@ -71,6 +72,22 @@ def test_a_single_model_sees_its_graded_photos_on_the_same_split(planned, photos
         pd.testing.assert_series_equal(table["split"], shared.loc[table.index, "split"])
     sides = dict(zip(photos.manifest.paths, photos.split, strict=True))
     assert shared["split"].to_dict() == sides
+
+
+def test_an_attribute_called_split_keeps_its_grades(data_config, graded_folder, tmp_path):
+    table = pd.read_csv(graded_folder / "labels.csv", dtype=str, keep_default_na=False).rename(
+        columns={"lines": "split"}
+    )
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    data = replace(data_config, manifest=str(tmp_path / "labels.csv"))
+    schema = Schema((Attribute("shine", 5), Attribute("split", 3)))
+    photos = load_photos(data, schema)
+    shared = plan_comparison(FitConfig(data=data), photos, [0])[0]
+    fold = plan_folds(FitConfig(data=data), photos, 3)[0]
+    for run in (shared, fold):
+        assert run.table["split"].tolist() == table["split"].tolist()
+    assert shared.table[shared.config.data.columns.split].tolist() == photos.split.tolist()
+    assert set(fold.table[fold.config.data.columns.split]) == {"train", "val", "test"}
 
 
 def test_a_run_of_larger_photos_is_more_work(planned):
