@@ -154,8 +154,12 @@ class Experiment:
 
     def _single_draws(self, head: int, protocol: Protocol) -> int:
         by_head = self.graded.sum(axis=0)
-        whole = self.graded.any(axis=1).sum() if protocol == "equal-epochs" else by_head.sum()
-        return max(round(self.draws * by_head[head] / whole), 1)
+        if protocol == "equal-epochs":
+            draws = round(self.draws * by_head[head] / self.graded.any(axis=1).sum())
+        else:  # the rounded sums, so that all heads together have exactly the shared model's draws
+            before, after = by_head[:head].sum(), by_head[: head + 1].sum()
+            draws = round(self.draws * after / by_head.sum()) - round(self.draws * before / by_head.sum())
+        return max(draws, 1)
 
     def _run(self, model: str, config: FitConfig, schema: Schema, rows: np.ndarray, draws: int) -> PlannedRun:
         table = self.cells.loc[rows, self._headings(schema, self.split)]
