@@ -94,6 +94,7 @@ def _content(result: PhotoResult, schema: Schema) -> dict[str, Any]:
 
 Writer = Callable[[Iterable[PhotoResult], Schema, TextIO], int]
 SUFFIXES = (".csv", ".jsonl")
+UNENCODABLE = "backslashreplace"  # file names that are not UTF-8, such as CP949 from an old Windows
 
 
 def check_output(path: str | None) -> None:
@@ -115,18 +116,20 @@ def writer_for(path: str | None, with_sets: bool) -> Writer:
 
 @contextmanager
 def open_output(path: str | None) -> Iterator[TextIO]:
-    """Opens the file to write to, or standard output.
+    """Opens the file to write to, or standard output; what cannot be encoded in file names is escaped.
 
     Raises:
         UserError: the file cannot be written.
     """
     if path is None:
         if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(line_buffering=True)  # each row appears at once, even in a pipe
+            # each row appears at once, even in a pipe
+            sys.stdout.reconfigure(line_buffering=True, errors=UNENCODABLE)
         yield sys.stdout
         return
     try:
-        file = Path(path).open("w", encoding="utf-8", newline="", buffering=1)  # noqa: SIM115  # line by line
+        # line by line, as above
+        file = Path(path).open("w", buffering=1, encoding="utf-8", errors=UNENCODABLE, newline="")  # noqa: SIM115
     except OSError as error:
         raise UserError(f"--out {path}: {error.strerror or error}; name a file that can be written") from error
     with file:

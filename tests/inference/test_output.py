@@ -104,6 +104,14 @@ def test_rows_are_on_disk_as_soon_as_they_are_written(name: str, tmp_path: Path)
     assert path.read_text(encoding="utf-8") == seen[-1]
 
 
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_a_file_name_that_is_not_utf_8_is_written_with_its_bytes_escaped(name: str, tmp_path: Path) -> None:
+    photo = "용.jpg".encode("cp949").decode("utf-8", "surrogateescape")  # as Python reads such a name from a folder
+    with open_output(str(tmp_path / name)) as file:
+        writer_for(name, with_sets=False)([PhotoResult(photo, GOOD)], SCHEMA, file)
+    assert r"\udcbf\udceb.jpg" in (tmp_path / name).read_text(encoding="utf-8")
+
+
 def test_standard_output_gets_csv(capsys: pytest.CaptureFixture) -> None:
     with open_output(None) as file:
         writer_for(None, with_sets=False)(RESULTS, SCHEMA, file)
@@ -137,6 +145,7 @@ def test_derived_labels_are_written_after_the_grades() -> None:
     assert [json.loads(line).get("type") for line in lines.getvalue().splitlines()] == ["smooth", None, "rough"]
 
 
-def test_standard_output_is_flushed_line_by_line(capfd):
+def test_standard_output_is_flushed_line_by_line_and_takes_every_name(capfd):
     with open_output(None) as file:
         assert file.line_buffering
+        assert file.errors == "backslashreplace"
