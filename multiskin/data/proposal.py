@@ -24,11 +24,9 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
-import pandas as pd
-
 from multiskin.config import Columns, DataConfig
 from multiskin.data.columns import Column, Role, Scale, numbers, scale_label, words
-from multiskin.data.table import read_table
+from multiskin.data.table import read_cells
 from multiskin.errors import UserError
 from multiskin.schema import RESERVED, Attribute, Kind, Schema
 
@@ -55,7 +53,9 @@ def propose(table: str | Path, ask: Ask) -> Proposal:
         UserError: a table that cannot be read or is empty, or that has no photos or nothing to grade.
     """
     path = Path(table)
-    frame = _read_cells(path)
+    frame = read_cells(path)
+    if frame.empty:
+        raise UserError(f"{path}: no row below the headings; give one for each photo")
     columns = [Column.read(str(heading), cells) for heading, cells in frame.items()]
     image, root = _photos(columns, path, ask)
     rest = [column for column in columns if column is not image]
@@ -74,17 +74,6 @@ def propose(table: str | Path, ask: Ask) -> Proposal:
     manifest = Path(os.path.relpath(path, folder)).as_posix()
     data = DataConfig(root=folder.as_posix(), manifest=manifest, columns=roles)
     return Proposal(Schema(tuple(attributes)), data, ignored, photos_found=root is not None)
-
-
-def _read_cells(path: Path) -> pd.DataFrame:
-    """The table's cells as stripped text, "" where blank."""
-    table = read_table(path)
-    if table.problems:
-        more = f" (and {len(table.problems) - 1} more)" if len(table.problems) > 1 else ""
-        raise UserError(f"{path}: {table.problems[0]}{more}")
-    if table.cells.empty:
-        raise UserError(f"{path}: no row below the headings; give one for each photo")
-    return table.cells
 
 
 def _photos(columns: list[Column], table: Path, ask: Ask) -> tuple[Column, Path | None]:

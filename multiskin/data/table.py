@@ -70,6 +70,19 @@ def read_table(path: str | Path) -> Table:
         raise UserError(f"table {path}: cannot be read ({reason}); give an intact .csv or .parquet file") from error
 
 
+def read_cells(path: str | Path) -> pd.DataFrame:
+    """The cells of a table, none of which may be left out.
+
+    Raises:
+        UserError: as read_table, or the first problem with the table's format.
+    """
+    table = read_table(path)
+    if table.problems:
+        more = f" (and {len(table.problems) - 1} more)" if len(table.problems) > 1 else ""
+        raise UserError(f"{path}: {table.problems[0]}{more}")
+    return table.cells
+
+
 def csv_lines(text: str, where: str) -> list[tuple[int, list[str]]]:
     """The rows of a CSV file that are not blank, with their numbers.
 

@@ -11,7 +11,7 @@ def find_photos(inputs: Sequence[str | Path], column: str = "image") -> list[Pat
     """The photos, in order: files themselves, all pictures in folders and below, and the paths in tables' column.
 
     Raises:
-        UserError: a path that does not exist, a table without the column, or no photo at all.
+        UserError: a path that does not exist, a table that is malformed or without the column, or no photo at all.
     """
     photos = [photo for name in inputs for photo in _photos_of(Path(name), column)]
     if not photos:
@@ -30,11 +30,11 @@ def _photos_of(path: Path, column: str) -> Iterator[Path]:
 
 def _listed(path: Path, column: str) -> Iterator[Path]:
     """The photos of a table; a file that is not a table is taken for a photo, whatever its suffix."""
-    from multiskin.data.table import READERS, read_table  # pandas takes longer to import than a few photos to grade
+    from multiskin.data.table import READERS, read_cells  # pandas takes longer to import than a few photos to grade
     from multiskin.data.validation import photo_path
 
     if path.suffix.lower() in READERS:
-        cells = read_table(path).cells
+        cells = read_cells(path)
         if column not in cells:
             raise unknown("column", column, cells.columns, str(path))
         yield from (photo_path(path.parent, cell) for cell in cells[column] if cell)

@@ -42,6 +42,12 @@ def test_a_table_stands_for_the_paths_in_its_column_relative_to_its_folder(name:
     assert find_photos([folder / "김" / name], column="photo") == expected
 
 
+def test_no_row_of_a_table_is_silently_left_out(folder: Path) -> None:
+    (folder / "table.csv").write_text("image,shine\na.png,1\nb.JPG,1,5\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"table\.csv: row 3: 3 cells under 2 headings; put cells"):
+        find_photos([folder / "table.csv"])
+
+
 def test_several_inputs_keep_their_order(folder: Path) -> None:
     (folder / "table.csv").write_text("image\nb.JPG\n", encoding="utf-8")
     found = find_photos([folder / "김", str(folder / "a.png"), folder / "table.csv"])
