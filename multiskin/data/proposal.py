@@ -27,6 +27,7 @@ from pathlib import Path
 from multiskin.config import Columns, DataConfig
 from multiskin.data.columns import Column, Role, Scale, numbers, scale_label, words
 from multiskin.data.table import read_cells
+from multiskin.data.validation import photo_path
 from multiskin.errors import UserError
 from multiskin.schema import RESERVED, Attribute, Kind, Schema
 
@@ -95,7 +96,7 @@ def _root(column: Column, table: Path) -> Path | None:
     sample = sorted(column.values)[:SAMPLE]
 
     def found(folder: Path) -> int:
-        return sum(os.path.isfile(folder / value) for value in sample)  # never raises, unlike Path.is_file
+        return sum(os.path.isfile(photo_path(folder, value)) for value in sample)  # never raises, unlike Path.is_file
 
     folders = [table.parent, *sorted(table.parent.glob("*/")), Path(os.path.normpath(table.parent / ".."))]
     best = max(folders, key=found)

@@ -217,6 +217,15 @@ def test_root_is_where_the_photos_are(tmp_path, folder, root):
     assert proposal.photos_found
 
 
+def test_photos_are_found_by_the_paths_of_a_table_written_on_windows(tmp_path):
+    (tmp_path / "photos" / "first").mkdir(parents=True)
+    Image.new("RGB", (4, 4)).save(tmp_path / "photos" / "first" / "face.jpg")
+    (tmp_path / "t.csv").write_text("file,oil\nfirst\\face.jpg,0\nfirst\\face.jpg,2\n")
+    proposal = propose(tmp_path / "t.csv", Answers())
+    assert proposal.photos_found
+    assert proposal.data.root == (tmp_path / "photos").as_posix()
+
+
 def test_photos_are_found_by_existing_where_no_suffix_tells(tmp_path):
     for name in ("face_a", "face_b"):
         Image.new("RGB", (4, 4)).save(tmp_path / name, format="PNG")
