@@ -307,7 +307,7 @@ def check_values(config: FitConfig) -> None:
     Raises:
         UserError: the first option without a value, or with a number out of range.
     """
-    _require_values(config)
+    require_values(config)
     for option, lowest in LOWEST.items():
         value = attrgetter(option)(config)
         below = BELOW.get(option, math.inf)
@@ -318,12 +318,16 @@ def check_values(config: FitConfig) -> None:
         parse_bytes(config.data.cache_size, "data.cache_size")
 
 
-def _require_values(config: Any, where: str = "") -> None:
-    """Refuses None for options that cannot be None: the parser accepts YAML's null for every option."""
+def require_values(config: Any, where: str = "") -> None:
+    """Refuses None for options that cannot be None: the parser accepts YAML's null for every option.
+
+    Raises:
+        UserError: the first option without a value.
+    """
     for option in fields(config):
         value = getattr(config, option.name)
         if is_dataclass(value):
-            _require_values(value, f"{where}{option.name}.")
+            require_values(value, f"{where}{option.name}.")
         elif value is None and NoneType not in get_args(option.type):
             raise UserError(f"{where}{option.name}: no value; give one, or leave the option out")
 
@@ -382,7 +386,7 @@ def _recipe(values: dict[str, Any], where: str) -> Recipe:
         recipe = Recipe(**_recipe_parser().parse_object({"recipe": values}).recipe.as_dict())
     except ArgumentError as error:
         raise UserError(plain_message(str(error)).replace("recipe.", f"{where}.", 1)) from error
-    _require_values(recipe, f"{where}.")
+    require_values(recipe, f"{where}.")
     if not 0 <= recipe.loss_weight < math.inf:
         raise UserError(f"{where}.loss_weight is {recipe.loss_weight}; give a number of at least 0")
     return recipe

@@ -3,6 +3,7 @@
 import argparse
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -35,20 +36,21 @@ def parse(
     A schema that a config file names is looked for next to that file first. Without a config and a schema, the embedded
     config is used, which draws its photos.
     """
-    from multiskin.config import with_options
+    from multiskin.config import require_values, with_options
     from multiskin.schema import Schema
 
     if not any(is_given(option, arguments) for option in ("--config", "--schema", "--help", "-h")):
         arguments = ["--config", str(EMBEDDED), *arguments]
     arguments, of_heads = _without_head_options(arguments)
     parser = _fit_parser(name, description, add_options)
-    for path in values_of("--config", arguments):  # the parser would silently use the last of several equal keys
-        read_document(path, "--config", "'multiskin data init TABLE' writes one")
+    for path in values_of("--config", arguments):
+        _check_file(path)
     try:
         parsed = parser.parse_args(arguments)
     except argparse.ArgumentError as error:
         raise UserError(f"{plain_message(str(error))}; see '{name} --help'") from error
     config = with_options(_instantiate(parser, parsed), of_heads)
+    require_values(config)
     for option in ("--data.root", "--data.manifest"):
         if is_given(option, arguments) and config.data.render is not None:
             raise UserError(
@@ -75,6 +77,31 @@ def _without_head_options(arguments: Sequence[str]) -> tuple[list[str], dict[str
             raise UserError(f"{option}: no value; give one")
         of_heads[option.removeprefix("--")] = parse_yaml(value, f"{option} {value!r}", NumberLoader)
     return rest, of_heads
+
+
+def _check_file(path: str) -> None:
+    """Checks a config file for what the parser lets through: equal keys, and sections that are no mappings.
+
+    Raises:
+        UserError: the first such mistake.
+    """
+    from multiskin.config import FitConfig
+
+    content = read_document(path, "--config", "'multiskin data init TABLE' writes one")
+    if not isinstance(content, dict):
+        raise UserError(f"--config {path}: no options in it; give them one per line, such as 'out: runs/first'")
+    _require_mappings(content, FitConfig, f"--config {path}: ")
+
+
+def _require_mappings(content: dict[str, Any], section: Any, where: str) -> None:
+    for option in fields(section):
+        value = content.get(option.name, {})
+        if not is_dataclass(option.type) or isinstance(value, str):  # a name is that of a file with the section
+            continue
+        if not isinstance(value, dict):
+            found = "no options below it" if value is None else f"{value!r} is not a mapping"
+            raise UserError(f"{where}{option.name}: {found}; give options, or leave it out")
+        _require_mappings(value, option.type, f"{where}{option.name}.")
 
 
 def is_given(option: str, arguments: Sequence[str]) -> bool:
@@ -115,8 +142,6 @@ def _fit_parser(
 
 
 def _instantiate(parser: "ArgumentParser", parsed: "Namespace") -> "FitConfig":
-    from dataclasses import fields
-
     from multiskin.config import FitConfig
 
     values = parser.instantiate(parsed)

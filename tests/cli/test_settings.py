@@ -1,5 +1,6 @@
 """The messages for options whose value is not one of the known names."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from types import NoneType
@@ -94,3 +95,23 @@ def test_an_option_of_a_head_leaves_its_others_as_they_are(arguments, lines, tmp
 )
 def test_an_option_of_a_head_that_has_no_meaning(arguments, message, failure) -> None:
     assert message in failure("fit", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "no options in it; give them one per line"),
+        ("- model", "no options in it; give them one per line"),
+        ("model:", "model: no options below it; give options, or leave it out"),
+        ("data: {split: [0.7, 0.2, 0.1]}", r"data.split: \[0.7, 0.2, 0.1\] is not a mapping; give options"),
+    ],
+)
+def test_a_file_or_section_without_options_is_an_error_that_names_it(content, message, failure, tmp_path) -> None:
+    (tmp_path / "config.yaml").write_text(content)
+    assert re.search(rf"--config .*config.yaml: {message}", failure("fit", "--config", tmp_path / "config.yaml"))
+
+
+def test_a_config_without_a_schema_is_an_error(failure, tmp_path) -> None:
+    (tmp_path / "config.yaml").write_text("schema:\nseed: 0\n")
+    message = failure("fit", "--config", tmp_path / "config.yaml")
+    assert message == "multiskin: error: schema: no value; give one, or leave the option out"
