@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from multiskin.errors import UserError, require_known, unknown
+from multiskin.errors import UserError, require_known, text_of, unknown
 
 Words = dict[str, str]  # language code -> words
 
@@ -109,7 +109,9 @@ class Derived:
             if not isinstance(words, dict):
                 raise UserError(f"{where}: {words!r}: give a text by language, such as {{en: Oily, ko: 지성}}")
         rules = tuple(_condition(rule, where) for rule in entry["rules"])
-        return cls(str(entry["name"]), rules, str(entry["otherwise"]), display, labels)
+        name, otherwise = (text_of(entry[key], f"{where}: {key}") for key in ("name", "otherwise"))
+        labels = {label: _by_language(words, f"{where}: {label}") for label, words in labels.items()}
+        return cls(name, rules, otherwise, _by_language(display, f"{where}: display"), labels)
 
 
 def _condition(entry: Any, where: str) -> Condition:
@@ -123,7 +125,12 @@ def _condition(entry: Any, where: str) -> Condition:
         if not all(type(grade) is int for grade in counting):  # a bool is an int too
             raise UserError(f"{where}: {name}: {grades!r}: give the grades that count, such as [2, 3]")
         when[name] = tuple(counting)
-    return Condition(str(entry["label"]), when)
+    return Condition(text_of(entry["label"], f"{where}: label"), when)
+
+
+def _by_language(given: Mapping[str, Any], where: str) -> Words:
+    """Words without blank ones."""
+    return {language: text_of(words, f"{where}: {language}") for language, words in given.items() if words is not None}
 
 
 def derive(labels: Sequence[Derived], grades: Mapping[str, int | None]) -> dict[str, str | None]:

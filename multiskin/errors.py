@@ -32,3 +32,16 @@ def require_known(content: Iterable[object], known: Iterable[str], where: str) -
     for key in content:
         if key not in names:
             raise unknown("key", key, names, where)
+
+
+def text_of(value: object, where: str) -> str:
+    """A value of a YAML file as text, such as a name; numbers and dates are texts, too.
+
+    Raises:
+        UserError: nothing, a list, a mapping, or a word that YAML reads as true or false.
+    """
+    if isinstance(value, bool):
+        raise UserError(f"{where}: YAML reads yes, no, on and off as true or false; quote them")
+    if value is None or isinstance(value, list | dict):
+        raise UserError(f"{where}: give a text, not {value!r}")
+    return str(value)

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from multiskin.derived import Derived
 from multiskin.documents import read_document, to_yaml
-from multiskin.errors import UserError, require_known, unknown
+from multiskin.errors import UserError, require_known, text_of, unknown
 
 Kind = Literal["ordinal", "nominal"]
 Text = dict[str, str]  # language code -> text
@@ -135,32 +135,30 @@ class Attribute:
             raise UserError(f"{where}: an attribute is a mapping with at least 'name' and 'grades', found {entry!r}")
         where = f"{where}: attribute {entry['name']!r}"
         require_known(entry, cls.__dataclass_fields__, where)
-        values = dict(entry)
+        values = entry | {"name": text_of(entry["name"], f"{where}: name")}
         for key in ("display", "lowest", "highest"):
             values[key] = _text(values.get(key), f"{where}: {key}")
         names = values.get("grade_names") or ()
         if not isinstance(names, list | tuple):
             raise UserError(f"{where}: grade_names is {names!r}; give a list, one name per grade")
-        if any(isinstance(name, bool) for name in names):
-            raise UserError(f"{where}: grade_names: YAML reads yes, no, on and off as true or false; quote them")
-        values["grade_names"] = tuple(str(name) for name in names)
+        values["grade_names"] = tuple(text_of(name, f"{where}: grade_names") for name in names)
         values["meanings"] = _sentences(values.get("meanings"), f"{where}: meanings")
-        values["column"] = str(values.get("column") or "")
+        values["column"] = "" if values.get("column") is None else text_of(values["column"], f"{where}: column")
         if "grades" not in values:
             values["grades"] = len(names)
         return cls(**values)
 
 
 def _text(value: Any, where: str) -> Text:
-    """A text by language; a plain string is English."""
+    """A text by language, without blank ones; a plain string is English."""
     if value is None:
         return {}
-    if isinstance(value, str | int | float):
-        return {"en": str(value)}
-    if not isinstance(value, dict):
+    if isinstance(value, list):
         raise UserError(f"{where}: give a text by language, such as {{en: Oil, ko: 유분}}, not {value!r}")
+    if not isinstance(value, dict):
+        return {"en": text_of(value, where)}
     _check_languages(value, where)
-    return {language: str(text) for language, text in value.items()}
+    return {language: text_of(text, f"{where}: {language}") for language, text in value.items() if text is not None}
 
 
 def _sentences(value: Any, where: str) -> Texts:
@@ -171,7 +169,10 @@ def _sentences(value: Any, where: str) -> Texts:
     if not isinstance(by_language, dict) or not all(isinstance(each, list | tuple) for each in by_language.values()):
         raise UserError(f"{where}: give a list by language, with one sentence for each grade, not {value!r}")
     _check_languages(by_language, where)
-    return {language: tuple(str(sentence) for sentence in each) for language, each in by_language.items()}
+    return {
+        language: tuple(text_of(sentence, f"{where}: {language}") for sentence in each)
+        for language, each in by_language.items()
+    }
 
 
 def _check_languages(given: Iterable[Any], where: str) -> None:

@@ -75,6 +75,9 @@ def test_it_survives_a_file_and_takes_no_part_in_comparisons(tmp_path):
         ({"labels": {"oyly": {"en": "x"}}}, "unknown label 'oyly': did you mean 'oily'"),
         ({"labels": {"oily": "x"}}, "give a text by language"),
         ({"ruls": []}, "unknown key 'ruls'"),
+        ({"otherwise": False}, "otherwise: YAML reads yes, no.* quote them"),
+        ({"rules": [{"label": True, "when": {"oil": 1}}]}, "label: YAML reads yes, no.* quote them"),
+        ({"otherwise": None}, "otherwise: give a text, not None"),
     ],
 )
 def test_what_cannot_be_followed_is_named(changes, message):

@@ -261,6 +261,26 @@ def test_no_attribute_has_the_name_of_another_ones_column_of_predictions(other):
     Schema((Attribute("oil", 5), Attribute("oil_p5", 3)))
 
 
-def test_words_that_yaml_reads_as_booleans_have_to_be_quoted():
-    with pytest.raises(UserError, match="quote them"):
-        Attribute.from_dict(yaml.safe_load("{name: acne, grade_names: [no, yes]}"))
+@pytest.mark.parametrize(
+    ("place", "entry"),
+    [
+        ("name", "{name: on, grades: 2}"),
+        ("grade_names", "{name: acne, grade_names: [no, yes]}"),
+        ("column", "{name: acne, grades: 2, column: No}"),
+        ("lowest: en", "{name: acne, grades: 2, lowest: {en: no}}"),
+        ("highest", "{name: acne, grades: 2, highest: yes}"),
+        ("meanings: en", "{name: acne, grades: 2, meanings: [no, yes]}"),
+    ],
+)
+def test_words_that_yaml_reads_as_booleans_have_to_be_quoted(place, entry):
+    with pytest.raises(UserError, match=f"{place}: YAML reads yes, no.* quote them"):
+        Attribute.from_dict(yaml.safe_load(entry))
+
+
+def test_texts_that_are_left_blank_count_as_missing():
+    attribute = Attribute.from_dict(yaml.safe_load("{name: oil, grades: 2, display: {en: , ko: 유분}, column: }"))
+    assert (attribute.title(), attribute.title("ko"), attribute.heading) == ("oil", "유분", "oil")
+
+
+def test_a_heading_may_be_the_number_0():
+    assert Attribute.from_dict({"name": "oil", "grades": 2, "column": 0}).heading == "0"
