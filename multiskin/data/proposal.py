@@ -142,9 +142,10 @@ def _attributes(columns: list[Column], ask: Ask) -> list[Attribute]:
     """One attribute per graded column, in the order of the table."""
     scales = _scales(_with_role("ordinal", columns), ask)
     classes = _classes(_with_role("nominal", columns), ask, default=IGNORE if scales else PREDICT)
+    stems = {_identifier(column.heading) for column in columns}
     attributes: dict[str, Attribute] = {}
     for column in columns:
-        heading, name = column.heading, _name(column.heading, attributes)
+        heading, name = column.heading, _name(column.heading, attributes, stems)
         if heading in scales:
             attributes[name] = _attribute(name, heading, scales[heading], "ordinal")
         elif heading in classes:
@@ -194,13 +195,23 @@ def _attribute(name: str, heading: str, scale: Scale, kind: Kind) -> Attribute:
     )
 
 
-def _name(heading: str, taken: Container[str]) -> str:
-    """The heading as a valid attribute name: letters, digits and underscores, not reserved, not taken."""
-    name = re.sub(r"\W+", "_", heading).strip("_")
-    if not re.match(r"[^\W\d]", name):
-        name = f"attribute_{name}".strip("_")
+def _name(heading: str, taken: Container[str], stems: Container[str]) -> str:
+    """A valid attribute name: not reserved, not taken, and not that of another one's column of predictions."""
+    name = _identifier(heading)
     names = chain((name, f"{name}_grade"), (f"{name}_{number}" for number in count(2)))
-    return next(name for name in names if name not in RESERVED and name not in taken)
+    return next(name for name in names if name not in RESERVED and name not in taken and _stem(name) not in stems)
+
+
+def _identifier(heading: str) -> str:
+    """The heading with letters, digits and underscores only, not beginning with a digit."""
+    name = re.sub(r"\W+", "_", heading).strip("_")
+    return name if re.match(r"[^\W\d]", name) else f"attribute_{name}".strip("_")
+
+
+def _stem(name: str) -> str | None:
+    """The attribute that would have a column of this name in tables of predictions; None if none could."""
+    found = re.fullmatch(r"(.+)_(true|score|low|high|set|p\d+)", name)
+    return None if found is None else found[1]
 
 
 def _why_ignored(column: Column) -> str:

@@ -172,6 +172,13 @@ def test_headings_that_become_the_same_name_are_told_apart(proposed):
     assert [attribute.heading for attribute in proposal.schema] == ["oil 1", "oil-1", "oil_1"]
 
 
+@pytest.mark.parametrize("last", ["score", "true", "low", "high", "p0"])
+def test_no_attribute_gets_the_name_of_another_ones_column_of_predictions(proposed, last):
+    proposal, _ = proposed({f"oil {last}": FIVE, "oil": FIVE})
+    assert proposal.schema.names == (f"oil_{last}_grade", "oil")
+    assert proposed({f"oil {last}": FIVE})[0].schema.names == (f"oil_{last}",)
+
+
 @pytest.mark.parametrize(
     ("heading", "value", "reason"),
     [("patient", "", "blank"), ("sex", "", "blank"), ("set", "train", "the same value everywhere")],
