@@ -83,10 +83,15 @@ def photos_of_side(run: "RunFolder", side: str, data: "DataConfig", schema: "Sch
     """The checked photos on one side of the run's split.
 
     Raises:
-        UserError: there are none; the message ends with the remedy.
+        UserError: there are none, and the message ends with the remedy; or the run's table has moved.
     """
     from multiskin.data.photos import load_side
 
+    table = Path(data.root) / data.manifest
+    if not table.exists():
+        raise UserError(
+            f"{run.root}: its table {table} does not exist; if the photos have moved, name their folder with --root"
+        )
     with progress("checking photos") as advance:
         photos, skipped = load_side(data, schema, run.split, side, advance)
     warn(skipped)
