@@ -65,7 +65,7 @@ def read_table(path: str | Path) -> Table:
         raise UserError(f"{path}: not a {' or '.join(READERS)} file; save the table as one of them")
     try:
         return reader(path)
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except (OSError, ValueError, LookupError, OverflowError, pa.ArrowException) as error:  # also times, in Parquet
         reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
         raise UserError(f"table {path}: cannot be read ({reason}); give an intact .csv or .parquet file") from error
 

@@ -223,6 +223,15 @@ def test_parquet_is_checked_like_csv(folder):
     assert places == [(None, "extra"), (1, "oil"), (2, "oil"), (2, "wrinkle"), (2, "image")]
 
 
+@pytest.mark.parametrize("kind", [pa.timestamp("ms"), pa.timestamp("ms", tz="Mars/Utopia")])
+def test_a_time_that_python_has_no_name_for_is_an_error(folder, kind):
+    taken = pa.array([2**50], kind)  # in the year 37648
+    table = pa.table({"image": ["a.png"], "oil": [1], "wrinkle": [0], "taken": taken})
+    parquet.write_table(table, folder.root / "labels.parquet")
+    with pytest.raises(UserError, match=r"labels.parquet: cannot be read \("):
+        load_manifest(DataConfig(root=str(folder.root), manifest="labels.parquet"), SCHEMA)
+
+
 def test_a_parquet_heading_stands_once(folder):
     columns = pa.array(["a.png"]), pa.array([1]), pa.array([1]), pa.array([2])
     table = pa.Table.from_arrays(list(columns), names=["image", "oil", "wrinkle", "oil"])
