@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from multiskin.cli.parsers import Parser, int_at_least, summary
 from multiskin.cli.photos import checked_photos, with_photos_drawn
-from multiskin.cli.settings import fit_config, is_given, parse
+from multiskin.cli.settings import fit_config, is_given, out_folder, parse
 from multiskin.cli.terminal import console, status_printer
 from multiskin.errors import UserError
 
@@ -36,7 +36,7 @@ def compare(arguments: list[str]) -> None:
     check_seeds(seeds)
     check(config, schema)
     check_weights(config)
-    root = Path(config.out if is_given("--out", arguments) else f"{config.out}-compare")
+    root = out_folder(config, "compare", arguments)
     config = with_photos_drawn(config)
     photos = checked_photos(config, schema)
     require_measurable(photos, ("val", "test") if config.test else ("val",))

@@ -6,7 +6,7 @@ from shlex import quote
 
 from multiskin.cli.parsers import Parser, int_at_least, summary
 from multiskin.cli.photos import checked_photos, faces_in, with_photos_drawn
-from multiskin.cli.settings import fit_config, is_given
+from multiskin.cli.settings import fit_config, out_folder
 from multiskin.cli.terminal import ask, console, progress, take_default
 from multiskin.errors import unknown
 
@@ -70,7 +70,7 @@ def data_stats(arguments: list[str]) -> None:
     from multiskin.reports.data_page import write_data_page
     from multiskin.reports.data_tables import GradeTables, print_tables, write_tables
 
-    root = Path(config.out if is_given("--out", arguments) else f"{config.out}-stats")
+    root = out_folder(config, "stats", arguments)
     tables = GradeTables(checked_photos(with_photos_drawn(config), schema))
     print_tables(tables, console())
     for path in write_tables(tables, root):

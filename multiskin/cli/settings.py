@@ -109,6 +109,11 @@ def is_given(option: str, arguments: Sequence[str]) -> bool:
     return any(argument.partition("=")[0] == option for argument in arguments)
 
 
+def out_folder(config: "FitConfig", command: str, arguments: Sequence[str]) -> Path:
+    """The folder that --out names; by default, one next to the run folder, named after it and the command."""
+    return Path(config.out if is_given("--out", arguments) else f"{Path(config.out)}-{command}")
+
+
 def values_of(option: str, arguments: Sequence[str]) -> list[str]:
     """All values of an option on the command line, where it may be repeated."""
     separate = [value for argument, value in pairwise(arguments) if argument == option]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from multiskin.cli.comparing import require_no_failures
 from multiskin.cli.parsers import summary
 from multiskin.cli.photos import checked_photos, with_photos_drawn
-from multiskin.cli.settings import is_given, parse
+from multiskin.cli.settings import is_given, out_folder, parse
 from multiskin.cli.terminal import status_printer
 from multiskin.errors import UserError
 
@@ -34,7 +34,7 @@ def suspects(arguments: list[str]) -> None:
         raise UserError(f"--folds is {options.folds}; give {MIN_FOLDS} or more: for testing, validation and training")
     check(config, schema)
     check_weights(config)
-    root = Path(config.out if is_given("--out", arguments) else f"{config.out}-suspects")
+    root = out_folder(config, "suspects", arguments)
     config = with_photos_drawn(config)
     photos = graded_photos(checked_photos(config, schema), options.sides)
     planned = plan_folds(config, photos, options.folds)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from multiskin.cli.parsers import Parser, summary
 from multiskin.cli.photos import checked_photos, with_photos_drawn
-from multiskin.cli.settings import is_given, parse
+from multiskin.cli.settings import is_given, out_folder, parse
 from multiskin.cli.terminal import console, status_printer, warn
 from multiskin.errors import UserError
 
@@ -35,7 +35,7 @@ def sweep(arguments: list[str]) -> None:
     space = load_space(Path(options.space), config.trainer.monitor, schema.names)
     _check_space(space, config, schema, arguments)
     mode = monitor_mode(config.trainer.monitor, schema)
-    root = Path(config.out if is_given("--out", arguments) else f"{config.out}-sweep")
+    root = out_folder(config, "sweep", arguments)
     if options.wandb is not None:
         if is_given("--jobs", arguments):
             raise UserError("--jobs: each W&B agent trains one run at a time; leave --jobs out, start several agents")

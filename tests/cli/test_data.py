@@ -32,10 +32,12 @@ def test_an_import_can_be_checked_by_the_command_that_it_suggests(classes, tmp_p
     assert "next: multiskin data check --config made/config.yaml" in out
     assert run("check", "--config", "made/config.yaml") == 0
     assert "40 photos" in capsys.readouterr().out
-    assert run("stats", "--config", "made/config.yaml", "--out", "told") == 0
+    config = tmp_path / "made" / "config.yaml"
+    config.write_text(config.read_text().replace("out: runs/latest", "out: runs/told/"))
+    assert run("stats", "--config", config) == 0
     out = capsys.readouterr().out
     assert "photos without a grade" in out
-    made = {path.name for path in (tmp_path / "told").iterdir()}
+    made = {path.name for path in (tmp_path / "runs" / "told-stats").iterdir()}
     assert made == {"data.html", "grades.csv", "missing.csv", "together.csv", "correlation.csv", "patterns.csv"}
 
 
