@@ -146,8 +146,9 @@ def scale_label(scale: Scale) -> str:
 
 
 def _is_number(value: str) -> bool:
+    """Whether it is a number, with a decimal point or a decimal comma."""
     try:
-        float(value)
+        float(value.replace(",", "."))
     except ValueError:
         return False
     return True

@@ -139,7 +139,10 @@ def test_classes_are_predicted_where_nothing_is_ordered(proposed):
 
 @pytest.mark.parametrize(
     "grades",
-    [[1] * 9, [-1, 0, 1] * 3, [0.5, 1, 2] * 3, [0, 1, 11] * 3, [1, 2, "unknown"] * 3, list("abcdefghi"), [None] * 9],
+    [
+        *([1] * 9, [-1, 0, 1] * 3, [0.5, 1, 2] * 3, [0, 1, 11] * 3),
+        *([1, 2, "unknown"] * 3, ["0,0", "1,0", "2,5"] * 3, list("abcdefghi"), [None] * 9),
+    ],
 )
 def test_other_values_are_no_grades(proposed, grades):
     proposal, asked = proposed({"oil": FOUR[:9], "other": grades})
