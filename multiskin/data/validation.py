@@ -14,6 +14,7 @@ from multiskin.config import Columns
 from multiskin.data.crops import parse_name
 from multiskin.data.images import ImageError, outside, read_image
 from multiskin.data.table import Problem, shown
+from multiskin.errors import UserError
 from multiskin.schema import MISSING, Attribute, Schema
 
 Progress = Callable[[int, int], None]  # (done, total)
@@ -93,8 +94,19 @@ def read_grades(cells: pd.DataFrame, schema: Schema, pattern: str = "{}") -> tup
 
 
 def grade_spellings(attribute: Attribute) -> dict[str, int]:
-    """The grade for each valid cell: by its name, and by its number unless the names are numbers themselves."""
-    names = {numeral(name.strip()): grade for grade, name in enumerate(attribute.grade_names)}
+    """The grade for each valid cell: by its name, and by its number unless the names are numbers themselves.
+
+    Raises:
+        UserError: two names that are the same in a table, such as 1 and 01, so that one grade would never be read.
+    """
+    names: dict[str, int] = {}
+    for grade, name in enumerate(attribute.grade_names):
+        first = names.setdefault(numeral(name.strip()), grade)
+        if first != grade:
+            both = f"{attribute.grade_names[first]!r} and {name!r}"
+            raise UserError(
+                f"schema: attribute {attribute.name!r}: grade_names {both} are the same in a table; rename one"
+            )
     numbers = {} if _named_by_numbers(attribute) else {str(grade): grade for grade in range(attribute.grades)}
     return numbers | names
 

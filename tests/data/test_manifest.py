@@ -150,6 +150,13 @@ def test_names_that_are_numbers_stand_for_themselves(folder):
     assert "row 2, column acne: 0 is not a grade (1, 2, 3, 4);" in folder.problems("image,acne\na.png,0", schema)[0]
 
 
+@pytest.mark.parametrize("names", [("1", "01"), ("1", "1.0"), ("mild", " mild")])
+def test_grade_names_that_a_table_cannot_tell_apart_are_an_error(folder, names):
+    schema = Schema((Attribute("acne", 2, grade_names=names),))
+    with pytest.raises(UserError, match=f"schema: attribute 'acne': grade_names '{names[0]}' and '{names[1]}'"):
+        folder.load("image,acne\na.png,1", schema)
+
+
 def test_an_attribute_may_have_a_heading_of_its_own(folder):
     schema = Schema((Attribute("oil", 5, column="유분 (0-4)"),))
     manifest, _ = folder.load("image,유분 (0-4)\na.png,4", schema)
