@@ -66,11 +66,17 @@ class Checkpoints(ModelCheckpoint):
 
 
 class EverySteps(Checkpoints):
-    """Writes last.ckpt every so many optimizer steps, except after an epoch's last batch, when it is written anyway."""
+    """Writes last.ckpt every so many optimizer steps, except after an epoch's last batch, when it is written anyway.
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *arguments: Any, **options: Any) -> None:
-        if not trainer.is_last_batch:
-            super().on_train_batch_end(trainer, *arguments, **options)
+    Between two batches of a step nothing is written, since a checkpoint does not hold the accumulated gradients.
+    """
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if stepped and not trainer.is_last_batch:
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
 
 def checkpoint_callbacks(options: TrainerConfig, mode: Any, run: RunFolder) -> list[Callback]:

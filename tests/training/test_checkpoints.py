@@ -51,11 +51,12 @@ class Killed(BaseException):
     """An exception that nothing catches."""
 
 
-def stop_after(step, monkeypatch, photos, config):
-    """A run that ends in the middle of a step, as if it had been killed."""
+def stop_after(step, monkeypatch, photos, config, batches=0):
+    """A run that ends in the middle of a step, after some of its batches, as if it had been killed."""
+    left = itertools.count(batches, -1)
 
     def step_or_die(module, batch):
-        if module.global_step == step:
+        if module.global_step == step and not next(left):
             raise Killed
         return training_step(module, batch)
 
@@ -113,6 +114,13 @@ def test_a_run_may_be_stopped_twice(config, photos, whole, tmp_path, monkeypatch
     stop_after(STEPS + 1, monkeypatch, photos, ours)
     stop_after(STEPS + 3, monkeypatch, photos, replace(ours, ckpt_path="last"))
     assert_same_run(fit(replace(ours, ckpt_path="last"), photos), whole)
+
+
+def test_a_run_stopped_between_two_batches_of_a_step_repeats_the_first(config, photos, tmp_path, monkeypatch):
+    trainer = replace(config.trainer, max_epochs=2, accumulate_grad_batches=2)
+    whole, ours = (replace(config, out=str(tmp_path / name), trainer=trainer) for name in ("whole", "run"))
+    stop_after(STEPS // 2, monkeypatch, photos, ours, batches=1)
+    assert_same_run(fit(replace(ours, ckpt_path="last"), photos), fit(whole, photos))
 
 
 def test_a_run_that_never_began_begins(config, photos, whole, tmp_path):
