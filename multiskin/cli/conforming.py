@@ -46,13 +46,14 @@ def conform(arguments: list[str]) -> None:
         predictor = Predictor.from_checkpoint(run.best, options.device, options.detector)
         photos = _unseen_photos(run, config, predictor.schema, options.table)
         groups = _groups(photos, options.by)
-        probabilities = evaluate(predictor, photos, config.batch_size, config.num_workers).prediction.probabilities
+        grades, _, probabilities = evaluate(predictor, photos, config.batch_size, config.num_workers).prediction
         units = photos.units
         fitted = ConformalSets.fit(
             predictor.schema, probabilities, photos.grades, units, options.coverage, options.by, groups
         )
         write_checkpoint(read_checkpoint(run.best) | {CONFORMAL: fitted.to_dict()}, run.best)
-    print_sets(fitted, fitted.sets(probabilities, groups), photos.grades, units, groups, console())
+    sets = fitted.sets_with(grades, probabilities, groups)  # as users get them
+    print_sets(fitted, sets, photos.grades, units, groups, console())
     print(f"saved in {run.best}; to measure their coverage: multiskin test {run.root}")
 
 

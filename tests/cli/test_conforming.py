@@ -10,11 +10,13 @@ import torch
 
 from multiskin.cli import main
 from multiskin.cli.settings import fit_config
+from multiskin.conformal.coverage import coverage_of
 from multiskin.conformal.prediction import ConformalSets
 from multiskin.data.photos import load_photos
 from multiskin.errors import UserError
 from multiskin.inference.evaluate import evaluate
 from multiskin.inference.predictor import Predictor
+from multiskin.run import RunFolder
 from multiskin.training.fit import fit
 
 TINY = {"backbone": "test_efficientnet", "weights": "none", "input_size": 48}
@@ -56,6 +58,10 @@ def trained(photos, write_settings):
     path = write_settings(folder, data={"root": str(photos), "columns": columns}, model=TINY, trainer=trainer)
     config, schema = fit_config("multiskin fit", "", ["--config", str(path), "--out", str(folder / "run")])
     return fit(config, load_photos(config.data, schema))
+
+
+def data_of(folder):
+    return fit_config("multiskin conform", "", ["--config", str(folder.config)])[0].data
 
 
 def kept(folder, schema):
@@ -106,6 +112,19 @@ class TestConform:
         for name in schema.names:
             assert table[f"{name}_low"].le(table[name]).all()
             assert table[f"{name}_high"].ge(table[name]).all()
+
+    def test_the_printed_sizes_are_those_of_the_sets_that_users_get(self, trained, tmp_path, capsys):
+        folder = RunFolder(shutil.copytree(trained.root, tmp_path / "run"))
+        always_0 = {"credit": {"shine": [[1, 0, 0, 0, 0]] * 5}}  # which is seldom the mode
+        torch.save(torch.load(folder.best, weights_only=True) | always_0, folder.best)
+        assert run("conform", folder.root, "--coverage", "0.2", "--num_workers", 0) == 0
+        said = capsys.readouterr().out
+        predictor = Predictor.from_checkpoint(folder.best, "cpu")
+        unseen = load_photos(data_of(folder), predictor.schema).side("calibrate")
+        sets = predictor.sets(evaluate(predictor, unseen, num_workers=0).prediction)
+        size = coverage_of(sets[:, 0], unseen.grades[:, 0], unseen.units).size
+        assert size > 1
+        assert next(line for line in said.splitlines() if "shine" in line).split()[3] == f"{size:.2f}"
 
     def test_too_few_subjects_give_full_sets_with_a_message(self, trained, schema, capsys):
         assert run("conform", trained.root) == 0
