@@ -102,12 +102,15 @@ class SkinDataModule(pl.LightningDataModule):
             values[f"sampling/{name}/distinct"] = float(distinct[h])
         return values
 
-    def _training_sampler(self) -> MixtureSampler:
-        rank, ranks = self._place()
+    def draws_per_rank(self, ranks: int) -> int:
+        """The draws of each process in an epoch: the same number for all, or the last step would wait forever."""
         graded = int((self.training_photos.manifest.grades != MISSING).any(axis=1).sum())
         draws = graded if self.config.draws_per_epoch is None else self.config.draws_per_epoch
-        draws = -(-draws // ranks) * ranks  # the same number for every rank, or the last step would wait forever
-        sampler = MixtureSampler(self.mixture, draws, self.seed, rank, ranks)
+        return -(-draws // ranks)
+
+    def _training_sampler(self) -> MixtureSampler:
+        rank, ranks = self._place()
+        sampler = MixtureSampler(self.mixture, self.draws_per_rank(ranks) * ranks, self.seed, rank, ranks)
         epoch, batches = self.position
         sampler.resume(epoch, batches * self.config.batch_size)
         return sampler

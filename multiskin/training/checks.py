@@ -1,9 +1,11 @@
 """Finds mistakes in the settings before training starts."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
+import torch
 
 from multiskin.calibration import require_method
 from multiskin.config import FitConfig, Recipe, check_values, head_recipes
@@ -15,7 +17,7 @@ from multiskin.errors import UserError, unknown
 from multiskin.losses import create_loss
 from multiskin.losses.base import Loss
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER, GradeMetrics, summarise
-from multiskin.models.backbone import pretrained_backbone
+from multiskin.models.backbone import Backbone, pretrained_backbone
 from multiskin.models.blueprint import Blueprint
 from multiskin.resampling import grade_distribution
 from multiskin.rules import CREDIT, require_decision
@@ -115,6 +117,33 @@ def check_weights(config: FitConfig) -> None:
         UserError: the weights are not available, or do not fit the network.
     """
     pretrained_backbone(config.model, offline=config.offline)
+
+
+def check_last_batch(backbone: Backbone, config: FitConfig, draws: int) -> None:
+    """Makes sure that the network can be trained on the last batch of an epoch, which may be a single photo.
+
+    Batch normalization of maps of one pixel, as of pooled features, needs two.
+
+    Args:
+        backbone: the network's backbone.
+        config: the batch and input sizes.
+        draws: how many photos each process draws per epoch.
+
+    Raises:
+        UserError: it cannot.
+    """
+    batch_size, size = config.data.batch_size, config.model.input_size
+    if draws % batch_size != 1 % batch_size:
+        return
+    try:
+        with torch.no_grad():
+            deepcopy(backbone).train()(torch.zeros(1, 3, size, size))  # a copy, since statistics would change
+    except ValueError as error:
+        raise UserError(
+            f"data.batch_size is {batch_size}: the last of {draws} photos per epoch would be a batch of its own, which "
+            f"the batch normalization of {config.model.backbone} cannot be trained on; change data.batch_size or "
+            "data.draws_per_epoch"
+        ) from error
 
 
 def monitor_mode(monitor: str, schema: Schema) -> str:

@@ -16,7 +16,7 @@ from multiskin.models.backbone import pretrained_backbone
 from multiskin.models.blueprint import Blueprint
 from multiskin.run import RunFolder, atomic_path, first_process, write_atomically
 from multiskin.training.checkpoints import find_checkpoint, finished_epochs, require_same_run
-from multiskin.training.checks import check, check_validation, monitor_mode
+from multiskin.training.checks import check, check_last_batch, check_validation, monitor_mode
 from multiskin.training.interrupts import interruptible
 from multiskin.training.module import SkinModule
 from multiskin.training.processes import end_process_group
@@ -35,6 +35,8 @@ def fit(config: FitConfig, photos: Photos) -> RunFolder:
     check_validation(config.trainer.monitor, photos.side("val"))
     mode = monitor_mode(config.trainer.monitor, schema)
     module, data = build(config, photos)
+    processes = config.trainer.devices * config.trainer.num_nodes
+    check_last_batch(module.net.backbone, config, data.draws_per_rank(processes))
     with _opened(config) as run, quiet_lightning():  # last, so that an error above leaves no folder behind
         checkpoint = _start(run, config, photos)
         trainer = create_trainer(config, mode, run, finished_epochs(checkpoint))

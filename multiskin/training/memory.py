@@ -119,7 +119,7 @@ def _pass_bytes(net: SkinNet, config: FitConfig, kind: torch.dtype) -> int:
             images = torch.empty(config.data.batch_size, 3, size, size, device="meta")
             _, features = backbone(images.to(kind))  # heads read a vector, so their memory is negligible
             features.sum().backward()
-    except (RuntimeError, NotImplementedError) as error:
+    except (RuntimeError, ValueError) as error:  # ValueError: a batch too small to normalize
         raise UserError(
             f"trainer.memory_budget: the memory of {config.model.backbone} cannot be computed "
             f"({f'{error}'.splitlines()[0]}); leave the option out"

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from multiskin.config import FitConfig, ModelConfig
 from multiskin.errors import UserError
+from multiskin.models.backbone import create_backbone
 from multiskin.schema import MISSING, Attribute, Schema
-from multiskin.training.checks import check, check_validation, credit_in_doubt, monitor_mode
+from multiskin.training.checks import check, check_last_batch, check_validation, credit_in_doubt, monitor_mode
 
 
 @pytest.fixture
@@ -121,3 +123,19 @@ class TestGradesWithoutAnOrder:
         recipe = replace(config.recipe, decision="credit", calibration="cumulative")
         for own in ({}, {"decision": "argmax", "calibration": "vector"}, {"credit": None, "calibration": None}):
             check(replace(config, recipe=recipe, heads={"kind": own}), self.SCHEMA)
+
+
+class TestLastBatch:
+    @pytest.mark.parametrize(("batch_size", "draws"), [(4, 5), (4, 1), (1, 8)])
+    def test_of_one_photo_is_refused_where_it_cannot_be_normalized(self, batch_size, draws, config):
+        config.data.batch_size, config.model.input_size = batch_size, 32  # whose final map is a single pixel
+        backbone = create_backbone(config.model)
+        before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
+        with pytest.raises(UserError, match=rf"batch_size is {batch_size}: the last of {draws} photos per epoch would"):
+            check_last_batch(backbone, config, draws)
+        assert all(torch.equal(tensor, before[name]) for name, tensor in backbone.state_dict().items())
+
+    @pytest.mark.parametrize(("input_size", "draws"), [(32, 6), (64, 5)])
+    def test_that_can_be_normalized_is_passed_over(self, input_size, draws, config):
+        config.data.batch_size, config.model.input_size = 4, input_size
+        check_last_batch(create_backbone(config.model), config, draws)

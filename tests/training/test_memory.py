@@ -136,3 +136,7 @@ def test_a_network_without_checkpointing_has_its_batch_alone(monkeypatch):
 
 def test_nothing_may_fit():
     assert "not even one photo fits" in said(with_budget(1000))
+
+
+def test_a_batch_that_is_too_small_to_normalize_is_no_crash():
+    assert "cannot be computed (Expected more than 1 value" in said(with_budget(1000, input_size=32))
