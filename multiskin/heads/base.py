@@ -65,8 +65,12 @@ class Head(nn.Module, ABC):
         return self.linear.weight
 
     @abstractmethod
+    def log_probabilities(self, logits: Tensor) -> Tensor:
+        """The logarithms (B, K) of the probabilities of the grades from logits (B, D); float32."""
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """The probabilities (B, K) of the grades from logits (B, D); float32, rows sum to 1."""
+        return self.log_probabilities(logits).exp()
 
     def score(self, probabilities: Tensor) -> Tensor:
         """The expected grade (B,) in [0, K-1] under probabilities (B, K); meaningful for ordered grades only."""

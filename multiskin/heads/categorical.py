@@ -14,5 +14,8 @@ class CategoricalHead(Head):
     def __init__(self, in_features: int, loss: Loss, dropout: float = 0.0, hidden: int | None = None) -> None:
         super().__init__(in_features, loss.num_grades, loss, dropout, hidden)
 
+    def log_probabilities(self, logits: Tensor) -> Tensor:
+        return logits.float().log_softmax(dim=1)
+
     def probabilities(self, logits: Tensor) -> Tensor:
-        return logits.float().softmax(dim=1)
+        return logits.float().softmax(dim=1)  # a single operation, also in an export

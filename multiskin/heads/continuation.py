@@ -23,5 +23,5 @@ class ContinuationHead(Head):
         with torch.no_grad():
             self.linear.bias.copy_(num_higher.log())  # equal probabilities of all grades
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        return continuation_log_probabilities(logits.float()).exp()
+    def log_probabilities(self, logits: Tensor) -> Tensor:
+        return continuation_log_probabilities(logits.float())

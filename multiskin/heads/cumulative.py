@@ -43,5 +43,5 @@ class CumulativeHead(Head):
     def readout(self) -> Tensor:
         return self.linear.weight.expand(self.loss.num_grades - 1, -1)
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        return cumulative_log_probabilities(logits.float()).exp()
+    def log_probabilities(self, logits: Tensor) -> Tensor:
+        return cumulative_log_probabilities(logits.float())

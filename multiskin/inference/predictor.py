@@ -19,8 +19,8 @@ from multiskin.errors import UserError
 from multiskin.inference.loading import LoadedFile, PhotoFiles
 from multiskin.inference.model_card import model_card
 from multiskin.inference.views import apply_view
-from multiskin.models.blueprint import Blueprint
-from multiskin.models.checkpoint import REMEDY, read_checkpoint
+from multiskin.models.blueprint import NETWORK, Blueprint
+from multiskin.models.checkpoint import intact, read_checkpoint
 from multiskin.models.pretrained import find_pretrained, write_pretrained
 from multiskin.models.skinnet import SkinNet
 from multiskin.portable.card import checked_sets, finite
@@ -29,7 +29,6 @@ from multiskin.portable.views import ALONE, View, views_of
 from multiskin.rules import CREDIT, Credit, checked_credits, require_decision
 from multiskin.schema import Schema
 
-NETWORK = "net."  # prefix of the network's parameters in a checkpoint
 # Other keys of a checkpoint
 CALIBRATION = "calibration"  # calibrators, by head
 CONFORMAL = "conformal"  # the sets of grades
@@ -83,9 +82,9 @@ class Predictor:
         """
         place = find_device(device)
         content = read_checkpoint(Path(path))
-        try:
+        with intact(path):
             blueprint = Blueprint.from_dict(content["blueprint"])
-            net = _build_net(blueprint, content["state_dict"])
+            net = blueprint.restore(content["state_dict"])
             preprocessing = Preprocessing.from_dict(content["preprocessing"])
             fitted = content.get(CALIBRATION, {})  # absent from most checkpoints
             calibrators = {name: Calibrator.from_dict(entry) for name, entry in fitted.items()}
@@ -94,9 +93,6 @@ class Predictor:
             promised = content.get(CONFORMAL)
             conformal = None if promised is None else checked_sets(promised, blueprint.schema)
             _require_fit(calibrators, decisions, blueprint.schema)
-        except (UserError, LookupError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError) as error:
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise UserError(f"checkpoint {path}: damaged, or of another version ({reason}); {REMEDY}") from error
         if detector is not None:
             preprocessing = replace(preprocessing, skin=replace(preprocessing.skin, detector=detector))
         net = net.eval().to(place)
@@ -309,9 +305,3 @@ def _require_fit(calibrators: Mapping[str, Calibrator], decisions: Mapping[str, 
         numbers = torch.tensor([calibrator.weight, calibrator.bias, calibrator.prior])
         if numbers.shape != (3, schema[name].grades):
             raise ValueError(f"the calibration of {name} does not match its grades")
-
-
-def _build_net(blueprint: Blueprint, state: Mapping[str, Tensor]) -> SkinNet:
-    net = blueprint.build()
-    net.load_state_dict({key.removeprefix(NETWORK): state[key] for key in state if key.startswith(NETWORK)})
-    return net

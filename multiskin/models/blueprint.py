@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 from multiskin.config import ModelConfig, Recipe
 from multiskin.models.backbone import Backbone, create_backbone
 from multiskin.models.skinnet import SkinNet
 from multiskin.schema import Schema
+
+NETWORK = "net."  # prefix of the network's parameters in a checkpoint
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,16 @@ class Blueprint:
     def build(self, backbone: Backbone | None = None) -> SkinNet:
         """Creates the network, on a backbone with random weights unless one is given."""
         return SkinNet(backbone or create_backbone(self.model), self.schema, self.recipes, self.counts)
+
+    def restore(self, state: Mapping[str, Tensor]) -> SkinNet:
+        """Creates the network with the weights in a checkpoint's state.
+
+        Raises:
+            RuntimeError: the weights do not fit the network.
+        """
+        net = self.build()
+        net.load_state_dict({key.removeprefix(NETWORK): state[key] for key in state if key.startswith(NETWORK)})
+        return net
 
     def to_dict(self) -> dict[str, Any]:
         return {

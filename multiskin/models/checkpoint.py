@@ -1,6 +1,8 @@
 """Checkpoint files, read without running code from them and written atomically."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,6 +37,20 @@ def read_checkpoint(path: Path, remedy: str = REMEDY) -> dict[str, Any]:
     if not isinstance(content, dict) or not {"blueprint", "preprocessing", "state_dict"} <= content.keys():
         raise UserError(f"checkpoint {path}: not a checkpoint of multiskin; {remedy}")
     return content
+
+
+@contextmanager
+def intact(path: Path | str) -> Iterator[None]:
+    """A context in which a checkpoint's content is used; turns the errors of invalid content into one that names it.
+
+    Raises:
+        UserError: the content is invalid.
+    """
+    try:
+        yield
+    except (UserError, LookupError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError(f"checkpoint {path}: damaged, or of another version ({reason}); {REMEDY}") from error
 
 
 def write_checkpoint(content: dict[str, Any], path: Path) -> None:

@@ -53,8 +53,10 @@ def test_probabilities_sum_to_one_and_the_score_is_the_expected_grade(
     logits = torch.tensor(data.draw(st.lists(row, min_size=1, max_size=5))).to(dtype)
     if head.logit_kind == "cumulative":
         logits = logits.sort(dim=1, descending=True).values
-    probabilities = head.probabilities(logits)
-    assert probabilities.dtype == torch.float32
+    probabilities, logs = head.probabilities(logits), head.log_probabilities(logits)
+    assert probabilities.dtype == logs.dtype == torch.float32
+    assert logs.isfinite().all()
+    torch.testing.assert_close(logs.exp(), probabilities)
     assert (probabilities >= 0).all()
     torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(len(logits)))
     expected = [sum(grade * p for grade, p in enumerate(row)) for row in probabilities.tolist()]
