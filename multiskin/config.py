@@ -177,6 +177,18 @@ class DataConfig:
 
 
 @dataclass
+class DistillationConfig:
+    """Knowledge distillation: the models to learn from."""
+
+    teachers: list[str] = field(default_factory=list)
+    """Runs or checkpoints whose probabilities the heads learn, too, on photos with and without a grade; each teaches
+    the attributes that it grades, which need the same grades, loss, loss_options and resample. Several teachers of an
+    attribute are averaged."""
+    weight: float = 1.0
+    """Weight of the loss on the teachers' probabilities, relative to the loss on the grades."""
+
+
+@dataclass
 class OptimizerConfig:
     """The optimizer, and a learning rate with warm-up and cosine decay."""
 
@@ -270,6 +282,8 @@ class FitConfig:
     """How the heads' losses are weighted, in addition to loss_weight; default: equally. uncertainty: lower for heads
     with more uncertainty, by a learned log variance; random: new random weights at each step, a baseline for other
     weightings."""
+    distillation: DistillationConfig | None = None
+    """Learn from trained models as well; null: from grades only."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     log: LogConfig = field(default_factory=LogConfig)

@@ -16,6 +16,8 @@ def without_paths(config: Mapping[str, Any]) -> dict[str, Any]:
     model = config["model"] | {"weights": weights if weights in ("auto", "none") else "file"}
     if (data.get("skin") or {}).get("detector"):
         data["skin"] = data["skin"] | {"detector": "file"}
+    if distillation := kept.get("distillation"):
+        kept["distillation"] = distillation | {"teachers": len(distillation["teachers"])}
     return kept | {"data": data, "model": model}
 
 

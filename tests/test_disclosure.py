@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, fields, replace
 
-from multiskin.config import DataConfig, FitConfig, ModelConfig, SkinConfig
+from multiskin.config import DataConfig, DistillationConfig, FitConfig, ModelConfig, SkinConfig
 from multiskin.disclosure import as_yaml, without_paths
 
 HERE = "/home/mina"
@@ -18,7 +18,9 @@ def test_no_path_is_told():
         ckpt_path=f"{HERE}/last.ckpt",
         data=replace(DataConfig(skin=SkinConfig(detector=f"{HERE}/faces.onnx")), **paths),
         model=ModelConfig("efficientnet_b0", f"{HERE}/weights.safetensors"),
+        distillation=DistillationConfig([f"{HERE}/first", f"{HERE}/second"]),
     )
     assert HERE not in as_yaml(asdict(config))
+    assert without_paths(asdict(config))["distillation"] == {"teachers": 2, "weight": 1.0}
     assert without_paths(asdict(config))["model"]["weights"] == "file"
     assert without_paths(asdict(FitConfig()))["model"]["weights"] == "auto"

@@ -1,22 +1,26 @@
 """One training run, from settings and photos to a run folder."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import pytorch_lightning as pl
 
-from multiskin.config import FitConfig, head_recipes
+from multiskin.config import DistillationConfig, FitConfig, Recipe, head_recipes
 from multiskin.data.datamodule import SkinDataModule
 from multiskin.data.photos import Photos
 from multiskin.data.preprocessing import Preprocessing
 from multiskin.documents import to_yaml
+from multiskin.losses.base import in_range
 from multiskin.models.backbone import pretrained_backbone
 from multiskin.models.blueprint import Blueprint
 from multiskin.run import RunFolder, atomic_path, first_process, write_atomically
+from multiskin.schema import Schema
 from multiskin.training.checkpoints import find_checkpoint, finished_epochs, require_same_run
 from multiskin.training.checks import check, check_last_batch, check_validation, monitor_mode
+from multiskin.training.distillation import Distillation, load_teachers
 from multiskin.training.interrupts import interruptible
 from multiskin.training.module import SkinModule
 from multiskin.training.processes import end_process_group
@@ -68,10 +72,20 @@ def build(config: FitConfig, photos: Photos) -> tuple[SkinModule, SkinDataModule
         config.seed,
         config.weighting,
         config.log.gradients,
+        _distillation(config.distillation, train.schema, recipes, preprocessing),
     )
     if config.trainer.compile is not None:
         module.net.compile(mode=config.trainer.compile)
     return module, data
+
+
+def _distillation(
+    options: DistillationConfig | None, schema: Schema, recipes: Sequence[Recipe], preprocessing: Preprocessing
+) -> Distillation | None:
+    if options is None:
+        return None
+    teachers = load_teachers(options.teachers, schema, recipes, preprocessing)
+    return Distillation(teachers, preprocessing, in_range("distillation.weight", options.weight, 0, math.inf))
 
 
 @contextmanager

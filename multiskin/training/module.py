@@ -18,6 +18,7 @@ from multiskin.metrics.ordinal import GradeMetrics
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.skinnet import SkinNet
 from multiskin.schema import MISSING
+from multiskin.training.distillation import Distillation
 from multiskin.training.finite import FiniteLosses
 from multiskin.training.gradients import GradientCosines
 from multiskin.training.optimizers import create_optimizer, fuses, parameter_groups
@@ -38,6 +39,7 @@ class SkinModule(pl.LightningModule):
         seed: seed of dropout and of random loss weights.
         weighting: how the heads' losses are weighted in addition to their loss_weight, by name.
         gradients: log whether the heads' gradients agree.
+        distillation: what the heads learn from trained models, if there are any.
     """
 
     loss_weights: Tensor  # (H,), summing to 1
@@ -52,6 +54,7 @@ class SkinModule(pl.LightningModule):
         seed: int = 0,
         weighting: str | None = None,
         gradients: bool = False,
+        distillation: Distillation | None = None,
     ) -> None:
         super().__init__()
         self.net = net
@@ -60,6 +63,7 @@ class SkinModule(pl.LightningModule):
         self.optimizer_config = optimizer
         self.seed = seed
         self.weighting = create_weighting(weighting, len(net.schema), seed)
+        self.distillation = distillation
         self.cosines = GradientCosines(net.schema.names) if gradients else None
         self.finite = FiniteLosses(net.schema.names)
         self.epoch_began = time.monotonic()
@@ -138,9 +142,16 @@ class SkinModule(pl.LightningModule):
         self.metrics.reset()
 
     def _losses(self, batch: Batch) -> Tensor:
-        """Bypasses compiled code where gradients are compared: it frees buffers that their backward passes need."""
+        """The heads' losses (H,) in training, on grades and on what teachers say.
+
+        Bypasses compiled code where gradients are compared: it frees buffers that their backward passes need.
+        """
         forward = self.net.forward if self.cosines is not None and self.cosines.due else self.net
-        return self.net.losses(forward(batch["image"]).logits, batch["grades"], batch["weight"])
+        logits = forward(batch["image"]).logits
+        losses = self.net.losses(logits, batch["grades"], batch["weight"])
+        if self.distillation is not None:
+            losses = losses + self.distillation.losses(self.net, batch["image"], logits)
+        return losses
 
     def _loss_scale(self) -> float:
         """The loss scale of 16-mixed precision, which keeps small gradients from vanishing; else 1."""
