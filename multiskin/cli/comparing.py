@@ -32,7 +32,11 @@ def compare(arguments: list[str]) -> None:
     for option in ("--seed", "--ckpt_path"):
         if is_given(option, arguments):
             raise UserError(f"{option}: not for a comparison, which has --seeds and resumes when it is started again")
-    seeds = [int(seed) for seed in options.seeds]  # YAML cannot represent the parser's number types
+    # YAML cannot represent the parser's number types
+    seeds = [int(seed) for seed in options.seeds]
+    distill = None if options.distill is None else float(options.distill)
+    if config.distillation is not None:
+        raise UserError("distillation: not for a comparison; with --distill, it learns from its own single models")
     check_seeds(seeds)
     check(config, schema)
     check_weights(config)
@@ -41,7 +45,7 @@ def compare(arguments: list[str]) -> None:
     photos = checked_photos(config, schema)
     require_measurable(photos, ("val", "test") if config.test else ("val",))
     _print_if_any(interval_notice(photos, "test" if config.test else "val"))
-    planned = plan_comparison(config, photos, seeds, options.protocol)
+    planned = plan_comparison(config, photos, seeds, options.protocol, distill)
     for run in planned:
         check(run.config, run.schema)
     runs = Runs(root, "test" if config.test else "val", "compare")
@@ -139,7 +143,7 @@ def require_no_failures(failures: dict[str, str], planned: int) -> None:
 
 
 def _add_options(parser: "ArgumentParser") -> None:
-    from jsonargparse.typing import NonNegativeInt, PositiveInt
+    from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 
     parser.add_argument("--seeds", type=NonNegativeInt, nargs="+", default=[0, 1, 2], help="one set of models per seed")
     parser.add_argument(
@@ -148,5 +152,12 @@ def _add_options(parser: "ArgumentParser") -> None:
         default="equal-epochs",
         help="equal-epochs: each single model trains for as many epochs as the shared one, on its own photos; "
         "equal-compute: together they see as many photos as the shared model, and trainer.patience is ignored",
+    )
+    parser.add_argument(
+        "--distill",
+        type=PositiveFloat,
+        metavar="WEIGHT",
+        help="the shared model also learns the probabilities of the single models of its seed, with this weight "
+        "relative to the grades, such as 1; default: from the grades only",
     )
     parser.add_argument("--jobs", type=PositiveInt, default=1, help="runs at the same time; they share the cores")

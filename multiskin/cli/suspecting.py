@@ -30,6 +30,8 @@ def suspects(arguments: list[str]) -> None:
     for option in ("--ckpt_path", "--test"):
         if is_given(option, arguments):
             raise UserError(f"{option}: not for suspects, which tests every fold and resumes when it is started again")
+    if config.distillation is not None:
+        raise UserError("distillation: not for suspects, whose models may not learn from one that has seen the photos")
     if options.folds < MIN_FOLDS:
         raise UserError(f"--folds is {options.folds}; give {MIN_FOLDS} or more: for testing, validation and training")
     check(config, schema)

@@ -63,6 +63,11 @@ class Comparison:
     left_out: Sequence[str] = ()
     no_cost: str = ""
 
+    @property
+    def distilled(self) -> bool:
+        """Whether the shared model also learned from the single models."""
+        return bool(self.config.get("distillation"))
+
 
 def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, missing: dict[str, str]) -> Comparison:
     """The results of the finished runs of a comparison, without their cost.

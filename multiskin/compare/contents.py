@@ -8,6 +8,7 @@ from pathlib import Path
 
 from multiskin.config import FitConfig
 from multiskin.data.validation import photo_path
+from multiskin.training.distillation import checkpoint_of
 
 # Results depend on these. OpenCV is distributed under several names, so its version is read from the module instead.
 PACKAGES = ("multiskin", "torch", "timm", "pytorch-lightning", "albumentations", "numpy", "pillow")
@@ -32,10 +33,16 @@ def user_detector(config: FitConfig) -> Path | None:
     return path if path.is_file() else None
 
 
+def user_teachers(config: FitConfig) -> list[Path]:
+    """The checkpoints of the models to learn from."""
+    return [checkpoint_of(teacher) for teacher in config.distillation.teachers] if config.distillation else []
+
+
 def user_digests(config: FitConfig) -> dict[str, str]:
-    """Digests of the user's own files, by "weights" and "detector"; without those that are not given."""
+    """Digests of the user's own files: weights, detector and teachers; without those that are not given."""
     files = {"weights": user_weights(config), "detector": user_detector(config)}
-    return {name: digest_of(path) for name, path in files.items() if path}
+    files |= {f"teacher {number}": path for number, path in enumerate(user_teachers(config))}
+    return {name: digest_of(path) for name, path in files.items() if path and path.is_file()}
 
 
 def photo_digests(root: Path, names: Iterable[str]) -> dict[str, str]:

@@ -6,7 +6,8 @@ application. Either side would preprocess a photo and move it to the device once
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, NamedTuple, TypeVar
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -118,11 +119,21 @@ def network_cost(shared: Predictor, singles: Sequence[Predictor]) -> list[Cost]:
 
 
 def training_cost(shared: Sequence[RunFolder], singles: Sequence[Sequence[RunFolder]]) -> list[Cost]:
-    """What training took, as recorded by the runs of each seed."""
+    """What training took, as recorded by the runs of each seed, including the training of their teachers."""
     return [
-        _over_seeds(PASSES, "", image_passes, shared, singles),
-        _over_seeds("time to train", "s", training_seconds, shared, singles),
+        _over_seeds(PASSES, "", partial(_with_teachers, image_passes), shared, singles),
+        _over_seeds("time to train", "s", partial(_with_teachers, training_seconds), shared, singles),
     ]
+
+
+def _with_teachers(count: Callable[[RunFolder], float], run: RunFolder) -> float:
+    """What training a run took, and before it that of the runs it learned from."""
+    distillation = _settings(run).get("distillation") or {"teachers": []}  # earlier runs have no such setting
+    return count(run) + sum(count(RunFolder(Path(teacher))) for teacher in distillation["teachers"])
+
+
+def _settings(run: RunFolder) -> dict[str, Any]:
+    return dict(yaml.safe_load(run.config.read_text(encoding="utf-8")))
 
 
 def checkpoint_cost(shared: RunFolder, singles: Sequence[RunFolder]) -> Cost:
@@ -162,8 +173,8 @@ def macs(predictor: Predictor) -> int:
 
 def image_passes(run: RunFolder) -> int:
     """How many images a run has passed through its network in training, without validation."""
-    settings = yaml.safe_load(run.config.read_text(encoding="utf-8"))
-    return settings["data"]["draws_per_epoch"] * len(_epoch_seconds(run))
+    draws: int = _settings(run)["data"]["draws_per_epoch"]
+    return draws * len(_epoch_seconds(run))
 
 
 def training_seconds(run: RunFolder) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from multiskin.compare.contents import package_versions, photo_digests, short_digest, user_digests
-from multiskin.config import FitConfig, head_recipes
+from multiskin.config import DistillationConfig, FitConfig, head_recipes
 from multiskin.data.manifest import Manifest
 from multiskin.data.photos import Photos
 from multiskin.data.sampling import Mixture
@@ -44,6 +44,7 @@ class PlannedRun:
         grades: (N, H) of the training photos, -1 where missing.
         image_passes: images that training passes through the network, unless it is stopped early.
         contents: a digest of each photo's bytes, by its path in the table.
+        teachers: the runs whose models it also learns from, once they are finished.
     """
 
     model: str
@@ -53,6 +54,7 @@ class PlannedRun:
     grades: np.ndarray
     image_passes: int
     contents: Mapping[str, str]
+    teachers: tuple["PlannedRun", ...] = ()
 
     @property
     def title(self) -> str:
@@ -105,6 +107,8 @@ class PlannedRun:
             "photos": [self.contents[path] for path in self.table[self.config.data.columns.image]],
             "weights": "",
         } | user_digests(self.config)
+        if self.teachers:
+            content["teachers"] = [teacher.training_digest for teacher in self.teachers]
         return short_digest(json.dumps(content, ensure_ascii=False).encode())
 
 
@@ -208,13 +212,24 @@ def _without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plan_comparison(
-    config: FitConfig, photos: Photos, seeds: Sequence[int], protocol: Protocol = "equal-epochs"
+    config: FitConfig,
+    photos: Photos,
+    seeds: Sequence[int],
+    protocol: Protocol = "equal-epochs",
+    distill: float | None = None,
 ) -> list[PlannedRun]:
     """The shared model and a model for each attribute, seed by seed.
 
     With equal epochs, a single model is trained for as many epochs of its own photos as the shared model; with equal
     compute, all single models together pass as many photos through a network as the shared one, and none is stopped
     early.
+
+    Args:
+        config: the shared model's settings.
+        photos: validated, with their split.
+        seeds: of the runs.
+        protocol: how long the single models are trained.
+        distill: weight of what the shared model learns from the single models of its seed; None: it does not.
 
     Raises:
         UserError: no seed, a seed given twice, or fewer than two attributes.
@@ -226,8 +241,11 @@ def plan_comparison(
     if protocol == "equal-compute":
         config = _without_early_stopping(config)
     experiment = Experiment(config, photos)
-    models = [experiment.shared(), *(experiment.single(attribute, protocol) for attribute in schema)]
-    return with_seeds(models, seeds)
+    shared, singles = experiment.shared(), [experiment.single(attribute, protocol) for attribute in schema]
+    if distill is not None:
+        learning = replace(shared.config, distillation=DistillationConfig(weight=distill))
+        shared = replace(shared, config=learning, teachers=tuple(singles))
+    return with_seeds([shared, *singles], seeds)
 
 
 def _without_early_stopping(config: FitConfig) -> FitConfig:
@@ -268,7 +286,12 @@ def interval_notice(photos: Photos, side: str) -> str:
 
 def with_seeds(models: Sequence[PlannedRun], seeds: Sequence[int]) -> list[PlannedRun]:
     """Every model with every seed, seed by seed, so that an interrupted comparison has complete seeds."""
-    return [replace(model, config=replace(model.config, seed=seed)) for seed in seeds for model in models]
+    return [_with_seed(model, seed) for seed in seeds for model in models]
+
+
+def _with_seed(model: PlannedRun, seed: int) -> PlannedRun:
+    teachers = tuple(_with_seed(teacher, seed) for teacher in model.teachers)
+    return replace(model, config=replace(model.config, seed=seed), teachers=teachers)
 
 
 def names_of(planned: Sequence[PlannedRun]) -> dict[str, dict[str, str]]:

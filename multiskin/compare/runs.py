@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from multiskin.compare.contents import short_digest, user_detector, user_weights
+from multiskin.compare.contents import short_digest, user_detector, user_teachers, user_weights
 from multiskin.compare.inherited import reuse_training
 from multiskin.compare.plan import PlannedRun
 from multiskin.compare.pool import Job, OnProgress, Pool
@@ -91,8 +91,9 @@ class Runs:
             Why runs failed, by title.
         """
         work = _UnfinishedRuns(self, planned, at_once)
-        on_progress(f"{len(work.unfinished)} of {len(planned)} runs to train", work.done)
-        return Pool(work, at_once, on_progress).train()
+        on_progress(f"{len(work.waiting)} of {len(planned)} runs to train", work.done)
+        failures = Pool(work, at_once, on_progress).train()
+        return failures | {run.title: "a model that it learns from is not finished" for run in work.waiting}
 
     def settings_path(self, name: str) -> Path:
         """The config file of the run with this name."""
@@ -122,6 +123,10 @@ class Runs:
             model=replace(run.config.model, weights=str(weights.resolve()) if weights else run.config.model.weights),
             test=self.side == "test",
         )
+        if config.distillation is not None:
+            trained = [self.folder(teacher).root for teacher in run.teachers] or user_teachers(run.config)
+            teachers = [str(path.resolve()) for path in trained]
+            config = replace(config, distillation=replace(config.distillation, teachers=teachers))
         write_atomically(table, text)
         run.schema.save(schema)
         write_atomically(settings, to_yaml(asdict(config)))
@@ -129,19 +134,19 @@ class Runs:
 
 
 class _UnfinishedRuns:
-    """The jobs of all unfinished runs, in their order."""
+    """The jobs of all unfinished runs, in their order, but none before those of its teachers."""
 
     def __init__(self, runs: Runs, planned: Sequence[PlannedRun], at_once: int) -> None:
         self.runs = runs
         self.at_once = at_once
-        self.unfinished = [run for run in planned if not runs.finished(run)]
-        self.waiting = iter(self.unfinished)
-        self.done = sum(run.work for run in planned if run not in self.unfinished)
+        self.waiting = [run for run in planned if not runs.finished(run)]
+        self.done = sum(run.work for run in planned if run not in self.waiting)
 
     def take(self) -> Job | None:
-        run = next(self.waiting, None)
+        run = next((run for run in self.waiting if all(map(self.runs.finished, run.teachers))), None)
         if run is None:
             return None
+        self.waiting.remove(run)
         process = FitProcess(
             self.runs.write_settings(run, self.at_once), self.runs.log(run), threads_each(self.at_once)
         )

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from multiskin.compare.comparison import Comparison
 from multiskin.compare.cost import LATENCY, PARAMETERS, PASSES
 from multiskin.compare.statistics import RESAMPLES
-from multiskin.compare.words import FLATTERED, UNDETECTED_SEEDS, caveat, plural
+from multiskin.compare.words import DISTILLED, FLATTERED, UNDETECTED_SEEDS, caveat, plural
 from multiskin.disclosure import as_yaml, without_paths
 from multiskin.metrics.ordinal import HIGHER_IS_BETTER
 from multiskin.reports.comparison_charts import ON_NO_DEVICE, draw_costs, draw_differences, draw_levels
@@ -149,6 +149,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "unseen": UNDETECTED_SEEDS,
         "plural": plural,
         "flattered": FLATTERED,
+        "distilled": DISTILLED,
         "caveat": caveat(len(comparison.seeds)),
         "key_costs": _key_costs(comparison.cost),
         "charts": _charts(lines, comparison.cost),

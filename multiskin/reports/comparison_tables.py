@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from multiskin.compare.comparison import Comparison
-from multiskin.compare.words import DECIMALS, FLATTERED, caveat, plural
+from multiskin.compare.words import DECIMALS, DISTILLED, FLATTERED, caveat, plural
 from multiskin.reports.comparison_lines import (
     Line,
     difference,
@@ -44,6 +44,8 @@ def _caption(comparison: Comparison, lines: Sequence[Line]) -> str:
     ]
     if comparison.side != "test":
         told.append("Still being tuned on these photos.")
+    if comparison.distilled:
+        told.append(DISTILLED)
     if comparison.flattered:
         told.append(FLATTERED)
     if len(comparison.seeds) == 1:

@@ -124,9 +124,14 @@ def load_teachers(
     return [_load(path, learners, preprocessing) for path in paths]
 
 
+def checkpoint_of(teacher: str) -> Path:
+    """The checkpoint of a teacher, which may be given as a run folder."""
+    best = RunFolder(Path(teacher)).best
+    return best if best.is_file() else Path(teacher)
+
+
 def _load(path: str, learners: Learners, preprocessing: Preprocessing) -> Teacher:
-    best = RunFolder(Path(path)).best
-    content = read_checkpoint(best if best.is_file() else Path(path), REMEDY)
+    content = read_checkpoint(checkpoint_of(path), REMEDY)
     with intact(path):
         blueprint = Blueprint.from_dict(content["blueprint"])
         net = blueprint.restore(content["state_dict"]).eval().requires_grad_(False)

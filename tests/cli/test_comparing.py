@@ -100,6 +100,19 @@ class TestWhole:
         assert run(*command) == 0
         assert "0 of 3 runs to train" in capsys.readouterr().out
 
+    def test_a_shared_model_learns_from_the_single_ones(self, folder, capsys):
+        out = folder / "runs" / "taught"
+        command = ["compare", "--config", folder / "config.yaml", "--seeds", "3", "--test", "false", "--out", out]
+        assert run(*command) == 0
+        assert run(*command, "--distill", "1") == 0
+        said = capsys.readouterr().out
+        assert "1 of 3 runs to train" in said
+        assert "earlier results moved" in said
+        results = json.loads((out / "results.json").read_text())
+        assert results["config"]["distillation"] == {"teachers": 2, "weight": 1.0}
+        [passes] = [line for line in results["cost"] if line["quantity"] == "image passes in training"]
+        assert passes["shared"] > passes["singles"]
+
     def test_a_failed_cost_measurement_loses_no_statistics(self, folder, capsys, monkeypatch):
         def fail(*_):
             raise UserError("no memory left")

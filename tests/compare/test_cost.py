@@ -205,6 +205,11 @@ def test_training_costs_are_means_over_seeds_with_their_range(tmp_path):
     alone = training_cost(shared[:1], singles[:1])[1]
     assert (alone.shared, alone.singles) == (4, 15)
     assert np.isnan([alone.shared_least, alone.singles_most, alone.low]).all()
+    teachers = [str(single.root) for single in singles[0]]
+    shared[0].config.write_text(f"{{data: {{draws_per_epoch: 10}}, distillation: {{teachers: {teachers}, weight: 1}}}}")
+    passes, seconds = training_cost(shared[:1], singles[:1])
+    assert (passes.shared, passes.singles) == (20 + 30, 30)
+    assert (seconds.shared, seconds.singles) == (4 + 15, 15)
 
 
 def test_a_run_that_was_stopped_early_counts_its_own_epochs(runs, tmp_path):

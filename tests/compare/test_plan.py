@@ -19,7 +19,7 @@ from multiskin.compare.plan import (
     with_seeds,
 )
 from multiskin.compare.runs import Runs
-from multiskin.config import FitConfig, ModelConfig, Recipe, SkinConfig, TrainerConfig, head_recipes
+from multiskin.config import DistillationConfig, FitConfig, ModelConfig, Recipe, SkinConfig, TrainerConfig, head_recipes
 from multiskin.data.photos import load_photos
 from multiskin.data.sampling import Mixture, effective_sample_size
 from multiskin.errors import UserError
@@ -88,6 +88,35 @@ def test_an_attribute_called_split_keeps_its_grades(data_config, graded_folder, 
         assert run.table["split"].tolist() == table["split"].tolist()
     assert shared.table[shared.config.data.columns.split].tolist() == photos.split.tolist()
     assert set(fold.table[fold.config.data.columns.split]) == {"train", "val", "test"}
+
+
+def test_a_shared_model_that_learns_from_single_ones_has_those_of_its_seed(config, photos, planned):
+    taught = plan_comparison(config, photos, [0, 1], distill=0.5)
+    assert [run.name for run in taught if run.model != "shared"] == [
+        run.name for run in planned if run.model != "shared"
+    ]
+    for run in taught[::3]:
+        assert [teacher.title for teacher in run.teachers] == [
+            f"single-{name}, seed {run.config.seed}" for name in ("shine", "lines")
+        ]
+        assert run.config.distillation == DistillationConfig(weight=0.5)
+    others = [
+        plan_comparison(config, photos, [0], distill=1.0),
+        plan_comparison(config, photos, [0], "equal-compute", 0.5),
+    ]
+    assert len({run.name for (run, *_) in (planned, taught, *others)}) == 4  # another weight, or other teachers
+
+
+def test_teachers_of_ones_own_count_by_their_content(config, photos, tmp_path):
+    def name():
+        return Experiment(replace(config, distillation=DistillationConfig([str(path)])), photos).shared().name
+
+    path = tmp_path / "teacher.ckpt"
+    path.write_bytes(b"one")
+    first = name()
+    assert name() == first
+    path.write_bytes(b"other")
+    assert name() != first
 
 
 def test_a_run_of_larger_photos_is_more_work(planned):

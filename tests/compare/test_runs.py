@@ -69,6 +69,29 @@ def test_a_failed_run_is_reported_and_the_others_continue(runs, planned, faults)
     assert [name for name, _ in trained(faults)] == [planned[0].name, planned[2].name, planned[1].name]
 
 
+class TestTeachers:
+    @pytest.fixture
+    def taught(self, data_config, photos):
+        config = FitConfig(data=data_config, trainer=TrainerConfig(max_epochs=2))
+        return plan_comparison(config, photos, [0], distill=0.5)
+
+    def test_a_run_waits_for_those_that_it_learns_from(self, runs, taught, faults):
+        assert runs.train(taught, 3, lambda *_: None) == {}
+        assert trained(faults)[-1][0] == taught[0].name
+        settings = yaml.safe_load(runs.settings_path(taught[0].name).read_text())
+        teachers = [str(runs.folder(run).root) for run in taught[1:]]
+        assert settings["distillation"] == {"teachers": teachers, "weight": 0.5}
+
+    def test_without_one_of_them_it_is_reported_and_trained_next_time(self, runs, taught, faults):
+        (faults / "shine").write_text("data.root: gone")
+        failures = runs.train(taught, 1, lambda *_: None)
+        assert failures["shared, seed 0"] == "a model that it learns from is not finished"
+        assert [name for name, _ in trained(faults)] == [taught[2].name]
+        (faults / "shine").unlink()
+        assert runs.train(taught, 1, lambda *_: None) == {}
+        assert [name for name, _ in trained(faults)] == [taught[2].name, taught[1].name, taught[0].name]
+
+
 def test_a_killed_run_is_a_failed_run(runs, planned, faults):
     (faults / "lines").write_text("die")
     failures = runs.train(planned, 1, lambda *_: None)

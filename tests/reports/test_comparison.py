@@ -426,6 +426,16 @@ def test_models_that_were_calibrated_to_the_photos_are_said_to_be_flattered(
             assert ("calibrated on these same photos" in text) is flattered
 
 
+def test_a_shared_model_that_learned_from_the_single_ones_is_said_to_have_done_so(
+    five: Comparison, words_of: "Callable[[Comparison], Page]"
+) -> None:
+    taught = replace(five, config=CONFIG | {"distillation": {"teachers": ["/runs/single-oil-0-ab"], "weight": 1.0}})
+    for comparison in (five, taught):
+        for text in (words_of(comparison).text, comparison_table_markdown(comparison)):
+            assert ("its training includes theirs" in text) is (comparison is taught)
+    assert "/runs/" not in words_of(taught).source
+
+
 def test_an_attribute_without_grades_stays_out_of_the_mean(page_of: "Callable[[Comparison], Page]") -> None:
     comparison = comparison_of(photos=(400, 300, 200, 250, 0))
     page, lines = page_of(comparison), lines_of(comparison)
