@@ -1,6 +1,5 @@
 """The command that runs a hyperparameter search."""
 
-import json
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,13 +66,14 @@ def _add_options(parser: "ArgumentParser") -> None:
 
 def _check_space(space: "Space", config: "FitConfig", schema: "Schema", arguments: list[str]) -> None:
     """Checks the values to try now, so that a mistake does not show up after hours of training."""
+    from multiskin.compare.study import as_text
     from multiskin.config import with_options
     from multiskin.training.checks import check
 
     for option, dimension in space.items():
         for value in dimension.bounds:
             try:
-                parse(NAME, "", [*arguments, f"--{option}={json.dumps(value, default=str)}"], _add_options)
+                parse(NAME, "", [*arguments, f"--{option}={as_text(value)}"], _add_options)
                 check(with_options(config, {option: value}), schema)
             except UserError as error:
                 raise UserError(f"--space: {option}: {str(error).removeprefix(f'{option}: ')}") from error

@@ -93,10 +93,11 @@ class Study:
     def arguments(self, row: str) -> list[str]:
         """A variant's options as command-line arguments; its own override those of the study."""
         options = {**self.options, **self.rows[row]}
-        return [f"--{name}={_as_text(value)}" for name, value in options.items()]
+        return [f"--{name}={as_text(value)}" for name, value in options.items()]
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """An option's value as the command line takes it."""
     return str(value) if isinstance(value, str | date) else json.dumps(value, default=str)  # YAML has dates, JSON none
 
 

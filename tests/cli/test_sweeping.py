@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from multiskin.cli.settings import fit_config
 from multiskin.cli.sweeping import sweep
 from multiskin.errors import UserError
 
+FIRST = Path(__file__).parents[2] / "configs" / "sweeps" / "first.yaml"
 SPACE = "optimizer.lr: {low: 1e-4, high: 1e-2, log: true}\n"
 CHOICES = """\
 data.batch_size: {choices: [4, 8]}
@@ -80,6 +82,11 @@ def test_a_sweep_leaves_the_best_settings_a_table_and_figures(folder, trained, c
 def test_the_default_folder_is_beside_that_of_the_config(folder, trained):
     sweep(given("--trials", "3"))
     assert (folder / "runs" / "first-sweep" / "best.yaml").is_file()
+
+
+def test_names_can_be_searched_as_the_first_space_does(folder):
+    sweep(["--config", "config.yaml", "--space", str(FIRST), "--wandb", "w.yaml"])
+    assert yaml.safe_load((folder / "w.yaml").read_text())["parameters"]["optimizer.name"]["values"][0] == "adamw"
 
 
 def test_a_sweep_without_finished_trials_is_an_error(folder, monkeypatch):
