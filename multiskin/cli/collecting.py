@@ -58,11 +58,11 @@ def predict_collection(options: Namespace) -> None:
         UserError: no folder to write to, an option that the engine does not support, or Ray is not installed.
     """
     from multiskin.collection.cluster import require_ray
-    from multiskin.collection.listing import list_photos
+    from multiskin.inference.files import find_photos
 
     _check(options)
     require_ray()
-    photos = list_photos(options.photos, options.column)
+    photos = find_photos(options.photos, options.column)
     tally = _score(options, photos)
     print(f"{tally.photos} photos, {tally.now} of them scored by this command: {Path(options.out) / 'parts'}")
     reasons = Path(options.out) / "failed.parquet"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from multiskin.cli.maps import measure_maps
-from multiskin.cli.parsers import Parser, add_inference_options, int_at_least, summary
+from multiskin.cli.parsers import PHOTOS, Parser, add_inference_options, int_at_least, summary
 from multiskin.cli.photos import SIDES, data_of, photos_of_side
 from multiskin.cli.settings import is_given
 from multiskin.cli.terminal import progress, warn
@@ -66,7 +66,7 @@ def _options(arguments: list[str]) -> Namespace:
 def _parser() -> Parser:
     parser = Parser("multiskin explain", description=summary(explain))
     parser.add_argument("model", help="a run folder or a .ckpt file")
-    parser.add_argument("photos", nargs="*", help="pictures, folders of pictures, .csv or .parquet tables")
+    parser.add_argument("photos", nargs="*", help=PHOTOS)
     parser.add_argument("--out", required=True, help="a new folder for the results")
     parser.add_argument("--column", default="image", help="the tables' column of paths, relative to the table")
     parser.add_argument("--heads", nargs="+", metavar="HEAD", help="which attributes; default: all")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from multiskin.cli.adjusting import add_group_option, add_views_option, with_options
 from multiskin.cli.collecting import add_engine_options, predict_collection, require_no_engine_options
 from multiskin.cli.exporting import load_model
-from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, int_at_least, summary
+from multiskin.cli.parsers import PHOTOS, Parser, add_decision_options, add_inference_options, int_at_least, summary
 from multiskin.cli.photos import SIDES, data_of, photos_of_side, photos_of_table
 from multiskin.cli.terminal import console, warn
 from multiskin.errors import UserError, unknown
@@ -118,7 +118,7 @@ def report(arguments: list[str]) -> None:
 
 
 def predict(arguments: list[str]) -> None:
-    """Grade photos: files, folders, or tables of paths."""
+    """Grade photos: files, folders, or tables and lists of paths."""
     options = _predict_parser().parse_args(arguments)
     if options.engine is not None:
         predict_collection(options)
@@ -146,7 +146,7 @@ def _predict_parser() -> Parser:
     parser.add_argument(
         "model", help="a run folder, a .ckpt file, or an export: an .onnx file, which needs no torch, or a folder"
     )
-    parser.add_argument("photos", nargs="+", help="pictures, folders of pictures, .csv or .parquet tables")
+    parser.add_argument("photos", nargs="+", help=PHOTOS)
     parser.add_argument("--column", default="image", help="the tables' column of paths, relative to the table")
     parser.add_argument("--out", help="a .csv or .jsonl file; default: CSV to standard output")
     add_decision_options(parser)

@@ -7,6 +7,11 @@ from typing import Any, NoReturn
 
 from multiskin.errors import UserError
 
+PHOTOS = (
+    "pictures, folders (with all .jpg, .jpeg, .png, .webp, .bmp, .tif and .tiff files in them and below), .csv or "
+    ".parquet tables of paths, and .txt lists with one path per line"
+)
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises a UserError for a mistake."""

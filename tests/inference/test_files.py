@@ -30,7 +30,8 @@ def test_every_picture_format_is_found(suffix: str, tmp_path: Path) -> None:
 
 
 def test_a_file_stands_for_itself_whatever_its_suffix(folder: Path) -> None:
-    assert find_photos([folder / "notes.txt", folder / "a.png"]) == [folder / "notes.txt", folder / "a.png"]
+    (folder / "photo.dat").touch()
+    assert find_photos([folder / "photo.dat", folder / "a.png"]) == [folder / "photo.dat", folder / "a.png"]
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
@@ -48,6 +49,20 @@ def test_no_row_of_a_table_is_silently_left_out(folder: Path) -> None:
         find_photos([folder / "table.csv"])
 
 
+def test_a_list_has_one_path_per_line_relative_to_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("\ufeffa b.png\n\n/far/사진.jpg\r\nsub/c.png", encoding="utf-8")
+    (tmp_path / "d.png").touch()
+    found = find_photos([tmp_path / "list.txt", tmp_path / "d.png"])
+    assert found == [tmp_path / "a b.png", Path("/far/사진.jpg"), tmp_path / "sub/c.png", tmp_path / "d.png"]
+
+
+@pytest.mark.parametrize(("content", "reason"), [(b"\n", "no picture in .*list.txt"), (b"caf\xe9.png", "UTF-8")])
+def test_an_empty_or_unreadable_list_gets_one_message(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "list.txt").write_bytes(content)
+    with pytest.raises(UserError, match=reason):
+        find_photos([tmp_path / "list.txt"])
+
+
 def test_several_inputs_keep_their_order(folder: Path) -> None:
     (folder / "table.csv").write_text("image\nb.JPG\n", encoding="utf-8")
     found = find_photos([folder / "김", str(folder / "a.png"), folder / "table.csv"])
@@ -60,7 +75,7 @@ def test_the_error_for_an_unknown_column_suggests_a_known_one(folder: Path) -> N
         find_photos([folder / "table.csv"])
 
 
-@pytest.mark.parametrize("name", ["gone", "gone.png", "gone.csv"])
+@pytest.mark.parametrize("name", ["gone", "gone.png", "gone.csv", "gone.txt"])
 def test_the_error_for_a_missing_path_names_it(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"{name}: "):
         find_photos([tmp_path / name])
