@@ -386,6 +386,13 @@ class TestProgram:
         assert "Traceback" not in done.stderr
         assert done.stderr.startswith("multiskin: error: ")
 
+    @pytest.mark.parametrize("word", ["data", "bench"])
+    def test_the_first_word_of_a_command_has_help_too(self, word, capsys):
+        with pytest.raises(SystemExit) as stop:
+            main([word, "--help"])
+        assert stop.value.code == 0
+        assert f"\n  {word} " in capsys.readouterr().out
+
     @pytest.mark.parametrize("command", [*COMMANDS])
     def test_every_command_has_help(self, command, capsys):
         with pytest.raises(SystemExit) as stop:

@@ -31,6 +31,7 @@ from multiskin.cli.training import fit
 from multiskin.errors import UserError, unknown
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+GROUPS = ("data", "bench")  # the first words of commands of two words
 WORKER_REMEDY = "most likely for lack of memory; lower num_workers"
 RESUME_HINTS = {  # for the long commands, which keep finished work
     "fit": "; the same command with --ckpt_path last resumes it",
@@ -144,9 +145,10 @@ def _run(arguments: list[str]) -> None:
             return COMMANDS[name](arguments[words:])
     parser = Parser("multiskin", usage="multiskin COMMAND [options]", description=_overview())
     parser.add_argument("--version", action="version", version=f"multiskin {__version__}")
-    if not arguments or arguments[0].startswith("-"):
-        parser.parse_args(arguments or ["--help"])
-    raise unknown("command", " ".join(arguments[:2] if arguments[0] in ("data", "bench") else arguments[:1]), COMMANDS)
+    own = arguments[1:] if arguments and arguments[0] in GROUPS else arguments
+    if not arguments or (own and own[0].startswith("-")):
+        parser.parse_args(own or ["--help"])
+    raise unknown("command", " ".join(arguments[:2] if arguments[0] in GROUPS else arguments[:1]), COMMANDS)
 
 
 def _overview() -> str:
