@@ -65,6 +65,9 @@ def read_table(path: str | Path) -> Table:
         raise UserError(f"{path}: not a {' or '.join(READERS)} file; save the table as one of them")
     try:
         return reader(path)
+    except FileNotFoundError as error:
+        place = "" if path.is_absolute() else f" in {Path.cwd()}"
+        raise UserError(f"table {path}: no such file{place}; correct its path") from error
     except (OSError, ValueError, LookupError, OverflowError, pa.ArrowException) as error:  # also times, in Parquet
         reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
         raise UserError(f"table {path}: cannot be read ({reason}); give an intact .csv or .parquet file") from error
