@@ -106,6 +106,7 @@ class SplitConfig:
     ratios: list[float] = field(default_factory=lambda: [0.7, 0.2, 0.1])
     """Shares of train, val and test; an optional fourth share, calibrate, is for 'multiskin conform' only."""
     seed: int = 0
+    """Random seed; another number makes another split."""
 
 
 @dataclass
@@ -117,6 +118,7 @@ class RenderConfig:
     size: int = 160
     """Height and width, in pixels."""
     seed: int = 0
+    """Random seed; another number draws other persons."""
 
 
 @dataclass
@@ -140,7 +142,9 @@ class DataConfig:
     manifest: str = "labels.csv"
     """The table, CSV or Parquet, relative to root."""
     render: RenderConfig | None = None
-    """Draw the photos instead of reading root; they are drawn once and kept in a cache."""
+    """Draw the photos instead of reading root, such as {persons: [60, 20, 20], size: 64, seed: 0}: the persons for
+    training, validation and test, with five photos each, and the photos' height in pixels. They are drawn once and kept
+    in a cache."""
     faces: str | None = None
     """A folder of face photographs to draw on, with faces.csv and landmarks.json; default: faces are drawn, too."""
     columns: Columns = field(default_factory=Columns)
@@ -158,6 +162,7 @@ class DataConfig:
     transform: list[Step] = field(default_factory=lambda: ["Resize"])
     """Transforms of photos in validation, test and prediction: Resize, CenterCrop."""
     batch_size: int = 32
+    """Photos per training step, on each GPU or process."""
     num_workers: int | None = None
     """Processes that read photos; default: two fewer than there are cores, 8 at most."""
     cache: Literal["memory", "disk", "auto"] | None = None
@@ -195,8 +200,11 @@ class OptimizerConfig:
     name: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
     """sgd has Nesterov momentum 0.9; only adamw decouples weight decay from the gradient."""
     lr: float = 1e-3
+    """The highest learning rate, reached after the warm-up."""
     weight_decay: float = 0.05
+    """How strongly weights are pulled towards 0; 0: not at all."""
     warmup_epochs: float = 1.0
+    """Epochs at the start in which the learning rate rises; 0: none."""
     head_lr_factor: float = 1.0
     """The heads' learning rate, as a multiple of lr."""
     layer_decay: float | None = None
@@ -212,6 +220,7 @@ class TrainerConfig:
     """How long to train and on what; options of Lightning's Trainer have the same names here."""
 
     max_epochs: int = 15
+    """The number of epochs, unless patience stops training earlier."""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: cuda if available."""
     devices: int = 1
@@ -228,6 +237,7 @@ class TrainerConfig:
     accumulate_grad_batches: int = 1
     """Batches per step of the optimizer."""
     gradient_clip_val: float | None = 1.0
+    """Scale gradients down to this norm if theirs is larger; null: never."""
     ema_decay: float | None = 0.99
     """Decay per step of the exponential moving average of the weights, which is validated, tested and used in place of
     the weights; null: no average."""
@@ -250,6 +260,7 @@ class LogConfig:
     logger: list[Literal["wandb", "tensorboard", "mlflow"]] = field(default_factory=list)
     """Additional loggers. wandb stays offline unless a key is set, and is sent only numbers and settings."""
     project: str = "multiskin"
+    """The wandb project, or mlflow experiment, that the run is added to."""
     gradients: bool = False
     """Log per epoch how far heads agree: train/cosine/HEAD/HEAD, the cosine between the gradients of two heads in the
     first batches; they conflict if it is below 0. Each of these batches takes one more backward pass per head, without
@@ -263,7 +274,8 @@ class FitConfig:
     schema: str = "schema.yaml"
     """YAML file of the attributes."""
     out: str = "runs/latest"
-    """The run folder."""
+    """The run folder. Without --out on the command line, compare, suspects, sweep and 'data stats' write to a folder of
+    their own beside it, such as runs/latest-compare."""
     ckpt_path: str | None = None
     """last: resume the run in `out` where it stopped, with the same weights in the end as without a stop; or the path
     of a checkpoint of that run."""

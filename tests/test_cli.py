@@ -400,6 +400,11 @@ class TestProgram:
         assert stop.value.code == 0
         assert len(capsys.readouterr().out.splitlines()) > 5
 
+    def test_every_setting_of_training_is_explained(self, capsys):
+        with pytest.raises(SystemExit):
+            main(["fit", "--help"])
+        assert re.findall(r"^  ((?:\S+ )*\S+)\s+\(type:", capsys.readouterr().out, re.MULTILINE) == []
+
     def test_a_lost_worker_is_reported_even_if_it_caused_another_error(self, monkeypatch, capsys):
         def fit(_):
             try:

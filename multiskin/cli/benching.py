@@ -67,11 +67,9 @@ def _prepare(name: str, description: str, arguments: list[str]) -> tuple["FitCon
 def _add_options(parser: "ArgumentParser") -> None:
     from jsonargparse.typing import PositiveInt
 
-    parser.add_argument("--rounds", type=PositiveInt, default=5, help="rounds of each loop; default: 5")
-    parser.add_argument(
-        "--steps", type=PositiveInt, default=20, help="steps per round, after three warm-up steps; default: 20"
-    )
-    parser.add_argument("--photos", type=PositiveInt, default=32, help="photos to time the stages on; default: 32")
+    parser.add_argument("--rounds", type=PositiveInt, default=5, help="rounds of each loop")
+    parser.add_argument("--steps", type=PositiveInt, default=20, help="steps per round, after three warm-up steps")
+    parser.add_argument("--photos", type=PositiveInt, default=32, help="photos to time the stages on")
 
 
 def _print_stages(stages: Sequence["Stage"]) -> None:

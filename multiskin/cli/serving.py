@@ -68,7 +68,9 @@ def _options(arguments: list[str]) -> Namespace:
         help="who may train a model on the page if there is none: owner (on this machine, not through a proxy), "
         "anyone or nobody; default: owner",
     )
-    parser.add_argument("--language", default="en", help="page language if the browser requests neither: en or ko")
+    parser.add_argument(
+        "--language", default="en", help="page language if the browser requests neither: en or ko; default: en"
+    )
     parser.add_argument(
         "--advice", metavar="FILE", help="YAML file of what to do about each grade, such as configs/advice/skin5.yaml"
     )

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from multiskin.config import FitConfig
     from multiskin.schema import Schema
 
+CONFIG = (
+    "a YAML file of the options below; without it, and without --schema, the options are those of the default model, "
+    "which draws its photos, and not the defaults below"
+)
 EMBEDDED = Path(__file__).parents[1] / "embedded" / "config.yaml"
 HEAD_OPTION = r"--heads\.[^.]+\.(loss_options\.)?[^.]+"  # --heads.oil.loss
 
@@ -138,7 +142,7 @@ def _fit_parser(
 
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = ArgumentParser(prog=name, description=description, exit_on_error=False, allow_abbrev=False)
-    parser.add_argument("--config", action="config", help="a YAML file of the options below")
+    parser.add_argument("--config", action="config", help=CONFIG)
     parser.add_class_arguments(FitConfig, as_group=False, skip={"offline"})
     parser.add_argument("--offline", action="store_true", help="never access the network")
     if add_options is not None:
