@@ -1,6 +1,6 @@
 """Knowledge distillation: heads that learn from trained models as well as from grades."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,7 +105,7 @@ def convert(images: Tensor, source: Preprocessing, target: Preprocessing) -> Ten
 
 
 def load_teachers(
-    paths: Sequence[str], schema: Sequence[Attribute], recipes: Sequence[Recipe], preprocessing: Preprocessing
+    paths: Sequence[str], schema: Iterable[Attribute], recipes: Sequence[Recipe], preprocessing: Preprocessing
 ) -> list[Teacher]:
     """Loads the teachers of a network.
 
