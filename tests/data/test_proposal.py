@@ -251,7 +251,7 @@ def test_photos_that_are_not_there_are_no_hindrance(proposed, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "No such file"),
+        (None, "no such file"),
         (b"", "empty"),
         (b"image,oil\n", "no row below"),
         ("image,유분\na.jpg,1\n".encode("cp949"), "UTF-8"),
