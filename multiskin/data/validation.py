@@ -1,11 +1,13 @@
 """Checks of a table of photos and grades; each function returns all problems of one kind."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -160,7 +162,16 @@ def check_subjects(cells: pd.DataFrame, heading: str, split: np.ndarray) -> list
 
 def photo_path(root: Path, cell: str) -> Path:
     """The path of a photo; tables written on Windows have backslashes."""
-    return root / cell.replace("\\", "/")
+    path = root
+    for name in PurePath(cell.replace("\\", "/")).parts:
+        path /= _name_in(path, name)
+    return path
+
+
+def _name_in(folder: Path, name: str) -> str:
+    """A name as the folder has it: Macs decompose accented letters and Korean syllables, which others compose."""
+    forms = () if name.isascii() else (name, normalize("NFC", name), normalize("NFD", name))
+    return next((form for form in forms if os.path.exists(folder / parse_name(form)[0])), name)
 
 
 def check_photos(

@@ -1,6 +1,7 @@
 """Every mistake in a table is reported with its row and column, all at once."""
 
 import itertools
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -207,6 +208,19 @@ def test_photos_may_lie_anywhere_and_paths_come_from_any_system(folder, tmp_path
     ]:
         manifest, _ = folder.load(f"image,oil,wrinkle\n{path},1,1")
         np.testing.assert_array_equal(read_image(manifest.path(0)), read_image(folder.root / name))
+
+
+@pytest.mark.parametrize("columns", [{}, {"box": ["x0", "y0", "x1", "y1"]}])
+@pytest.mark.parametrize("of_file", ["NFC", "NFD"])
+@pytest.mark.parametrize("of_folder", ["NFC", "NFD"])
+def test_a_name_may_be_composed_in_the_table_and_decomposed_on_disk_or_the_reverse(of_folder, of_file, columns, folder):
+    folder.draw(f"{unicodedata.normalize(of_folder, '이마')}/{unicodedata.normalize(of_file, 'Zoë.png')}", 9)
+    for form in ("NFC", "NFD"):
+        name = unicodedata.normalize(form, "이마/Zoë.png")
+        box = [f",{corners}" if columns else "" for corners in ("x0,y0,x1,y1", "0,0,1,1")]
+        manifest, _ = folder.load(f"image,oil,wrinkle{box[0]}\n{name},1,2{box[1]}", **columns)
+        assert manifest.paths[0].startswith(name)
+        assert read_image(manifest.path(0))[0, 0].tolist() == [9, 0, 0]
 
 
 def test_parquet_holds_numbers_and_nulls(folder):

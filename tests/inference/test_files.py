@@ -1,5 +1,6 @@
 """Inputs of the command line are resolved to photos, in order."""
 
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
@@ -41,6 +42,11 @@ def test_a_table_stands_for_the_paths_in_its_column_relative_to_its_folder(name:
     write(folder / "김" / name, index=False)
     expected = [folder / "김" / "김/이마.webp", folder / "김" / "gone.png", folder / "b.JPG"]
     assert find_photos([folder / "김" / name], column="photo") == expected
+
+
+def test_a_table_may_have_decomposed_letters_where_the_disk_has_composed_ones(folder: Path) -> None:
+    (folder / "table.csv").write_text(unicodedata.normalize("NFD", "image\n김/이마.webp\n"), encoding="utf-8")
+    assert find_photos([folder / "table.csv"]) == [folder / "김/이마.webp"]
 
 
 def test_no_row_of_a_table_is_silently_left_out(folder: Path) -> None:
