@@ -16,6 +16,7 @@ Text = dict[str, str]  # language code -> text
 Texts = dict[str, tuple[str, ...]]  # language code -> a text for each grade
 LANGUAGES = ("en", "ko")
 MISSING = -1  # a missing grade, in arrays and tensors; blank in files
+MOST_GRADES = 1000  # of one attribute: more than any scale or list of skin diseases has, and little enough for memory
 RESERVED = ("mean", "loss", "row", "image", "subject", "part", "error")  # tables and logs use these names themselves
 
 
@@ -24,7 +25,7 @@ class Attribute:
     """An attribute that is graded 0..K-1, with the texts that describe it to people.
 
     Raises:
-        UserError: a name that is not an identifier, fewer than two grades, or texts that do not match the grades.
+        UserError: a name that is not an identifier, too few or too many grades, or texts that do not match the grades.
     """
 
     name: str
@@ -51,8 +52,8 @@ class Attribute:
             raise UserError(
                 f"{where}: {', '.join(RESERVED)} are reserved; choose another name and put this one under 'column'"
             )
-        if not isinstance(self.grades, int) or self.grades < 2:
-            raise UserError(f"{where}: grades is {self.grades!r}; give the number of grades, 2 or more")
+        if not isinstance(self.grades, int) or not 2 <= self.grades <= MOST_GRADES:
+            raise UserError(f"{where}: grades is {self.grades!r}; give the number of grades, 2 to {MOST_GRADES}")
         if self.kind not in get_args(Kind):
             raise unknown("kind", self.kind, get_args(Kind), where)
         if not isinstance(self.lips, bool):

@@ -164,9 +164,9 @@ def test_reserved_names(name):
         Attribute(name, 5)
 
 
-@pytest.mark.parametrize("grades", [1, 0, -5, 2.0, "5", None, True])
-def test_there_are_at_least_two_grades(grades):
-    with pytest.raises(UserError, match=r"attribute 'oil': grades is .*; give the number of grades, 2 or more"):
+@pytest.mark.parametrize("grades", [1, 0, -5, 2.0, "5", None, True, 1001, 1_000_000_000])
+def test_there_are_two_to_a_thousand_grades(grades):
+    with pytest.raises(UserError, match=r"attribute 'oil': grades is .*; give the number of grades, 2 to 1000$"):
         Attribute("oil", grades)
 
 
