@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from multiskin.errors import UserError
 
+SEPARATOR = re.compile(r'"?sep=([,;|\t])"?(?:\r\n|\r|\n)', re.IGNORECASE)  # hidden by Excel, which does not count it
 SHOWN = 60  # most characters of a cell that a message quotes
 
 
@@ -54,7 +55,7 @@ def shown(text: str) -> str:
 
 
 def read_table(path: str | Path) -> Table:
-    """Reads a CSV file (UTF-8, commas) or a Parquet file, depending on its suffix.
+    """Reads a CSV file (UTF-8, commas unless a first line such as sep=; names another separator) or a Parquet file.
 
     Raises:
         UserError: no such file, neither CSV nor Parquet, not UTF-8, malformed, or empty.
@@ -87,12 +88,14 @@ def read_cells(path: str | Path) -> pd.DataFrame:
 
 
 def csv_lines(text: str, where: str) -> list[tuple[int, list[str]]]:
-    """The rows of a CSV file that are not blank, with their numbers.
+    """The rows of a CSV file that are not blank, with their numbers; Excel's first line SEPARATOR is not a row.
 
     Raises:
         UserError: malformed CSV, such as an unclosed quotation mark; the message starts with `where`.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
+    named = SEPARATOR.match(text)
+    separator, rows = (named[1], text[named.end() :]) if named else (",", text)
+    reader = csv.reader(io.StringIO(rows, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
     try:
         lines = [(row, [cell.strip() for cell in cells]) for row, cells in enumerate(reader, start=1)]
     except csv.Error as error:

@@ -186,6 +186,17 @@ def test_files_of_any_system_are_read(encoding, newline, folder):
     assert manifest.grades.tolist() == [[1, 2]]
 
 
+@pytest.mark.parametrize("first", ["sep=,\n", "sep=;\r\n", '"sep=\t"\n', "SEP=|\r"])
+def test_the_separator_may_be_named_in_a_first_line_as_excel_does(first, folder):
+    table = "image,oil,wrinkle\na.png,1,\nb.png,7,2\n".replace(",", first.strip('"\r\n')[-1])
+    left_out = folder.load(first + table, on_bad_row="skip")[1]
+    assert [problem.row for problem in left_out] == [3]  # Excel does not show the first line
+
+
+def test_a_column_may_be_called_sep(folder):
+    assert len(folder.load("sep=,image,oil,wrinkle\n5,a.png,1,2\n", ignore=["sep="])[0]) == 1
+
+
 def test_rows_are_numbered_as_in_a_spreadsheet(folder):
     folder.draw("with,comma.png", 9)
     manifest, _ = folder.load(
