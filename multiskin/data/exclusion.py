@@ -35,11 +35,15 @@ class Exclusions:
         """Reads a table, CSV or Parquet, with columns image, attribute and optionally exclude: yes, no or blank.
 
         Raises:
-            UserError: no such table, a missing column, an unknown attribute, or a word other than yes and no.
+            UserError: no such table, a missing or misspelt column, an unknown attribute, or not yes or no.
         """
         path, table = Path(path), read_table(path)
         if table.problems:
             raise UserError(f"data.exclude {path}: {table.problems[0]}")
+        for heading in map(str, table.cells):
+            name = heading.lower()
+            if heading != name in (*REQUIRED, CHOICE):  # as a column of notes it would have no effect
+                raise UserError(f"data.exclude {path}: column {heading}: unknown; rename it to {name}")
         for heading in REQUIRED:
             if heading not in table.cells:
                 raise UserError(

@@ -112,6 +112,8 @@ def test_a_photo_without_a_grade_is_never_drawn(photos, data_config, schema, wri
             r"row 2, column image: unknown image 'images/0\.png': did you mean 'images/",
         ),
         ({"image": ["images/00.png"], "attribute": [""], "exclude": ["maybe"]}, "row 2, column exclude: .*'maybe'"),
+        ({"image": ["images/00.png"], "attribute": [""], "Exclude": ["no"]}, "column Exclude: .* rename it to exclude"),
+        ({"IMAGE": ["images/00.png"], "attribute": [""]}, "column IMAGE: .* rename it to image"),
     ],
 )
 def test_mistakes_are_told_with_their_place(data_config, schema, write, columns, words):
