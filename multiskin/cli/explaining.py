@@ -201,7 +201,10 @@ def _write_pictures(
         unread = write_gallery(out, wanted, photos, look, advance)
     warn(photo.error for photo in unread)
     if len(unread) == len(wanted):
-        raise UserError(f"none of {len(wanted)} photos could be read")
+        for page in out.glob("*.html"):  # so that the corrected command can use the folder
+            page.unlink()
+        remedy = "; if the run's photos have moved, name their folder with --root" if options.worst else ""
+        raise UserError(f"none of {len(wanted)} photos could be read{remedy}")
     print(out / PAGE)
 
 

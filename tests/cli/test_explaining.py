@@ -119,6 +119,7 @@ class TestPhotos:
 
     def test_it_is_an_error_if_no_photo_can_be_read(self, run, files, tmp_path, capsys):
         assert "none of 1 photos" in failure(capsys, run.root, files[2], "--out", tmp_path / "out")
+        assert explain(run.root, files[0], "--out", tmp_path / "out") == 0  # the corrected command
 
 
 class TestWorst:
@@ -134,6 +135,11 @@ class TestWorst:
     def test_the_run_has_to_be_evaluated_first(self, run, tmp_path, capsys):
         message = failure(capsys, run.root, "--worst", 1, "--out", tmp_path / "out")
         assert f"multiskin test {run.root}" in message
+
+    def test_the_option_for_photos_that_have_moved_is_named(self, run, graded_folder, tmp_path, capsys):
+        arguments = [run.root, "--worst", 1, "--side", "val", "--out", tmp_path / "out", "--root"]
+        assert "name their folder with --root" in failure(capsys, *arguments, tmp_path / "gone")
+        assert explain(*arguments, graded_folder) == 0
 
     def test_they_need_a_run(self, run, tmp_path, capsys):
         assert "--worst: needs the run folder" in failure(capsys, run.best, "--worst", 1, "--out", tmp_path / "out")
