@@ -37,7 +37,7 @@ class Exclusions:
         Raises:
             UserError: no such table, a missing or misspelt column, an unknown attribute, or not yes or no.
         """
-        path, table = Path(path), read_table(path)
+        path, table = Path(path), read_table(path, "data.exclude")
         if table.problems:
             raise UserError(f"data.exclude {path}: {table.problems[0]}")
         for heading in map(str, table.cells):

@@ -154,7 +154,8 @@ def load_table(config: DataConfig, schema: Schema, progress: Progress | None = N
         UserError: a table that cannot be used, or that has none of the attributes.
     """
     path = Path(config.root) / config.manifest
-    headings = [str(heading) for heading in read_table(path).cells]
+    table = read_table(path, remedy=f"correct its path, which starts from {config.root}")
+    headings = [str(heading) for heading in table.cells]
     graded = [attribute for attribute in schema if attribute.heading in headings]
     if not graded:
         expected = ", ".join(attribute.heading for attribute in schema)

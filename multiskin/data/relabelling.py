@@ -40,7 +40,7 @@ class Corrections:
         Raises:
             UserError: no such table, no column image, an unknown attribute or grade, or a photo that occurs twice.
         """
-        path, table = Path(path), read_table(path)
+        path, table = Path(path), read_table(path, "data.relabel")
         _require_columns(path, [str(heading) for heading in table.cells], schema)
         cells, drops = table.cells.copy(), np.zeros((len(table.cells), len(schema)), dtype=bool)
         for h, attribute in enumerate(schema):

@@ -16,6 +16,7 @@ from pyarrow import parquet
 from multiskin.errors import UserError
 
 SEPARATOR = re.compile(r'"?sep=([,;|\t])"?(?:\r\n|\r|\n)', re.IGNORECASE)  # hidden by Excel, which does not count it
+FROM_HERE = "relative paths start from the working directory"
 SHOWN = 60  # most characters of a cell that a message quotes
 
 
@@ -54,8 +55,13 @@ def shown(text: str) -> str:
     return short if short.isprintable() and short else repr(short)
 
 
-def read_table(path: str | Path) -> Table:
+def read_table(path: str | Path, what: str = "table", remedy: str = f"correct its path; {FROM_HERE}") -> Table:
     """Reads a CSV file (UTF-8, commas unless a first line such as sep=; names another separator) or a Parquet file.
+
+    Args:
+        path: the file.
+        what: what it is, or the option that names it, for messages.
+        remedy: what to do if it does not exist, for messages.
 
     Raises:
         UserError: no such file, neither CSV nor Parquet, not UTF-8, malformed, or empty.
@@ -68,10 +74,10 @@ def read_table(path: str | Path) -> Table:
         return reader(path)
     except FileNotFoundError as error:
         place = "" if path.is_absolute() else f" in {Path.cwd()}"
-        raise UserError(f"table {path}: no such file{place}; correct its path") from error
+        raise UserError(f"{what} {path}: no such file{place}; {remedy}") from error
     except (OSError, ValueError, LookupError, OverflowError, pa.ArrowException) as error:  # also times, in Parquet
         reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
-        raise UserError(f"table {path}: cannot be read ({reason}); give an intact .csv or .parquet file") from error
+        raise UserError(f"{what} {path}: cannot be read ({reason}); give an intact .csv or .parquet file") from error
 
 
 def read_cells(path: str | Path) -> pd.DataFrame:

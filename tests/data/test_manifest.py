@@ -301,18 +301,25 @@ def test_a_file_that_is_no_table_is_refused(content, said, folder):
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["none.csv", "none.parquet", "a.png", "folder.csv", "bad.parquet"])
+@pytest.mark.parametrize("name", ["none.csv", "none.parquet"])
+def test_a_table_that_does_not_exist_is_named_with_its_options(name, folder):
+    where = rf"^data\.manifest {folder.root / name}: no such file; .*data\.root, {folder.root}; .*working directory"
+    with pytest.raises(UserError, match=where):
+        load_manifest(DataConfig(root=str(folder.root), manifest=name), SCHEMA)
+
+
+@pytest.mark.parametrize("name", ["a.png", "folder.csv", "bad.parquet"])
 def test_a_table_that_cannot_be_read_is_named(name, folder):
     (folder.root / "folder.csv").mkdir()
     (folder.root / "bad.parquet").write_bytes(b"PAR1 not really PAR1")
-    with pytest.raises(UserError, match=r"\.csv or \.parquet|no such file; correct its path") as caught:
+    with pytest.raises(UserError, match=r"\.csv or \.parquet") as caught:
         load_manifest(DataConfig(root=str(folder.root), manifest=name), SCHEMA)
     assert str(folder.root / name) in str(caught.value)
 
 
 def test_a_missing_table_is_named_with_the_folder_that_its_path_starts_from(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=rf"^table data/gone\.csv: no such file in {tmp_path}; correct"):
+    with pytest.raises(UserError, match=rf"^data\.manifest data/gone\.csv: no such file in {tmp_path}; correct"):
         load_manifest(DataConfig(manifest="gone.csv"), SCHEMA)
 
 
