@@ -144,7 +144,7 @@ def _fit_parser(
     parser = ArgumentParser(prog=name, description=description, exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--config", action="config", help=CONFIG)
     parser.add_class_arguments(FitConfig, as_group=False, skip={"offline"})
-    parser.add_argument("--offline", action="store_true", help="never access the network")
+    parser.add_argument("--offline", type=bool, nargs="?", const=True, default=False, help="never access the network")
     if add_options is not None:
         add_options(parser)
     return parser

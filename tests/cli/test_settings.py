@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from operator import attrgetter
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
@@ -58,6 +59,29 @@ def test_a_file_gets_the_same_message(content, failure, tmp_path) -> None:
     path.write_text(yaml.safe_dump(content))
     assert "Union" not in failure("fit", "--config", path)
     assert "Union" not in failure("fit", *(f"--{group}={yaml.safe_dump(value)}" for group, value in content.items()))
+
+
+SWITCHES = [option for option, kind in options(FitConfig) if kind is bool]
+
+
+@pytest.mark.parametrize("option", SWITCHES)
+def test_a_switch_is_true_or_false(option, failure, tmp_path, write_settings) -> None:
+    for value in ("true", "false"):
+        config, _ = fit_config("multiskin fit", "", ["--config", str(write_settings(tmp_path)), f"--{option}={value}"])
+        assert attrgetter(option)(config) is (value == "true")
+    message = f"multiskin: error: {option}: give true or false, not 'maybe'; see 'multiskin fit --help'"
+    assert failure("fit", f"--{option}=maybe") == message
+    *sections, name = option.split(".")
+    content = {name: "maybe"}
+    for section in reversed(sections):
+        content = {section: content}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
+    assert failure("fit", "--config", tmp_path / "config.yaml") == message
+
+
+def test_offline_needs_no_value() -> None:
+    assert fit_config("multiskin fit", "", ["--offline", "--seed", "1"])[0].offline
+    assert not fit_config("multiskin fit", "", ["--seed", "1"])[0].offline
 
 
 HEADS = "heads: {lines: {resample: balanced, loss_options: {gamma: 1}}, shine: {share: 2}}\n"
