@@ -405,6 +405,11 @@ class TestProgram:
             main(["fit", "--help"])
         assert re.findall(r"^  ((?:\S+ )*\S+)\s+\(type:", capsys.readouterr().out, re.MULTILINE) == []
 
+    @pytest.mark.parametrize("closed", ["stdout", "stderr"])
+    def test_a_closed_output_is_no_output(self, settings, monkeypatch, closed):
+        monkeypatch.setattr(sys, closed, None)  # by python for >&- or 2>&-
+        assert main(["data", "check", "--config", str(settings)]) == 0
+
     def test_a_lost_worker_is_reported_even_if_it_caused_another_error(self, monkeypatch, capsys):
         def fit(_):
             try:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from traceback import walk_tb
 from typing import NoReturn
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0 success, 2 user error, 130 interrupted, 143 terminated."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     resume = RESUME_HINTS.get(arguments[0], "") if arguments else ""
-    with _stops_recorded() as stops:
+    with _stops_recorded() as stops, _outputs_open():
         try:
             _run(arguments)
         except UserError as error:
@@ -128,6 +128,17 @@ def _stops_recorded() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _outputs_open() -> Iterator[None]:
+    """Discards what is printed to an output that the shell has closed, as with >&-, and that Python then lacks."""
+    with (
+        open(os.devnull, "w") as nowhere,
+        redirect_stdout(sys.stdout or nowhere),
+        redirect_stderr(sys.stderr or nowhere),
+    ):
+        yield
 
 
 def _message(error: UserError) -> str:
