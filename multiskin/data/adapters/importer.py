@@ -76,11 +76,14 @@ def import_labels(layout: Layout, source: Path, out: Path, progress: Progress | 
         progress: called with (label files read, label files) after each.
 
     Raises:
-        UserError: no such folder, a schema or mapping that does not fit, or no row that can be used.
+        UserError: no such folder, none that can be written, a schema or mapping that does not fit, or no usable row.
     """
     if not source.is_dir():
         raise UserError(f"{source}: no such folder; give the one with the photos and labels")
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out}: no folder can be made here ({error.strerror}); name another one") from error
     schema, mapping = _rules(layout, source, out)
     reader = CellReader(mapping, schema)
     _require_distinct(reader.headings, layout)

@@ -7,6 +7,7 @@ import yaml
 from multiskin.data.adapters import LAYOUTS
 from multiskin.data.adapters.ham10000 import HAM10000
 from multiskin.data.adapters.image_folder import ImageFolder
+from multiskin.data.adapters.importer import import_labels
 from multiskin.errors import UserError
 from multiskin.schema import Schema
 
@@ -149,3 +150,11 @@ def test_a_folder_that_is_not_there(tree):
     tree.root.rmdir()
     with pytest.raises(UserError, match="no such folder"):
         tree.imported(HAM10000)
+
+
+def test_a_file_in_place_of_the_folder_to_write_to(tree):
+    file = tree.root / "file"
+    file.touch()
+    for out in (file, file / "made"):
+        with pytest.raises(UserError, match=rf"{out}: no folder can be made here \(.*\); name another"):
+            import_labels(HAM10000(), tree.root, out)
