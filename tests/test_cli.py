@@ -460,6 +460,22 @@ class TestProgram:
         assert main(["fit"]) == status
         assert capsys.readouterr().err.startswith(f"multiskin: {said}; the same command with --ckpt_path last")
 
+    @pytest.mark.parametrize(
+        ("command", "hint"),
+        [
+            (["fit"], "; the same command with --ckpt_path last resumes it"),
+            (["fit", "--ckpt_path", "some.ckpt"], "; the same command with --ckpt_path last resumes it"),
+            (["fit", "--ckpt_path", "last"], "; the same command resumes it"),  # as 'compare' starts it
+            (["fit", "--ckpt_path=last"], "; the same command resumes it"),
+            (["compare"], "; the same command resumes it"),
+            (["predict"], ""),
+        ],
+    )
+    def test_a_stopped_command_says_how_it_is_resumed(self, command, hint, monkeypatch, capsys):
+        monkeypatch.setitem(COMMANDS, command[0], lambda _: os.kill(os.getpid(), signal.SIGINT))
+        assert main(command) == 130
+        assert capsys.readouterr().err == f"multiskin: interrupted{hint}\n"
+
     def test_an_interrupt_that_the_shell_had_switched_off_stays_off(self, monkeypatch):
         """As a shell does for commands in the background."""
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)

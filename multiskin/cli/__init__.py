@@ -25,6 +25,7 @@ from multiskin.cli.exporting import export
 from multiskin.cli.measuring import errors, predict, report, test, validate
 from multiskin.cli.parsers import Parser, summary
 from multiskin.cli.serving import demo
+from multiskin.cli.settings import values_of
 from multiskin.cli.suspecting import suspects
 from multiskin.cli.sweeping import sweep
 from multiskin.cli.training import fit
@@ -33,19 +34,13 @@ from multiskin.errors import UserError, unknown
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 GROUPS = ("data", "bench")  # the first words of commands of two words
 WORKER_REMEDY = "most likely for lack of memory; lower num_workers"
-RESUME_HINTS = {  # for the long commands, which keep finished work
-    "fit": "; the same command with --ckpt_path last resumes it",
-    "compare": "; the same command resumes it",
-    "study": "; the same command resumes it",
-    "sweep": "; the same command resumes it",
-    "suspects": "; the same command resumes it",
-}
+RESUMABLE = ("fit", "compare", "study", "sweep", "suspects")  # the long commands, which keep finished work
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0 success, 2 user error, 130 interrupted, 143 terminated."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    resume = RESUME_HINTS.get(arguments[0], "") if arguments else ""
+    resume = _resume_hint(arguments)
     with _stops_recorded() as stops, _outputs_open():
         try:
             _run(arguments)
@@ -69,6 +64,14 @@ def main(argv: Sequence[str] | None = None) -> int:
                 raise
             return _end(2, f"error: {shortage}")
     return 0
+
+
+def _resume_hint(arguments: Sequence[str]) -> str:
+    """How a command that keeps finished work is resumed, to be added to a message; "" for other commands."""
+    if not arguments or arguments[0] not in RESUMABLE:
+        return ""
+    resumes = arguments[0] != "fit" or "last" in values_of("--ckpt_path", arguments)
+    return f"; the same command{'' if resumes else ' with --ckpt_path last'} resumes it"
 
 
 def _memory_shortage(error: RuntimeError, resume: str) -> str | None:
