@@ -409,6 +409,13 @@ def test_everything_that_is_documented_is_let_through_and_has_an_example(demo: T
     assert "http" not in json.dumps(document["paths"])
 
 
+def test_every_refusal_is_documented_in_the_one_form_that_the_program_gives_it(demo: TestClient) -> None:
+    document = demo.get("/v1/openapi.json").json()
+    assert "HTTPValidationError" not in document["components"]["schemas"]  # FastAPI's own
+    responses = document["paths"]["/v1/history/{result_id}"]["get"]["responses"]
+    assert set(responses) == {"200", "401", "403", "404", "default"}
+
+
 def test_the_example_has_the_form_of_an_answer(guest: TestClient, jpeg: bytes) -> None:
     def form(value: Any) -> Any:
         return {key: form(each) for key, each in value.items()} if isinstance(value, dict) else None

@@ -30,8 +30,9 @@ class RefusalBody(BaseModel):
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Documents the refusals of a route, by status."""
-    return {status: {"model": RefusalBody, "description": REASONS[status]} for status in statuses}
+    """Documents the refusals of a route by status, and the form of any other, where FastAPI would document its own."""
+    described = {"default": "any other refusal"} | {status: REASONS[status] for status in statuses}
+    return {status: {"model": RefusalBody, "description": reason} for status, reason in described.items()}
 
 
 def example(content: Any) -> dict[int | str, dict[str, Any]]:
