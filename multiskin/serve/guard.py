@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from multiskin.serve.allowlist import PHOTOS, Access, Endpoint, find_endpoint
+from multiskin.serve.allowlist import PHOTOS, Access, Endpoint, Gradio, find_endpoint
 from multiskin.serve.answers import Answer
 from multiskin.serve.bodies import Body
 from multiskin.serve.isolation import Isolation
@@ -115,6 +115,8 @@ class Guard:
         receive: Receive = body.receive
         if session is not None:
             receive = await self._isolation.enter(endpoint.gradio, named, scope, body, session.id)
+        if scope["method"] == "HEAD" and endpoint.gradio is Gradio.NOTHING:  # Gradio's streams would begin
+            scope = {**scope, "method": "GET"}  # which alone FastAPI's routes know; the server drops the body
         await self._app(scope, receive, answer.send)
         return None
 

@@ -416,6 +416,13 @@ def test_every_refusal_is_documented_in_the_one_form_that_the_program_gives_it(d
     assert set(responses) == {"200", "401", "403", "404", "default"}
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/v1/schema", "/v1/openapi.json", "/sign-in", "/", "/robots.txt"])
+def test_head_is_answered_as_get_without_a_body(path: str, guest: TestClient) -> None:
+    asked, read = guest.head(path), guest.get(path)
+    assert (asked.status_code, asked.content) == (read.status_code, b"")
+    assert asked.headers["content-type"] == read.headers["content-type"]
+
+
 def test_the_example_has_the_form_of_an_answer(guest: TestClient, jpeg: bytes) -> None:
     def form(value: Any) -> Any:
         return {key: form(each) for key, each in value.items()} if isinstance(value, dict) else None
