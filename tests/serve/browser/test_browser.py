@@ -64,6 +64,30 @@ def test_what_is_no_photo_is_refused_in_words(visit, tmp_path):
     assert "not a JPEG, PNG or WebP" in guest.page.inner_text("#ms-message")
 
 
+@pytest.mark.parametrize("event", ["drop", "change"])
+@pytest.mark.parametrize(
+    ("kind", "size", "words"),
+    [("text/plain", 9, "JPEG, PNG, WebP 형식의 사진이 아닙니다"), ("image/png", 9_000_000, "파일이 너무 큽니다")],
+)
+def test_a_file_that_gradio_would_refuse_is_refused_in_the_readers_language(visit, photos, event, kind, size, words):
+    reader = visit(locale="ko-KR")
+    reader.page.evaluate(
+        """([event, kind, size]) => {
+            const dataTransfer = new DataTransfer(), field = document.querySelector("#ms-photo input[type=file]");
+            dataTransfer.items.add(new File([new Uint8Array(size)], "file", { type: kind }));
+            if (event === "change") field.files = dataTransfer.files;
+            const target = event === "change" ? field : document.querySelector("#ms-photo button");
+            target.dispatchEvent(new DragEvent(event, { dataTransfer, bubbles: true }));
+        }""",
+        [event, kind, size],
+    )
+    reader.page.wait_for_selector(f"[data-ms-stop]:visible:has-text('{words}')")
+    reader.page.wait_for_timeout(500)
+    assert not reader.page.is_visible(".toast-body")
+    reader.score(photos[3])
+    assert not reader.page.is_visible("[data-ms-stop]")
+
+
 def test_why_a_click_came_to_nothing_is_said_in_the_readers_language(visit, photos):
     reader = visit(locale="ko-KR")
     reader.score(photos[3])

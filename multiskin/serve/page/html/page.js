@@ -16,7 +16,7 @@ document.addEventListener(
   },
   true,
 );
-/* Why the server did not do what was clicked, which Gradio tells in English, as JSON, or as the one word "Error". */
+/* Why a photo was not sent, or the server did not do what was clicked, which Gradio tells in English or as JSON. */
 (() => {
   const REASONS = {401: "ended", 404: "ended", 413: "bytes", 503: "busy"}; // by status
   const ask = window.fetch;
@@ -34,4 +34,10 @@ document.addEventListener(
       throw error;
     }
   };
+
+  const fault = ({ type, size }) =>
+    !type.startsWith("image/") ? "format" : size > window.gradio_config.max_file_size ? "bytes" : "";
+  const check = (files) => files?.length && tell(Array.from(files, fault).find(Boolean) ?? "");
+  document.addEventListener("change", (event) => check(event.target.files), true);
+  document.addEventListener("drop", (event) => check(event.dataTransfer.files), true);
 })();
