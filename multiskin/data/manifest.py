@@ -9,7 +9,7 @@ import pandas as pd
 
 from multiskin.config import DataConfig
 from multiskin.data.boxes import name_parts
-from multiskin.data.table import FROM_HERE, Problem, Table, read_table
+from multiskin.data.table import Problem, Table, read_table
 from multiskin.data.units import unit_names
 from multiskin.data.validation import (
     Progress,
@@ -134,7 +134,7 @@ def load_manifest(
         ManifestError: all problems at once; with on_bad_row skip, only those of the whole table, or if no row is left.
     """
     path = Path(config.root) / config.manifest
-    table = read_table(path, "data.manifest", f"correct it or data.root, {config.root}; {FROM_HERE}")
+    table = read_table(path, "data.manifest", f"correct it or data.root, {config.root}")
     problems = _problems(table, config, schema, progress)
     general = [problem for problem in problems if problem.row is None]
     fatal = problems if config.on_bad_row == "error" else general

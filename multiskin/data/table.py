@@ -16,7 +16,6 @@ from pyarrow import parquet
 from multiskin.errors import UserError
 
 SEPARATOR = re.compile(r'"?sep=([,;|\t])"?(?:\r\n|\r|\n)', re.IGNORECASE)  # hidden by Excel, which does not count it
-FROM_HERE = "relative paths start from the working directory"
 SHOWN = 60  # most characters of a cell that a message quotes
 
 
@@ -55,7 +54,7 @@ def shown(text: str) -> str:
     return short if short.isprintable() and short else repr(short)
 
 
-def read_table(path: str | Path, what: str = "table", remedy: str = f"correct its path; {FROM_HERE}") -> Table:
+def read_table(path: str | Path, what: str = "table", remedy: str = "correct its path") -> Table:
     """Reads a CSV file (UTF-8, commas unless a first line such as sep=; names another separator) or a Parquet file.
 
     Args:

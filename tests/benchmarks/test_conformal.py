@@ -36,6 +36,7 @@ def judged(subjects=None):
     return pd.DataFrame(conformal.coverage_rows(predictions(120, subjects), SCHEMA, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subjects", [None, 40])
 def test_sets_of_a_calibrated_model_cover_as_often_as_expected(subjects):
     rows = judged(subjects)
@@ -49,6 +50,7 @@ def test_sets_of_a_calibrated_model_cover_as_often_as_expected(subjects):
     assert rows["subjects"].between(30, 40).all() if subjects else rows["subjects"].between(95, 120).all()
 
 
+@pytest.mark.slow
 def test_given_sets_are_larger_and_cover_more_than_deterministic_ones():
     kinds = ["attribute", "coverage", "sets"]
     rows = judged().set_index(kinds)
@@ -56,6 +58,7 @@ def test_given_sets_are_larger_and_cover_more_than_deterministic_ones():
     assert (given[["grades", "covered"]] > bare[["grades", "covered"]]).all(axis=None)
 
 
+@pytest.mark.slow
 def test_given_sets_are_those_of_a_calibrated_model():
     table = predictions(60, subjects=25)
     attribute = SCHEMA.attributes[0]

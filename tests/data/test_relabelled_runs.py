@@ -100,5 +100,5 @@ def test_a_list_that_is_not_there_is_told_before_photos_are_checked(data_config,
     def progress(*_):
         raise AssertionError
 
-    with pytest.raises(UserError, match=r"^data\.relabel nowhere\.csv: no such file; .*working directory"):
+    with pytest.raises(UserError, match=r"^data\.relabel nowhere\.csv: no such file in .*; correct its path"):
         load_photos(replace(data_config, relabel="nowhere.csv"), schema, progress)

@@ -396,7 +396,7 @@ def test_a_form_takes_no_files(forms: TestClient) -> None:
 # -------------------------------------------------------------------------------------------------------- a real server
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_a_real_server_scores(server: Any, jpeg: bytes) -> None:
     body = b'--x\r\nContent-Disposition: form-data; name="photos"; filename="a.jpg"\r\n\r\n' + jpeg + b"\r\n--x--\r\n"
     headers = {"content_type": "multipart/form-data; boundary=x", "cookie": server.guest()}
@@ -406,6 +406,7 @@ def test_a_real_server_scores(server: Any, jpeg: bytes) -> None:
     assert "server" not in answered
 
 
+@pytest.mark.processes
 def test_a_real_server_cuts_off_what_never_ends(server: Any) -> None:
     with server.connect() as connection:
         head = f"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nCookie: {server.guest()}\r\n"
@@ -420,6 +421,7 @@ def test_a_real_server_cuts_off_what_never_ends(server: Any) -> None:
         assert sent < 20_000_000  # of which buffers on the way hold some
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "head",
     [
@@ -440,6 +442,7 @@ def test_a_real_server_refuses_what_no_browser_sends(server: Any, head: str) -> 
         assert re.match(rb"HTTP/1.1 4\d\d ", connection.recv(65536))
 
 
+@pytest.mark.processes
 def test_a_real_server_keeps_its_data_to_itself(server: Any) -> None:
     files = [server.data, *server.data.rglob("*")]
     assert {"secret", "demo.db"} <= {path.name for path in files}
