@@ -55,6 +55,8 @@ def _copy(trained: RunFolder, run: PlannedRun, folder: RunFolder) -> None:
         _copy_training(trained, part, run)
         settings = yaml.safe_load(trained.config.read_text(encoding="utf-8"))
         settings |= {"recipe": asdict(run.config.recipe), "heads": run.config.heads, "out": str(folder.root.resolve())}
+        if run.teachers:  # their names may have changed with their calibration
+            settings["distillation"]["teachers"] = run.teacher_folders(folder.root.parent)
         write_atomically(part.config, to_yaml(settings))
         part.root.rename(folder.root)
     finally:

@@ -65,6 +65,10 @@ class PlannedRun:
         """The name of its folder; runs that differ in settings, photos or grades have different names."""
         return f"{self.stem}-{self.config.seed}-{self.digest}"
 
+    def teacher_folders(self, runs: Path) -> list[str]:
+        """The folders of its teachers, among all runs."""
+        return [str((runs / teacher.name).resolve()) for teacher in self.teachers]
+
     @property
     def stem(self) -> str:
         """The model's name made safe for file names and truncated to leave room for suffixes."""

@@ -124,8 +124,8 @@ class Runs:
             test=self.side == "test",
         )
         if config.distillation is not None:
-            trained = [self.folder(teacher).root for teacher in run.teachers] or user_teachers(run.config)
-            teachers = [str(path.resolve()) for path in trained]
+            own = [str(path.resolve()) for path in user_teachers(run.config)]
+            teachers = run.teacher_folders(self.folder(run).root.parent) or own
             config = replace(config, distillation=replace(config.distillation, teachers=teachers))
         write_atomically(table, text)
         run.schema.save(schema)

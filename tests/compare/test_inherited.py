@@ -80,6 +80,20 @@ def test_training_is_reused_without_what_was_added_after_it(runs, plan, trained,
     Predictor.from_checkpoint(folder.best)
 
 
+def test_a_reused_run_goes_on_with_its_teachers_under_their_new_names(runs, config, photos, finish):
+    recipe = replace(config.recipe, calibration="vector")
+    before, now = (
+        plan_comparison(each, photos, [0], distill=1.0)[0] for each in (config, replace(config, recipe=recipe))
+    )
+    folder = finish(before)
+    shutil.copy(folder.best, folder.last)
+    write_json(folder.metrics, {"val": {}, "test": {}})
+    assert reuse_training(now, runs.folder(now)) == before.name
+    settings = yaml.safe_load(runs.write_settings(now).read_text())
+    assert yaml.safe_load(runs.folder(now).config.read_text())["distillation"] == settings["distillation"]
+    assert settings["distillation"]["teachers"] == [str(runs.folder(teacher).root) for teacher in now.teachers]
+
+
 def test_a_head_may_have_a_calibration_of_its_own(runs, plan, trained):
     run = plan({"lines": {"calibration": "vector"}})
     folder = runs.folder(run)
