@@ -35,6 +35,9 @@ def compare(arguments: list[str]) -> None:
     # YAML cannot represent the parser's number types
     seeds = [int(seed) for seed in options.seeds]
     distill = None if options.distill is None else float(options.distill)
+    single_epochs = None if options.single_epochs is None else int(options.single_epochs)
+    if single_epochs is not None and options.protocol == "equal-compute":
+        raise UserError("--single-epochs: not with --protocol equal-compute, which sets the training of single models")
     if config.distillation is not None:
         raise UserError("distillation: not for a comparison; with --distill, it learns from its own single models")
     check_seeds(seeds)
@@ -45,7 +48,7 @@ def compare(arguments: list[str]) -> None:
     photos = checked_photos(config, schema)
     require_measurable(photos, ("val", "test") if config.test else ("val",))
     _print_if_any(interval_notice(photos, "test" if config.test else "val"))
-    planned = plan_comparison(config, photos, seeds, options.protocol, distill)
+    planned = plan_comparison(config, photos, seeds, options.protocol, distill, single_epochs)
     for run in planned:
         check(run.config, run.schema)
     runs = Runs(root, "test" if config.test else "val", "compare")
@@ -159,5 +162,11 @@ def _add_options(parser: "ArgumentParser") -> None:
         metavar="WEIGHT",
         help="the shared model also learns the probabilities of the single models of its seed, with this weight "
         "relative to the grades, such as 1; default: from the grades only",
+    )
+    parser.add_argument(
+        "--single-epochs",
+        type=PositiveInt,
+        metavar="N",
+        help="epochs of each single model, if not trainer.max_epochs, which is then the shared model's only",
     )
     parser.add_argument("--jobs", type=PositiveInt, default=1, help="runs at the same time; they share the cores")

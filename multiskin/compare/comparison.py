@@ -39,6 +39,7 @@ class Comparison:
         second_rater: the scores of a second rater, likewise; empty if there is none.
         missing: why planned runs are missing, by title.
         versions: of Python here, and of the packages that all runs were planned with (they are part of run names).
+        single_epochs: the most that a single model was trained for; those of the shared one are in its settings.
         flattered: whether a model was calibrated on the photos that it is measured on.
         left_out: titles of the shared model's other attributes, whose single models have no finished run.
         no_cost: why the cost could not be measured; "" if it was measured or not tried yet.
@@ -59,9 +60,15 @@ class Comparison:
     second_rater: dict[str, dict[str, float]]
     missing: dict[str, str]
     versions: dict[str, str]
+    single_epochs: int
     flattered: bool = False
     left_out: Sequence[str] = ()
     no_cost: str = ""
+
+    @property
+    def equal_epochs(self) -> bool:
+        """Whether single models were trained for as many epochs as the shared one."""
+        return self.single_epochs == self.config["trainer"]["max_epochs"]
 
     @property
     def distilled(self) -> bool:
@@ -100,6 +107,7 @@ def summarise(runs: Runs, planned: Sequence[PlannedRun], protocol: Protocol, mis
         second_rater=measured.get("second_rater", {}),
         missing=missing,
         versions={"Python": platform.python_version()} | package_versions(),
+        single_epochs=next(run.config.trainer.max_epochs for run in planned if run.model != SHARED),
         flattered=runs.flattered(comparable),
         left_out=[each.title() for each in planned[0].schema if each not in schema.attributes],
     )

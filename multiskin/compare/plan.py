@@ -145,8 +145,14 @@ class Experiment:
         """One model for all attributes."""
         return self._run(model, self.config, self.manifest.schema, np.full(len(self.manifest), True), self.draws)
 
-    def single(self, attribute: Attribute, protocol: Protocol) -> PlannedRun:
-        """A model for one attribute, with that head's recipe, on the photos that are graded for it."""
+    def single(self, attribute: Attribute, protocol: Protocol, epochs: int | None = None) -> PlannedRun:
+        """A model for one attribute, with that head's recipe, on the photos that are graded for it.
+
+        Args:
+            attribute: which one.
+            protocol: how many photos it draws per epoch.
+            epochs: None for as many as the shared model.
+        """
         head = self.manifest.schema.index(attribute.name)
         single_head = {"loss_weight": 1.0, "share": 1.0}  # there is no other head to balance against
         monitor = _monitor_of(attribute, self.config.trainer.monitor)
@@ -154,7 +160,7 @@ class Experiment:
             self.config,
             weighting=None,
             heads={attribute.name: self.config.heads.get(attribute.name, {}) | single_head},
-            trainer=replace(self.config.trainer, monitor=monitor),
+            trainer=replace(self.config.trainer, monitor=monitor, max_epochs=epochs or self.config.trainer.max_epochs),
         )
         graded = self.manifest.grades[:, head] != MISSING
         draws = self._single_draws(head, protocol)
@@ -221,6 +227,7 @@ def plan_comparison(
     seeds: Sequence[int],
     protocol: Protocol = "equal-epochs",
     distill: float | None = None,
+    single_epochs: int | None = None,
 ) -> list[PlannedRun]:
     """The shared model and a model for each attribute, seed by seed.
 
@@ -234,6 +241,7 @@ def plan_comparison(
         seeds: of the runs.
         protocol: how long the single models are trained.
         distill: weight of what the shared model learns from the single models of its seed; None: it does not.
+        single_epochs: of each single model; None: as many as the shared model. Only with equal epochs.
 
     Raises:
         UserError: no seed, a seed given twice, or fewer than two attributes.
@@ -245,7 +253,8 @@ def plan_comparison(
     if protocol == "equal-compute":
         config = _without_early_stopping(config)
     experiment = Experiment(config, photos)
-    shared, singles = experiment.shared(), [experiment.single(attribute, protocol) for attribute in schema]
+    shared = experiment.shared()
+    singles = [experiment.single(attribute, protocol, single_epochs) for attribute in schema]
     if distill is not None:
         learning = replace(shared.config, distillation=DistillationConfig(weight=distill))
         shared = replace(shared, config=learning, teachers=tuple(singles))

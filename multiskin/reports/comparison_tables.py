@@ -39,7 +39,7 @@ def _caption(comparison: Comparison, lines: Sequence[Line]) -> str:
     photos = f"{comparison.photos} {SIDE_TITLES[comparison.side]} {plural(comparison.photos, 'photo')}"
     seeds = f"{plural(len(comparison.seeds), 'seed')} {', '.join(map(str, comparison.seeds))}"
     told = [
-        f"{metrics} on {photos}{subjects_phrase(largest(lines))}; {seeds}; {comparison.protocol};",
+        f"{metrics} on {photos}{subjects_phrase(largest(lines))}; {seeds}; {_protocol(comparison)};",
         "95 % intervals of the difference.",
     ]
     if comparison.side != "test":
@@ -51,6 +51,13 @@ def _caption(comparison: Comparison, lines: Sequence[Line]) -> str:
     if len(comparison.seeds) == 1:
         told.append("One seed, so exploratory.")
     return " ".join(filter(None, [*told, left_out_text(comparison.left_out), caveat(len(comparison.seeds))]))
+
+
+def _protocol(comparison: Comparison) -> str:
+    if comparison.equal_epochs:
+        return comparison.protocol
+    epochs = comparison.config["trainer"]["max_epochs"]
+    return f"{epochs} {plural(epochs, 'epoch')} of the shared model, {comparison.single_epochs} of each single model"
 
 
 def _scores(lines: Sequence[Line]) -> str:

@@ -47,6 +47,11 @@ class TestMistakes:
         ("arguments", "words"),
         [
             (["--seeds", "1", "1"], "--seeds: 1 is given twice"),
+            (["--single-epochs", "0"], "single_epochs"),
+            (
+                ["--protocol", "equal-compute", "--single-epochs", "5"],
+                "--single-epochs: not with --protocol equal-compute",
+            ),
             (["--seed", "1"], "--seed: not for a comparison, which has --seeds"),
             (["--ckpt_path", "last"], "--ckpt_path: not for a comparison, which has --seeds and resumes"),
             (["--protocol", "fair"], "--protocol"),

@@ -107,6 +107,13 @@ def test_a_shared_model_that_learns_from_single_ones_has_those_of_its_seed(confi
     assert len({run.name for (run, *_) in (planned, taught, *others)}) == 4  # another weight, or other teachers
 
 
+def test_single_models_may_have_epochs_of_their_own(config, photos, planned):
+    longer = replace(config, trainer=replace(config.trainer, max_epochs=2 * config.trainer.max_epochs))
+    shared, *singles = plan_comparison(longer, photos, [0], single_epochs=config.trainer.max_epochs)
+    assert shared.image_passes == 2 * planned[0].image_passes
+    assert [run.name for run in singles] == [run.name for run in planned[1:3]]
+
+
 def test_teachers_of_ones_own_count_by_their_content(config, photos, tmp_path):
     def name():
         return Experiment(replace(config, distillation=DistillationConfig([str(path)])), photos).shared().name

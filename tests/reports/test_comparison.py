@@ -118,6 +118,7 @@ def comparison_of(
         second_rater={name: {"n": 90.0, "p_recall": 0.7 + 0.01 * place} for place, name in enumerate(ordinal)},
         missing={},
         versions={"Python": "3.12.3", "multiskin": "0.1.0"},
+        single_epochs=15,
     )
     return replace(made, **more)
 
@@ -434,6 +435,21 @@ def test_a_shared_model_that_learned_from_the_single_ones_is_said_to_have_done_s
         for text in (words_of(comparison).text, comparison_table_markdown(comparison)):
             assert ("its training includes theirs" in text) is (comparison is taught)
     assert "/runs/" not in words_of(taught).source
+
+
+def test_the_epochs_of_both_sides_are_told_where_they_differ(
+    five: Comparison, words_of: "Callable[[Comparison], Page]"
+) -> None:
+    page, table = words_of(five).text, comparison_table_markdown(five)
+    assert "for as many epochs on its photos as the shared model on all photos." in page
+    assert "seeds 0, 1, 2; equal-epochs; 95 %" in table
+    longer = replace(five, single_epochs=5)
+    page, table = words_of(longer).text, comparison_table_markdown(longer)
+    assert (
+        "Each single model was trained for 5 epochs on its photos, and the shared model for 15 on all photos." in page
+    )
+    assert "seeds 0, 1, 2; 15 epochs of the shared model, 5 of each single model; 95 %" in table
+    assert "equal-epochs" not in page + table
 
 
 def test_an_attribute_without_grades_stays_out_of_the_mean(page_of: "Callable[[Comparison], Page]") -> None:
