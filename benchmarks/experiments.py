@@ -4,7 +4,7 @@
     python benchmarks/experiments.py study loss
 
 All other options are passed to `multiskin compare` or `multiskin study`. Writes KIND_NAME.json (all results and their
-origin), KIND_NAME.csv, KIND_NAME.md and, for a comparison, figures; with --protocol, KIND_NAME_PROTOCOL and so on.
+origin), KIND_NAME.csv, KIND_NAME.md and, for a comparison, figures; with --variant, KIND_NAME_VARIANT and so on.
 """
 
 import argparse
@@ -33,13 +33,12 @@ def main() -> None:
     parser.add_argument("name", help="name of a file in configs/ or configs/studies/, without .yaml")
     parser.add_argument("--runs", type=Path, help="folder for the runs; default: runs/KIND-NAME")
     parser.add_argument("--commit", help="commit that finished runs were trained at; default: the one checked out")
-    parser.add_argument("--protocol", help="protocol of a comparison, if not the default")
+    parser.add_argument("--variant", help="name for results with other options than those of KIND_NAME")
     args, options = parser.parse_known_args()
-    name = "_".join(filter(None, [args.kind, args.name, args.protocol]))
+    name = "_".join(filter(None, [args.kind, args.name, args.variant]))
     runs = args.runs or Path("runs") / name.replace("_", "-", 1)
     config = (CONFIGS[args.kind] / f"{args.name}.yaml").relative_to(ROOT)
-    protocol = ["--protocol", args.protocol] if args.protocol else []
-    command = ["multiskin", args.kind, "--config", str(config), *options, *protocol]
+    command = ["multiskin", args.kind, "--config", str(config), *options]
     subprocess.run([sys.executable, "-m", *command, "--out", str(runs)], check=True)
     save_results(args.kind, name, runs, shlex.join(_without_local_paths(command)), args.commit or commit())
 

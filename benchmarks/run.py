@@ -32,21 +32,28 @@ def main() -> None:
         for name, result in known.items():
             print(f"{name:28} {result['commit'][:10]}  {result['command']}")
         return
-    for words in dict.fromkeys(tuple(command(known[name]["command"])) for name in names):
+    for words in dict.fromkeys(tuple(command(known[name]["command"], name)) for name in names):
         print(shlex.join(words), flush=True)
         subprocess.run(words, check=True)
     readme.main()
 
 
-def command(recorded: str) -> list[str]:
-    """The command to run for one recorded in a result; comparisons and studies run through experiments.py."""
+def command(recorded: str, result: str) -> list[str]:
+    """The command to run for one recorded in a result; comparisons and studies run through experiments.py.
+
+    Args:
+        recorded: the command.
+        result: the name of the result, such as compare_NAME_VARIANT.
+    """
     program, *words = shlex.split(recorded)
     if program == "python":
         return [sys.executable, *words]
     kind, *options = words
     place = options.index("--config")
     name = Path(options[place + 1]).stem
-    return [sys.executable, str(EXPERIMENTS), kind, name, *options[:place], *options[place + 2 :]]
+    variant = result.removeprefix(f"{kind}_{name}").removeprefix("_")
+    named = [name, "--variant", variant] if variant else [name]
+    return [sys.executable, str(EXPERIMENTS), kind, *named, *options[:place], *options[place + 2 :]]
 
 
 if __name__ == "__main__":

@@ -14,16 +14,22 @@ SCRIPTS = Path(run.__file__).parent
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
 def test_command_of_every_result_names_an_existing_script(path):
-    python, script, *_ = run.command(json.loads(path.read_text(encoding="utf-8"))["command"])
+    python, script, *_ = run.command(json.loads(path.read_text(encoding="utf-8"))["command"], path.stem)
     assert python == sys.executable
     assert (SCRIPTS / Path(script).name).is_file()
 
 
 def test_comparisons_run_through_experiments_with_their_options():
     told = "multiskin compare --config configs/isic_abc.yaml --heads '{a: {share: 9}}' --seeds 0 1"
-    _, script, *words = run.command(told)
+    _, script, *words = run.command(told, "compare_isic_abc")
     assert Path(script).name == "experiments.py"
     assert shlex.join(words) == "compare isic_abc --heads '{a: {share: 9}}' --seeds 0 1"
+
+
+def test_a_variant_of_a_comparison_keeps_its_name():
+    told = "multiskin compare --config configs/skin5_london.yaml --protocol equal-compute"
+    _, _, *words = run.command(told, "compare_skin5_london_equal-compute")
+    assert shlex.join(words) == "compare skin5_london --variant equal-compute --protocol equal-compute"
 
 
 def test_results_of_the_same_command_run_it_once(monkeypatch, tmp_path, capsys):
