@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 
@@ -150,3 +151,14 @@ class TestRuns:
         assert first.keys() == ignored.keys() == taught.keys()
         assert all(torch.equal(ignored[key], first[key]) for key in first)
         assert any(not torch.equal(taught[key], first[key]) for key in first)
+
+    def test_half_precision_learns_about_the_same(self, config, photos, tmp_path):
+        teacher = fit(replace(config, out=str(tmp_path / "teacher")), photos)
+        taught = replace(config, distillation=DistillationConfig([str(teacher.root)], 5.0))
+        losses = []
+        for precision in ("32-true", "bf16-mixed"):
+            trainer = replace(config.trainer, precision=precision)
+            run = fit(replace(taught, out=str(tmp_path / precision), trainer=trainer), photos)
+            losses.append(pd.read_csv(run.curves)["train/loss"].dropna().item())
+        assert losses[1] == pytest.approx(losses[0], rel=0.02)
+        assert losses[1] != losses[0]

@@ -10,17 +10,35 @@ import pytest
 import torch
 import yaml
 
-from multiskin.config import Columns, DataConfig, SplitConfig
+from multiskin.config import Columns, DataConfig, ModelConfig, Recipe, SplitConfig
 from multiskin.data.photos import load_photos
+from multiskin.data.preprocessing import Preprocessing
 from multiskin.inference.evaluate import evaluate
 from multiskin.inference.predictor import Predictor
+from multiskin.models.blueprint import Blueprint
+from multiskin.models.checkpoint import write_checkpoint
 from multiskin.run import RANKS, RunFolder, first_process
 
 BATCH_NORM, LAYER_NORM = "test_efficientnet", "test_convnext"
 
 
 @pytest.fixture(scope="module")
-def settings(write_settings, tmp_path_factory):
+def teacher(schema, tmp_path_factory):
+    """The path of a checkpoint of a model of both attributes."""
+    model = ModelConfig(LAYER_NORM, "none", 32)
+    recipes = (Recipe(resample="balanced"),) * len(schema)
+    blueprint = Blueprint(schema, model, recipes, tuple((1,) * attribute.grades for attribute in schema))
+    torch.manual_seed(0)
+    state = {f"net.{name}": weight for name, weight in blueprint.build().state_dict().items()}
+    content = {"blueprint": blueprint.to_dict(), "state_dict": state}
+    preprocessing = Preprocessing(32, (0.5,) * 3, (0.5,) * 3).to_dict()
+    path = tmp_path_factory.mktemp("teacher") / "teacher.ckpt"
+    write_checkpoint(content | {"preprocessing": preprocessing}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def settings(write_settings, teacher, tmp_path_factory):
     return write_settings(
         tmp_path_factory.mktemp("settings"),
         data={"columns": {"ignore": ["subject"]}, "split": {"ratios": [0.5, 0.3, 0.2]}, "draws_per_epoch": 12},
@@ -28,6 +46,7 @@ def settings(write_settings, tmp_path_factory):
         recipe={"augment": ["HorizontalFlip"], "dropout": 0, "resample": "balanced"},
         trainer={"accelerator": "cpu"},
         weighting="random",
+        distillation={"teachers": [str(teacher)], "weight": 3.0},
         log={"gradients": True},
         test=False,  # one process measures, on one side as on the other
     )
