@@ -46,10 +46,10 @@ def render_into(
         workers: number of processes; None for one per core.
 
     Raises:
-        UserError: a folder that is not empty, invalid settings or faces, or a process that the system killed.
+        UserError: a file or a folder that is not empty, invalid settings or faces, or a process that the system killed.
     """
     check(config, faces)
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: there is something already; name another folder or remove this one")
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)

@@ -166,3 +166,10 @@ def test_one_worker_and_several_give_the_same_bytes(folder, tmp_path):
 def test_overwrites_nothing(folder):
     with pytest.raises(UserError, match="something already"):
         render_into(folder, TINY)
+
+
+def test_a_file_is_not_drawn_into(tmp_path):
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(UserError, match="file: there is something already"):
+        render_into(tmp_path / "file", TINY)
+    assert (tmp_path / "file").read_text() == "kept"
