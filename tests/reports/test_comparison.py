@@ -435,6 +435,8 @@ def test_a_shared_model_that_learned_from_the_single_ones_is_said_to_have_done_s
         for text in (words_of(comparison).text, comparison_table_markdown(comparison)):
             assert ("its training includes theirs" in text) is (comparison is taught)
     assert "/runs/" not in words_of(taught).source
+    answer, *_ = words_of(taught).text.split("Which is better")
+    assert "its training includes theirs" in answer  # which whoever reads only this has to know
 
 
 def test_the_epochs_of_both_sides_are_told_where_they_differ(
@@ -448,6 +450,7 @@ def test_the_epochs_of_both_sides_are_told_where_they_differ(
     assert (
         "Each single model was trained for 5 epochs on its photos, and the shared model for 15 on all photos." in page
     )
+    assert "The shared model was trained for 15 epochs, each single model for 5. Both sides" in page
     assert "seeds 0, 1, 2; 15 epochs of the shared model, 5 of each single model; 95 %" in table
     assert "equal-epochs" not in page + table
 
