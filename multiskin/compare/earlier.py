@@ -12,6 +12,7 @@ from multiskin.errors import UserError
 from multiskin.run import move_results
 from multiskin.training.checkpoints import changes, deciding_settings
 
+TEACHERS = "distillation.teachers"
 Names = Mapping[str, Mapping[str, str]]  # names of runs, by model and seed
 
 
@@ -72,18 +73,18 @@ def _other_settings(earlier: Names, runs: Runs, planned: Sequence[PlannedRun]) -
     known = [run for run in planned if run.model in earlier]
     for run in known:
         try:
-            before = _settings(runs.settings_path(next(iter(earlier[run.model].values()))))
+            before = _settings(runs, runs.settings_path(next(iter(earlier[run.model].values()))))
         except UserError:
             return f"the earlier settings of {run.model} are missing"
-        if changed := changes(before, _settings(runs.write_settings(run))):
+        if changed := changes(before, _settings(runs, runs.write_settings(run))):
             return f"settings of {run.model}: {'; '.join(changed)}"
     if any(earlier[run.model].get(str(run.config.seed), run.name) != run.name for run in known):
         return "photos, grades, initial weights or package versions differ"
     return "the settings are the same"
 
 
-def _settings(path: Path) -> dict[str, Any]:
-    """The settings that determine the weights of a run, except its seed.
+def _settings(runs: Runs, path: Path) -> dict[str, Any]:
+    """The settings that determine the weights of a run, except its seed and teachers among the runs themselves.
 
     Raises:
         UserError: the file does not exist or holds no settings.
@@ -91,4 +92,7 @@ def _settings(path: Path) -> dict[str, Any]:
     settings = read_document(path, "settings")
     if not isinstance(settings, dict):
         raise UserError(f"settings {path}: not a mapping")
-    return {option: value for option, value in deciding_settings(settings) if option != "seed" and value != {}}
+    found = {option: value for option, value in deciding_settings(settings) if option != "seed" and value != {}}
+    own = runs.root.resolve()
+    teachers = [path for path in found.pop(TEACHERS, []) if not Path(path).is_relative_to(own)]
+    return found | ({TEACHERS: teachers} if teachers else {})

@@ -24,7 +24,9 @@ def config(data_config):
 
 @pytest.fixture
 def plan(photos):
-    return lambda config, seeds=(0, 1), protocol="equal-epochs": plan_comparison(config, photos, seeds, protocol)
+    return lambda config, seeds=(0, 1), protocol="equal-epochs", distill=None: plan_comparison(
+        config, photos, seeds, protocol, distill
+    )
 
 
 @pytest.fixture
@@ -92,6 +94,12 @@ def test_a_changed_setting_of_one_attribute_is_reported(runs, plan, config, writ
     write(plan(config))
     told = set_aside(runs, plan(replace(config, heads={"lines": {"loss": "focal"}})), ASKED, FILES)
     assert told.endswith("/: settings of shared: heads.lines.loss was None and is focal")
+
+
+def test_learning_from_the_single_models_is_reported_without_their_paths(runs, plan, config, write):
+    write(plan(config))
+    told = set_aside(runs, plan(config, distill=3.0), ASKED, FILES)
+    assert told.endswith("/: settings of shared: distillation.weight was None and is 3.0")
 
 
 def test_a_changed_protocol_and_split_are_reported(runs, plan, config, write):
