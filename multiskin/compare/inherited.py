@@ -41,6 +41,22 @@ def reuse_training(run: PlannedRun, folder: RunFolder) -> str:
     return ""
 
 
+def find_teachers(run: PlannedRun, folder: RunFolder) -> None:
+    """Corrects the teachers' folders in a run's own settings: a calibration renames them, and they move with the run.
+
+    Args:
+        run: whose name vouches that it learned from these teachers.
+        folder: its folder; left alone if there is none, or if the run has no teachers.
+    """
+    if not (run.teachers and folder.config.is_file()):
+        return
+    settings = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
+    teachers = run.teacher_folders(folder.root.parent)
+    if settings["distillation"]["teachers"] != teachers:
+        settings["distillation"]["teachers"] = teachers
+        write_atomically(folder.config, to_yaml(settings))
+
+
 def _identically_trained(run: PlannedRun, runs: Path) -> Iterator[RunFolder]:
     """Measured, hence fully trained, runs with the same seed and training digest, whatever their model's name."""
     candidates = (RunFolder(place) for place in sorted(runs.glob(f"*-{run.config.seed}-{run.training_digest}*")))
@@ -55,8 +71,6 @@ def _copy(trained: RunFolder, run: PlannedRun, folder: RunFolder) -> None:
         _copy_training(trained, part, run)
         settings = yaml.safe_load(trained.config.read_text(encoding="utf-8"))
         settings |= {"recipe": asdict(run.config.recipe), "heads": run.config.heads, "out": str(folder.root.resolve())}
-        if run.teachers:  # their names may have changed with their calibration
-            settings["distillation"]["teachers"] = run.teacher_folders(folder.root.parent)
         write_atomically(part.config, to_yaml(settings))
         part.root.rename(folder.root)
     finally:

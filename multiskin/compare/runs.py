@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from multiskin.compare.contents import short_digest, user_detector, user_teachers, user_weights
-from multiskin.compare.inherited import reuse_training
+from multiskin.compare.inherited import find_teachers, reuse_training
 from multiskin.compare.plan import PlannedRun
 from multiskin.compare.pool import Job, OnProgress, Pool
 from multiskin.compare.process import FitProcess, threads_each
@@ -90,6 +90,8 @@ class Runs:
         Returns:
             Why runs failed, by title.
         """
+        for run in planned:
+            find_teachers(run, self.folder(run))
         work = _UnfinishedRuns(self, planned, at_once)
         on_progress(f"{len(work.waiting)} of {len(planned)} runs to train", work.done)
         failures = Pool(work, at_once, on_progress).train()
@@ -152,6 +154,7 @@ class _UnfinishedRuns:
         )
         folder = self.runs.folder(run)
         trained = reuse_training(run, folder)
+        find_teachers(run, folder)
         options = f"reuses the training of {trained}" if trained else ""
         return Job(run.title, run.work, folder, self.runs.side, process, options)
 

@@ -11,7 +11,7 @@ import yaml
 
 from multiskin.calibration import METHODS
 from multiskin.compare import inherited
-from multiskin.compare.inherited import reuse_training
+from multiskin.compare.inherited import find_teachers, reuse_training
 from multiskin.compare.plan import plan_comparison
 from multiskin.compare.runs import Runs
 from multiskin.config import FitConfig, ModelConfig, Recipe, TrainerConfig
@@ -80,7 +80,7 @@ def test_training_is_reused_without_what_was_added_after_it(runs, plan, trained,
     Predictor.from_checkpoint(folder.best)
 
 
-def test_a_reused_run_goes_on_with_its_teachers_under_their_new_names(runs, config, photos, finish):
+def test_a_reused_run_finds_its_teachers_under_their_new_names(runs, config, photos, finish):
     recipe = replace(config.recipe, calibration="vector")
     before, now = (
         plan_comparison(each, photos, [0], distill=1.0)[0] for each in (config, replace(config, recipe=recipe))
@@ -89,6 +89,7 @@ def test_a_reused_run_goes_on_with_its_teachers_under_their_new_names(runs, conf
     shutil.copy(folder.best, folder.last)
     write_json(folder.metrics, {"val": {}, "test": {}})
     assert reuse_training(now, runs.folder(now)) == before.name
+    find_teachers(now, runs.folder(now))
     settings = yaml.safe_load(runs.write_settings(now).read_text())
     assert yaml.safe_load(runs.folder(now).config.read_text())["distillation"] == settings["distillation"]
     assert settings["distillation"]["teachers"] == [str(runs.folder(teacher).root) for teacher in now.teachers]

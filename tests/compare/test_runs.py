@@ -1,6 +1,7 @@
 """Runs are trained in their own processes, replaced here by a short script."""
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -90,6 +91,14 @@ class TestTeachers:
         (faults / "shine").unlink()
         assert runs.train(taught, 1, lambda *_: None) == {}
         assert [name for name, _ in trained(faults)] == [taught[2].name, taught[1].name, taught[0].name]
+
+    def test_they_are_found_after_the_folder_has_moved(self, runs, taught, faults, tmp_path):
+        runs.train(taught, 1, lambda *_: None)
+        shutil.copy(runs.settings_path(taught[0].name), runs.folder(taught[0]).config)
+        moved = Runs(runs.root.rename(tmp_path / "moved"), runs.side, runs.command)
+        assert moved.train(taught, 1, lambda *_: None) == {}
+        settings = yaml.safe_load(moved.folder(taught[0]).config.read_text())
+        assert settings["distillation"]["teachers"] == [str(moved.folder(run).root) for run in taught[1:]]
 
 
 def test_a_killed_run_is_a_failed_run(runs, planned, faults):
