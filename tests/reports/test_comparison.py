@@ -221,7 +221,7 @@ def test_a_head_that_loses_is_told_wherever_an_open_mean_is(
     page = words_of(losing)
     worth = "An epoch of training was worth 0.42 times as many photos to Oil as to its single model."
     assert f"{told} {worth}" in page.text
-    assert "start the same command again with --distill 1." in page.text
+    assert "start the same command again with --distill 3" in page.text
     taught = replace(losing, config=CONFIG | {"distillation": {"teachers": ["a"], "weight": 1.0}})
     assert "--distill" not in words_of(taught).text
     assert page.text.index("One model instead of 5: mean") < page.text.index(told) < page.text.index("is compared with")
