@@ -161,7 +161,7 @@ def _add_options(parser: "ArgumentParser") -> None:
         type=PositiveFloat,
         metavar="WEIGHT",
         help="the shared model also learns the probabilities of the single models of its seed, with this weight "
-        "relative to the grades, such as 1; default: from the grades only",
+        "relative to the grades, such as 3; default: from the grades only",
     )
     parser.add_argument(
         "--single-epochs",

@@ -6,7 +6,7 @@ Recipes differ between heads in training only; all end with the same size and no
 import inspect
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -167,12 +167,23 @@ def _create(step: Step, input_size: int, where: str) -> A.BasicTransform:
     for option in options:
         if option not in known:
             raise unknown("option", option, known, where)
+        if not np.isfinite(_numbers(options[option])).all():  # the library would hang, or draw black pictures
+            raise UserError(f"{where}: {option} is {options[option]}; give finite numbers")
     if name in SIZED:
         options |= _size(name, options.pop("size", input_size), where)
     try:
         return CLASSES[name](**DEFAULTS[name] | options)
     except (TypeError, ValueError) as error:
         raise UserError(f"{where}: {_one_line(error)}") from error
+
+
+def _numbers(value: Any) -> list[float]:
+    """All numbers in an option, which is a single value, a list, or a mapping of axes to them."""
+    if isinstance(value, Mapping):
+        return _numbers(list(value.values()))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [number for part in value for number in _numbers(part)]
+    return [value] if isinstance(value, float) else []
 
 
 def _known_options(name: str) -> list[str]:

@@ -207,6 +207,19 @@ def test_a_step_that_cannot_be_followed_is_named(step, said):
     assert "pydantic" not in message
 
 
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ({"OpticalDistortion": {"distort_limit": float("inf")}}, "OpticalDistortion: distort_limit is inf"),
+        ({"Affine": {"scale": [0.5, float("nan")]}}, r"Affine: scale is \[0.5, nan\]"),
+        ({"Affine": {"scale": {"x": [0.5, float("inf")]}}}, r"Affine: scale is {'x': \[0.5, inf\]}"),
+    ],
+)
+def test_infinite_options_are_refused(step, told):
+    with pytest.raises(UserError, match=f"{told}; give finite numbers"):
+        training_transform([step], Preprocessing(S, (0.5,) * 3, (0.5,) * 3), "recipe.augment")
+
+
 def test_options_may_be_left_blank():
     assert torch.equal(augment({"VerticalFlip": None})(photo(9, 9), 3), augment("VerticalFlip")(photo(9, 9), 3))
 
