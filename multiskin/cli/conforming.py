@@ -54,7 +54,9 @@ def conform(arguments: list[str]) -> None:
         write_checkpoint(read_checkpoint(run.best) | {CONFORMAL: fitted.to_dict()}, run.best)
     sets = fitted.sets_with(grades, probabilities, groups)  # as users get them
     print_sets(fitted, sets, photos.grades, units, groups, console())
-    print(f"saved in {run.best}; to measure their coverage: multiskin test {run.root}")
+    earlier = any("sets" in found for found in run.results().values())
+    until = f"; until then, {run.metrics.name} and the report tell that of the earlier ones" * earlier
+    print(f"saved in {run.best}; to measure their coverage: multiskin test {run.root}{until}")
 
 
 def _parser() -> Parser:

@@ -126,6 +126,15 @@ class TestConform:
         assert size > 1
         assert next(line for line in said.splitlines() if "shine" in line).split()[3] == f"{size:.2f}"
 
+    def test_coverage_measured_for_earlier_sets_is_said_to_be_theirs(self, trained, tmp_path, capsys):
+        folder = RunFolder(shutil.copytree(trained.root, tmp_path / "run"))
+        stale = "until then, metrics.json and the report tell that of the earlier ones"
+        assert run("conform", folder.root, "--num_workers", 0) == 0
+        assert stale not in capsys.readouterr().out
+        assert run("test", folder.root, "--num_workers", 0) == 0
+        assert run("conform", folder.root, "--coverage", "0.5", "--num_workers", 0) == 0
+        assert stale in capsys.readouterr().out
+
     def test_too_few_subjects_give_full_sets_with_a_message(self, trained, schema, capsys):
         assert run("conform", trained.root) == 0
         said = capsys.readouterr().out
