@@ -1,4 +1,4 @@
-"""Decisions: from probabilities (B, K) to one grade per row (B,), int64.
+"""Decisions: from probabilities (B, K) to one grade per row (B,), int64, or from (B, G, K) of G heads to (B, G).
 
 Rows must be non-negative and sum to 1; a row with NaN gets an arbitrary grade instead of an error. All decisions except
 argmax need ordered grades; nominal attributes are always decided by argmax.
@@ -18,20 +18,20 @@ from multiskin.schema import Attribute
 
 def argmax(probabilities: Tensor) -> Tensor:
     """The most probable grade (B,) under probabilities (B, K), the lowest in a tie: minimizes the error rate."""
-    return probabilities.argmax(dim=1)
+    return probabilities.argmax(dim=-1)
 
 
 def median(probabilities: Tensor) -> Tensor:
     """The median (B,) of probabilities (B, K), the lowest k with P(grade <= k) >= 1/2: minimizes absolute error."""
-    below = probabilities.cumsum(dim=1) < 0.5 - ROUNDING  # (B, K)
-    return below[:, :-1].sum(dim=1)
+    below = probabilities.cumsum(dim=-1) < 0.5 - ROUNDING  # (B, K)
+    return below[..., :-1].sum(dim=-1)
 
 
 def expectation(probabilities: Tensor) -> Tensor:
     """The grade (B,) nearest to the mean under probabilities (B, K), the lower in a tie: minimizes squared error."""
-    highest = probabilities.shape[1] - 1
+    highest = probabilities.shape[-1] - 1
     grades = torch.arange(highest + 1, device=probabilities.device)  # (K,)
-    expected = (probabilities.double() * grades).sum(dim=1)  # (B,)
+    expected = (probabilities.double() * grades).sum(dim=-1)  # (B,)
     return (expected - 0.5 - ROUNDING * highest).ceil().nan_to_num().long()
 
 
@@ -46,13 +46,14 @@ def expected_credit(probabilities: Tensor, prior: Tensor, credit: Tensor) -> Ten
         probabilities: (B, K).
         prior: (K,) the mean of the probabilities over the data whose distribution they refer to, 0 for a grade that
             never occurred in training. Such a grade is never assumed to be the true one, but it may be chosen if its
-            neighbours' credit makes it the best decision.
-        credit: (K, K) the credit of each decision, true grade in rows.
+            neighbours' credit makes it the best decision. Or (G, K), for G heads.
+        credit: (K, K) the credit of each decision, true grade in rows; or (G, K, K).
     """
     seen = prior > 0
-    shrunk = (1 - SHRINKAGE) * prior + SHRINKAGE * seen / seen.sum()
+    shrunk = (1 - SHRINKAGE) * prior + SHRINKAGE * seen / seen.sum(dim=-1, keepdim=True)
     likelihood = torch.where(seen, probabilities / shrunk.clamp(min=torch.finfo(prior.dtype).tiny), 0.0)  # (B, K)
-    return (likelihood.double() @ credit.double()).argmax(dim=1)
+    expected = likelihood.double().unsqueeze(-2) @ credit.double()  # (B, 1, K)
+    return expected.squeeze(-2).argmax(dim=-1)
 
 
 DECISIONS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
@@ -68,16 +69,18 @@ def decide(name: str, probabilities: Tensor, prior: Tensor, credit: Tensor | Non
 
     Args:
         name: one of DECISIONS.
-        probabilities: (B, K).
-        prior: (K,) as for expected_credit.
-        credit: (K, K) the credit of each decision, true grade in rows; default: that of P-Recall.
+        probabilities: (B, K), or (B, G, K).
+        prior: (K,), or (G, K), as for expected_credit.
+        credit: (K, K), or (G, K, K), the credit of each decision, true grade in rows; default: that of P-Recall.
 
     Raises:
         UserError: an unknown name.
     """
     if name not in DECISIONS:
         raise unknown("decision", name, DECISIONS)
-    return DECISIONS[name](probabilities, prior, credit_matrix(len(prior), prior.device) if credit is None else credit)
+    if credit is None:
+        credit = credit_matrix(prior.shape[-1], prior.device)
+    return DECISIONS[name](probabilities, prior, credit)
 
 
 class Rule(NamedTuple):
@@ -95,12 +98,19 @@ class Rule(NamedTuple):
 
 
 def decide_heads(probabilities: Tensor, rules: Sequence[Rule]) -> Tensor:
-    """One grade per head (B, H) from probabilities (B, H, Kmax), each by the head's own rule."""
-    columns = [
-        decide(rule.decision, probabilities[:, h, : len(rule.prior)], rule.prior, rule.credit)
-        for h, rule in enumerate(rules)
-    ]
-    return torch.stack(columns, dim=1)
+    """One grade per head (B, H) from probabilities (B, H, Kmax), each by the head's own rule.
+
+    Heads with the same decision and as many grades are decided together: for a single photo, each further operation
+    takes longer than its arithmetic.
+    """
+    alike: dict[tuple[str, int], list[int]] = {}
+    for h, rule in enumerate(rules):
+        alike.setdefault((rule.decision, len(rule.prior)), []).append(h)
+    grades = torch.empty(probabilities.shape[:2], dtype=torch.int64, device=probabilities.device)
+    for (decision, k), heads in alike.items():
+        prior, credit = (torch.stack([getattr(rules[h], name) for h in heads]) for name in ("prior", "credit"))
+        grades[:, heads] = decide(decision, probabilities[:, heads, :k], prior, credit)
+    return grades
 
 
 def credit_of(attribute: Attribute, custom: Sequence[Sequence[float]] | None) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiskin.decisions import DECISIONS, credit_of, decide
+from multiskin.decisions import DECISIONS, Rule, credit_of, decide, decide_heads
 from multiskin.errors import UserError
 from multiskin.metrics.functional import confusion_matrix, credit_matrix, p_recall
 from multiskin.rules import SHRINKAGE
@@ -151,6 +151,23 @@ def test_rows_are_decided_independently() -> None:
     assert decide("argmax", rows, even(3)).tolist() == [0, 2, 0]
     assert decide("median", rows, even(3)).tolist() == [1, 2, 0]
     assert decide("expectation", rows, even(3)).tolist() == [1, 2, 1]
+
+
+@given(seed=st.integers(0, 2**32 - 1), heads=st.lists(st.tuples(st.sampled_from(sorted(DECISIONS)), st.integers(2, 5))))
+def test_heads_decided_together_decide_as_each_alone(seed: int, heads: list[tuple[str, int]]) -> None:
+    random = torch.Generator().manual_seed(seed)
+
+    def drawn(*shape: int) -> torch.Tensor:
+        return torch.rand(*shape, generator=random, dtype=torch.float64)
+
+    rules = [Rule(decision, drawn(k) / k, drawn(k, k)) for decision, k in heads]
+    probabilities = torch.zeros(7, len(heads), 5, dtype=torch.float64)
+    for h, (_, k) in enumerate(heads):
+        probabilities[:, h, :k] = drawn(7, k).log().softmax(dim=1)
+    found = decide_heads(probabilities, rules)
+    assert found.shape == (7, len(heads))
+    for h, (rule, (_, k)) in enumerate(zip(rules, heads, strict=True)):
+        assert torch.equal(found[:, h], decide(rule.decision, probabilities[:, h, :k], rule.prior, rule.credit))
 
 
 def test_an_unknown_decision_is_refused() -> None:

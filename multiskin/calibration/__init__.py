@@ -1,7 +1,15 @@
 """Post-hoc calibration of a head's probabilities on validation photos, whatever loss the head was trained with."""
 
-from multiskin.calibration.calibrator import Calibrator
+from multiskin.calibration.calibrator import Calibrator, calibrate_heads
 from multiskin.calibration.cuts import CutScaling
 from multiskin.calibration.fitting import METHODS, fit_calibrator, fit_calibrators, require_method
 
-__all__ = ["METHODS", "Calibrator", "CutScaling", "fit_calibrator", "fit_calibrators", "require_method"]
+__all__ = [
+    "METHODS",
+    "Calibrator",
+    "CutScaling",
+    "calibrate_heads",
+    "fit_calibrator",
+    "fit_calibrators",
+    "require_method",
+]

@@ -1,6 +1,6 @@
 """Scaling of cumulative probabilities at the cuts between ordered grades, where softmax scaling is not enough."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,12 @@ TINY = torch.finfo(torch.float32).tiny  # probabilities are clamped to it before
 
 
 def cut_logs(probabilities: Tensor) -> Tensor:
-    """The logarithms (B, K-1, 2) of P(grade <= k) and P(grade > k) at each cut k < K-1, from probabilities (B, K).
+    """The logarithms (*, K-1, 2) of P(grade <= k) and P(grade > k) at each cut k < K-1, from probabilities (*, K).
 
     Each is summed from its own end, since 1 minus the other would be mere rounding error near certainty.
     """
-    below = probabilities.cumsum(dim=1)[:, :-1]
-    above = probabilities.flip(1).cumsum(dim=1).flip(1)[:, 1:]
+    below = probabilities.cumsum(dim=-1)[..., :-1]
+    above = probabilities.flip(-1).cumsum(dim=-1).flip(-1)[..., 1:]
     return torch.stack([below, above], dim=-1).clamp(min=TINY).log()
 
 
@@ -38,11 +38,7 @@ class CutScaling:
 
     def __call__(self, probabilities: Tensor) -> Tensor:
         """Calibrated probabilities (B, K) from float64 ones (B, K); rows sum to 1, and a row with NaN is all NaN."""
-        slope, intercept = (probabilities.new_tensor(values) for values in (self.slope, self.intercept))
-        below, above = cut_logs(probabilities).unbind(dim=-1)  # (B, K-1)
-        above = torch.sigmoid(slope * (above - below) + intercept)
-        above = above.sort(dim=1, descending=True).values
-        return pad(above, (1, 0), value=1.0) - pad(above, (0, 1))
+        return scale_cuts(probabilities, [self])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers for a checkpoint."""
@@ -51,3 +47,15 @@ class CutScaling:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "CutScaling":
         return cls(*(tuple(map(float, content[name])) for name in ("slope", "intercept")))
+
+
+def scale_cuts(probabilities: Tensor, scalings: Sequence[CutScaling]) -> Tensor:
+    """Calibrated probabilities (B, G, K) of G heads, or (B, K) of one head, from float64 ones."""
+    slope, intercept = (
+        probabilities.new_tensor([getattr(scaling, name) for scaling in scalings])  # (G, K-1)
+        for name in ("slope", "intercept")
+    )
+    below, above = cut_logs(probabilities).unbind(dim=-1)  # (B, G, K-1)
+    above = torch.sigmoid(slope * (above - below) + intercept)
+    above = above.sort(dim=-1, descending=True).values
+    return pad(above, (1, 0), value=1.0) - pad(above, (0, 1))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from multiskin.calibration import Calibrator
+from multiskin.calibration import Calibrator, calibrate_heads
 from multiskin.conformal.prediction import NO_GROUPS, ConformalSets, Groups
 from multiskin.data.transforms import PhotoTransform, Preprocessing, evaluation_transform
 from multiskin.data.workers import one_thread, worker_count
@@ -207,12 +207,7 @@ class Predictor:
     @torch.inference_mode()
     def calibrate(self, probabilities: Tensor) -> Tensor:
         """Calibrates the network's probabilities (B, H, Kmax) for the heads that have a calibrator."""
-        calibrated = probabilities.clone()
-        for h, attribute in enumerate(self.schema):
-            if attribute.name in self.calibrators:
-                own = np.s_[:, h, : attribute.grades]
-                calibrated[own] = self.calibrators[attribute.name](probabilities[own])
-        return calibrated
+        return calibrate_heads(probabilities, [self.calibrators.get(name) for name in self.schema.names])
 
     @torch.inference_mode()
     def judge(self, probabilities: Tensor) -> Prediction:

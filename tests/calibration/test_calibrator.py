@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiskin.calibration import Calibrator, CutScaling
+from multiskin.calibration import Calibrator, CutScaling, calibrate_heads
 
 HALVED = Calibrator("temperature", (0.5,) * 3, (0.0,) * 3, (0.2, 0.3, 0.5), 40)
 UNEVEN = Calibrator("vector", (0.5, 1.0, 2.0), (0.3, -0.2, 0.0), (0.2, 0.3, 0.5), 40)
@@ -58,6 +58,21 @@ def test_the_cuts_are_scaled_after_the_grades() -> None:
     assert CUT.cuts is not None
     torch.testing.assert_close(CUT(rows), CUT.cuts(HALVED(rows)))
     assert CUT.temperature is None  # since there are other parameters
+
+
+def test_heads_calibrated_together_are_calibrated_as_each_alone() -> None:
+    two = Calibrator("vector", (0.5, 2.0), (0.1, -0.1), (0.5, 0.5), rows=9)
+    calibrators = [CUT, None, HALVED, two, CUT, UNEVEN]
+    probabilities = torch.rand(7, len(calibrators), 3, generator=torch.Generator().manual_seed(0))
+    probabilities[:, 3, 2] = 0  # this head has two grades
+    probabilities /= probabilities.sum(dim=2, keepdim=True)
+    before = probabilities.clone()
+    found = calibrate_heads(probabilities, calibrators)
+    for h, calibrator in enumerate(calibrators):
+        own = probabilities[:, h, : len(calibrator.weight) if calibrator else 3]
+        torch.testing.assert_close(found[:, h, : own.shape[1]], calibrator(own) if calibrator else own, rtol=0, atol=0)
+    assert (found[:, 3, 2] == 0).all()
+    assert torch.equal(probabilities, before)
 
 
 def test_a_temperature_above_1_lowers_confidence_and_keeps_the_order() -> None:
