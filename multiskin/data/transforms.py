@@ -23,6 +23,7 @@ import albumentations as A
 
 SIZED = ("Resize", "CenterCrop", "RandomCrop", "RandomResizedCrop")  # have the option size, by default the input size
 DETERMINISTIC = ("Resize", "CenterCrop")
+LARGEST = 1_000_000  # of the numbers in options; far larger ones, and infinite ones, keep the library busy for ever
 
 PADDED = {"pad_if_needed": True, "border_mode": cv2.BORDER_REFLECT_101}  # the network could learn from black borders
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -167,23 +168,25 @@ def _create(step: Step, input_size: int, where: str) -> A.BasicTransform:
     for option in options:
         if option not in known:
             raise unknown("option", option, known, where)
-        if not np.isfinite(_numbers(options[option])).all():  # the library would hang, or draw black pictures
-            raise UserError(f"{where}: {option} is {options[option]}; give finite numbers")
     if name in SIZED:
         options |= _size(name, options.pop("size", input_size), where)
     try:
-        return CLASSES[name](**DEFAULTS[name] | options)
-    except (TypeError, ValueError) as error:
+        created = CLASSES[name](**DEFAULTS[name] | options)
+    except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{where}: {_one_line(error)}") from error
+    for option in options:
+        if any(not abs(number) <= LARGEST for number in _numbers(getattr(created, option, None))):
+            raise UserError(f"{where}: {option} is {options[option]}; give numbers up to {LARGEST:,}")
+    return created
 
 
 def _numbers(value: Any) -> list[float]:
-    """All numbers in an option, which is a single value, a list, or a mapping of axes to them."""
+    """All numbers in an option as the library understood it: a single value, a list, or a mapping of axes to them."""
     if isinstance(value, Mapping):
         return _numbers(list(value.values()))
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [number for part in value for number in _numbers(part)]
-    return [value] if isinstance(value, float) else []
+    return [value] if isinstance(value, int | float) else []
 
 
 def _known_options(name: str) -> list[str]:

@@ -211,12 +211,18 @@ def test_a_step_that_cannot_be_followed_is_named(step, said):
     ("step", "told"),
     [
         ({"OpticalDistortion": {"distort_limit": float("inf")}}, "OpticalDistortion: distort_limit is inf"),
-        ({"Affine": {"scale": [0.5, float("nan")]}}, r"Affine: scale is \[0.5, nan\]"),
+        ({"OpticalDistortion": {"distort_limit": "inf"}}, "OpticalDistortion: distort_limit is inf"),
+        ({"OpticalDistortion": {"distort_limit": 1e30}}, r"OpticalDistortion: distort_limit is 1e\+30"),
+        ({"Affine": {"scale": [0.5, "inf"]}}, r"Affine: scale is \[0.5, 'inf'\]"),
         ({"Affine": {"scale": {"x": [0.5, float("inf")]}}}, r"Affine: scale is {'x': \[0.5, inf\]}"),
+        ({"Rotate": {"limit": "inf"}}, "Rotate: limit is inf"),
+        ({"RandomResizedCrop": {"ratio": [0.5, "inf"]}}, r"RandomResizedCrop: ratio is \[0.5, 'inf'\]"),
+        ({"ISONoise": {"intensity": [0.1, "inf"]}}, r"ISONoise: intensity is \[0.1, 'inf'\]"),
+        ({"RandomBrightness": {"brightness_limit": "inf"}}, "RandomBrightness: brightness_limit is inf"),
     ],
 )
-def test_infinite_options_are_refused(step, told):
-    with pytest.raises(UserError, match=f"{told}; give finite numbers"):
+def test_infinite_and_huge_options_are_refused(step, told):
+    with pytest.raises(UserError, match=f"{told}; give numbers up to 1,000,000"):
         training_transform([step], Preprocessing(S, (0.5,) * 3, (0.5,) * 3), "recipe.augment")
 
 
