@@ -54,9 +54,10 @@ def conform(arguments: list[str]) -> None:
         write_checkpoint(read_checkpoint(run.best) | {CONFORMAL: fitted.to_dict()}, run.best)
     sets = fitted.sets_with(grades, probabilities, groups)  # as users get them
     print_sets(fitted, sets, photos.grades, units, groups, console())
-    earlier = any("sets" in found for found in run.results().values())
-    until = f"; until then, {run.metrics.name} and the report tell that of the earlier ones" * earlier
-    print(f"saved in {run.best}; to measure their coverage: multiskin test {run.root}{until}")
+    print(f"saved in {run.best}; to measure their coverage: multiskin test {run.root}")
+    stale = [name for name, found in run.results().items() if "sets" in found]
+    if stale:
+        print(f"{run.metrics}: for {', '.join(stale)}, the coverage is that of the earlier sets until measured again")
 
 
 def _parser() -> Parser:

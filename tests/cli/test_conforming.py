@@ -128,9 +128,10 @@ class TestConform:
 
     def test_coverage_measured_for_earlier_sets_is_said_to_be_theirs(self, trained, tmp_path, capsys):
         folder = RunFolder(shutil.copytree(trained.root, tmp_path / "run"))
-        stale = "until then, metrics.json and the report tell that of the earlier ones"
+        stale = "metrics.json: for val, test, the coverage is that of the earlier sets until measured again"
         assert run("conform", folder.root, "--num_workers", 0) == 0
         assert stale not in capsys.readouterr().out
+        assert run("validate", folder.root, "--num_workers", 0) == 0
         assert run("test", folder.root, "--num_workers", 0) == 0
         assert run("conform", folder.root, "--coverage", "0.5", "--num_workers", 0) == 0
         assert stale in capsys.readouterr().out
