@@ -39,8 +39,20 @@ def main() -> None:
     runs = args.runs or Path("runs") / name.replace("_", "-", 1)
     config = (CONFIGS[args.kind] / f"{args.name}.yaml").relative_to(ROOT)
     command = ["multiskin", args.kind, "--config", str(config), *options]
+    recorded = shlex.join(_without_local_paths(command))
+    if is_other(name, recorded):
+        parser.error(f"{name}.json holds results of other options; name yours with --variant, or remove the file")
     subprocess.run([sys.executable, "-m", *command, "--out", str(runs)], check=True)
-    save_results(args.kind, name, runs, shlex.join(_without_local_paths(command)), args.commit or commit())
+    save_results(args.kind, name, runs, recorded, args.commit or commit())
+
+
+def is_other(name: str, command: str) -> bool:
+    """Whether the results of this name are those of another command; the order of its options does not matter."""
+    path = RESULTS / f"{name}.json"
+    if not path.is_file():
+        return False
+    recorded = json.loads(path.read_text(encoding="utf-8"))["command"]
+    return sorted(shlex.split(recorded)) != sorted(shlex.split(command))
 
 
 def save_results(kind: str, name: str, runs: Path, command: str, made_at: str) -> None:

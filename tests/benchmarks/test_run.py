@@ -5,6 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
+import experiments
 import pytest
 import run
 from seeds import RESULTS
@@ -46,3 +47,11 @@ def test_results_of_the_same_command_run_it_once(monkeypatch, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run.main()
     assert "no results called second; known are first, first_tones" in capsys.readouterr().err
+
+
+def test_results_of_other_options_are_not_overwritten(monkeypatch, tmp_path):
+    monkeypatch.setattr(experiments, "RESULTS", tmp_path)
+    assert not experiments.is_other("compare_a", "multiskin compare --seeds 0")
+    (tmp_path / "compare_a.json").write_text(json.dumps({"command": "multiskin compare --jobs 2 --seeds 0"}))
+    assert not experiments.is_other("compare_a", "multiskin compare --seeds 0 --jobs 2")
+    assert experiments.is_other("compare_a", "multiskin compare --seeds 0 --jobs 2 --distill 3")
