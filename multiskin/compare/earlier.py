@@ -73,18 +73,20 @@ def _other_settings(earlier: Names, runs: Runs, planned: Sequence[PlannedRun]) -
     known = [run for run in planned if run.model in earlier]
     for run in known:
         try:
-            before = _settings(runs, runs.settings_path(next(iter(earlier[run.model].values()))))
+            before = _settings(runs, runs.settings_path(next(iter(earlier[run.model].values()))), run)
         except UserError:
             return f"the earlier settings of {run.model} are missing"
-        if changed := changes(before, _settings(runs, runs.write_settings(run))):
+        if changed := changes(before, _settings(runs, runs.write_settings(run), run)):
             return f"settings of {run.model}: {'; '.join(changed)}"
     if any(earlier[run.model].get(str(run.config.seed), run.name) != run.name for run in known):
         return "photos, grades, initial weights or package versions differ"
     return "the settings are the same"
 
 
-def _settings(runs: Runs, path: Path) -> dict[str, Any]:
+def _settings(runs: Runs, path: Path, run: PlannedRun) -> dict[str, Any]:
     """The settings that determine the weights of a run, except its seed and teachers among the runs themselves.
+
+    If the run has such teachers now, all are left out, since their folders may have moved with its own.
 
     Raises:
         UserError: the file does not exist or holds no settings.
@@ -94,5 +96,5 @@ def _settings(runs: Runs, path: Path) -> dict[str, Any]:
         raise UserError(f"settings {path}: not a mapping")
     found = {option: value for option, value in deciding_settings(settings) if option != "seed" and value != {}}
     own = runs.root.resolve()
-    teachers = [path for path in found.pop(TEACHERS, []) if not Path(path).is_relative_to(own)]
+    teachers = [path for path in found.pop(TEACHERS, []) if not (run.teachers or Path(path).is_relative_to(own))]
     return found | ({TEACHERS: teachers} if teachers else {})

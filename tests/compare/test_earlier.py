@@ -102,6 +102,13 @@ def test_learning_from_the_single_models_is_reported_without_their_paths(runs, p
     assert told.endswith("/: settings of shared: distillation.weight was None and is 3.0")
 
 
+def test_teachers_of_a_folder_that_has_moved_are_not_reported_as_a_change(runs, plan, config, write, tmp_path):
+    write(plan(config, [0], distill=3.0))
+    moved = Runs(runs.root.rename(tmp_path / "moved"), "test", "compare")
+    told = set_aside(moved, plan(config, [0, 1], distill=3.0), ASKED, FILES)
+    assert told.endswith("/: seeds were 0 and are 0 1; the settings are the same")
+
+
 def test_a_changed_protocol_and_split_are_reported(runs, plan, config, write):
     write(plan(config))
     told = set_aside(
