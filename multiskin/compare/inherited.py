@@ -10,7 +10,7 @@ import yaml
 
 from multiskin.compare.plan import PlannedRun
 from multiskin.config import Recipe, head_recipes
-from multiskin.documents import to_yaml
+from multiskin.documents import read_document, to_yaml
 from multiskin.errors import UserError
 from multiskin.inference.predictor import CALIBRATION, CONFORMAL, CREDITS, DECISIONS
 from multiskin.models.checkpoint import read_checkpoint, write_checkpoint
@@ -46,15 +46,17 @@ def find_teachers(run: PlannedRun, folder: RunFolder) -> None:
 
     Args:
         run: whose name vouches that it learned from these teachers.
-        folder: its folder; left alone if there is none, or if the run has no teachers.
+        folder: its folder; left alone if there is none, if the run has no teachers, or if its settings are damaged,
+            which the run reports when it is resumed.
     """
     if not (run.teachers and folder.config.is_file()):
         return
-    settings = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
-    teachers = run.teacher_folders(folder.root.parent)
-    if settings["distillation"]["teachers"] != teachers:
-        settings["distillation"]["teachers"] = teachers
-        write_atomically(folder.config, to_yaml(settings))
+    with suppress(UserError, KeyError, TypeError):
+        settings = read_document(folder.config, "settings")
+        teachers = run.teacher_folders(folder.root.parent)
+        if settings["distillation"]["teachers"] != teachers:
+            settings["distillation"]["teachers"] = teachers
+            write_atomically(folder.config, to_yaml(settings))
 
 
 def _identically_trained(run: PlannedRun, runs: Path) -> Iterator[RunFolder]:
@@ -72,6 +74,7 @@ def _copy(trained: RunFolder, run: PlannedRun, folder: RunFolder) -> None:
         settings = yaml.safe_load(trained.config.read_text(encoding="utf-8"))
         settings |= {"recipe": asdict(run.config.recipe), "heads": run.config.heads, "out": str(folder.root.resolve())}
         write_atomically(part.config, to_yaml(settings))
+        find_teachers(run, part)
         part.root.rename(folder.root)
     finally:
         shutil.rmtree(part.root, ignore_errors=True)

@@ -154,7 +154,6 @@ class _UnfinishedRuns:
         )
         folder = self.runs.folder(run)
         trained = reuse_training(run, folder)
-        find_teachers(run, folder)
         options = f"reuses the training of {trained}" if trained else ""
         return Job(run.title, run.work, folder, self.runs.side, process, options)
 

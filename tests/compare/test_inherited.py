@@ -89,10 +89,19 @@ def test_a_reused_run_finds_its_teachers_under_their_new_names(runs, config, pho
     shutil.copy(folder.best, folder.last)
     write_json(folder.metrics, {"val": {}, "test": {}})
     assert reuse_training(now, runs.folder(now)) == before.name
-    find_teachers(now, runs.folder(now))
     settings = yaml.safe_load(runs.write_settings(now).read_text())
     assert yaml.safe_load(runs.folder(now).config.read_text())["distillation"] == settings["distillation"]
     assert settings["distillation"]["teachers"] == [str(runs.folder(teacher).root) for teacher in now.teachers]
+
+
+@pytest.mark.parametrize("damaged", ["", "- a", "distillation: null", "distillation: {", "seed: 0", b"\xff"])
+def test_damaged_settings_are_left_for_the_run_to_report(runs, config, photos, finish, damaged):
+    run = plan_comparison(config, photos, [0], distill=1.0)[0]
+    folder = finish(run)
+    content = damaged if isinstance(damaged, bytes) else damaged.encode()
+    folder.config.write_bytes(content)
+    find_teachers(run, folder)
+    assert folder.config.read_bytes() == content
 
 
 def test_a_head_may_have_a_calibration_of_its_own(runs, plan, trained):
