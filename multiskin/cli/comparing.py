@@ -38,6 +38,8 @@ def compare(arguments: list[str]) -> None:
     single_epochs = None if options.single_epochs is None else int(options.single_epochs)
     if single_epochs is not None and options.protocol == "equal-compute":
         raise UserError("--single-epochs: not with --protocol equal-compute, which sets the training of single models")
+    if distill is not None and options.protocol == "equal-compute":
+        raise UserError("--distill: not with --protocol equal-compute, since its training includes the single models'")
     if config.distillation is not None:
         raise UserError("distillation: not for a comparison; with --distill, it learns from its own single models")
     check_seeds(seeds)

@@ -71,6 +71,13 @@ class Comparison:
         return self.single_epochs == self.config["trainer"]["max_epochs"]
 
     @property
+    def may_stop_early(self) -> bool:
+        """Whether trainer.patience can end the training of a model before its last epoch."""
+        trainer = self.config["trainer"]
+        longest = max(trainer["max_epochs"], self.single_epochs)
+        return self.protocol == "equal-epochs" and trainer["patience"] is not None and trainer["patience"] < longest - 1
+
+    @property
     def distilled(self) -> bool:
         """Whether the shared model also learned from the single models."""
         return bool(self.config.get("distillation"))

@@ -119,17 +119,12 @@ def _figures(lines: Sequence[Line], cost: pd.DataFrame) -> Iterator[tuple[str, F
         yield "cost", draw_costs(cost)
 
 
-def _may_stop_early(trainer: Mapping[str, Any]) -> bool:
-    return trainer["patience"] is not None and trainer["patience"] < trainer["max_epochs"] - 1
-
-
 def _content(comparison: Comparison) -> dict[str, Any]:
     """Everything that the template refers to."""
     lines, several, titles = lines_of(comparison), len(comparison.seeds) > 1, titles_of(comparison)
     results = results_of(comparison, lines)
     return {
         "comparison": comparison,
-        "stopped_early": _may_stop_early(comparison.config["trainer"]),
         "lines": lines,
         "headlines": headlines(lines),
         "shown_by_metrics": shown_summary(results, titles),

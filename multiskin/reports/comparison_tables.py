@@ -57,7 +57,8 @@ def _protocol(comparison: Comparison) -> str:
     if comparison.equal_epochs:
         return comparison.protocol
     epochs = comparison.config["trainer"]["max_epochs"]
-    return f"{epochs} {plural(epochs, 'epoch')} of the shared model, {comparison.single_epochs} of each single model"
+    told = f"{epochs} {plural(epochs, 'epoch')} of the shared model, {comparison.single_epochs} of each single model"
+    return f"up to {told}" if comparison.may_stop_early else told
 
 
 def _scores(lines: Sequence[Line]) -> str:

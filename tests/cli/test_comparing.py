@@ -52,6 +52,7 @@ class TestMistakes:
                 ["--protocol", "equal-compute", "--single-epochs", "5"],
                 "--single-epochs: not with --protocol equal-compute",
             ),
+            (["--protocol", "equal-compute", "--distill", "3"], "--distill: not with --protocol equal-compute"),
             (["--seed", "1"], "--seed: not for a comparison, which has --seeds"),
             (["--ckpt_path", "last"], "--ckpt_path: not for a comparison, which has --seeds and resumes"),
             (["--protocol", "fair"], "--protocol"),
@@ -117,6 +118,17 @@ class TestWhole:
         assert results["config"]["distillation"] == {"teachers": 2, "weight": 1.0}
         [passes] = [line for line in results["cost"] if line["quantity"] == "image passes in training"]
         assert passes["shared"] > passes["singles"]
+
+    def test_single_models_may_have_epochs_of_their_own(self, folder, tmp_path):
+        command = ["compare", "--config", folder / "config.yaml", "--test", "false", "--out", tmp_path / "out"]
+        assert run(*command, "--seeds", "0", "--trainer.max_epochs", "3", "--single-epochs", "1") == 0
+        results = json.loads((tmp_path / "out" / "results.json").read_text())
+        assert results["single_epochs"] == 1
+        [passes] = [line for line in results["cost"] if line["quantity"] == "image passes in training"]
+        draws = results["config"]["data"]["draws_per_epoch"]
+        assert passes["shared"] == 3 * draws
+        assert draws <= passes["singles"] <= 2 * draws  # of two single models, each on its own photos
+        assert "3 epochs of the shared model, 1 of each single model" in (tmp_path / "out" / "table.md").read_text()
 
     def test_a_failed_cost_measurement_loses_no_statistics(self, folder, capsys, monkeypatch):
         def fail(*_):

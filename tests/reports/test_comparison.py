@@ -744,5 +744,7 @@ def test_models_that_may_be_stopped_early_are_said_to_have_fewer_epochs(
     trainer = CONFIG["trainer"] | {"patience": patience, "max_epochs": 15}
     text = " ".join(words_of(replace(five, config=CONFIG | {"trainer": trainer})).text.split())
     assert ("or fewer: training of any model, the shared one included, stops after" in text) == told
+    longer = words_of(replace(five, config=CONFIG | {"trainer": trainer | {"max_epochs": 5}}, single_epochs=15)).text
+    assert f"trained for {'up to ' * told}5 epochs, each single model for 15" in longer
     kept = f"from its best epoch by {trainer['monitor']}, and each single model from its best epoch by the same metric"
     assert f"{kept} of its attribute" in text
