@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from multiprocessing.util import Finalize
 from traceback import walk_tb
 from typing import NoReturn
 
@@ -105,6 +106,9 @@ def _end(status: int, message: str) -> int:
 
 
 def _end_stopped(stops: Sequence[int], resume: str) -> int:
+    if "torch" in sys.modules and hasattr(signal, "SIGCHLD"):
+        # A worker that got the same signal may end only while Python exits, and torch's handler would report it as lost
+        Finalize(None, signal.signal, args=(signal.SIGCHLD, signal.SIG_DFL), exitpriority=100)
     return _end(143, f"terminated{resume}") if signal.SIGTERM in stops else _end(130, f"interrupted{resume}")
 
 

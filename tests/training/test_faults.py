@@ -205,6 +205,26 @@ def test_stops_at_random_moments_change_nothing(start, tmp_path, whole):
     assert_whole(fitting.run, whole)
 
 
+STOPPED_LATE = """
+import os, signal, sys
+from multiprocessing.util import Finalize
+from torch.utils.data import DataLoader
+from multiskin import cli
+
+batches = iter(DataLoader(range(1000), num_workers=1))
+next(batches)
+stop_worker = f"kill {batches._workers[0].pid}; sleep 0.2"
+Finalize(None, os.system, args=(stop_worker,), exitpriority=0)  # while Python exits
+sys.exit(cli._end_stopped([signal.SIGTERM], ""))
+"""
+
+
+@processes
+def test_a_worker_that_ends_after_the_run_is_not_reported_as_lost():
+    done = subprocess.run([sys.executable, "-c", STOPPED_LATE], stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (143, "multiskin: terminated\n")
+
+
 @slow
 def test_the_program_is_interrupted_in_a_terminal(arguments, tmp_path, assert_goes_on):
     run = RunFolder(tmp_path / "run")
