@@ -114,7 +114,8 @@ def _draw_ratio(axes: Axes, position: int, row: Any) -> None:
     axes.barh(position, row.ratio, 0.66, color=ACCENT)
     axes.plot([row.low, row.high], [position] * 2, color=INK, **METHOD)
     end = (np.nanmax([row.ratio, row.high]), position)
-    axes.annotate(f"{row.ratio:.2f}", end, (5, 0), textcoords="offset points", va="center", fontsize=9)
+    label = axes.annotate(f"{row.ratio:.2f}", end, (5, 0), textcoords="offset points", va="center", fontsize=9)
+    label.set_bbox({"facecolor": PAPER, "edgecolor": "none", "pad": 1})  # hides the line at 1 behind a small ratio
 
 
 def _rows(lines: Sequence[Line], label: str) -> tuple[Figure, Axes]:
