@@ -11,7 +11,7 @@ DECIMALS = 3  # of scores, differences and interval limits
 FLATTERED = "Models were calibrated on these same photos, so their scores here are optimistic."
 DISTILLED = "The shared model also learned from the single models of its seed; its training includes theirs."
 UNDETECTED_SEEDS = (  # benchmarks/results/coverage.csv; the README quotes the same numbers
-    "in simulated comparisons where seeds differed undetected, it covered the truth 88 times in 100 (62 to 96)"
+    "in simulated comparisons where seeds differed undetected, it covered the truth 87 times in 100 (71 to 95)"
 )
 EXACT = Context(prec=400)  # enough for every digit of any float
 
