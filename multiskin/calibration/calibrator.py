@@ -67,20 +67,22 @@ def calibrate_heads(probabilities: Tensor, calibrators: Sequence[Calibrator | No
     arithmetic.
     """
     calibrated = probabilities.clone()
-    alike: dict[tuple[int, bool], list[int]] = {}
+    alike: dict[tuple[int, bool], dict[int, Calibrator]] = {}
     for h, calibrator in enumerate(calibrators):
         if calibrator:
-            alike.setdefault((len(calibrator.weight), calibrator.cuts is not None), []).append(h)
-    for (k, _), heads in alike.items():
-        of_heads = [each for each in (calibrators[h] for h in heads) if each]
-        calibrated[:, heads, :k] = _calibrate_alike(probabilities[:, heads, :k], of_heads)
+            alike.setdefault((len(calibrator.weight), calibrator.cuts is not None), {})[h] = calibrator
+    for (k, _), of_heads in alike.items():
+        heads = list(of_heads)
+        calibrated[:, heads, :k] = _calibrate_alike(probabilities[:, heads, :k], list(of_heads.values()))
     return calibrated
 
 
 def _calibrate_alike(probabilities: Tensor, calibrators: Sequence[Calibrator]) -> Tensor:
     """Calibrated probabilities (B, G, K) of G heads, or (B, K) of one; all of them have cuts, or none has."""
     logs = probabilities.double().clamp(min=TINY).log()
-    weight, bias = (logs.new_tensor([getattr(each, name) for each in calibrators]) for name in ("weight", "bias"))
+    weight, bias = (  # (G, K)
+        logs.new_tensor([getattr(each, name) for each in calibrators]) for name in ("weight", "bias")
+    )
     scaled = torch.softmax(weight * logs + bias, dim=-1)
     cuts = [each.cuts for each in calibrators if each.cuts]
     return (scale_cuts(scaled, cuts) if cuts else scaled).to(probabilities.dtype)
