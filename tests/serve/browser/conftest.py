@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,13 +58,19 @@ class Visitor:
         if not request.url.startswith((self.address, "data:", "blob:")):
             self.noted.append(f"asked {request.url}")
 
-    def leave(self, to: str) -> None:
-        """For a form; what Gradio is still being told when one leaves, it calls an error."""
+    @contextmanager
+    def leaving(self) -> Iterator[None]:
+        """Until the next page is there: what Gradio is still being told when one leaves, it calls an error."""
         before = len(self.noted)
-        self.page.click(f".ms-nav a[href^='{to}']")
-        self.page.wait_for_selector("#name")
+        yield
         said = self.noted[before:]
         self.noted[before:] = [word for word in said if "AbortError" not in word and "errored out" not in word]
+
+    def leave(self, to: str) -> None:
+        """For a form."""
+        with self.leaving():
+            self.page.click(f".ms-nav a[href^='{to}']")
+            self.page.wait_for_selector("#name")
 
     def sign_up(self, name: str, password: str) -> None:
         self.leave("sign-up")

@@ -157,8 +157,9 @@ def test_saved_results_are_ones_own(visit, photos):
     assert {f"401: {jun.address}v1/account"} < set(jun.noted)  # and what the console says of that
     jun.noted.clear()
     jun.page.fill("#ms-account input[type=password]", PASSWORD)
-    jun.page.click("#ms-leave")
-    jun.page.wait_for_selector(".ms-nav a[href^='sign-in']")  # the page came anew, for a guest
+    with jun.leaving():
+        jun.page.click("#ms-leave")
+        jun.page.wait_for_selector(".ms-nav a[href^='sign-in']")  # the page came anew, for a guest
 
 
 def _ids(results) -> list[int]:
@@ -184,8 +185,9 @@ def test_korean_is_spoken_where_it_is_read_or_asked_for(visit, photos):
     asker.page.click("[data-language=ko]")
     asker.page.wait_for_selector("h2:has-text('분석 결과')")
     assert "유분" in asker.page.inner_text(".ms-cards")
-    asker.page.reload()
-    asker.page.wait_for_selector("[role=tab]:has-text('기록')")
+    with asker.leaving():
+        asker.page.reload()
+        asker.page.wait_for_selector("[role=tab]:has-text('기록')")
     asker.leave("sign-in")
     asker.page.wait_for_selector("html[lang=ko]")
 
