@@ -37,7 +37,7 @@ def main() -> None:
     data = frozen(["--config", CONFIGS[args.data], "--model.weights", args.weights], args.root, args.runs)
     sides = {name: [Graded.of(side, h) for h in range(len(data.schema))] for name, side in data.sides.items()}
     chosen, seconds = load_or_train(data, sides, args)
-    table = Study(chosen, sides["val"], sides["test"], natural_shares(data)).table()
+    table = Study(chosen, sides["val"], sides["test"], data.sides["train"].photos.grade_counts()).table()
     table.to_csv(RESULTS / f"heads_{args.data}.csv", index=False, float_format="%.4f")
     write_json(RESULTS / f"heads_{args.data}.json", provenance(args, data, chosen, seconds) | {"ranked": ranked(table)})
     print(table.to_string(index=False))
@@ -79,11 +79,6 @@ def train_and_save(
     plain = [([*setting], *rest) for setting, *rest in heads]
     with atomic_path(path) as part:
         torch.save({"heads": plain, "seconds": time.process_time() - start}, part)
-
-
-def natural_shares(data: Frozen) -> list[np.ndarray]:
-    """For each attribute, the share of each grade among training photos, (K,)."""
-    return [counts / counts.sum() for counts in data.sides["train"].photos.grade_counts()]
 
 
 def provenance(args: argparse.Namespace, data: Frozen, chosen: Heads, seconds: float) -> dict[str, object]:

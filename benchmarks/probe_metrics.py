@@ -17,7 +17,7 @@ from probes import Chosen, Graded
 from recalibrated import AS_TRAINED, CALIBRATED, first_half
 from torch import Tensor
 
-from multiskin.calibration import fit_calibrator
+from multiskin.calibration import fit_calibrator, natural_shares
 from multiskin.compare.intervals import PairedDifference
 from multiskin.decisions import DECISIONS, decide
 from multiskin.losses import LOSSES
@@ -64,7 +64,7 @@ def uncalibrated(chosen: Chosen, side: str, *_: object) -> Predictions:
     return Predictions(probabilities, chosen.prior.expand(seeds, 1, -1), torch.zeros(photos, dtype=torch.int64))
 
 
-def calibrated(method: str, chosen: Chosen, side: str, loss: str, val: Graded, natural: np.ndarray) -> Predictions:
+def calibrated(method: str, chosen: Chosen, side: str, loss: str, val: Graded, counts: np.ndarray) -> Predictions:
     """Predictions calibrated on validation photos, for each seed; validation photos on the other half of the subjects.
 
     Args:
@@ -73,14 +73,15 @@ def calibrated(method: str, chosen: Chosen, side: str, loss: str, val: Graded, n
         side: the photos to predict, val or test.
         loss: the name of the loss.
         val: the validation photos.
-        natural: (K,) the share of each grade among training photos, which are drawn as they are.
+        counts: (K,) how many training photos have each grade; they are drawn as they are.
     """
-    true, prior = val.grades.numpy(), LOSSES[loss].calibrated_prior(chosen.prior.numpy(), natural)
+    true, drawn = val.grades.numpy(), LOSSES[loss].calibrated_prior(chosen.prior.numpy(), counts / counts.sum())
     raw: Tensor = getattr(chosen, side)  # (S, N, K)
     part, fitted_to = parts(side, raw.shape[1], val)
-    adjusted, priors = torch.empty_like(raw), raw.new_empty(len(raw), len(fitted_to), len(natural))
+    adjusted, priors = torch.empty_like(raw), raw.new_empty(len(raw), len(fitted_to), len(counts))
     for (seed, of_val), (p, rows) in product(enumerate(chosen.val), enumerate(fitted_to)):
-        calibrator = fit_calibrator(method, of_val[rows].numpy(), true[rows], prior, natural)
+        natural = natural_shares(true[rows], counts)
+        calibrator = fit_calibrator(method, of_val[rows].numpy(), true[rows], drawn, natural)
         adjusted[seed, part == p] = calibrator(raw[seed, part == p])
         priors[seed, p] = raw.new_tensor(calibrator.prior)
     return Predictions(adjusted, priors, part)
@@ -170,13 +171,13 @@ class Study(NamedTuple):
         chosen: by loss, the chosen heads of each attribute.
         val: the validation photos of each attribute.
         test: the test photos of each attribute.
-        natural: for each attribute, the share of each grade among training photos, (K,).
+        counts: for each attribute, how many training photos have each grade, (K,).
     """
 
     chosen: Mapping[str, Sequence[Chosen]]
     val: Sequence[Graded]
     test: Sequence[Graded]
-    natural: Sequence[np.ndarray]
+    counts: Sequence[np.ndarray]
 
     def table(self) -> pd.DataFrame:
         """One row per loss, side, calibration, decision and metric, with the best loss on validation first."""
@@ -218,7 +219,7 @@ class Study(NamedTuple):
         """The predictions for each attribute."""
         return [
             CALIBRATIONS[calibration](chosen, side, loss, *of_head)
-            for chosen, *of_head in zip(self.chosen[loss], self.val, self.natural, strict=True)
+            for chosen, *of_head in zip(self.chosen[loss], self.val, self.counts, strict=True)
         ]
 
 

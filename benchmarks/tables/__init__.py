@@ -40,6 +40,7 @@ CSV_TABLES: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  
     "losses_*": finetuned.losses,
     "steps_*": finetuned.steps,
     "calibration_*": scores.calibration,
+    "natural_shares_*": scores.shares,
     "conformal_*": scores.coverage,
     "views_*": views.view_tables,
     "maps_*_tones": maps.by_tone,

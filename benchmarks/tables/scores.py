@@ -122,5 +122,33 @@ def _calibrated_caption(results: pd.DataFrame) -> str:
     )
 
 
+def shares(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """One row per population and choice of shares: scores of the mean over attributes."""
+    headings = {"error": "calibration error", "log_loss": "log loss", "rps": "RPS"}
+    means = results[results["attribute"] == "mean"]
+    lines = [
+        [
+            f"{row['population']} population",
+            row["shares"],
+            f"{row['error']:.4f}",
+            f"{row['within']:.0%}",
+            *(f"{row[metric]:.4f}" for metric in ("log_loss", "rps")),
+            f"{row['better']:.0%}" if row["shares"] not in ("as trained", "of the photos") else "",
+        ]
+        for _, row in means.iterrows()
+    ]
+    first, *others = headings.values()
+    titles = [
+        "photos from the",
+        "shares",
+        first,
+        "within noise floor",
+        *others,
+        "RPS better than with those of the photos",
+    ]
+    caption = f"Means over {results['attribute'].nunique() - 1} attributes and {source['divisions']} divisions."
+    return [*markdown(titles, lines), "", f"{caption} {origin(source)}"]
+
+
 def _title(method: str) -> str:
     return "as trained" if method == "none" else method.replace("_", " ")

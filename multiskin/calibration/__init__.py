@@ -3,6 +3,7 @@
 from multiskin.calibration.calibrator import Calibrator, calibrate_heads
 from multiskin.calibration.cuts import CutScaling
 from multiskin.calibration.fitting import METHODS, fit_calibrator, fit_calibrators, require_method
+from multiskin.calibration.shares import natural_shares
 
 __all__ = [
     "METHODS",
@@ -11,5 +12,6 @@ __all__ = [
     "calibrate_heads",
     "fit_calibrator",
     "fit_calibrators",
+    "natural_shares",
     "require_method",
 ]

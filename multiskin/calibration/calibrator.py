@@ -18,8 +18,8 @@ class Calibrator:
         method: how it was fitted.
         weight: (K,) multiplies the log-probabilities; 1 / T for every grade except under vector scaling.
         bias: (K,) added to the scaled log-probabilities.
-        prior: (K,) mean calibrated probability over the photos it was fitted on and K pseudo-photos with the natural
-            shares; 0 for a grade that was never trained on.
+        prior: (K,) mean calibrated probability over the photos it was fitted on, weighted to the natural shares, and K
+            pseudo-photos with these; 0 for a grade that was never trained on.
         rows: how many photos it was fitted on.
         cuts: the scaling at the cuts between ordered grades that follows, if any.
     """

@@ -3,8 +3,9 @@
 Temperature scaling multiplies the log-probabilities by one number; bias correction also adds a number for each grade
 (Alexandari, Kundaje and Shrikumar, ICML 2020); vector scaling also multiplies by a number for each grade (Guo et al.,
 On Calibration of Modern Neural Networks, ICML 2017). The result is shifted from the grade distribution drawn in
-training to that of the photos by Bayes' rule (Saerens, Latinne and Decaestecker, Neural Computation 14, 2002), so that
-the fit starts close to the truth however the sampler drew a head's photos.
+training to the natural one by Bayes' rule (Saerens, Latinne and Decaestecker, Neural Computation 14, 2002), so that
+the fit starts close to the truth however the sampler drew a head's photos. The photos are weighted to the natural
+distribution too, since the biases would otherwise bring back that of the sample.
 
 The scaling comes before the shift because the network's confidence refers to the distribution it was trained on: if its
 output p is q^a / sum q^a, where q is correct for the drawn photos, then the correct probabilities here are proportional
@@ -29,6 +30,7 @@ from scipy.special import log_softmax, softmax
 
 from multiskin.calibration.calibrator import Calibrator
 from multiskin.calibration.cuts import TINY, CutScaling, cut_logs
+from multiskin.calibration.shares import importance_weights, natural_shares
 from multiskin.errors import UserError, unknown
 from multiskin.schema import MISSING, Attribute, Schema
 
@@ -79,8 +81,9 @@ def fit_calibrator(
         return _scaled_at_cuts(scaled, probabilities, grades, drawn, natural)
     shift = prior_shift(drawn, natural)
     logs = np.log(np.maximum(probabilities.astype(float), TINY))  # (N, K)
-    weight, bias = _fit_scaling(SOFTMAX_DIRECTIONS[method](logs.shape[1]), logs, grades, shift)
-    prior = _prior(softmax(weight * logs + bias, axis=1), drawn, natural)
+    importance = importance_weights(grades, natural)
+    weight, bias = _fit_scaling(SOFTMAX_DIRECTIONS[method](logs.shape[1]), logs, grades, importance, shift)
+    prior = _prior(softmax(weight * logs + bias, axis=1), importance, drawn, natural)
     return Calibrator(method, tuple(weight.tolist()), tuple(bias.tolist()), tuple(prior.tolist()), rows=len(logs))
 
 
@@ -98,44 +101,47 @@ def _scaled_at_cuts(
 ) -> Calibrator:
     """The same calibration followed by scaling at each cut, fitted to the same photos."""
     scaled = calibrator(torch.from_numpy(probabilities.astype(float)))  # (N, K)
-    logs = cut_logs(scaled).numpy()  # (N, K-1, 2)
+    logs, importance = cut_logs(scaled).numpy(), importance_weights(grades, natural)  # (N, K-1, 2), (N,)
     found = [
-        _fit_scaling(CUT_DIRECTIONS, logs[:, k], (grades > k).astype(int), np.zeros(2)) for k in range(logs.shape[1])
+        _fit_scaling(CUT_DIRECTIONS, logs[:, k], (grades > k).astype(int), importance, np.zeros(2))
+        for k in range(logs.shape[1])
     ]
     cuts = CutScaling(tuple(float(weight[1]) for weight, _ in found), tuple(float(bias[1]) for _, bias in found))
-    prior = _prior(cuts(scaled).numpy(), drawn, natural)
+    prior = _prior(cuts(scaled).numpy(), importance, drawn, natural)
     return replace(calibrator, method=CUMULATIVE, prior=tuple(prior.tolist()), cuts=cuts)
 
 
-def _prior(calibrated: np.ndarray, drawn: np.ndarray, natural: np.ndarray) -> np.ndarray:
-    """The mean of calibrated probabilities (N, K) and of K pseudo-photos with the natural shares (K,).
+def _prior(calibrated: np.ndarray, importance: np.ndarray, drawn: np.ndarray, natural: np.ndarray) -> np.ndarray:
+    """The mean of calibrated probabilities (N, K) by importance (N,) and of K pseudo-photos with natural shares.
 
     Without these, the mean over a few photos would be unreliable, and about 0 for a grade that a confident network
     predicts for none of them.
     """
-    photos, k = calibrated.shape
-    return (calibrated.sum(axis=0) + k * natural) / (photos + k) * (drawn > 0)
+    k = len(natural)
+    return (importance @ calibrated + k * natural) / (importance.sum() + k) * (drawn > 0)
 
 
 def _fit_scaling(
-    directions: np.ndarray, logs: np.ndarray, grades: np.ndarray, shift: np.ndarray
+    directions: np.ndarray, logs: np.ndarray, grades: np.ndarray, importance: np.ndarray, shift: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The maximum a posteriori weights and biases, (K,) each, for log-probabilities (N, K) and true grades (N,).
 
-    They vary along the given directions (P, 2 K) around weights of 1 and biases equal to the shift (K,).
+    They vary along the given directions (P, 2 K) around weights of 1 and biases equal to the shift (K,). Photos count
+    by their importance (N,).
     """
     from scipy.optimize import minimize  # imported here since it takes half a second that prediction need not spend
 
-    photos, k = logs.shape
+    photos, k = importance.sum(), logs.shape[1]
     origin, one_hot = np.r_[np.ones(k), shift], np.eye(k)[grades]
 
     def loss(change: np.ndarray) -> tuple[float, np.ndarray]:
         """The loss and its gradient (P,)."""
         weight, bias = np.split(origin + change @ directions, 2)
         scaled = log_softmax(weight * logs + bias, axis=1)  # (N, K)
-        error = np.exp(scaled) - one_hot
+        error = importance[:, None] * (np.exp(scaled) - one_hot)
         gradient = directions @ np.r_[(error * logs).sum(axis=0), error.sum(axis=0)] + change / PRIOR_STD**2
-        return (((change / PRIOR_STD) ** 2).sum() / 2 - (scaled * one_hot).sum()) / photos, gradient / photos
+        fit = importance @ (scaled * one_hot).sum(axis=1)
+        return (((change / PRIOR_STD) ** 2).sum() / 2 - fit) / photos, gradient / photos
 
     has_weight = directions[:, :k].sum(axis=1) > 0  # (P,)
     limits = [(WEIGHT_BOUNDS[0] - 1, WEIGHT_BOUNDS[1] - 1) if free else (None, None) for free in has_weight]
@@ -169,7 +175,7 @@ def fit_calibrators(
         graded, k = grades[:, h] != MISSING, attribute.grades
         if attribute.name in methods and graded.any():
             own, true = probabilities[graded, h, :k], grades[graded, h]
-            natural = shares(true, np.asarray(counts[h]))
+            natural = natural_shares(true, np.asarray(counts[h]))
             method = _method_for(attribute, methods[attribute.name])
             fitted[attribute.name] = fit_calibrator(method, own, true, drawn[h, :k], natural)
     return fitted
@@ -177,17 +183,3 @@ def fit_calibrators(
 
 def _method_for(attribute: Attribute, asked: str) -> str:
     return FIRST_STAGE if asked == CUMULATIVE and not attribute.ordinal else asked
-
-
-def shares(grades: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The share of each grade (K,) among photos with these grades and K pseudo-photos with the shares of training.
-
-    The photos are the best available sample of what the model will be used on: with a stratified split their shares are
-    those of training anyway, and without one the training photos say nothing about theirs.
-
-    Args:
-        grades: (N,) of the photos.
-        counts: (K,) how many training photos have each grade.
-    """
-    k = len(counts)
-    return (np.bincount(grades, minlength=k) + k * counts / max(counts.sum(), 1)) / (len(grades) + k)

@@ -12,7 +12,8 @@ from probes import Graded, Probes
 from recalibrated import first_half
 from tables.losses import losses
 
-from multiskin.calibration import fit_calibrator
+from multiskin.calibration import fit_calibrator, natural_shares
+from multiskin.calibration.shares import importance_weights
 from multiskin.decisions import DECISIONS, decide
 from multiskin.losses import LOSSES
 from multiskin.metrics import functional as of
@@ -174,7 +175,7 @@ def study():
         np.bincount(train.known().grades, minlength=a.grades)
         for a, (train, *_) in zip(attributes, photos.values(), strict=True)
     ]
-    return Study(chosen, val, test, [each / each.sum() for each in counts])
+    return Study(chosen, val, test, counts)
 
 
 def test_table_has_every_decision_on_validation_and_only_those_shown_on_test(study):
@@ -196,13 +197,14 @@ def test_table_has_every_decision_on_validation_and_only_those_shown_on_test(stu
 def test_values_are_means_over_attributes_and_seeds_and_differences_are_from_the_baseline(study):
     table = study.table().query("side == 'test'").set_index(["loss", "metric", "decision"])
     expected = []
-    for head, val, photos, natural in zip(study.chosen["coral"], study.val, study.test, study.natural, strict=True):
+    for head, val, photos, counts in zip(study.chosen["coral"], study.val, study.test, study.counts, strict=True):
         known = val.grades != MISSING
         for of_val, of_test in zip(head.val, head.test, strict=True):
-            fitted = (of_val[known].numpy(), val.grades[known].numpy(), head.prior.numpy(), natural)
+            true = val.grades[known].numpy()
+            fitted = (of_val[known].numpy(), true, head.prior.numpy(), natural_shares(true, counts))
             calibrator = fit_calibrator("cumulative", *fitted)
             decided = decide("credit", calibrator(of_test), torch.tensor(calibrator.prior))
-            expected.append(of.p_recall(of.confusion_matrix(photos.grades, decided, len(natural))).item())
+            expected.append(of.p_recall(of.confusion_matrix(photos.grades, decided, len(counts))).item())
     row = table.loc[("coral", "p_recall", "credit")]
     base = table.loc[("cross_entropy", "p_recall", "credit")]
     assert row["value"] == pytest.approx(np.mean(expected))
@@ -213,8 +215,9 @@ def test_values_are_means_over_attributes_and_seeds_and_differences_are_from_the
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "coral", "sord"])
-def test_temperature_keeps_the_most_probable_grade(study, loss):
+def test_temperature_keeps_the_most_probable_grade(study, loss, monkeypatch):
     """For losses that learn the natural prior; soft targets only flatten it, which the temperature undoes."""
+    monkeypatch.setattr(probe_metrics, "natural_shares", lambda _, counts: counts / counts.sum())
     raw, scaled = (study.predictions(loss, calibration, "test") for calibration in ("none", "temperature"))
     for before, after in zip(raw, scaled, strict=True):
         assert torch.equal(before.decided("argmax"), after.decided("argmax"))
@@ -238,8 +241,11 @@ def test_validation_photos_are_calibrated_only_on_the_other_half_of_the_subjects
 def test_prior_of_calibrated_probabilities_is_close_to_their_mean_on_validation_photos(study):
     chosen = {"sord": [head._replace(test=head.val) for head in study.chosen["sord"]]}
     predictions = study._replace(chosen=chosen, test=study.val).predictions("sord", "temperature", "test")
-    for scaled, photos in zip(predictions, study.val, strict=True):
-        average = scaled.probabilities[:, photos.grades != MISSING].mean(dim=1)
+    for scaled, photos, counts in zip(predictions, study.val, study.counts, strict=True):
+        known = photos.grades != MISSING
+        true = photos.grades[known].numpy()
+        weights = torch.from_numpy(importance_weights(true, natural_shares(true, counts)))
+        average = (weights[:, None] * scaled.probabilities[:, known]).sum(dim=1) / weights.sum()
         torch.testing.assert_close(scaled.priors[:, 0].float(), average.float(), atol=0.01, rtol=0)  # + pseudo-photos
 
 

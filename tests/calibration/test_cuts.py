@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from multiskin.calibration import CutScaling, fit_calibrator, fit_calibrators, require_method
+from multiskin.calibration.shares import importance_weights
 from multiskin.errors import UserError
 from multiskin.metrics.calibration import calibration_error, log_loss, noise_floor
 from multiskin.schema import Attribute, Schema
@@ -47,8 +48,8 @@ def true_of_readings(photos: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit(method: str, probabilities: np.ndarray, grades: np.ndarray) -> tuple[np.ndarray, CutScaling | None]:
-    """The calibrated probabilities of the same photos, and the fitted cuts."""
-    same = np.full(probabilities.shape[1], 1 / probabilities.shape[1])
+    """The calibrated probabilities of the same photos, whose shares of grades are the natural ones, and the cuts."""
+    same = np.bincount(grades, minlength=probabilities.shape[1]) / len(grades)
     calibrator = fit_calibrator(method, probabilities, grades, same, same)
     return calibrator(torch.from_numpy(probabilities)).numpy(), calibrator.cuts
 
@@ -171,12 +172,14 @@ def test_cut_scaling_is_monotone_for_any_photos(rows: int, k: int, seed: int) ->
     assert (higher.diff(dim=0) >= -1e-12).all()
 
 
-def test_the_prior_averages_calibrated_probabilities_and_pseudo_photos() -> None:
+def test_the_prior_averages_calibrated_probabilities_of_weighted_photos_and_pseudo_photos() -> None:
     true, grades = true_of_readings(200, seed=7)
     drawn = np.array([0.4, 0.3, 0.2, 0.1, 0.0])
     calibrator = fit_calibrator("cumulative", true, grades, drawn, NATURAL)
     after = calibrator(torch.from_numpy(true)).numpy()
-    np.testing.assert_allclose(calibrator.prior, np.r_[after, np.tile(NATURAL, (5, 1))].mean(axis=0) * [1, 1, 1, 1, 0])
+    weights = np.r_[importance_weights(grades, NATURAL), np.ones(5)]
+    expected = np.average(np.r_[after, np.tile(NATURAL, (5, 1))], axis=0, weights=weights)
+    np.testing.assert_allclose(calibrator.prior, expected * [1, 1, 1, 1, 0])
     assert (after[:, 4] > 0).any()  # an untrained grade is not ruled out
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from multiskin.calibration import METHODS, Calibrator, fit_calibrator, fit_calibrators
-from multiskin.calibration.fitting import WEIGHT_BOUNDS, prior_shift, shares
+from multiskin.calibration.fitting import WEIGHT_BOUNDS, prior_shift
+from multiskin.calibration.shares import importance_weights, natural_shares
 from multiskin.decisions import expected_credit
 from multiskin.losses import create_loss
 from multiskin.metrics.calibration import calibration_error, log_loss, noise_floor
@@ -36,17 +37,23 @@ def even(k: int) -> np.ndarray:
     return np.full(k, 1 / k)
 
 
+def shares_of(grades: np.ndarray, k: int) -> np.ndarray:
+    """Those of the photos and of one more with each grade, so that none is 0."""
+    return (np.bincount(grades, minlength=k) + 1) / (len(grades) + k)
+
+
 def fit(method: str, probabilities: np.ndarray, grades: np.ndarray) -> Calibrator:
-    same = even(probabilities.shape[1])
+    same = shares_of(grades, probabilities.shape[1])
     return fit_calibrator(method, probabilities, grades, same, same)
 
 
 def loss(weight: np.ndarray, bias: np.ndarray, rows: np.ndarray, grades: np.ndarray, parameters: np.ndarray) -> float:
     """The negative log posterior up to a constant, as a loop."""
     total = sum(change**2 for change in parameters) / (2 * 0.5**2)
-    for row, grade in zip(rows, grades, strict=True):
+    counts = importance_weights(grades, shares_of(grades, len(weight)))
+    for row, grade, count in zip(rows, grades, counts, strict=True):
         logits = [w * math.log(p) + b for w, p, b in zip(weight, row, bias, strict=True)]
-        total += math.log(sum(math.exp(logit) for logit in logits)) - logits[grade]
+        total += count * (math.log(sum(math.exp(logit) for logit in logits)) - logits[grade])
     return total
 
 
@@ -214,11 +221,16 @@ def test_a_grade_that_was_never_drawn_stays_and_has_a_prior_of_0() -> None:
         assert calibrator(torch.from_numpy(rows))[0, 2] > 0
 
 
-def test_shares_follow_the_photos_and_training_if_they_are_few() -> None:
-    grades, counts = np.repeat([0, 1, 2], [60, 30, 10]), np.array([1, 1, 98])
-    np.testing.assert_allclose(shares(grades, counts), [60.03 / 103, 30.03 / 103, 12.94 / 103])
-    np.testing.assert_allclose(shares(grades[:1], counts), [1.03 / 4, 0.03 / 4, 2.94 / 4])
-    np.testing.assert_allclose(shares(grades, counts).sum(), 1)
+@pytest.mark.parametrize("method", METHODS)
+def test_accidents_of_the_sample_are_not_calibrated_to(method: str) -> None:
+    """Photos of two grades were left out at random; of those with the natural shares, probabilities are right."""
+    true, grades = world(20000)
+    natural = true.mean(axis=0)
+    found = np.random.default_rng(1).random(20000) < np.array([1, 0.4, 1, 0.3, 1])[grades]
+    calibrated = fit_calibrator(method, true[found], grades[found], natural, natural)(torch.from_numpy(true)).numpy()
+    to_the_sample = fit(method, true[found], grades[found])(torch.from_numpy(true)).numpy()
+    assert np.abs(calibrated - true).mean() < 0.01
+    assert np.abs(to_the_sample - true).mean() > 0.02 or method == "temperature"
 
 
 def test_each_graded_head_gets_its_own_calibration() -> None:
@@ -237,6 +249,6 @@ def test_each_graded_head_gets_its_own_calibration() -> None:
     methods = {"shine": "vector", "on": "temperature", "kind": "temperature"}
     found = fit_calibrators(schema, methods, probabilities, given, drawn, counts)
     assert {name: calibrator.method for name, calibrator in found.items()} == {"shine": "vector", "kind": "temperature"}
-    natural = (np.bincount(grades[:20], minlength=5) + 1) / 25
+    natural = natural_shares(grades[:20], np.ones(5))
     assert found["shine"] == fit_calibrator("vector", true[:20], grades[:20], even(5), natural)
     assert (found["kind"].rows, len(found["kind"].weight)) == (25, 3)

@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from multiskin.calibration.fitting import shares
+from multiskin.calibration.shares import natural_shares
 from multiskin.cli import main
 from multiskin.cli.parsers import by_head
 from multiskin.config import FitConfig, ModelConfig, Recipe
@@ -295,7 +295,7 @@ def test_training_ends_with_the_calibration_of_the_recipes(write_settings, tmp_p
     graded = table["shine_true"].notna().to_numpy()
     means = probabilities(folder.predictions("val"))[graded].mean(axis=0)
     blueprint = Blueprint.from_dict(read_checkpoint(folder.best)["blueprint"])
-    natural = shares(table["shine_true"][graded].to_numpy(int), np.array(blueprint.counts[0]))
+    natural = natural_shares(table["shine_true"][graded].to_numpy(int), np.array(blueprint.counts[0]))
     prior = (graded.sum() * means + 5 * natural) / (graded.sum() + 5)
     np.testing.assert_allclose(predictor.calibrators["shine"].prior, prior, atol=1e-4)
     assert "How far the probabilities can be trusted" in (folder.root / "report.html").read_text()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from multiskin.calibration import Calibrator, fit_calibrator
-from multiskin.calibration.fitting import shares
+from multiskin.calibration.shares import natural_shares
 from multiskin.data.manifest import Manifest
 from multiskin.decisions import decide
 from multiskin.errors import UserError
@@ -119,7 +119,7 @@ def test_calibration_is_fitted_to_graded_photos_and_corrects_for_resampling(
     found = calibrated(predictor, checkpoint, manifest, probabilities, {"lines": "temperature"})
     graded = manifest.grades[:, 1] != MISSING
     own, grades = probabilities[graded, 1, :3].numpy(), manifest.grades[graded, 1]
-    expected = fit_calibrator("temperature", own, grades, np.full(3, 1 / 3), shares(grades, np.ones(3)))
+    expected = fit_calibrator("temperature", own, grades, np.full(3, 1 / 3), natural_shares(grades, np.ones(3)))
     assert set(found.calibrators) == {"lines"}
     assert found.calibrators["lines"].temperature == pytest.approx(expected.temperature, rel=1e-4)
     assert found.calibrators["lines"].rows == graded.sum()
@@ -199,5 +199,5 @@ def test_soft_targets_do_not_change_the_drawn_shares(
     for h, (attribute, counts) in enumerate(zip(manifest.schema, content["blueprint"]["counts"], strict=True)):
         graded, k = manifest.grades[:, h] != MISSING, attribute.grades
         own, grades = probabilities[graded, h, :k].numpy(), manifest.grades[graded, h]
-        expected = fit_calibrator("bias_corrected", own, grades, drawn[h], shares(grades, np.array(counts)))
+        expected = fit_calibrator("bias_corrected", own, grades, drawn[h], natural_shares(grades, np.array(counts)))
         np.testing.assert_allclose(found[attribute.name].bias, expected.bias, atol=1e-4)
