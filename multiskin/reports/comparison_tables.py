@@ -21,7 +21,7 @@ from multiskin.reports.comparison_lines import (
     without_seed_spread,
 )
 from multiskin.reports.comparison_missing import left_out_text, missing_markdown, no_cost_text
-from multiskin.reports.formats import amount, number, signed
+from multiskin.reports.formats import amount, magnitude, number, signed
 from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.markdown import markdown_table
 
@@ -88,7 +88,7 @@ def _score(line: Line) -> list[str]:
         difference(judging_interval(found)),
         limits(found.trained_low, found.trained_high),
         limits(found.method_low, found.method_high),
-        number(found.detectable, DECIMALS),
+        magnitude(found.detectable, DECIMALS),
         found.verdict,
     ]
 

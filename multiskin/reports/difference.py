@@ -12,7 +12,7 @@ from multiskin.compare.statistics import MEAN, RESAMPLES, compare
 from multiskin.compare.words import DECIMALS, interval_verdict, plural
 from multiskin.metrics.bootstrap import Interval
 from multiskin.reports.comparison_lines import METRICS, difference, judging_interval, limits, rows, subjects_phrase
-from multiskin.reports.formats import count, number
+from multiskin.reports.formats import count, magnitude, number
 from multiskin.reports.grade_counts import SIDE_TITLES
 from multiskin.reports.html import write_page
 from multiskin.reports.markdown import markdown_table
@@ -134,7 +134,7 @@ def cells(line: Any) -> list[str]:
         number(line.candidate, DECIMALS),
         difference(judging_interval(line)),
         limits(line.trained_low, line.trained_high),
-        number(line.detectable, DECIMALS),
+        magnitude(line.detectable, DECIMALS),
         _verdict(line),
     ]
 

@@ -20,6 +20,12 @@ def signed(value: float | None, decimals: int = 2) -> str:
     return _written(value, f"+.{decimals}f", decimals).replace(f"+{0:.{decimals}f}", f"{0:.{decimals}f}")
 
 
+def magnitude(value: float | None, decimals: int = 2) -> str:
+    """A number above 0, never written as 0: too small for these decimals, it is less than their last place."""
+    least = 10**-decimals
+    return f"<{number(least, decimals)}" if value and 0 < value < least / 2 else number(value, decimals)
+
+
 def _written(value: float | None, how: str, decimals: int) -> str:
     if value is None or np.isnan(value):
         return ABSENT

@@ -13,6 +13,7 @@ from multiskin.reports.styles import DARK, LIGHT
 from multiskin.run import write_atomically
 
 FILTERS = (
+    formats.magnitude,
     formats.number,
     formats.signed,
     formats.between,

@@ -77,7 +77,13 @@ def accelerator(options: TrainerConfig) -> str:
 
 
 def precision(options: TrainerConfig) -> Precision:
-    """The precision asked for; auto means bf16 where the GPU supports it, which needs no loss scaling."""
+    """The precision asked for; auto means bf16 where the GPU supports it, which needs no loss scaling.
+
+    Raises:
+        UserError: cuda is asked for, but not available; or 16-mixed, for which Lightning would take bf16 on a CPU.
+    """
+    if options.precision == "16-mixed" and accelerator(options) == "cpu":
+        raise UserError("trainer.precision: 16-mixed needs a GPU; use bf16-mixed or 32-true on a CPU")
     if options.precision != "auto":
         return options.precision
     return "bf16-mixed" if accelerator(options) == "cuda" and torch.cuda.is_bf16_supported() else "32-true"

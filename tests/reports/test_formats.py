@@ -3,7 +3,7 @@ import math
 import pytest
 
 from multiskin.metrics.bootstrap import Interval
-from multiskin.reports.formats import amount, between, count, number, percent, signed, span
+from multiskin.reports.formats import amount, between, count, magnitude, number, percent, signed, span
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,14 @@ from multiskin.reports.formats import amount, between, count, number, percent, s
 )
 def test_numbers(value: float | None, decimals: int, written: str) -> None:
     assert number(value, decimals) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0.0124, "0.012"), (0.0005, "0.001"), (0.0004, "<0.001"), (1e-17, "<0.001"), (0.0, "0.000"), (math.nan, "–")],
+)
+def test_what_is_above_nothing_is_not_written_as_nothing(value: float, written: str) -> None:
+    assert magnitude(value, 3) == written
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,13 @@ def test_precision_is_bf16_on_a_gpu_that_has_it_unless_another_is_asked_for(opti
     assert precision(TrainerConfig(**options)) == expected
 
 
+@pytest.mark.parametrize("options", [{}, {"accelerator": "cpu"}])
+def test_half_precision_without_a_gpu_is_an_error_as_lightning_would_take_another(options, machine):
+    machine(cuda=bool(options))
+    with pytest.raises(UserError, match=r"16-mixed needs a GPU; use bf16-mixed or 32-true on a CPU"):
+        precision(TrainerConfig(precision="16-mixed", **options))
+
+
 def test_settings_reach_the_trainer(create):
     trainer = create(max_epochs=7, accumulate_grad_batches=3, gradient_clip_val=0.5, precision="bf16-mixed")
     assert trainer.max_epochs == 7
