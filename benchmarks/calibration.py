@@ -69,7 +69,9 @@ def calibration_rows(run: Path) -> Iterator[dict[str, object]]:
     before: dict[str, float] = {}
     for method in (AS_TRAINED, *METHODS):
         methods = {} if method == AS_TRAINED else dict.fromkeys(predictor.schema.names, method)
-        fitted = fit_calibrators(predictor.schema, methods, val.probabilities, val.grades, drawn, blueprint.counts)
+        fitted = fit_calibrators(
+            predictor.schema, methods, val.probabilities, val.grades, val.units, drawn, blueprint.counts
+        )
         for h, attribute in enumerate(predictor.schema):
             if attribute.ordinal:
                 graded = test.grades[:, h] != MISSING

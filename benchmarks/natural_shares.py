@@ -5,8 +5,8 @@
 
 Divides the training and validation photos by subject again and again: 70 % train heads on features of a frozen
 backbone, 12 % calibrate them, the others judge. They calibrate and judge as they are, as the population that was
-trained on, or thinned, as another one in which some grades are rarer. Test photos are not used. Features are kept in
---runs.
+trained on, or thinned, as another one in which some grades are rarer. Test photos are not used. The settings of the
+heads are those that heads.py chose. Features are kept in --runs.
 """
 
 import argparse
@@ -36,8 +36,8 @@ LOSS = "cross_entropy"
 PARTS = (0.7, 0.82)  # shares of the subjects where training ends, and where calibration does
 RARER = 0.7  # standard deviation of the log of how much rarer a grade is in another population
 SHARES = {
-    "of the photos": lambda grades, counts: np.bincount(grades, minlength=len(counts)) / len(grades),
-    "of training": lambda _, counts: counts / counts.sum(),
+    "of the photos": lambda grades, counts, _: np.bincount(grades, minlength=len(counts)) / len(grades),
+    "of training": lambda _, counts, __: counts / counts.sum(),
     "estimated": natural_shares,
 }
 USUAL = next(iter(SHARES))
@@ -90,15 +90,17 @@ def judged(
 ) -> Iterator[dict[str, object]]:
     """For each choice of shares, what its calibration is worth on the photos that judge."""
     part = divided(photos, attribute.grades, division, population)
-    train, calibrate, judge = (Graded(*(column[part == p] for column in photos)) for p in range(3))
+    train, calibrate, judge = (
+        Graded(photos.features[part == p], photos.grades[part == p], photos.units[part == p]) for p in range(3)
+    )
     counts = np.bincount(train.grades, minlength=attribute.grades)
     probes = trained(train, attribute, counts, setting)
     before, raw = (probes.probabilities(side.features)[0] for side in (calibrate, judge))
-    yield {"shares": AS_TRAINED} | scores(raw, judge.grades)
+    yield {"shares": AS_TRAINED, **scores(raw, judge.grades)}
     for name, shares_of in SHARES.items():
-        natural = shares_of(calibrate.grades.numpy(), counts)
+        natural = shares_of(calibrate.grades.numpy(), counts, calibrate.units)
         fitted = fit_calibrator(CALIBRATED, before.numpy(), calibrate.grades.numpy(), counts / counts.sum(), natural)
-        yield {"shares": name} | scores(fitted(raw), judge.grades)
+        yield {"shares": name, **scores(fitted(raw), judge.grades)}
 
 
 def divided(photos: Graded, k: int, division: int, population: str) -> np.ndarray:
@@ -140,8 +142,8 @@ def averaged(rows: pd.DataFrame) -> pd.DataFrame:
     by = ["population", "shares", "attribute", "division"]
     means = rows.groupby(["population", "shares", "division"], sort=False)[SCORES].mean().reset_index()
     every = pd.concat([rows, means.assign(attribute=MEAN)]).set_index(by)[SCORES]
-    usual = every.xs(USUAL, level="shares")["rps"].reorder_levels(["population", "attribute", "division"])
-    found = every.reset_index("shares").reorder_levels(["population", "attribute", "division"])
+    found = every.reset_index("shares")
+    usual = found.loc[found["shares"] == USUAL, "rps"]
     found["better"] = (found["rps"] < usual.reindex(found.index)).astype(float)
     return found.reset_index().groupby(by[:3], sort=False)[[*SCORES, "better"]].mean().reset_index()
 

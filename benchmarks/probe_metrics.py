@@ -80,7 +80,7 @@ def calibrated(method: str, chosen: Chosen, side: str, loss: str, val: Graded, c
     part, fitted_to = parts(side, raw.shape[1], val)
     adjusted, priors = torch.empty_like(raw), raw.new_empty(len(raw), len(fitted_to), len(counts))
     for (seed, of_val), (p, rows) in product(enumerate(chosen.val), enumerate(fitted_to)):
-        natural = natural_shares(true[rows], counts)
+        natural = natural_shares(true[rows], counts, val.units[rows])
         calibrator = fit_calibrator(method, of_val[rows].numpy(), true[rows], drawn, natural)
         adjusted[seed, part == p] = calibrator(raw[seed, part == p])
         priors[seed, p] = raw.new_tensor(calibrator.prior)

@@ -46,7 +46,7 @@ def _recalibrate_run(run: Path, method: str) -> Path:
     methods = {} if method == AS_TRAINED else dict.fromkeys(predictor.schema.names, method)
 
     def fit(to: GradedPredictions) -> Calibrators:
-        return fit_calibrators(to.schema, methods, to.probabilities, to.grades, drawn, blueprint.counts)
+        return fit_calibrators(to.schema, methods, to.probabilities, to.grades, to.units, drawn, blueprint.counts)
 
     val, test = (as_trained(run, side) for side in ("val", "test"))
     first = first_half(val.units)

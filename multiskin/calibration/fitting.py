@@ -5,7 +5,8 @@ Temperature scaling multiplies the log-probabilities by one number; bias correct
 On Calibration of Modern Neural Networks, ICML 2017). The result is shifted from the grade distribution drawn in
 training to the natural one by Bayes' rule (Saerens, Latinne and Decaestecker, Neural Computation 14, 2002), so that
 the fit starts close to the truth however the sampler drew a head's photos. The photos are weighted to the natural
-distribution too, since the biases would otherwise bring back that of the sample.
+distribution too, since the biases would otherwise bring back that of the sample. (Only a grade that no photo has stays
+without weight. To fit the likelihood of the grades among those found instead was worse in repeated divisions.)
 
 The scaling comes before the shift because the network's confidence refers to the distribution it was trained on: if its
 output p is q^a / sum q^a, where q is correct for the drawn photos, then the correct probabilities here are proportional
@@ -74,7 +75,8 @@ def fit_calibrator(
         probabilities: (N, K) of the head as trained, N >= 1.
         grades: (N,) int64 in 0..K-1.
         drawn: (K,) the share of each grade among the photos drawn in training; 0 for one that was never trained on.
-        natural: (K,) the share of each grade that the calibrated probabilities should reflect.
+        natural: (K,) the share of each grade that the calibrated probabilities should reflect; above 0 for every grade
+            that a photo has.
     """
     if method == CUMULATIVE:
         scaled = fit_calibrator(FIRST_STAGE, probabilities, grades, drawn, natural)
@@ -157,6 +159,7 @@ def fit_calibrators(
     methods: Mapping[str, str],
     probabilities: np.ndarray,
     grades: np.ndarray,
+    units: np.ndarray,
     drawn: np.ndarray,
     counts: Sequence[Sequence[int]],
 ) -> dict[str, Calibrator]:
@@ -167,6 +170,7 @@ def fit_calibrators(
         methods: the method of each head to calibrate, by name; cumulative becomes bias_corrected for nominal grades.
         probabilities: (N, H, Kmax) as trained.
         grades: (N, H) int64, -1 where missing.
+        units: (N,) the number of each photo's subject.
         drawn: (H, Kmax) the share of each grade among the photos drawn in training.
         counts: for each attribute, how many training photos have each grade (K).
     """
@@ -175,7 +179,7 @@ def fit_calibrators(
         graded, k = grades[:, h] != MISSING, attribute.grades
         if attribute.name in methods and graded.any():
             own, true = probabilities[graded, h, :k], grades[graded, h]
-            natural = natural_shares(true, np.asarray(counts[h]))
+            natural = natural_shares(true, np.asarray(counts[h]), units[graded])
             method = _method_for(attribute, methods[attribute.name])
             fitted[attribute.name] = fit_calibrator(method, own, true, drawn[h, :k], natural)
     return fitted

@@ -31,7 +31,9 @@ def calibrated(
     """
     blueprint = Blueprint.from_dict(read_checkpoint(checkpoint)["blueprint"])
     drawn = drawn_shares(predictor.net, blueprint)
-    fitted = fit_calibrators(predictor.schema, methods, probabilities.numpy(), photos.grades, drawn, blueprint.counts)
+    fitted = fit_calibrators(
+        predictor.schema, methods, probabilities.numpy(), photos.grades, photos.units, drawn, blueprint.counts
+    )
     return replace(predictor, calibrators=fitted, conformal=None)  # sets were fitted to other probabilities
 
 

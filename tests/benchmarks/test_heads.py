@@ -201,7 +201,7 @@ def test_values_are_means_over_attributes_and_seeds_and_differences_are_from_the
         known = val.grades != MISSING
         for of_val, of_test in zip(head.val, head.test, strict=True):
             true = val.grades[known].numpy()
-            fitted = (of_val[known].numpy(), true, head.prior.numpy(), natural_shares(true, counts))
+            fitted = (of_val[known].numpy(), true, head.prior.numpy(), natural_shares(true, counts, val.units[known]))
             calibrator = fit_calibrator("cumulative", *fitted)
             decided = decide("credit", calibrator(of_test), torch.tensor(calibrator.prior))
             expected.append(of.p_recall(of.confusion_matrix(photos.grades, decided, len(counts))).item())
@@ -217,7 +217,7 @@ def test_values_are_means_over_attributes_and_seeds_and_differences_are_from_the
 @pytest.mark.parametrize("loss", ["cross_entropy", "coral", "sord"])
 def test_temperature_keeps_the_most_probable_grade(study, loss, monkeypatch):
     """For losses that learn the natural prior; soft targets only flatten it, which the temperature undoes."""
-    monkeypatch.setattr(probe_metrics, "natural_shares", lambda _, counts: counts / counts.sum())
+    monkeypatch.setattr(probe_metrics, "natural_shares", lambda _, counts, __: counts / counts.sum())
     raw, scaled = (study.predictions(loss, calibration, "test") for calibration in ("none", "temperature"))
     for before, after in zip(raw, scaled, strict=True):
         assert torch.equal(before.decided("argmax"), after.decided("argmax"))
@@ -244,7 +244,7 @@ def test_prior_of_calibrated_probabilities_is_close_to_their_mean_on_validation_
     for scaled, photos, counts in zip(predictions, study.val, study.counts, strict=True):
         known = photos.grades != MISSING
         true = photos.grades[known].numpy()
-        weights = torch.from_numpy(importance_weights(true, natural_shares(true, counts)))
+        weights = torch.from_numpy(importance_weights(true, natural_shares(true, counts, photos.units[known])))
         average = (weights[:, None] * scaled.probabilities[:, known]).sum(dim=1) / weights.sum()
         torch.testing.assert_close(scaled.priors[:, 0].float(), average.float(), atol=0.01, rtol=0)  # + pseudo-photos
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from multiskin.calibration.shares import natural_shares
+from multiskin.calibration.shares import importance_weights, natural_shares
 from multiskin.cli import main
 from multiskin.cli.parsers import by_head
 from multiskin.config import FitConfig, ModelConfig, Recipe
@@ -21,6 +21,7 @@ from multiskin.inference.evaluate import network_probabilities
 from multiskin.inference.predictor import Predictor
 from multiskin.models.blueprint import Blueprint
 from multiskin.models.checkpoint import read_checkpoint
+from multiskin.reports.graded import GradedPredictions
 from multiskin.run import RunFolder
 from multiskin.schema import Schema
 
@@ -293,9 +294,10 @@ def test_training_ends_with_the_calibration_of_the_recipes(write_settings, tmp_p
     }
     table = pd.read_csv(folder.predictions("val"))
     graded = table["shine_true"].notna().to_numpy()
-    means = probabilities(folder.predictions("val"))[graded].mean(axis=0)
     blueprint = Blueprint.from_dict(read_checkpoint(folder.best)["blueprint"])
-    natural = natural_shares(table["shine_true"][graded].to_numpy(int), np.array(blueprint.counts[0]))
-    prior = (graded.sum() * means + 5 * natural) / (graded.sum() + 5)
+    true, units = table["shine_true"][graded].to_numpy(int), GradedPredictions.of_run(folder, "val").units[graded]
+    natural = natural_shares(true, np.array(blueprint.counts[0]), units)
+    weights = importance_weights(true, natural)
+    prior = (weights @ probabilities(folder.predictions("val"))[graded] + 5 * natural) / (weights.sum() + 5)
     np.testing.assert_allclose(predictor.calibrators["shine"].prior, prior, atol=1e-4)
     assert "How far the probabilities can be trusted" in (folder.root / "report.html").read_text()

@@ -119,7 +119,8 @@ def test_calibration_is_fitted_to_graded_photos_and_corrects_for_resampling(
     found = calibrated(predictor, checkpoint, manifest, probabilities, {"lines": "temperature"})
     graded = manifest.grades[:, 1] != MISSING
     own, grades = probabilities[graded, 1, :3].numpy(), manifest.grades[graded, 1]
-    expected = fit_calibrator("temperature", own, grades, np.full(3, 1 / 3), natural_shares(grades, np.ones(3)))
+    natural = natural_shares(grades, np.ones(3), manifest.units[graded])
+    expected = fit_calibrator("temperature", own, grades, np.full(3, 1 / 3), natural)
     assert set(found.calibrators) == {"lines"}
     assert found.calibrators["lines"].temperature == pytest.approx(expected.temperature, rel=1e-4)
     assert found.calibrators["lines"].rows == graded.sum()
@@ -199,5 +200,6 @@ def test_soft_targets_do_not_change_the_drawn_shares(
     for h, (attribute, counts) in enumerate(zip(manifest.schema, content["blueprint"]["counts"], strict=True)):
         graded, k = manifest.grades[:, h] != MISSING, attribute.grades
         own, grades = probabilities[graded, h, :k].numpy(), manifest.grades[graded, h]
-        expected = fit_calibrator("bias_corrected", own, grades, drawn[h], natural_shares(grades, np.array(counts)))
+        natural = natural_shares(grades, np.array(counts), manifest.units[graded])
+        expected = fit_calibrator("bias_corrected", own, grades, drawn[h], natural)
         np.testing.assert_allclose(found[attribute.name].bias, expected.bias, atol=1e-4)
