@@ -124,27 +124,19 @@ def _calibrated_caption(results: pd.DataFrame) -> str:
 
 def shares(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
     """One row per population and choice of shares: scores of the mean over attributes."""
-    headings = {"error": "calibration error", "log_loss": "log loss", "rps": "RPS"}
-    means = results[results["attribute"] == "mean"]
+    titles = ["photos from the", "shares", "calibration error", "within noise floor", "log loss", "RPS"]
+    titles.append("RPS better than with those of the photos")
     lines = [
         [
             f"{row['population']} population",
             row["shares"],
             f"{row['error']:.4f}",
             f"{row['within']:.0%}",
-            *(f"{row[metric]:.4f}" for metric in ("log_loss", "rps")),
+            f"{row['log_loss']:.4f}",
+            f"{row['rps']:.4f}",
             f"{row['better']:.0%}" if row["shares"] != "of the photos" else "",
         ]
-        for _, row in means.iterrows()
-    ]
-    first, *others = headings.values()
-    titles = [
-        "photos from the",
-        "shares",
-        first,
-        "within noise floor",
-        *others,
-        "RPS better than with those of the photos",
+        for _, row in results[results["attribute"] == "mean"].iterrows()
     ]
     caption = f"Means over {results['attribute'].nunique() - 1} attributes and {source['divisions']} divisions."
     return [*markdown(titles, lines), "", f"{caption} {origin(source)}"]
