@@ -21,7 +21,7 @@ from as_trained import as_trained
 from recalibrated import AS_TRAINED, CALIBRATED, recalibrate
 from seeds import RESULTS, commit, machine, origin, threads
 
-from multiskin.calibration import METHODS, fit_calibrators
+from multiskin.calibration import METHODS, GradedProbabilities, fit_calibrators
 from multiskin.compare.answers import read_pair
 from multiskin.compare.statistics import MEAN, compare
 from multiskin.inference.calibrate import drawn_shares
@@ -69,9 +69,8 @@ def calibration_rows(run: Path) -> Iterator[dict[str, object]]:
     before: dict[str, float] = {}
     for method in (AS_TRAINED, *METHODS):
         methods = {} if method == AS_TRAINED else dict.fromkeys(predictor.schema.names, method)
-        fitted = fit_calibrators(
-            predictor.schema, methods, val.probabilities, val.grades, val.units, drawn, blueprint.counts
-        )
+        graded = GradedProbabilities(val.probabilities, val.grades, val.units)
+        fitted = fit_calibrators(predictor.schema, methods, graded, drawn, blueprint.counts)
         for h, attribute in enumerate(predictor.schema):
             if attribute.ordinal:
                 graded = test.grades[:, h] != MISSING

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from as_trained import as_trained
 
-from multiskin.calibration import Calibrator, fit_calibrators
+from multiskin.calibration import Calibrator, GradedProbabilities, fit_calibrators
 from multiskin.inference.calibrate import drawn_shares
 from multiskin.inference.predictor import Predictor
 from multiskin.models.blueprint import Blueprint
@@ -46,7 +46,8 @@ def _recalibrate_run(run: Path, method: str) -> Path:
     methods = {} if method == AS_TRAINED else dict.fromkeys(predictor.schema.names, method)
 
     def fit(to: GradedPredictions) -> Calibrators:
-        return fit_calibrators(to.schema, methods, to.probabilities, to.grades, to.units, drawn, blueprint.counts)
+        graded = GradedProbabilities(to.probabilities, to.grades, to.units)
+        return fit_calibrators(to.schema, methods, graded, drawn, blueprint.counts)
 
     val, test = (as_trained(run, side) for side in ("val", "test"))
     first = first_half(val.units)

@@ -2,13 +2,20 @@
 
 from multiskin.calibration.calibrator import Calibrator, calibrate_heads
 from multiskin.calibration.cuts import CutScaling
-from multiskin.calibration.fitting import METHODS, fit_calibrator, fit_calibrators, require_method
+from multiskin.calibration.fitting import (
+    METHODS,
+    GradedProbabilities,
+    fit_calibrator,
+    fit_calibrators,
+    require_method,
+)
 from multiskin.calibration.shares import natural_shares
 
 __all__ = [
     "METHODS",
     "Calibrator",
     "CutScaling",
+    "GradedProbabilities",
     "calibrate_heads",
     "fit_calibrator",
     "fit_calibrators",

@@ -24,6 +24,7 @@ photos change them little, while hundreds override the prior.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -51,6 +52,20 @@ METHODS = (*SOFTMAX_DIRECTIONS, CUMULATIVE)
 
 # The same at a cut, which has two grades, lower and higher: one weight for both, and a bias for the higher.
 CUT_DIRECTIONS = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
+
+
+class GradedProbabilities(NamedTuple):
+    """N graded photos with the probabilities of H heads for them.
+
+    Attributes:
+        probabilities: (N, H, Kmax) as trained.
+        grades: (N, H) int64, -1 where missing.
+        units: (N,) the number of each photo's subject.
+    """
+
+    probabilities: np.ndarray
+    grades: np.ndarray
+    units: np.ndarray
 
 
 def require_method(name: str, attribute: Attribute) -> None:
@@ -157,9 +172,7 @@ def _fit_scaling(
 def fit_calibrators(
     schema: Schema,
     methods: Mapping[str, str],
-    probabilities: np.ndarray,
-    grades: np.ndarray,
-    units: np.ndarray,
+    photos: GradedProbabilities,
     drawn: np.ndarray,
     counts: Sequence[Sequence[int]],
 ) -> dict[str, Calibrator]:
@@ -168,18 +181,16 @@ def fit_calibrators(
     Args:
         schema: the attributes of the H heads.
         methods: the method of each head to calibrate, by name; cumulative becomes bias_corrected for nominal grades.
-        probabilities: (N, H, Kmax) as trained.
-        grades: (N, H) int64, -1 where missing.
-        units: (N,) the number of each photo's subject.
+        photos: what to fit to.
         drawn: (H, Kmax) the share of each grade among the photos drawn in training.
         counts: for each attribute, how many training photos have each grade (K).
     """
     fitted = {}
     for h, attribute in enumerate(schema):
-        graded, k = grades[:, h] != MISSING, attribute.grades
+        graded, k = photos.grades[:, h] != MISSING, attribute.grades
         if attribute.name in methods and graded.any():
-            own, true = probabilities[graded, h, :k], grades[graded, h]
-            natural = natural_shares(true, np.asarray(counts[h]), units[graded])
+            own, true = photos.probabilities[graded, h, :k], photos.grades[graded, h]
+            natural = natural_shares(true, np.asarray(counts[h]), photos.units[graded])
             method = _method_for(attribute, methods[attribute.name])
             fitted[attribute.name] = fit_calibrator(method, own, true, drawn[h, :k], natural)
     return fitted

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from multiskin.calibration import fit_calibrators
+from multiskin.calibration import GradedProbabilities, fit_calibrators
 from multiskin.data.manifest import Manifest
 from multiskin.inference.predictor import CALIBRATION, CONFORMAL, CREDITS, DECISIONS, Predictor
 from multiskin.losses import LOSSES
@@ -31,9 +31,8 @@ def calibrated(
     """
     blueprint = Blueprint.from_dict(read_checkpoint(checkpoint)["blueprint"])
     drawn = drawn_shares(predictor.net, blueprint)
-    fitted = fit_calibrators(
-        predictor.schema, methods, probabilities.numpy(), photos.grades, photos.units, drawn, blueprint.counts
-    )
+    graded = GradedProbabilities(probabilities.numpy(), photos.grades, photos.units)
+    fitted = fit_calibrators(predictor.schema, methods, graded, drawn, blueprint.counts)
     return replace(predictor, calibrators=fitted, conformal=None)  # sets were fitted to other probabilities
 
 

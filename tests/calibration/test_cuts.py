@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from multiskin.calibration import CutScaling, fit_calibrator, fit_calibrators, require_method
+from multiskin.calibration import CutScaling, GradedProbabilities, fit_calibrator, fit_calibrators, require_method
 from multiskin.calibration.shares import importance_weights
 from multiskin.errors import UserError
 from multiskin.metrics.calibration import calibration_error, log_loss, noise_floor
@@ -196,8 +196,7 @@ def test_grades_without_an_order_have_no_cuts() -> None:
     probabilities[:, 1, :3] = true[:, :3] / true[:, :3].sum(axis=1, keepdims=True)
     given, drawn = np.stack([grades, grades % 3], axis=1), np.array([NATURAL, [0.5, 0.3, 0.2, 0, 0]])
     methods = {"shine": "cumulative", "kind": "cumulative"}
-    found = fit_calibrators(
-        Schema((shine, kind)), methods, probabilities, given, np.arange(30), drawn, [[1] * 5, [1] * 3]
-    )
+    photos = GradedProbabilities(probabilities, given, np.arange(30))
+    found = fit_calibrators(Schema((shine, kind)), methods, photos, drawn, [[1] * 5, [1] * 3])
     assert {name: each.method for name, each in found.items()} == {"shine": "cumulative", "kind": "bias_corrected"}
     assert found["kind"].cuts is None

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from multiskin.calibration import METHODS, Calibrator, fit_calibrator, fit_calibrators
+from multiskin.calibration import METHODS, Calibrator, GradedProbabilities, fit_calibrator, fit_calibrators
 from multiskin.calibration.fitting import WEIGHT_BOUNDS, prior_shift
 from multiskin.calibration.shares import importance_weights, natural_shares
 from multiskin.decisions import expected_credit
@@ -247,7 +247,8 @@ def test_each_graded_head_gets_its_own_calibration() -> None:
     drawn[0] = 0.2
     counts = [[1] * 5, [3, 1], [2, 2, 0], [4, 4, 0, 0]]
     methods = {"shine": "vector", "on": "temperature", "kind": "temperature"}
-    found = fit_calibrators(schema, methods, probabilities, given, np.arange(30), drawn, counts)
+    photos = GradedProbabilities(probabilities, given, np.arange(30))
+    found = fit_calibrators(schema, methods, photos, drawn, counts)
     assert {name: calibrator.method for name, calibrator in found.items()} == {"shine": "vector", "kind": "temperature"}
     natural = natural_shares(grades[:20], np.ones(5), np.arange(20))
     assert found["shine"] == fit_calibrator("vector", true[:20], grades[:20], even(5), natural)
