@@ -96,19 +96,36 @@ def calibration(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
         errors = [f"{means.loc[(name, method), 'error']:.3f}" for method in methods]
         lines.append([name, *errors, f"{means.loc[(name, methods[-1]), 'floor_high']:.3f}"])
     table = markdown(["attribute", *map(_title, methods), "noise floor"], lines)
-    caption = (
-        f"Means of {results['run'].nunique()} runs. {_calibrated_caption(results)} {_gain_caption(source['gains'])}"
-    )
-    return [*table, "", f"{caption} {origin(source)}"]
+    captions = [
+        f"Means of {results['run'].nunique()} runs.",
+        _calibrated_caption(results),
+        *_refits_caption(results),
+        _gains_caption(source["gains"], source.get("gains_of_folds")),
+    ]
+    return [*table, "", f"{' '.join(captions)} {origin(source)}"]
 
 
-def _gain_caption(gains: dict[str, list[float]]) -> str:
+def _gains_caption(gains: dict[str, list[float]], of_folds: dict[str, list[float]] | None) -> str:
     """The effect of calibration on photos that it was not fitted to; validation photos, since choices depend on it."""
-    recall, rps = (bounded(*gains[metric], decimals=4, sign="+") for metric in ("p_recall", "rps"))
+    more = "" if of_folds is None else f"; fitted to training photos as well, it changes {_changes(of_folds)} more"
     return (
         "On validation photos, with each half of the subjects calibrated on the other, cumulative changes the mean "
-        f"P-Recall by {recall} and RPS by {rps}; 95 %, of the method."
+        f"{_changes(gains)}{more}; 95 %, of the method."
     )
+
+
+def _changes(gains: dict[str, list[float]]) -> str:
+    recall, rps = (bounded(*gains[metric], decimals=4, sign="+") for metric in ("p_recall", "rps"))
+    return f"P-Recall by {recall} and RPS by {rps}"
+
+
+def _refits_caption(results: pd.DataFrame) -> list[str]:
+    """How many heads would not be calibrated well enough for want of photos alone; nothing if that is not known."""
+    if "refit_missed" not in results:
+        return []
+    missed = results.dropna(subset="refit_missed").groupby("method", sort=False)["refit_missed"].sum()
+    each = ", ".join(f"{_title(str(method))} {count:.1f}" for method, count in missed.items())
+    return [f"Expected to miss this only because calibrations are fitted to so few photos: {each}."]
 
 
 def _calibrated_caption(results: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 """Captions of the README's tables."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from tables import finetuned, losses, scores
@@ -35,7 +36,13 @@ def test_caption_of_calibration_counts_the_heads_that_each_method_calibrates():
     gains = {"p_recall": [0.01, -0.002, 0.022], "rps": [-0.005, -0.0072, -0.0028]}
     caption = scores.calibration(SOURCE | {"gains": gains}, pd.DataFrame(rows))[-1]
     assert "of 4 heads (2 in each of 2 runs): as trained 0, temperature 2, bias corrected 4." in caption
-    assert "P-Recall by +0.0100 (-0.0020 to 0.0220) and RPS by -0.0050 (-0.0072 to -0.0028)" in caption
+    assert "P-Recall by +0.0100 (-0.0020 to 0.0220) and RPS by -0.0050 (-0.0072 to -0.0028); 95 %" in caption
+    assert "Expected to miss" not in caption
+    refitted = pd.DataFrame(rows).assign(refit_missed=[*[np.nan] * 8, 0.25, 0.5, 0.125, 0.25])
+    of_folds = {"p_recall": [0.001, 0, 0.002], "rps": [-0.001, -0.002, 0]}
+    caption = scores.calibration(SOURCE | {"gains": gains, "gains_of_folds": of_folds}, refitted)[-1]
+    assert "because calibrations are fitted to so few photos: bias corrected 1.1." in caption
+    assert "training photos as well, it changes P-Recall by +0.0010 (0.0000 to 0.0020) and RPS by -0.0010" in caption
 
 
 def test_caption_of_losses_explains_calibration_and_equivalent_losses():

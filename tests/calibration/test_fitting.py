@@ -253,3 +253,43 @@ def test_each_graded_head_gets_its_own_calibration() -> None:
     natural = natural_shares(grades[:20], np.ones(5), np.arange(20))
     assert found["shine"] == fit_calibrator("vector", true[:20], grades[:20], even(5), natural)
     assert (found["kind"].rows, len(found["kind"].weight)) == (25, 3)
+
+
+def of_one_head(probabilities: np.ndarray, grades: np.ndarray) -> GradedProbabilities:
+    """Photos of different subjects, graded for one attribute."""
+    return GradedProbabilities(probabilities[:, None], grades[:, None], np.arange(len(grades)))
+
+
+def fit_one_head(photos: GradedProbabilities, counts: list[int], others: GradedProbabilities | None) -> Calibrator:
+    schema = Schema((Attribute("shine", 5),))
+    return fit_calibrators(schema, {"shine": "cumulative"}, photos, even(5)[None], [counts], others)["shine"]
+
+
+def test_photos_predicted_out_of_fold_are_fitted_to_but_say_nothing_about_the_shares() -> None:
+    (true, grades), (more, others) = world(40, seed=1), world(200, seed=2)
+    others[:50] = -1
+    counts = np.bincount(others[50:], minlength=5)
+    found = fit_one_head(of_one_head(true, grades), counts.tolist(), of_one_head(more, others))
+    natural = natural_shares(grades, counts, np.arange(40))
+    both = np.concatenate([true, more[50:]]), np.r_[grades, others[50:]]
+    assert found == fit_calibrator("cumulative", *both, even(5), natural)
+    assert found.rows == 190
+
+
+def test_they_alone_calibrate_no_head() -> None:
+    (true, grades), missing = world(40), np.full(40, -1)
+    schema, photos = Schema((Attribute("shine", 5),)), of_one_head(true, missing)
+    assert not fit_calibrators(schema, {"shine": "vector"}, photos, even(5)[None], [[8] * 5], of_one_head(true, grades))
+
+
+def test_more_photos_bring_probabilities_closer_to_the_truth() -> None:
+    """In each of several samples of few photos of an overconfident network, and as many more four times."""
+    for seed in range(5):
+        true, grades = world(3600, seed=seed)
+        raw, counts = sharpened(true, 2.0), (true.mean(axis=0) * 400).round().astype(int).tolist()
+        few, more = (of_one_head(raw[part], grades[part]) for part in (slice(100), slice(100, 600)))
+        far, near = (
+            np.abs(fit_one_head(few, counts, others)(torch.from_numpy(raw[600:])).numpy() - true[600:]).mean()
+            for others in (None, more)
+        )
+        assert near < far

@@ -1,0 +1,80 @@
+"""How often a calibration of the right form still misses the noise floor, since it is fitted to few photos.
+
+Grades are drawn from calibrated probabilities as if these were true, for the photos that a calibration is fitted to and
+for those that judge it, and the calibration is fitted anew (the parametric bootstrap: Efron and Tibshirani, An
+Introduction to the Bootstrap, 1993).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from recalibrated import Calibrators, Fit, calibrated
+
+from multiskin.calibration import GradedProbabilities
+from multiskin.metrics.bootstrap import Interval
+from multiskin.metrics.calibration import calibration_error
+from multiskin.schema import MISSING
+
+DRAWS = 100
+
+
+class Refits(NamedTuple):
+    """The results of fits to redrawn grades.
+
+    Attributes:
+        high: (H,) the calibration error that 97.5 of 100 fits stay below.
+        missed: (H,) the share of fits with an error above the noise floor and above half of that as trained.
+    """
+
+    high: np.ndarray
+    missed: np.ndarray
+
+
+def refits(
+    fit: Fit,
+    method: str,
+    photos: GradedProbabilities,
+    test: GradedProbabilities,
+    floors: Sequence[Interval],
+    draws: int = DRAWS,
+) -> Refits:
+    """Repeats the fit of a method to photos, and its test, with redrawn grades.
+
+    Args:
+        fit: fits the calibrations.
+        method: of all heads.
+        photos: what it fits to.
+        test: what judges it.
+        floors: the noise floor of each head on the test photos.
+        draws: how many times grades are drawn.
+    """
+    random, true = np.random.default_rng(0), fit(method, photos)
+    errors, before = np.empty((2, draws, len(fit.schema)))
+    for draw in range(draws):
+        others = fit.others and redrawn(fit.others, fit, true, random)
+        found = fit._replace(others=others)(method, redrawn(photos, fit, true, random))
+        judging = redrawn(test, fit, true, random)
+        errors[draw] = errors_of(judging._replace(probabilities=calibrated(test.probabilities, fit.schema, found)), fit)
+        before[draw] = errors_of(judging, fit)
+    missed = (errors > [floor.high for floor in floors]) & (errors > before / 2)
+    return Refits(np.percentile(errors, 97.5, axis=0), missed.mean(axis=0))
+
+
+def redrawn(
+    photos: GradedProbabilities, fit: Fit, calibrators: Calibrators, random: np.random.Generator
+) -> GradedProbabilities:
+    """The photos with grades drawn from their calibrated probabilities; missing grades stay missing."""
+    cumulative = calibrated(photos.probabilities, fit.schema, calibrators).cumsum(axis=2)  # (N, H, Kmax)
+    last = [[attribute.grades - 1 for attribute in fit.schema]]  # as rounding may leave the sum below 1
+    drawn = np.minimum((random.random((*photos.grades.shape, 1)) >= cumulative).sum(axis=2), last)
+    return photos._replace(grades=np.where(photos.grades == MISSING, MISSING, drawn))
+
+
+def errors_of(photos: GradedProbabilities, fit: Fit) -> list[float]:
+    """The calibration error of each head on the photos graded for it."""
+    errors = []
+    for h, attribute in enumerate(fit.schema):
+        known = photos.grades[:, h] != MISSING
+        errors.append(calibration_error(photos.probabilities[known, h, : attribute.grades], photos.grades[known, h]))
+    return errors
