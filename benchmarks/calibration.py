@@ -1,6 +1,6 @@
 """Calibration error of finished runs on test photos, before and after calibration.
 
-    python benchmarks/calibration.py skin5_drawn --runs runs/benchmark/skin5_drawn-{0,1,2} --folds 3
+    python benchmarks/calibration.py skin5_drawn --runs runs/benchmark/skin5_drawn-{0,1,2}
 
 Fits every calibration method to the validation photos of each run, as `multiskin calibrate` does, and reports the
 ordinal calibration error on the test photos with its noise floor: the error that perfectly calibrated probabilities
@@ -8,9 +8,6 @@ would have on the same number of photos. A head counts as calibrated if its erro
 or within the noise floor. Also reports how `cumulative` changes the metrics on validation photos, where each half of
 the subjects is calibrated on the other half, and how often a fit to so few photos misses the noise floor even if its
 form is right.
-
-With --folds, `cumulative` is also fitted to the training photos as well, as `multiskin calibrate --folds` does; the
-networks that this takes are trained first, if they are not yet.
 """
 
 import argparse
@@ -33,53 +30,44 @@ from multiskin.run import RunFolder, write_json
 from multiskin.schema import MISSING, Schema
 
 GAINS = ("p_recall", "rps")
-FOLDS = "with training photos"  # the results of CALIBRATED fitted to training photos as well
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", help="name of the results, calibration_NAME.csv and .json")
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="finished runs of one config")
-    parser.add_argument("--folds", type=int, default=0, help="number of folds of the training photos; 0: none")
-    parser.add_argument("--jobs", type=int, default=1, help="networks trained at the same time")
     args = parser.parse_args()
-    table = pd.DataFrame([row for run in args.runs for row in calibration_rows(run, args.folds, args.jobs)])
+    table = pd.DataFrame([row for run in args.runs for row in calibration_rows(run)])
     table["met"] = (table["error"] <= table["before"] / 2) | (table["error"] <= table["floor_high"])
     table.to_csv(RESULTS / f"calibration_{args.name}.csv", index=False, float_format="%.4f")
     origins = [origin(run) for run in args.runs]
-    folds = f" --folds {args.folds}" if args.folds else ""
     write_json(
         RESULTS / f"calibration_{args.name}.json",
         {
-            "command": f"python benchmarks/calibration.py {args.name} --runs {' '.join(map(str, args.runs))}{folds}",
+            "command": f"python benchmarks/calibration.py {args.name} --runs {' '.join(map(str, args.runs))}",
             "trained_at": [each.get("commit") for each in origins],
-            "gains": gains(args.runs, (CALIBRATED, 0), (AS_TRAINED, 0)),
+            "gains": gains(args.runs),
             "machine": machine(threads()),
             "versions": {name: version(name) for name in ("torch", "numpy", "scipy")},
             "commit": commit(),
-        }
-        | ({"gains_of_folds": gains(args.runs, (CALIBRATED, args.folds), (CALIBRATED, 0))} if args.folds else {}),
+        },
     )
     print(table.groupby(["attribute", "method"], sort=False).mean(numeric_only=True).to_string(float_format="%.3f"))
 
 
-def calibration_rows(run: Path, folds: int = 0, jobs: int = 1) -> Iterator[dict[str, object]]:
+def calibration_rows(run: Path) -> Iterator[dict[str, object]]:
     """One row per ordinal head and method of a run; the method of the configs is refitted, too."""
-    val, test = (graded(as_trained(run, side)) for side in ("val", "test"))
-    fit = Fit.of_run(run)
-    before = errors_of(test, fit)
-    tried = [(method, method, fit) for method in (AS_TRAINED, *METHODS)]
-    if folds:
-        tried.append((FOLDS, CALIBRATED, Fit.of_run(run, folds, jobs)))
-    for name, method, of_method in tried:
-        after = test._replace(probabilities=calibrated(test.probabilities, fit.schema, of_method(method, val)))
-        floors, errors = noise_floors(after, fit.schema), errors_of(after, fit)
-        again = refits(of_method, method, val, test, floors) if method == CALIBRATED else None
+    fit, (val, test) = Fit.of_run(run), (graded(as_trained(run, side)) for side in ("val", "test"))
+    before = errors_of(test, fit.schema)
+    for method in (AS_TRAINED, *METHODS):
+        after = test._replace(probabilities=calibrated(test.probabilities, fit.schema, fit(method, val)))
+        errors, floors = errors_of(after, fit.schema), noise_floors(after, fit.schema)
+        again = refits(fit, method, val, test, floors) if method == CALIBRATED else None
         for h, attribute in enumerate(fit.schema):
             if attribute.ordinal:
                 yield {
                     "attribute": attribute.name,
-                    "method": name,
+                    "method": method,
                     "run": run.name,
                     "before": before[h],
                     "error": errors[h],
@@ -94,20 +82,14 @@ def noise_floors(photos: GradedProbabilities, schema: Schema) -> list[Interval]:
     return [noise_floor(photos.probabilities[known[:, h], h, : attribute.grades]) for h, attribute in enumerate(schema)]
 
 
-def gains(runs: Sequence[Path], after: tuple[str, int], before: tuple[str, int]) -> dict[str, list[float]]:
-    """For each metric, the change of the mean over heads on validation photos, with the method's 95 % interval.
-
-    Args:
-        runs: the run folders.
-        after: the method and number of folds of a calibration.
-        before: those of the one that it is compared with.
-    """
-    tables = [
-        [RunFolder(folder).predictions("val") for folder in recalibrate(runs, *calibration)]
-        for calibration in (after, before)
-    ]
+def gains(runs: Sequence[Path]) -> dict[str, list[float]]:
+    """For each metric, the change of the mean over heads on validation photos, with the method's 95 % interval."""
+    after, before = (
+        [RunFolder(folder).predictions("val") for folder in recalibrate(runs, method)]
+        for method in (CALIBRATED, AS_TRAINED)
+    )
     schema = Schema.load(RunFolder(runs[0]).schema)
-    table = compare([read_pair(attribute, *tables) for attribute in schema])
+    table = compare([read_pair(attribute, after, before) for attribute in schema])
     means = table[table["attribute"] == MEAN].set_index("metric")[["difference", "method_low", "method_high"]]
     return dict(zip(GAINS, means.loc[list(GAINS)].to_numpy().tolist(), strict=True))
 

@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 import torch
 from as_trained import as_trained
-from seeds import config_of
 
 from multiskin.calibration import Calibrator, GradedProbabilities, calibrate_heads, fit_calibrators
-from multiskin.cli.held_out import predict_out_of_fold
 from multiskin.inference.calibrate import drawn_shares
 from multiskin.inference.predictor import Predictor
 from multiskin.models.blueprint import Blueprint
@@ -33,28 +31,24 @@ class Fit(NamedTuple):
         schema: the attributes of the H heads.
         drawn: (H, Kmax) the share of each grade among the photos drawn in training.
         counts: how many training photos have each grade, for each attribute.
-        others: the training photos as networks of other folds predict them, if they are to be fitted to as well.
     """
 
     schema: Schema
     drawn: np.ndarray
     counts: Sequence[Sequence[int]]
-    others: GradedProbabilities | None = None
 
     @classmethod
-    def of_run(cls, run: Path, folds: int = 0, jobs: int = 1) -> "Fit":
-        """That of a run's model; with folds, to its training photos as well, for which networks are trained first."""
-        folder = RunFolder.open(run)
-        predictor = Predictor.from_checkpoint(folder.best, "cpu")
-        blueprint = Blueprint.from_dict(read_checkpoint(folder.best)["blueprint"])
-        schema, drawn = predictor.schema, drawn_shares(predictor.net, blueprint)
-        others = graded(predict_out_of_fold(folder, config_of(run), schema, folds, jobs)) if folds else None
-        return cls(schema, drawn, blueprint.counts, others)
+    def of_run(cls, run: Path) -> "Fit":
+        """That of a run's model."""
+        checkpoint = RunFolder.open(run).best
+        predictor = Predictor.from_checkpoint(checkpoint, "cpu")
+        blueprint = Blueprint.from_dict(read_checkpoint(checkpoint)["blueprint"])
+        return cls(predictor.schema, drawn_shares(predictor.net, blueprint), blueprint.counts)
 
     def __call__(self, method: str, photos: GradedProbabilities) -> Calibrators:
         """The calibration of every head by name; none if the method is AS_TRAINED."""
         methods = {} if method == AS_TRAINED else dict.fromkeys(self.schema.names, method)
-        return fit_calibrators(self.schema, methods, photos, self.drawn, self.counts, self.others)
+        return fit_calibrators(self.schema, methods, photos, self.drawn, self.counts)
 
 
 def graded(photos: GradedPredictions) -> GradedProbabilities:
@@ -67,7 +61,7 @@ def calibrated(probabilities: np.ndarray, schema: Schema, calibrators: Calibrato
     return calibrate_heads(torch.from_numpy(probabilities), [calibrators.get(name) for name in schema.names]).numpy()
 
 
-def recalibrate(runs: Sequence[Path], method: str, folds: int = 0) -> list[Path]:
+def recalibrate(runs: Sequence[Path], method: str) -> list[Path]:
     """Writes predictions_val.csv and predictions_test.csv with another calibration, in a new folder next to each run.
 
     Test photos are calibrated on all validation photos, as in `multiskin calibrate`. Validation photos are calibrated
@@ -76,18 +70,16 @@ def recalibrate(runs: Sequence[Path], method: str, folds: int = 0) -> list[Path]
     Args:
         runs: the run folders.
         method: the calibration method of all heads, or AS_TRAINED.
-        folds: the number of folds by which the training photos are calibrated on as well; 0: they are not.
 
     Returns:
         The new folder of each run.
     """
-    return [_recalibrate_run(run, method, folds) for run in runs]
+    return [_recalibrate_run(run, method) for run in runs]
 
 
-def _recalibrate_run(run: Path, method: str, folds: int) -> Path:
-    name = f"{run.name}-{method}-{folds}-folds" if folds else f"{run.name}-{method}"
-    new_folder = run.with_name(name)
-    predictor, fit = Predictor.from_checkpoint(RunFolder.open(run).best, "cpu"), Fit.of_run(run, folds)
+def _recalibrate_run(run: Path, method: str) -> Path:
+    folder, new_folder = RunFolder.open(run), run.with_name(f"{run.name}-{method}")
+    predictor, fit = Predictor.from_checkpoint(folder.best, "cpu"), Fit.of_run(run)
     val, test = (as_trained(run, side) for side in ("val", "test"))
     first = first_half(val.units)
     halves = [(val.select(half), fit(method, graded(val.select(~half)))) for half in (first, ~first)]

@@ -14,7 +14,7 @@ from recalibrated import Calibrators, Fit, calibrated
 from multiskin.calibration import GradedProbabilities
 from multiskin.metrics.bootstrap import Interval
 from multiskin.metrics.calibration import calibration_error
-from multiskin.schema import MISSING
+from multiskin.schema import MISSING, Schema
 
 DRAWS = 100
 
@@ -52,29 +52,28 @@ def refits(
     random, true = np.random.default_rng(0), fit(method, photos)
     errors, before = np.empty((2, draws, len(fit.schema)))
     for draw in range(draws):
-        others = fit.others and redrawn(fit.others, fit, true, random)
-        found = fit._replace(others=others)(method, redrawn(photos, fit, true, random))
-        judging = redrawn(test, fit, true, random)
-        errors[draw] = errors_of(judging._replace(probabilities=calibrated(test.probabilities, fit.schema, found)), fit)
-        before[draw] = errors_of(judging, fit)
+        found = fit(method, redrawn(photos, fit.schema, true, random))
+        judging = redrawn(test, fit.schema, true, random)
+        after = judging._replace(probabilities=calibrated(test.probabilities, fit.schema, found))
+        errors[draw], before[draw] = errors_of(after, fit.schema), errors_of(judging, fit.schema)
     missed = (errors > [floor.high for floor in floors]) & (errors > before / 2)
     return Refits(np.percentile(errors, 97.5, axis=0), missed.mean(axis=0))
 
 
 def redrawn(
-    photos: GradedProbabilities, fit: Fit, calibrators: Calibrators, random: np.random.Generator
+    photos: GradedProbabilities, schema: Schema, calibrators: Calibrators, random: np.random.Generator
 ) -> GradedProbabilities:
     """The photos with grades drawn from their calibrated probabilities; missing grades stay missing."""
-    cumulative = calibrated(photos.probabilities, fit.schema, calibrators).cumsum(axis=2)  # (N, H, Kmax)
-    last = [[attribute.grades - 1 for attribute in fit.schema]]  # as rounding may leave the sum below 1
+    cumulative = calibrated(photos.probabilities, schema, calibrators).cumsum(axis=2)  # (N, H, Kmax)
+    last = [attribute.grades - 1 for attribute in schema]  # as rounding may leave the sum below 1
     drawn = np.minimum((random.random((*photos.grades.shape, 1)) >= cumulative).sum(axis=2), last)
     return photos._replace(grades=np.where(photos.grades == MISSING, MISSING, drawn))
 
 
-def errors_of(photos: GradedProbabilities, fit: Fit) -> list[float]:
-    """The calibration error of each head on the photos graded for it."""
-    errors = []
-    for h, attribute in enumerate(fit.schema):
-        known = photos.grades[:, h] != MISSING
-        errors.append(calibration_error(photos.probabilities[known, h, : attribute.grades], photos.grades[known, h]))
-    return errors
+def errors_of(photos: GradedProbabilities, schema: Schema) -> list[float]:
+    """The calibration error of each head, as of ordered grades, on the photos graded for it."""
+    known = photos.grades != MISSING  # (N, H)
+    return [
+        calibration_error(photos.probabilities[known[:, h], h, : attribute.grades], photos.grades[known[:, h], h])
+        for h, attribute in enumerate(schema)
+    ]

@@ -141,11 +141,6 @@ class RunFolder:
         return self.checkpoints / "last.ckpt"
 
     @property
-    def folds(self) -> Path:
-        """The networks that 'multiskin calibrate --folds' trains, each in a run folder of its own."""
-        return self.root / "folds"
-
-    @property
     def curves(self) -> Path:
         """Every logged number by epoch, CSV."""
         return self.root / "logs" / "metrics.csv"
@@ -180,11 +175,6 @@ class RunFolder:
     def uncalibrated(self, split: str) -> Path:
         """The predictions of a calibrated model without its calibration."""
         return self.root / f"uncalibrated_{split}.csv"
-
-    def as_trained(self, split: str) -> Path:
-        """The predictions of the model without calibration, whether it is calibrated or not."""
-        uncalibrated = self.uncalibrated(split)
-        return uncalibrated if uncalibrated.is_file() else self.predictions(split)
 
     def persons(self, split: str) -> Path:
         """The predictions for each person from all of the person's photos."""

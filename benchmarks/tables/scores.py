@@ -100,32 +100,30 @@ def calibration(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
         f"Means of {results['run'].nunique()} runs.",
         _calibrated_caption(results),
         *_refits_caption(results),
-        _gains_caption(source["gains"], source.get("gains_of_folds")),
+        _gain_caption(source["gains"]),
     ]
     return [*table, "", f"{' '.join(captions)} {origin(source)}"]
 
 
-def _gains_caption(gains: dict[str, list[float]], of_folds: dict[str, list[float]] | None) -> str:
+def _gain_caption(gains: dict[str, list[float]]) -> str:
     """The effect of calibration on photos that it was not fitted to; validation photos, since choices depend on it."""
-    more = "" if of_folds is None else f"; fitted to training photos as well, it changes {_changes(of_folds)} more"
+    recall, rps = (bounded(*gains[metric], decimals=4, sign="+") for metric in ("p_recall", "rps"))
     return (
         "On validation photos, with each half of the subjects calibrated on the other, cumulative changes the mean "
-        f"{_changes(gains)}{more}; 95 %, of the method."
+        f"P-Recall by {recall} and RPS by {rps}; 95 %, of the method."
     )
-
-
-def _changes(gains: dict[str, list[float]]) -> str:
-    recall, rps = (bounded(*gains[metric], decimals=4, sign="+") for metric in ("p_recall", "rps"))
-    return f"P-Recall by {recall} and RPS by {rps}"
 
 
 def _refits_caption(results: pd.DataFrame) -> list[str]:
     """How many heads would not be calibrated well enough for want of photos alone; nothing if that is not known."""
     if "refit_missed" not in results:
         return []
-    missed = results.dropna(subset="refit_missed").groupby("method", sort=False)["refit_missed"].sum()
-    each = ", ".join(f"{_title(str(method))} {count:.1f}" for method, count in missed.items())
-    return [f"Expected to miss this only because calibrations are fitted to so few photos: {each}."]
+    refitted = results.dropna(subset="refit_missed")
+    missed, within = refitted["refit_missed"].sum(), (refitted["error"] <= refitted["refit_high"]).sum()
+    return [
+        f"If cumulative had exactly the right form, fits to as few photos would leave out {missed:.1f} of them; "
+        f"{within} of its errors are below the limit that 97.5 of 100 such fits stay below."
+    ]
 
 
 def _calibrated_caption(results: pd.DataFrame) -> str:

@@ -175,39 +175,25 @@ def fit_calibrators(
     photos: GradedProbabilities,
     drawn: np.ndarray,
     counts: Sequence[Sequence[int]],
-    out_of_fold: GradedProbabilities | None = None,
 ) -> dict[str, Calibrator]:
     """The calibrations of the given heads by name; heads without a graded photo get none.
-
-    A few hundred photos leave a calibration uncertain. The training photos are more, but the network knows their
-    grades; their probabilities may come from networks trained alike on the other folds (Platt, Advances in Large Margin
-    Classifiers, 1999). How common each grade is, they do not tell more than counts does.
 
     Args:
         schema: the attributes of the H heads.
         methods: the method of each head to calibrate, by name; cumulative becomes bias_corrected for nominal grades.
-        photos: what to fit to; the calibrated probabilities refer to their population.
+        photos: what to fit to.
         drawn: (H, Kmax) the share of each grade among the photos drawn in training.
         counts: for each attribute, how many training photos have each grade (K).
-        out_of_fold: training photos to fit to as well, with probabilities of networks not trained on them.
     """
-    fitted, sources = {}, [photos] if out_of_fold is None else [photos, out_of_fold]
+    fitted = {}
     for h, attribute in enumerate(schema):
         graded, k = photos.grades[:, h] != MISSING, attribute.grades
         if attribute.name in methods and graded.any():
-            natural = natural_shares(photos.grades[graded, h], np.asarray(counts[h]), photos.units[graded])
+            own, true = photos.probabilities[graded, h, :k], photos.grades[graded, h]
+            natural = natural_shares(true, np.asarray(counts[h]), photos.units[graded])
             method = _method_for(attribute, methods[attribute.name])
-            own, true = zip(*(_of_head(source, h, k) for source in sources), strict=True)
-            fitted[attribute.name] = fit_calibrator(
-                method, np.concatenate(own), np.concatenate(true), drawn[h, :k], natural
-            )
+            fitted[attribute.name] = fit_calibrator(method, own, true, drawn[h, :k], natural)
     return fitted
-
-
-def _of_head(photos: GradedProbabilities, head: int, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """One head's probabilities (n, K) and grades (n,) of the photos graded for it."""
-    graded = photos.grades[:, head] != MISSING
-    return photos.probabilities[graded, head, :k], photos.grades[graded, head]
 
 
 def _method_for(attribute: Attribute, asked: str) -> str:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from multiskin.cli.adjusting import with_decisions
-from multiskin.cli.held_out import MIN_FOLDS
-from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, by_head, int_at_least, summary
+from multiskin.cli.parsers import Parser, add_decision_options, add_inference_options, by_head, summary
 from multiskin.cli.photos import data_of, photos_of_side
 from multiskin.cli.terminal import console, warn
 from multiskin.errors import UserError, unknown
@@ -19,7 +18,6 @@ NONE = "none"  # removes a calibration
 DEFAULT = "cumulative"  # for any loss; simpler methods fall short if the loss blurs, tilts or spreads the grades
 
 if TYPE_CHECKING:
-    from multiskin.calibration import GradedProbabilities
     from multiskin.config import DataConfig
     from multiskin.data.manifest import Manifest
     from multiskin.inference.evaluate import Evaluation
@@ -44,14 +42,11 @@ def calibrate(arguments: list[str]) -> None:
     data = data_of(run, options, NAME, summary(calibrate))
     with nullcontext() if options.out else run.locked():  # else another command might replace the model meanwhile
         before = Predictor.from_checkpoint(run.best, options.device, options.detector)
-        asked = _requested_methods(_words(options), before.schema)
-        methods = {name: method for name, method in asked.items() if method != NONE}
-        kept = {name: each for name, each in before.calibrators.items() if name not in asked}
-        trained = with_decisions(replace(before, calibrators=kept), options)
+        trained = with_decisions(replace(before, calibrators={}), options)
+        methods = _methods(options, before)
         photos = photos_of_side(run, "val", data, trained.schema, "train with some, since calibration needs them")
         probabilities = network_probabilities(trained, photos, data.batch_size, data.num_workers)
-        out_of_fold = _out_of_fold(run, options, methods, data.root)
-        predictor = calibrated(trained, run.best, photos, probabilities, methods, out_of_fold)
+        predictor = calibrated(trained, run.best, photos, probabilities, methods)
         _warn_of_uncalibrated(predictor, methods)
         found = judge(predictor, photos, probabilities)
         heads = head_reliability(photos.schema, photos.grades, found.prediction.probabilities, probabilities.numpy())
@@ -76,19 +71,6 @@ def _parser() -> Parser:
         "calibration; NAME for all attributes, HEAD=NAME for one, with the others unchanged; may be repeated; default: "
         f"{DEFAULT}, or as fitted before if only --decision or --credit is given",
     )
-    parser.add_argument(
-        "--folds",
-        type=int_at_least(MIN_FOLDS),
-        metavar="N",
-        help="calibrate on the training photos, too: N more networks are trained, each without one N-th of them, which "
-        "it then predicts; takes N - 1 times as long as training did; the networks are kept in RUN/folds",
-    )
-    parser.add_argument(
-        "--jobs",
-        type=int_at_least(1),
-        metavar="N",
-        help="with --folds, networks trained at the same time, which share the cores; default: 1",
-    )
     parser.add_argument("--out", help="a .ckpt file for the calibrated model; default: the run's best checkpoint")
     parser.add_argument("--root", help="the folder of the photos, if they have moved")
     add_decision_options(parser)
@@ -96,30 +78,13 @@ def _parser() -> Parser:
     return parser
 
 
-def _words(options: Namespace) -> list[str]:
-    """The methods asked for; none if the options only mention decisions."""
-    only_decisions = not (options.method or options.folds) and (options.decision or options.credit)
-    return [] if only_decisions else options.method or [DEFAULT]
-
-
-def _out_of_fold(
-    run: "RunFolder", options: Namespace, methods: Mapping[str, str], root: str
-) -> "GradedProbabilities | None":
-    """The training photos to calibrate on as well, if --folds asks for them."""
-    if options.folds is None:
-        if options.jobs is not None:
-            raise UserError("--jobs: only with --folds, which trains networks")
-        return None
-    if not methods:
-        raise UserError("--folds: --method none leaves nothing to calibrate; leave one of them out")
-    from multiskin.calibration import GradedProbabilities
-    from multiskin.cli.held_out import predict_out_of_fold
-    from multiskin.cli.settings import fit_config
-
-    config, schema = fit_config(NAME, summary(calibrate), ["--config", str(run.config)])
-    config = replace(config, data=replace(config.data, root=root))
-    found = predict_out_of_fold(run, config, schema, options.folds, options.jobs or 1)
-    return GradedProbabilities(found.probabilities, found.grades, found.units)
+def _methods(options: Namespace, before: "Predictor") -> dict[str, str]:
+    """The method of each head to calibrate: as asked, or as before if the options do not mention the head."""
+    fitted = {name: calibrator.method for name, calibrator in before.calibrators.items()}
+    only_decisions = not options.method and (options.decision or options.credit)
+    words = [] if only_decisions else options.method or [DEFAULT]
+    methods = fitted | _requested_methods(words, before.schema)
+    return {name: method for name, method in methods.items() if method != NONE}
 
 
 def _requested_methods(words: Sequence[str], schema: "Schema") -> dict[str, str]:

@@ -39,38 +39,9 @@ def plan_folds(config: FitConfig, photos: Photos, folds: int) -> list[PlannedRun
     """
     fold_of = make_folds(photos.manifest, folds, config.data.split.seed)
     _require_grades(photos.manifest, fold_of, folds)
-    whole = _run_on_all(config, photos)
-    return [
-        _fold_run(
-            whole, config, fold, np.select([fold_of == fold, fold_of == (fold + 1) % folds], ["test", "val"], "train")
-        )
-        for fold in range(folds)
-    ]
-
-
-def plan_training_folds(config: FitConfig, photos: Photos, folds: int) -> list[PlannedRun]:
-    """One run per fold of the training photos: that fold is its test set, and its validation photos stay the same.
-
-    Args:
-        config: the settings of all runs; data.split.seed also seeds the assignment to folds.
-        photos: those of training and validation, with their split.
-        folds: how many, at least two.
-
-    Raises:
-        UserError: fewer subjects than folds, or a fold without a grade of some attribute.
-    """
-    learned = photos.split == "train"
-    fold_of = np.full(len(learned), -1)
-    fold_of[learned] = make_folds(photos.manifest.select(learned), folds, config.data.split.seed)
-    _require_grades(photos.manifest, fold_of, folds)
-    whole = _run_on_all(config, photos)
-    return [_fold_run(whole, config, fold, np.where(fold_of == fold, "test", photos.split)) for fold in range(folds)]
-
-
-def _run_on_all(config: FitConfig, photos: Photos) -> PlannedRun:
-    """A run on all of these photos, whatever split their table says."""
     unsplit = replace(config.data, columns=replace(config.data.columns, split=None))
-    return Experiment(replace(config, data=unsplit), photos).shared()
+    whole = Experiment(replace(config, data=unsplit), photos).shared()
+    return [_fold_run(fold, whole, config, fold_of, folds) for fold in range(folds)]
 
 
 def _require_grades(manifest: Manifest, fold_of: np.ndarray, folds: int) -> None:
@@ -83,8 +54,9 @@ def _require_grades(manifest: Manifest, fold_of: np.ndarray, folds: int) -> None
                 )
 
 
-def _fold_run(whole: PlannedRun, config: FitConfig, fold: int, sides: np.ndarray) -> PlannedRun:
-    """The run of a fold, with these sides (N,) of the split, derived from the run on all photos."""
+def _fold_run(fold: int, whole: PlannedRun, config: FitConfig, fold_of: np.ndarray, folds: int) -> PlannedRun:
+    """The run that holds out a fold as its test set, derived from the run on all photos."""
+    sides = np.select([fold_of == fold, fold_of == (fold + 1) % folds], ["test", "val"], "train")
     draws = config.data.draws_per_epoch or int((sides == "train").sum())
     split = str(whole.config.data.columns.split)  # a planned run always has one
     return replace(

@@ -78,15 +78,7 @@ def load_photos(config: DataConfig, schema: Schema, progress: Progress | None = 
 def load_side(
     config: DataConfig, schema: Schema, saved_split: Path, side: str, progress: Progress | None = None
 ) -> tuple[Manifest, list[Problem]]:
-    """The photos of one side of a finished run's split, and the problems of rows that were left out; see load_sides."""
-    photos = load_sides(config, schema, saved_split, [side], progress)
-    return photos.manifest, photos.skipped
-
-
-def load_sides(
-    config: DataConfig, schema: Schema, saved_split: Path, sides: Sequence[str], progress: Progress | None = None
-) -> Photos:
-    """The photos of some sides of a finished run's split.
+    """The photos of one side of a finished run's split, and the problems of rows that were left out.
 
     If grades were excluded or corrected for the run, its saved grades are used, even if the lists have changed since.
 
@@ -94,7 +86,7 @@ def load_sides(
         UserError: a split or table that cannot be used, or a photo of the run that is missing in the table.
     """
     manifest, skipped = load_manifest(config, schema, progress)
-    regraded = (config.exclude, config.relabel) != (None, None) and not set(sides).isdisjoint(LEARNED_FROM)
+    regraded = (config.exclude, config.relabel) != (None, None) and side in LEARNED_FROM
     grade_columns = [attribute.true_column for attribute in schema] if regraded else []
     saved = _read_split(saved_split, grade_columns)
     missing = saved.index.difference(pd.Index(manifest.paths))
@@ -103,14 +95,11 @@ def load_sides(
             f"{config.root}: photo {missing[0]} of {saved_split} is no longer in the table {config.manifest}; "
             "put it back, or measure on another table with --table"
         )
-    split = saved["split"].reindex(manifest.paths).to_numpy()
-    chosen = np.isin(split, list(sides))
-    photos, split = manifest.select(chosen), split[chosen]
+    photos = manifest.select(saved["split"].reindex(manifest.paths).to_numpy() == side)
     if regraded:
-        grades = saved.loc[photos.paths, grade_columns].replace("", str(MISSING)).to_numpy(dtype=np.int64)
-        learned_from = np.isin(split, LEARNED_FROM)[:, None]
-        photos = replace(photos, grades=np.where(learned_from, grades, photos.grades))
-    return Photos(photos, split, skipped, [])
+        grades = saved.loc[photos.paths, grade_columns].replace("", str(MISSING))
+        photos = replace(photos, grades=grades.to_numpy(dtype=np.int64))
+    return photos, skipped
 
 
 def _read_split(path: Path, grade_columns: Sequence[str]) -> pd.DataFrame:

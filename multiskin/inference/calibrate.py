@@ -18,29 +18,22 @@ from multiskin.resampling import grade_distribution
 
 
 def calibrated(
-    predictor: Predictor,
-    checkpoint: Path,
-    photos: Manifest,
-    probabilities: Tensor,
-    methods: Mapping[str, str],
-    out_of_fold: GradedProbabilities | None = None,
+    predictor: Predictor, checkpoint: Path, photos: Manifest, probabilities: Tensor, methods: Mapping[str, str]
 ) -> Predictor:
     """The same model with its probabilities calibrated on graded photos.
 
     Args:
-        predictor: the model; the calibrations that it has stay, unless methods names their heads.
+        predictor: the model.
         checkpoint: its file, which records the grades that it was trained on.
         photos: N photos that were not used to train the weights.
         probabilities: (N, H, Kmax), the uncalibrated ones for these photos.
-        methods: the method by name of each head to calibrate; a head without a graded photo is left uncalibrated.
-        out_of_fold: training photos with probabilities of networks not trained on them, if there are any.
+        methods: the method by name of each head to calibrate; a head without a graded photo is left unchanged.
     """
     blueprint = Blueprint.from_dict(read_checkpoint(checkpoint)["blueprint"])
     drawn = drawn_shares(predictor.net, blueprint)
     graded = GradedProbabilities(probabilities.numpy(), photos.grades, photos.units)
-    fitted = fit_calibrators(predictor.schema, methods, graded, drawn, blueprint.counts, out_of_fold)
-    kept = {name: each for name, each in predictor.calibrators.items() if name not in methods}
-    return replace(predictor, calibrators=kept | fitted, conformal=None)  # sets were fitted to other probabilities
+    fitted = fit_calibrators(predictor.schema, methods, graded, drawn, blueprint.counts)
+    return replace(predictor, calibrators=fitted, conformal=None)  # sets were fitted to other probabilities
 
 
 def drawn_shares(net: SkinNet, blueprint: Blueprint) -> np.ndarray:

@@ -79,7 +79,7 @@ def test_as_trained_removes_the_calibration_of_a_run(run, other, side):
 
 def test_gains_are_differences_of_metrics_on_validation_photos(run):
     """Compared with the metrics of both tables, for one run."""
-    found = calibration.gains([run.root], ("cumulative", 0), ("none", 0))
+    found = calibration.gains([run.root])
     tables = [recalibrated.recalibrate([run.root], method)[0] for method in ("cumulative", "none")]
     schema = as_trained(run.root, "val").schema
     after, before = (GradedPredictions.load(table / "predictions_val.csv", schema) for table in tables)

@@ -37,12 +37,10 @@ def test_caption_of_calibration_counts_the_heads_that_each_method_calibrates():
     caption = scores.calibration(SOURCE | {"gains": gains}, pd.DataFrame(rows))[-1]
     assert "of 4 heads (2 in each of 2 runs): as trained 0, temperature 2, bias corrected 4." in caption
     assert "P-Recall by +0.0100 (-0.0020 to 0.0220) and RPS by -0.0050 (-0.0072 to -0.0028); 95 %" in caption
-    assert "Expected to miss" not in caption
-    refitted = pd.DataFrame(rows).assign(refit_missed=[*[np.nan] * 8, 0.25, 0.5, 0.125, 0.25])
-    of_folds = {"p_recall": [0.001, 0, 0.002], "rps": [-0.001, -0.002, 0]}
-    caption = scores.calibration(SOURCE | {"gains": gains, "gains_of_folds": of_folds}, refitted)[-1]
-    assert "because calibrations are fitted to so few photos: bias corrected 1.1." in caption
-    assert "training photos as well, it changes P-Recall by +0.0010 (0.0000 to 0.0020) and RPS by -0.0010" in caption
+    assert "right form" not in caption
+    new = {"refit_missed": [*[np.nan] * 8, 0.25, 0.5, 0.125, 0.25], "refit_high": [*[np.nan] * 8, 0.2, 0.05, 0.1, 0.2]}
+    caption = scores.calibration(SOURCE | {"gains": gains}, pd.DataFrame(rows).assign(**new))[-1]
+    assert "would leave out 1.1 of them; 3 of its errors are below the limit" in caption
 
 
 def test_caption_of_losses_explains_calibration_and_equivalent_losses():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multiskin.compare.folds import graded_photos, out_of_fold, plan_folds, plan_training_folds
+from multiskin.compare.folds import graded_photos, out_of_fold, plan_folds
 from multiskin.config import Columns, FitConfig, SplitConfig, TrainerConfig
 from multiskin.data.photos import load_photos
 from multiskin.data.splits import make_folds
@@ -149,30 +149,3 @@ def test_predictions_of_other_photos_are_refused(runs, finish, planned, graded):
     predictions.write_text("image\n")
     with pytest.raises(UserError, match="remove this run's folder"):
         out_of_fold(runs, planned, graded.manifest)
-
-
-class TestTrainingFolds:
-    """The folds of the training photos, by which a run's calibration gets more photos."""
-
-    @pytest.fixture
-    def learned(self, photos):
-        return graded_photos(photos, ["train", "val"])
-
-    def test_each_training_photo_is_tested_once_and_validation_photos_stay(self, config, learned):
-        tested = []
-        for run in plan_training_folds(config, learned, 2):
-            assert run.table["image"].tolist() == learned.manifest.paths.tolist()
-            assert run.table.groupby("subject")["split"].nunique().eq(1).all()
-            sides = run.table["split"].to_numpy()
-            assert ((sides == "val") == (learned.split == "val")).all()
-            assert run.config.data.draws_per_epoch == (sides == "train").sum()
-            tested += run.table.loc[sides == "test", "image"].tolist()
-        assert sorted(tested) == sorted(learned.side("train").paths)
-
-    def test_a_fold_without_a_grade_is_found_before_anything_is_trained(self, config, learned):
-        grades = learned.manifest.grades.copy()
-        of_lines = np.flatnonzero((grades[:, 1] != MISSING) & (learned.split == "train"))
-        grades[of_lines[1:], 1] = MISSING  # one is left, besides those of validation photos
-        few = replace(learned, manifest=replace(learned.manifest, grades=grades))
-        with pytest.raises(UserError, match="--folds 2: too few photos are graded for lines"):
-            plan_training_folds(config, few, 2)

@@ -15,7 +15,7 @@ from multiskin.compare.plan import Experiment
 from multiskin.config import FitConfig, Recipe
 from multiskin.data.datamodule import SkinDataModule
 from multiskin.data.exclusion import Exclusions
-from multiskin.data.photos import load_photos, load_side, load_sides
+from multiskin.data.photos import load_photos, load_side
 from multiskin.data.splits import split_table
 from multiskin.data.transforms import Preprocessing
 from multiskin.errors import UserError
@@ -202,13 +202,6 @@ def test_a_finished_run_is_measured_on_what_it_was_validated_on(begun, schema, s
     Path(config.data.exclude).unlink()
     again, _ = load_side(config.data, schema, run.split, side)
     assert again.grades.tolist() == without.side(side).grades.tolist()
-
-
-def test_only_the_sides_it_learned_from_lose_grades(begun, schema, photos):
-    run, config, without = begun
-    again = load_sides(config.data, schema, run.split, SIDES)
-    for side, expected in (("train", without), ("val", without), ("test", photos)):
-        assert again.side(side).grades.tolist() == expected.side(side).grades.tolist()
 
 
 def test_a_split_without_grades_is_named(begun, schema):

@@ -9,7 +9,7 @@ import pytest
 
 from multiskin.config import Columns, DataConfig, SplitConfig
 from multiskin.data.manifest import ManifestError
-from multiskin.data.photos import load_photos, load_side, load_sides, load_table, require_unseen
+from multiskin.data.photos import load_photos, load_side, load_table, require_unseen
 from multiskin.data.splits import make_split
 from multiskin.errors import UserError
 
@@ -139,13 +139,6 @@ def test_a_saved_side_is_found_again(side, saved_split, photos, data_config, sch
     found, _ = load_side(data_config, schema, saved_split, side)
     assert found.paths.tolist() == photos.side(side).paths.tolist()
     np.testing.assert_array_equal(found.grades, photos.side(side).grades)
-
-
-def test_several_saved_sides_keep_their_order_and_know_which_is_which(saved_split, photos, data_config, schema):
-    found = load_sides(data_config, schema, saved_split, ["train", "test"])
-    chosen = np.isin(photos.split, ["train", "test"])
-    assert found.manifest.paths.tolist() == photos.manifest.paths[chosen].tolist()
-    assert found.split.tolist() == photos.split[chosen].tolist()
 
 
 def test_a_saved_side_does_not_depend_on_todays_table(saved_split, photos, own_folder, own_config, schema):
