@@ -1,7 +1,7 @@
 """The command that calibrates a trained model's probabilities."""
 
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -42,12 +42,14 @@ def calibrate(arguments: list[str]) -> None:
     data = data_of(run, options, NAME, summary(calibrate))
     with nullcontext() if options.out else run.locked():  # else another command might replace the model meanwhile
         before = Predictor.from_checkpoint(run.best, options.device, options.detector)
-        trained = with_decisions(replace(before, calibrators={}), options)
-        methods = _methods(options, before)
+        asked = _requested_methods(options, before.schema)
+        methods = {name: method for name, method in asked.items() if method != NONE}
+        kept = {name: each for name, each in before.calibrators.items() if asked.get(name) != NONE}
+        trained = with_decisions(replace(before, calibrators=kept), options)
         photos = photos_of_side(run, "val", data, trained.schema, "train with some, since calibration needs them")
         probabilities = network_probabilities(trained, photos, data.batch_size, data.num_workers)
         predictor = calibrated(trained, run.best, photos, probabilities, methods)
-        _warn_of_uncalibrated(predictor, methods)
+        _warn_of_ungraded(photos, methods)
         found = judge(predictor, photos, probabilities)
         heads = head_reliability(photos.schema, photos.grades, found.prediction.probabilities, probabilities.numpy())
         print_calibration(heads, predictor.calibrators, console())
@@ -78,16 +80,7 @@ def _parser() -> Parser:
     return parser
 
 
-def _methods(options: Namespace, before: "Predictor") -> dict[str, str]:
-    """The method of each head to calibrate: as asked, or as before if the options do not mention the head."""
-    fitted = {name: calibrator.method for name, calibrator in before.calibrators.items()}
-    only_decisions = not options.method and (options.decision or options.credit)
-    words = [] if only_decisions else options.method or [DEFAULT]
-    methods = fitted | _requested_methods(words, before.schema)
-    return {name: method for name, method in methods.items() if method != NONE}
-
-
-def _requested_methods(words: Sequence[str], schema: "Schema") -> dict[str, str]:
+def _requested_methods(options: Namespace, schema: "Schema") -> dict[str, str]:
     """The method asked for each head; one asked for all heads need not fit each of them, one asked for a head must.
 
     Raises:
@@ -95,6 +88,8 @@ def _requested_methods(words: Sequence[str], schema: "Schema") -> dict[str, str]
     """
     from multiskin.calibration import METHODS, require_method
 
+    only_decisions = not options.method and (options.decision or options.credit)
+    words = [] if only_decisions else options.method or [DEFAULT]
     asked = by_head(words, schema.names)
     for name, method in asked.items():
         schema.index(name)
@@ -106,8 +101,11 @@ def _requested_methods(words: Sequence[str], schema: "Schema") -> dict[str, str]
     return asked
 
 
-def _warn_of_uncalibrated(predictor: "Predictor", methods: Mapping[str, str]) -> None:
-    left = (name for name in methods if name not in predictor.calibrators)
+def _warn_of_ungraded(photos: "Manifest", methods: Mapping[str, str]) -> None:
+    from multiskin.schema import MISSING
+
+    graded = dict(zip(photos.schema.names, (photos.grades != MISSING).any(axis=0), strict=True))
+    left = (name for name in methods if not graded[name])
     warn(f"{name}: no validation photo is graded for it, so its probabilities stay as they are" for name in left)
 
 
@@ -150,6 +148,6 @@ def calibrate_after_training(
 
     probabilities = network_probabilities(predictor, photos, data.batch_size, data.num_workers)
     predictor = calibrated(predictor, run.best, photos, probabilities, methods)
-    _warn_of_uncalibrated(predictor, methods)
+    _warn_of_ungraded(photos, methods)
     keep_calibration(predictor, run.best, run.best)
     return predictor

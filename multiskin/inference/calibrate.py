@@ -23,7 +23,7 @@ def calibrated(
     """The same model with its probabilities calibrated on graded photos.
 
     Args:
-        predictor: the model.
+        predictor: the model; the calibrations that it has stay, unless new ones are fitted.
         checkpoint: its file, which records the grades that it was trained on.
         photos: N photos that were not used to train the weights.
         probabilities: (N, H, Kmax), the uncalibrated ones for these photos.
@@ -33,7 +33,9 @@ def calibrated(
     drawn = drawn_shares(predictor.net, blueprint)
     graded = GradedProbabilities(probabilities.numpy(), photos.grades, photos.units)
     fitted = fit_calibrators(predictor.schema, methods, graded, drawn, blueprint.counts)
-    return replace(predictor, calibrators=fitted, conformal=None)  # sets were fitted to other probabilities
+    return replace(
+        predictor, calibrators={**predictor.calibrators, **fitted}, conformal=None
+    )  # sets were fitted to other probabilities
 
 
 def drawn_shares(net: SkinNet, blueprint: Blueprint) -> np.ndarray:

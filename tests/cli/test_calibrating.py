@@ -190,6 +190,28 @@ class TestCalibrate:
         assert "lines: no validation photo is graded for it" in capsys.readouterr().err
         assert set(Predictor.from_checkpoint(trained.best, "cpu").calibrators) == {"shine"}
 
+    def test_what_cannot_be_fitted_anew_or_is_not_asked_for_stays_as_it_was_fitted(
+        self, trained, graded_folder, tmp_path, capsys
+    ):
+        """Even if the photos' grades have changed since."""
+
+        def again(*words):
+            assert run("calibrate", trained.root, *words, "--num_workers", 0) == 0
+            return Predictor.from_checkpoint(trained.best, "cpu").calibrators
+
+        before = again()
+        root = shutil.copytree(graded_folder, tmp_path / "photos")
+        table = pd.read_csv(root / "labels.csv", dtype=str, keep_default_na=False)
+        table["shine"] = table["shine"].replace({"0": "4", "1": "3", "3": "1", "4": "0"})
+        val = table["image"].map(pd.read_csv(trained.split).set_index("image")["split"]) == "val"
+        table.loc[val, "lines"] = ""
+        table.to_csv(root / "labels.csv", index=False)
+        assert again("--root", root, "--decision", "median") == before
+        after = again("--root", root)
+        assert "lines: no validation photo is graded for it, so its probabilities stay" in capsys.readouterr().err
+        assert after["lines"] == before["lines"]
+        assert after["shine"] != before["shine"]
+
     def test_a_running_run_is_left_alone(self, trained, failure):
         before = trained.best.read_bytes()
         with trained.locked():
