@@ -39,6 +39,7 @@ CSV_TABLES: dict[str, Callable[[dict[str, Any], pd.DataFrame], list[str]]] = {  
     "heads_*": losses.losses,
     "losses_*": finetuned.losses,
     "steps_*": finetuned.steps,
+    "calibration_photos_*": scores.calibration_photos,
     "calibration_*": scores.calibration,
     "natural_shares_*": scores.shares,
     "conformal_*": scores.coverage,

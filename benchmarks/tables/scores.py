@@ -7,6 +7,7 @@ import pandas as pd
 from tables.cells import bounded, interval, markdown, origin, seeds_of, spread
 
 HEADINGS = {"p_recall": "P-Recall", "kappa": "kappa", "mae": "MAE"}
+MET = "A head counts as calibrated with at most half of its error as trained, or an error within the noise floor."
 
 
 def heads(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
@@ -121,7 +122,7 @@ def _refits_caption(results: pd.DataFrame) -> list[str]:
     refitted = results.dropna(subset="refit_missed")
     missed, within = refitted["refit_missed"].sum(), (refitted["error"] <= refitted["refit_high"]).sum()
     return [
-        f"If cumulative had exactly the right form, fits to as few photos would leave out {missed:.1f} of them; "
+        f"If cumulative had exactly the right form, fits to as few photos would leave out {missed:.1f}; "
         f"{within} of its errors are below the limit that 97.5 of 100 such fits stay below."
     ]
 
@@ -131,10 +132,21 @@ def _calibrated_caption(results: pd.DataFrame) -> str:
     heads, runs = results["attribute"].nunique(), results["run"].nunique()
     counts = results.groupby("method", sort=False)["met"].sum()
     each = ", ".join(f"{_title(str(method))} {count}" for method, count in counts.items())
-    return (
-        f"Heads with at most half of the error as trained, or an error within the noise floor, of {heads * runs} heads "
-        f"({heads} in each of {runs} runs): {each}."
-    )
+    return f"{MET} Calibrated of {heads * runs} heads ({heads} in each of {runs} runs): {each}."
+
+
+def calibration_photos(source: dict[str, Any], results: pd.DataFrame) -> list[str]:
+    """One row per number of persons: scores averaged over attributes."""
+    titles = ["persons", "photos with a grade, by attribute", "calibration error", "heads calibrated", "RPS"]
+    lines = []
+    for persons, rows in results.groupby("persons", sort=False):
+        fewest, most = rows["photos"].min(), rows["photos"].max()
+        error, met, rps = rows[["error", "met", "rps"]].mean()
+        lines.append([f"{persons}", f"{fewest:.0f} to {most:.0f}", f"{error:.3f}", f"{met:.0%}", f"{rps:.4f}"])
+    groups = ", ".join(f"{number} of {persons}" for persons, number in source["groups"].items())
+    heads = results["attribute"].nunique()
+    caption = f"Means over {heads} attributes, {source['runs']} runs and groups of persons ({groups})."
+    return [*markdown(titles, lines), "", f"{caption} {MET} {origin(source)}"]
 
 
 def shares(source: dict[str, Any], results: pd.DataFrame) -> list[str]:

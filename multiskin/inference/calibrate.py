@@ -33,9 +33,8 @@ def calibrated(
     drawn = drawn_shares(predictor.net, blueprint)
     graded = GradedProbabilities(probabilities.numpy(), photos.grades, photos.units)
     fitted = fit_calibrators(predictor.schema, methods, graded, drawn, blueprint.counts)
-    return replace(
-        predictor, calibrators={**predictor.calibrators, **fitted}, conformal=None
-    )  # sets were fitted to other probabilities
+    # The sets of grades were fitted to other probabilities
+    return replace(predictor, calibrators={**predictor.calibrators, **fitted}, conformal=None)
 
 
 def drawn_shares(net: SkinNet, blueprint: Blueprint) -> np.ndarray:

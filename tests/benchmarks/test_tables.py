@@ -35,12 +35,12 @@ def test_caption_of_calibration_counts_the_heads_that_each_method_calibrates():
     ]
     gains = {"p_recall": [0.01, -0.002, 0.022], "rps": [-0.005, -0.0072, -0.0028]}
     caption = scores.calibration(SOURCE | {"gains": gains}, pd.DataFrame(rows))[-1]
-    assert "of 4 heads (2 in each of 2 runs): as trained 0, temperature 2, bias corrected 4." in caption
+    assert "Calibrated of 4 heads (2 in each of 2 runs): as trained 0, temperature 2, bias corrected 4." in caption
     assert "P-Recall by +0.0100 (-0.0020 to 0.0220) and RPS by -0.0050 (-0.0072 to -0.0028); 95 %" in caption
     assert "right form" not in caption
     new = {"refit_missed": [*[np.nan] * 8, 0.25, 0.5, 0.125, 0.25], "refit_high": [*[np.nan] * 8, 0.2, 0.05, 0.1, 0.2]}
     caption = scores.calibration(SOURCE | {"gains": gains}, pd.DataFrame(rows).assign(**new))[-1]
-    assert "would leave out 1.1 of them; 3 of its errors are below the limit" in caption
+    assert "would leave out 1.1; 3 of its errors are below the limit" in caption
 
 
 def test_caption_of_losses_explains_calibration_and_equivalent_losses():
