@@ -101,9 +101,8 @@ def first_half(units: np.ndarray) -> np.ndarray:
 
 def predictions_table(predictor: Predictor, photos: GradedPredictions, calibrators: Calibrators) -> pd.DataFrame:
     """The table of predictions with these calibrators."""
-    calibrated = replace(predictor, calibrators=calibrators)
-    trained = torch.from_numpy(photos.probabilities)
-    prediction = calibrated.judge(calibrated.calibrate(trained))
+    model = replace(predictor, calibrators=calibrators)
+    prediction = model.judge(model.calibrate(torch.from_numpy(photos.probabilities)))
     table = photos.table
     for h in range(len(photos.schema)):
         table = table.assign(**prediction_columns(prediction, h, photos.schema))

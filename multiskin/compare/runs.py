@@ -28,7 +28,7 @@ class Runs:
     Args:
         root: the folder, which may hold earlier runs; those with other settings are never touched.
         side: the split that a finished run is measured on: test, or val while settings are still being chosen.
-        command: compare or study; a folder belongs to one of them, since each would overwrite the other's results.
+        command: compare, study or suspects; a folder belongs to one of them, as each would overwrite results of others.
     """
 
     def __init__(self, root: Path, side: str, command: str) -> None:

@@ -12,6 +12,7 @@ from as_trained import as_trained
 from multiskin.inference.calibrate import calibrated, keep_calibration
 from multiskin.inference.evaluate import evaluate, network_probabilities
 from multiskin.inference.predictor import Predictor
+from multiskin.metrics.calibration import calibration_error
 from multiskin.reports.graded import GradedPredictions
 from multiskin.run import RunFolder
 
@@ -75,6 +76,21 @@ def test_as_trained_removes_the_calibration_of_a_run(run, other, side):
         order, like = (said.table["image"].to_numpy().argsort() for said in (found, expected))
         np.testing.assert_allclose(found.probabilities[order], expected.probabilities[like], atol=1e-5)
         assert (found.decisions[order] == expected.decisions[like]).all()
+
+
+def test_errors_are_those_of_the_calibrated_test_photos(run, other):
+    """Of the method that the other run is calibrated with; and only the method of the configs is fitted again."""
+    rows = pd.DataFrame(calibration.calibration_rows(run.root))
+    said = GradedPredictions.of_run(other, "test")
+    for h, attribute in enumerate(said.schema):
+        graded = said.grades[:, h] >= 0
+        expected = calibration_error(said.probabilities[graded, h, : attribute.grades], said.grades[graded, h])
+        row = rows[(rows["attribute"] == attribute.name) & (rows["method"] == METHOD)]
+        assert row["error"].item() == pytest.approx(expected, abs=1e-4)
+    trained = rows[rows["method"] == "none"]
+    assert (trained["error"] == trained["before"]).all()
+    assert (rows["refit_missed"].notna() == (rows["method"] == "cumulative")).all()
+    assert rows["refit_missed"].dropna().between(0, 1).all()
 
 
 def test_gains_are_differences_of_metrics_on_validation_photos(run):
