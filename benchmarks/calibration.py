@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 from as_trained import as_trained
 from recalibrated import AS_TRAINED, CALIBRATED, Fit, calibrated, graded, recalibrate
-from refits import errors_of, refits
+from refits import errors_of, highest_error, refits
 from seeds import RESULTS, commit, machine, origin, threads
 
 from multiskin.calibration import METHODS, GradedProbabilities
@@ -27,7 +27,7 @@ from multiskin.compare.statistics import MEAN, compare
 from multiskin.metrics.bootstrap import Interval
 from multiskin.metrics.calibration import noise_floor
 from multiskin.run import RunFolder, write_json
-from multiskin.schema import MISSING, Schema
+from multiskin.schema import Schema
 
 GAINS = ("p_recall", "rps")
 
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="finished runs of one config")
     args = parser.parse_args()
     table = pd.DataFrame([row for run in args.runs for row in calibration_rows(run)])
-    table["met"] = (table["error"] <= table["before"] / 2) | (table["error"] <= table["floor_high"])
+    table["met"] = table["error"] <= highest_error(table["before"], table["floor_high"])
     table.to_csv(RESULTS / f"calibration_{args.name}.csv", index=False, float_format="%.4f")
     origins = [origin(run) for run in args.runs]
     write_json(
@@ -78,8 +78,7 @@ def calibration_rows(run: Path) -> Iterator[dict[str, object]]:
 
 def noise_floors(photos: GradedProbabilities, schema: Schema) -> list[Interval]:
     """That of each head on the photos graded for it."""
-    known = photos.grades != MISSING  # (N, H)
-    return [noise_floor(photos.probabilities[known[:, h], h, : attribute.grades]) for h, attribute in enumerate(schema)]
+    return [noise_floor(photos.of_head(h, attribute.grades)[0]) for h, attribute in enumerate(schema)]
 
 
 def gains(runs: Sequence[Path]) -> dict[str, list[float]]:

@@ -18,7 +18,7 @@ import torch
 from as_trained import as_trained
 from calibration import noise_floors
 from recalibrated import CALIBRATED, Fit, calibrated, graded
-from refits import errors_of
+from refits import errors_of, highest_error
 from seeds import RESULTS, commit, config_of, machine, origin, threads
 
 from multiskin.calibration import GradedProbabilities
@@ -28,7 +28,6 @@ from multiskin.inference.evaluate import network_probabilities
 from multiskin.inference.predictor import Predictor
 from multiskin.metrics.functional import ranked_probability_score
 from multiskin.run import RunFolder, write_json
-from multiskin.schema import MISSING
 
 PERSONS = (80, 320, 1280)  # in a group; the largest group has all of them
 SEED = 1  # of the drawn persons, so that they are not those of the runs
@@ -70,13 +69,14 @@ def group_rows(run: Path, sizes: Sequence[int]) -> Iterator[dict[str, object]]:
             errors, floors = errors_of(after, fit.schema), noise_floors(after, fit.schema)
             for h, attribute in enumerate(fit.schema):
                 if attribute.ordinal:
+                    own, true, _ = after.of_head(h, attribute.grades)
                     yield {
                         "persons": persons,
                         "attribute": attribute.name,
-                        "photos": (group.grades[:, h] != MISSING).sum(),
+                        "photos": len(group.of_head(h, attribute.grades)[1]),
                         "error": errors[h],
-                        "met": float(errors[h] <= max(before[h] / 2, floors[h].high)),
-                        "rps": rps(after, h, attribute.grades),
+                        "met": float(errors[h] <= highest_error(before[h], floors[h].high)),
+                        "rps": ranked_probability_score(torch.from_numpy(own), torch.from_numpy(true)).mean().item(),
                     }
 
 
@@ -96,13 +96,6 @@ def of_units(photos: GradedProbabilities, first: int, end: int) -> GradedProbabi
     """The photos of the subjects numbered from first to before end."""
     chosen = (photos.units >= first) & (photos.units < end)
     return GradedProbabilities(*(part[chosen] for part in photos))
-
-
-def rps(photos: GradedProbabilities, head: int, k: int) -> float:
-    """The mean ranked probability score of a head on the photos graded for it."""
-    known = photos.grades[:, head] != MISSING
-    own, true = photos.probabilities[known, head, :k], photos.grades[known, head]
-    return ranked_probability_score(torch.from_numpy(own), torch.from_numpy(true)).mean().item()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from recalibrated import Calibrators, Fit, calibrated
 
 from multiskin.calibration import GradedProbabilities
@@ -56,8 +57,13 @@ def refits(
         judging = redrawn(test, fit.schema, true, random)
         after = judging._replace(probabilities=calibrated(test.probabilities, fit.schema, found))
         errors[draw], before[draw] = errors_of(after, fit.schema), errors_of(judging, fit.schema)
-    missed = (errors > [floor.high for floor in floors]) & (errors > before / 2)
+    missed = errors > highest_error(before, [floor.high for floor in floors])
     return Refits(np.percentile(errors, 97.5, axis=0), missed.mean(axis=0))
+
+
+def highest_error(before: ArrayLike, floor_high: ArrayLike) -> np.ndarray:
+    """The error up to which heads count as calibrated, from that as trained and the upper end of the noise floor."""
+    return np.maximum(np.asarray(before) / 2, floor_high)
 
 
 def redrawn(
@@ -72,8 +78,4 @@ def redrawn(
 
 def errors_of(photos: GradedProbabilities, schema: Schema) -> list[float]:
     """The calibration error of each head, as of ordered grades, on the photos graded for it."""
-    known = photos.grades != MISSING  # (N, H)
-    return [
-        calibration_error(photos.probabilities[known[:, h], h, : attribute.grades], photos.grades[known[:, h], h])
-        for h, attribute in enumerate(schema)
-    ]
+    return [calibration_error(*photos.of_head(h, attribute.grades)[:2]) for h, attribute in enumerate(schema)]

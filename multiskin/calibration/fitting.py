@@ -67,6 +67,11 @@ class GradedProbabilities(NamedTuple):
     grades: np.ndarray
     units: np.ndarray
 
+    def of_head(self, head: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The probabilities (n, K), grades (n,) and subjects (n,) of the photos graded for a head of K grades."""
+        graded = self.grades[:, head] != MISSING
+        return self.probabilities[graded, head, :k], self.grades[graded, head], self.units[graded]
+
 
 def require_method(name: str, attribute: Attribute) -> None:
     """Makes sure that an attribute's probabilities can be calibrated by this method.
@@ -187,12 +192,11 @@ def fit_calibrators(
     """
     fitted = {}
     for h, attribute in enumerate(schema):
-        graded, k = photos.grades[:, h] != MISSING, attribute.grades
-        if attribute.name in methods and graded.any():
-            own, true = photos.probabilities[graded, h, :k], photos.grades[graded, h]
-            natural = natural_shares(true, np.asarray(counts[h]), photos.units[graded])
+        own, true, units = photos.of_head(h, attribute.grades)
+        if attribute.name in methods and len(true):
+            natural = natural_shares(true, np.asarray(counts[h]), units)
             method = _method_for(attribute, methods[attribute.name])
-            fitted[attribute.name] = fit_calibrator(method, own, true, drawn[h, :k], natural)
+            fitted[attribute.name] = fit_calibrator(method, own, true, drawn[h, : attribute.grades], natural)
     return fitted
 
 

@@ -102,10 +102,8 @@ def _requested_methods(options: Namespace, schema: "Schema") -> dict[str, str]:
 
 
 def _warn_of_ungraded(photos: "Manifest", methods: Mapping[str, str]) -> None:
-    from multiskin.schema import MISSING
-
-    graded = dict(zip(photos.schema.names, (photos.grades != MISSING).any(axis=0), strict=True))
-    left = (name for name in methods if not graded[name])
+    counts = dict(zip(photos.schema.names, photos.grade_counts(), strict=True))
+    left = (name for name in methods if not counts[name].any())
     warn(f"{name}: no validation photo is graded for it, so its probabilities stay as they are" for name in left)
 
 

@@ -5,7 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from calibration_photos import group_rows, of_units, rps
+from as_trained import as_trained
+from calibration_photos import group_rows, of_units
+from recalibrated import Fit, graded
 from tables import scores
 
 from multiskin.calibration import GradedProbabilities
@@ -60,10 +62,15 @@ def test_photos_that_are_not_drawn_are_no_more(run):
         list(group_rows(run, (2,)))
 
 
-def test_scores_are_of_graded_photos_alone(drawn):
-    own = torch.from_numpy(drawn.probabilities[::2, 1, :3])
-    expected = ranked_probability_score(own, torch.from_numpy(drawn.grades[::2, 1])).mean()
-    assert rps(drawn, 1, 3) == pytest.approx(expected.item())
+def test_scores_are_of_the_graded_photos_that_judge(run, drawn, monkeypatch):
+    """Against the metric of the same predictions, calibrated by hand."""
+    monkeypatch.setattr(calibration_photos, "more_photos", lambda *_: drawn)
+    row = next(row for row in group_rows(run, (6,)) if row["attribute"] == "lines")
+    test = graded(as_trained(run, "test"))
+    known = test.grades[:, 1] >= 0
+    own = Fit.of_run(run)("cumulative", drawn)["lines"](torch.from_numpy(test.probabilities[known, 1, :3]))
+    expected = ranked_probability_score(own, torch.from_numpy(test.grades[known, 1])).mean()
+    assert row["rps"] == pytest.approx(expected.item())
 
 
 def test_the_table_has_a_row_for_each_number_of_persons():
